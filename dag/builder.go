@@ -1,0 +1,215 @@
+package dag
+
+import (
+	"errors"
+	"slices"
+	"strings"
+)
+
+// Builder collects stages and makes a [Graph] of them. The zero value is ready to use.
+// A stage may name dependencies that are added after it.
+type Builder struct {
+	names  []string
+	after  []string // of all stages, one after the other
+	offset []uint32 // where each stage's dependencies begin in after
+}
+
+// Grow makes room for n more stages with edges dependencies between them.
+func (b *Builder) Grow(n, edges int) {
+	b.names = slices.Grow(b.names, n)
+	b.offset = slices.Grow(b.offset, n)
+	b.after = slices.Grow(b.after, edges)
+}
+
+// Add adds a stage that starts after the named ones. Naming one twice is the same as naming it once.
+// Whatever is wrong with the stage is reported by [Builder.Build].
+func (b *Builder) Add(name string, after ...string) StageID {
+	id := StageID(len(b.names))
+	b.names = append(b.names, name)
+	b.offset = append(b.offset, uint32(len(b.after)))
+	b.after = append(b.after, after...)
+	return id
+}
+
+// Build returns the graph, or an [*InvalidError] that lists everything that is wrong with it.
+func (b *Builder) Build() (*Graph, error) {
+	known := make(map[string]StageID, len(b.names))
+	var problems []Problem
+	for i, name := range b.names {
+		if reason := illegal(name); reason != "" {
+			problems = append(problems, Problem{Kind: IllegalName, Stage: StageID(i), Name: name, Dep: -1, Reason: reason})
+		}
+		if first, dup := known[name]; dup {
+			problems = append(problems, Problem{Kind: DuplicateName, Stage: StageID(i), Name: name, Dep: -1, First: first})
+			continue
+		}
+		known[name] = StageID(i)
+	}
+	deps, unresolved := b.resolve(known)
+	problems = append(problems, unresolved...)
+	g, cycles := assemble(slices.Clone(b.names), deps)
+	if problems = append(problems, cycles...); len(problems) > 0 {
+		return nil, invalid(problems)
+	}
+	return g, nil
+}
+
+func (b *Builder) resolve(known map[string]StageID) (adjacency, []Problem) {
+	deps := adjacency{off: make([]uint32, 1, len(b.names)+1), ids: make([]StageID, 0, len(b.after))}
+	var problems []Problem
+	for i := range b.names {
+		begin := len(deps.ids)
+		for k, name := range b.afterOf(i) {
+			dep, ok := known[name]
+			switch {
+			case !ok:
+				problems = append(problems, Problem{Kind: UnknownDependency, Stage: StageID(i), Name: b.names[i],
+					Dep: k, Dependency: name, Suggestion: b.suggest(name, len(problems))})
+			case b.names[i] == name:
+				problems = append(problems, Problem{Kind: SelfDependency, Stage: StageID(i), Name: name, Dep: k, Dependency: name})
+			case len(deps.ids)-begin > manyDeps || !slices.Contains(deps.ids[begin:], dep):
+				deps.ids = append(deps.ids, dep)
+			}
+		}
+		if len(deps.ids)-begin > manyDeps {
+			deps.ids = append(deps.ids[:begin], unique(deps.ids[begin:])...)
+		}
+		deps.off = append(deps.off, uint32(len(deps.ids)))
+	}
+	return deps, problems
+}
+
+// manyDeps is where looking for a repeated dependency by scanning would become slow.
+const manyDeps = 32
+
+// unique removes repetitions and keeps the order.
+func unique(ids []StageID) []StageID {
+	seen := make(map[StageID]bool, len(ids))
+	return slices.DeleteFunc(ids, func(id StageID) bool {
+		was := seen[id]
+		seen[id] = true
+		return was
+	})
+}
+
+func (b *Builder) afterOf(i int) []string {
+	if i+1 < len(b.offset) {
+		return b.after[b.offset[i]:b.offset[i+1]]
+	}
+	return b.after[b.offset[i]:]
+}
+
+// FromDeps returns the graph of the named stages, where deps[off[s]:off[s+1]] are the dependencies of stage s:
+// the form in which a frozen pipeline is stored. It reports the same problems as [Builder.Build], and
+// an error when the arrays do not fit together.
+func FromDeps(names []string, off []uint32, deps []StageID) (*Graph, error) {
+	if len(off) != len(names)+1 || off[0] != 0 || !slices.IsSorted(off) || int(off[len(names)]) != len(deps) {
+		return nil, errors.New("dag: dependency offsets do not fit the stages")
+	}
+	for _, d := range deps {
+		if int(d) >= len(names) {
+			return nil, errors.New("dag: dependency on a stage that is not there")
+		}
+	}
+	g, problems := assemble(names, adjacency{off, deps})
+	if len(problems) > 0 {
+		return nil, invalid(problems)
+	}
+	for i := 1; i < len(g.byName); i++ {
+		if g.names[g.byName[i-1]] == g.names[g.byName[i]] {
+			return nil, errors.New("dag: two stages have one name")
+		}
+	}
+	return g, nil
+}
+
+// assemble derives all else from names and dependencies. The graph is whole only if no problem is returned.
+func assemble(names []string, deps adjacency) (*Graph, []Problem) {
+	g := &Graph{names: names, deps: deps, outs: transpose(deps)}
+	if g.sort(); len(g.order) < len(names) {
+		return nil, g.cycles()
+	}
+	g.byName = make([]StageID, len(names))
+	for i := range g.byName {
+		g.byName[i] = StageID(i)
+	}
+	slices.SortFunc(g.byName, func(a, b StageID) int { return strings.Compare(names[a], names[b]) })
+	return g, nil
+}
+
+func transpose(a adjacency) adjacency {
+	n := len(a.off) - 1
+	t := adjacency{off: make([]uint32, n+1), ids: make([]StageID, len(a.ids))}
+	for _, d := range a.ids {
+		t.off[d+1]++
+	}
+	for i := range n {
+		t.off[i+1] += t.off[i]
+	}
+	next := slices.Clone(t.off[:n])
+	for s := range n {
+		for _, d := range a.of(StageID(s)) {
+			t.ids[next[d]] = StageID(s)
+			next[d]++
+		}
+	}
+	return t
+}
+
+// sort fills order and levels (Kahn's algorithm). Stages of a cycle, and those behind one, stay out of order.
+func (g *Graph) sort() {
+	n := len(g.names)
+	g.order, g.levels = make([]StageID, 0, n), make([]uint32, n)
+	waiting := make([]uint32, n)
+	for s := range n {
+		waiting[s] = uint32(len(g.deps.of(StageID(s))))
+		if waiting[s] == 0 {
+			g.order = append(g.order, StageID(s))
+		}
+	}
+	for next := 0; next < len(g.order); next++ {
+		s := g.order[next]
+		g.maximum = max(g.maximum, g.levels[s])
+		for _, out := range g.outs.of(s) {
+			g.levels[out] = max(g.levels[out], g.levels[s]+1)
+			if waiting[out]--; waiting[out] == 0 {
+				g.order = append(g.order, out)
+			}
+		}
+	}
+}
+
+// cycles reports cycles among the stages that could not be sorted: following dependencies from any of them ends in one.
+func (g *Graph) cycles() []Problem {
+	const unsorted, sorted = -1, -2 // any other mark is the number of the walk that came by
+	mark := make([]int, len(g.names))
+	for s := range mark {
+		mark[s] = unsorted
+	}
+	for _, s := range g.order {
+		mark[s] = sorted
+	}
+	var problems []Problem
+	for start := range mark {
+		var walk []StageID
+		s := StageID(start)
+		for mark[s] == unsorted {
+			mark[s] = start
+			walk = append(walk, s)
+			s = g.deps.of(s)[slices.IndexFunc(g.deps.of(s), func(d StageID) bool { return mark[d] != sorted })]
+		}
+		if i := slices.Index(walk, s); i >= 0 {
+			problems = append(problems, g.cycle(walk[i:]))
+		}
+	}
+	return problems
+}
+
+func (g *Graph) cycle(stages []StageID) Problem {
+	p := Problem{Kind: Cycle, Stage: stages[0], Name: g.names[stages[0]], Dep: -1}
+	for _, s := range stages {
+		p.Path = append(p.Path, g.names[s])
+	}
+	p.Path = append(p.Path, p.Name)
+	return p
+}

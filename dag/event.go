@@ -1,0 +1,101 @@
+package dag
+
+import "fmt"
+
+// Attempt numbers the executions of a stage, from 1.
+type Attempt uint16
+
+// State is where a stage stands. The diagram is in the package comment.
+type State uint8
+
+// The states of a stage.
+const (
+	Waiting   State = iota // for its dependencies
+	Ready                  // may be executed
+	Running                // claimed by a worker
+	Succeeded              // terminal, like all that follow
+	Failed
+	Skipped
+	Cancelled
+	numStates
+)
+
+var stateNames = [numStates]string{"waiting", "ready", "running", "succeeded", "failed", "skipped", "cancelled"}
+
+// String returns the state's name, such as "running".
+func (s State) String() string {
+	if s < numStates {
+		return stateNames[s]
+	}
+	return fmt.Sprintf("State(%d)", uint8(s))
+}
+
+// Terminal reports whether a stage in state s is done for good.
+func (s State) Terminal() bool { return s >= Succeeded }
+
+// EventType is the kind of an [Event].
+type EventType uint8
+
+// The facts that move a run.
+const (
+	StageStarted   EventType = iota // a worker claimed the attempt
+	StageSucceeded                  // the attempt ended well
+	StageFailed                     // the attempt ended badly
+	StageLost                       // the attempt's worker is gone; another attempt is due
+	StageSkipped                    // the stage will not be executed; Root says why
+	StageCancelled                  // the stage will not be executed, or was stopped, because the run is cancelled
+	numStageEvents
+	RunCancelling        // somebody asked for the run's end; Stage and Attempt mean nothing
+	RunFinished          // the last entry of a run; Stage and Attempt mean nothing
+	numEvents     = iota // keep last
+)
+
+var eventNames = [numEvents]string{
+	StageStarted: "started", StageSucceeded: "succeeded", StageFailed: "failed", StageLost: "lost",
+	StageSkipped: "skipped", StageCancelled: "cancelled", RunCancelling: "run cancelling", RunFinished: "run finished",
+}
+
+// String returns the event type's name, such as "started".
+func (t EventType) String() string {
+	if int(t) < len(eventNames) && eventNames[t] != "" {
+		return eventNames[t]
+	}
+	return fmt.Sprintf("EventType(%d)", uint8(t))
+}
+
+// Event is one fact of a run, as the journal has it.
+type Event struct {
+	Type    EventType
+	Stage   StageID
+	Attempt Attempt // of StageStarted, StageSucceeded, StageFailed, StageLost
+	Root    StageID // of StageSkipped: the stage whose failure is the cause
+}
+
+// CommandType is the kind of a [Command].
+type CommandType uint8
+
+// What a run asks its driver to do.
+const (
+	Dispatch CommandType = iota // have the attempt executed
+	Skip                        // record that the stage is skipped because of Root
+	Cancel                      // record that the stage, which is not running, is cancelled
+	Finish                      // record that the run is finished; see [Run.Outcome]
+)
+
+var commandNames = [...]string{"dispatch", "skip", "cancel", "finish"}
+
+// String returns the command type's name, such as "dispatch".
+func (t CommandType) String() string {
+	if int(t) < len(commandNames) {
+		return commandNames[t]
+	}
+	return fmt.Sprintf("CommandType(%d)", uint8(t))
+}
+
+// Command is what a run asks its driver to do. Carrying one out twice must be harmless.
+type Command struct {
+	Type    CommandType
+	Stage   StageID
+	Attempt Attempt // of Dispatch
+	Root    StageID // of Skip
+}

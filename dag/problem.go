@@ -1,0 +1,146 @@
+package dag
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/godags/godags/internal/nearest"
+)
+
+// ProblemKind says what is wrong with a pipeline.
+type ProblemKind uint8
+
+// The kinds of problem.
+const (
+	IllegalName ProblemKind = iota
+	DuplicateName
+	UnknownDependency
+	SelfDependency
+	Cycle
+)
+
+// Problem is one thing that is wrong with a pipeline.
+type Problem struct {
+	Kind       ProblemKind
+	Stage      StageID  // by order of [Builder.Add]
+	Name       string   // of the stage
+	Dep        int      // which of the stage's dependencies is meant, from 0; -1 if the stage itself
+	Dependency string   // the name given for that dependency
+	Suggestion string   // UnknownDependency: a stage that may be meant, or ""
+	First      StageID  // DuplicateName: the stage that has the name already
+	Path       []string // Cycle: the stages of the cycle, each waiting for the next; the first is repeated at the end
+	Reason     string   // IllegalName: the rule that is broken
+}
+
+// String says what is wrong, where, and what may be meant.
+func (p Problem) String() string {
+	switch p.Kind {
+	case IllegalName:
+		return fmt.Sprintf("stage %s: illegal name: %s", quote(p.Name), p.Reason)
+	case DuplicateName:
+		return fmt.Sprintf("stage %s is defined twice", quote(p.Name))
+	case UnknownDependency:
+		text := fmt.Sprintf("stage %s comes after %s, which does not exist", quote(p.Name), quote(p.Dependency))
+		if p.Suggestion != "" {
+			text += fmt.Sprintf(" (did you mean %s?)", quote(p.Suggestion))
+		}
+		return text
+	case SelfDependency:
+		return fmt.Sprintf("stage %s comes after itself", quote(p.Name))
+	default:
+		return "these stages wait for each other: " + cyclePath(p.Path)
+	}
+}
+
+// cyclePath writes a -> b -> a, and leaves out the middle of a long cycle.
+func cyclePath(path []string) string {
+	const most = 12
+	shown := make([]string, 0, most)
+	for i, name := range path {
+		switch {
+		case len(path) <= most || i < most/2 || i >= len(path)-most/2:
+			shown = append(shown, quote(name))
+		case i == most/2:
+			shown = append(shown, fmt.Sprintf("... %d more ...", len(path)-most))
+		}
+	}
+	return strings.Join(shown, " -> ")
+}
+
+// quote shows a name so that it can do no harm on a terminal, and at most 80 characters of it.
+func quote(name string) string {
+	if utf8.RuneCountInString(name) > 80 {
+		name = string([]rune(name)[:77]) + "..."
+	}
+	return fmt.Sprintf("%q", name)
+}
+
+// InvalidError lists everything that is wrong with a pipeline, in order of stages.
+type InvalidError struct {
+	Problems []Problem // never empty
+}
+
+// Error names the first problems, one a line.
+func (e *InvalidError) Error() string {
+	const most = 20
+	var b strings.Builder
+	fmt.Fprintf(&b, "invalid pipeline: %d problem(s)", len(e.Problems))
+	for i, p := range e.Problems {
+		if i == most {
+			fmt.Fprintf(&b, "\n  ... and %d more", len(e.Problems)-most)
+			break
+		}
+		b.WriteString("\n  " + p.String())
+	}
+	return b.String()
+}
+
+func invalid(problems []Problem) *InvalidError {
+	slices.SortStableFunc(problems, func(a, b Problem) int { return cmp.Compare(a.Stage, b.Stage) })
+	return &InvalidError{Problems: problems}
+}
+
+// suggest names the stage that an unknown dependency may mean. Looking for it costs time for each name, so only the first problems get one.
+func (b *Builder) suggest(name string, problems int) string {
+	if problems >= 20 {
+		return ""
+	}
+	return nearest.Name(name, b.names)
+}
+
+// MaxName is the longest name of a stage or pipeline in bytes.
+const MaxName = 200
+
+// illegal returns the rule that a name breaks, or "". Names become words of file names, URLs and terminal lines.
+func illegal(name string) string {
+	switch {
+	case name == "":
+		return "it is empty"
+	case len(name) > MaxName:
+		return fmt.Sprintf("it is longer than %d bytes", MaxName)
+	case !utf8.ValidString(name):
+		return "it is not UTF-8"
+	case name == "." || name == "..":
+		return "it is a folder's name"
+	case strings.ContainsAny(name, `/\`):
+		return "it has a slash"
+	case strings.TrimSpace(name) != name:
+		return "it begins or ends with a space"
+	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return "it has a character that cannot be printed"
+	}
+	return ""
+}
+
+// CheckName returns an error if name is not legal for a stage or pipeline: 1 to [MaxName] bytes of printable UTF-8
+// without slashes, and no space at either end.
+func CheckName(name string) error {
+	if reason := illegal(name); reason != "" {
+		return fmt.Errorf("illegal name %s: %s", quote(name), reason)
+	}
+	return nil
+}

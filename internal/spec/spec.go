@@ -1,0 +1,95 @@
+// Package spec is the frozen pipeline: what a run was submitted with, in the form in which coordinator and workers share it.
+package spec
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+
+	"github.com/godags/godags/dag"
+)
+
+// Kind is how a stage is executed. Stages that are executed alike share one.
+type Kind struct {
+	Task   string          `json:"task,omitempty"`   // name of the handler; empty for a join point, which does nothing
+	Params json.RawMessage `json:"params,omitempty"` // JSON object
+	Queue  string          `json:"queue,omitempty"`  // empty for DefaultQueue
+}
+
+// DefaultQueue is where stages go that name no queue.
+const DefaultQueue = "default"
+
+// Spec is a frozen pipeline. It must not be changed.
+type Spec struct {
+	Name   string
+	Values string // where values live: "" (Redis), or a URL such as "disk:/data"
+	Graph  *dag.Graph
+	kinds  []Kind
+	kindOf []uint32 // per stage, an index of kinds
+}
+
+// Kind returns how stage s is executed.
+func (s *Spec) Kind(id dag.StageID) Kind { return s.kinds[s.kindOf[id]] }
+
+// Kinds returns the distinct ways in which stages are executed. The caller must not change the slice.
+func (s *Spec) Kinds() []Kind { return s.kinds }
+
+// KindOf returns the index in [Spec.Kinds] of how stage s is executed.
+func (s *Spec) KindOf(id dag.StageID) int { return int(s.kindOf[id]) }
+
+// Queue returns the name of the queue that stage s goes to.
+func (s *Spec) Queue(id dag.StageID) string {
+	if q := s.Kind(id).Queue; q != "" {
+		return q
+	}
+	return DefaultQueue
+}
+
+// Builder collects the stages of a pipeline.
+type Builder struct {
+	Name   string
+	Values string
+
+	graph  dag.Builder
+	kinds  []Kind
+	kindOf []uint32
+	index  map[string]uint32 // of kinds by what they say
+}
+
+// Grow makes room for n more stages with edges dependencies between them.
+func (b *Builder) Grow(n, edges int) { b.graph.Grow(n, edges) }
+
+// Add adds a stage. Whatever is wrong with its name and dependencies is reported by [Builder.Build].
+func (b *Builder) Add(name string, after []string, kind Kind) dag.StageID {
+	b.kindOf = append(b.kindOf, b.intern(kind))
+	return b.graph.Add(name, after...)
+}
+
+func (b *Builder) intern(k Kind) uint32 {
+	if b.index == nil {
+		b.index = make(map[string]uint32)
+	}
+	key := fmt.Sprintf("%q %q %s", k.Task, k.Queue, k.Params)
+	i, ok := b.index[key]
+	if !ok {
+		i = uint32(len(b.kinds))
+		b.kinds = append(b.kinds, k)
+		b.index[key] = i
+	}
+	return i
+}
+
+// MaxStages is the number of stages that a pipeline can have at the most.
+const MaxStages = math.MaxInt32
+
+// Build freezes the pipeline. An error about names or dependencies is a [*dag.InvalidError].
+func (b *Builder) Build() (*Spec, error) {
+	if err := dag.CheckName(b.Name); err != nil {
+		return nil, fmt.Errorf("pipeline: %w", err)
+	}
+	g, err := b.graph.Build()
+	if err != nil {
+		return nil, fmt.Errorf("pipeline %q: %w", b.Name, err)
+	}
+	return &Spec{Name: b.Name, Values: b.Values, Graph: g, kinds: b.kinds, kindOf: b.kindOf}, nil
+}
