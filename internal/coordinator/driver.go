@@ -1,0 +1,268 @@
+// Package coordinator drives runs: it reads a run's journal, asks the run's state machine what follows, records decisions and
+// hands stages that are ready to the queue.
+package coordinator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/queue"
+	"github.com/godags/godags/internal/spec"
+)
+
+// Queue takes bundles to workers.
+type Queue interface {
+	Enqueue(ctx context.Context, queue, id, label string, b queue.Bundle) error
+	Wake(ctx context.Context, queue string) error
+	Pending(queue, id string) (bool, error)
+}
+
+// Lease is how long a coordinator that says nothing is left in charge of a run.
+const Lease = 3 * time.Second
+
+// tickEvery is how often a driver looks after its lease, the workers, and stages that are overdue.
+const tickEvery = 500 * time.Millisecond
+
+// Config says what a driver works with. Dead, Observe, Unserved may be nil.
+type Config struct {
+	ID      string // of the coordinator
+	Journal *journal.Journal
+	Queue   Queue
+	Logger  *slog.Logger
+	Grace   time.Duration // how long workers have for stopping their stages when the run is cancelled
+
+	Dead     <-chan string           // ids of workers that are known to be dead
+	Observe  func([]journal.Entry)   // is told every entry of the journal, in order
+	Unserved func(queues []Unserved) // is told twice a second what no worker listens to
+}
+
+// Unserved is a queue whose stages wait although no worker listens to it.
+type Unserved struct {
+	Queue  string
+	Stages int
+	For    time.Duration
+}
+
+// Driver drives one run. Its state is what the journal says, plus what it has handed to the queue.
+type Driver struct {
+	Config
+	run    journal.RunID
+	spec   *spec.Spec
+	digest string
+	epoch  int64
+
+	state    *dag.Run
+	position string // of the last journal entry that was applied
+	ready    *readyQueues
+	flights  map[dag.StageID]*flight
+	inFlight map[string]int // flights by queue
+	crashes  map[dag.StageID]int
+	workers  workers
+	stopping time.Time // when the driver learned that the run is being cancelled
+}
+
+// Drive brings a run to its end: first it learns from the journal how far the run is, then it goes on from there. It returns when the
+// run is finished, when ctx is done, or with [journal.ErrFenced] or [journal.ErrGone]. The caller has acquired the epoch.
+func Drive(ctx context.Context, cfg Config, run journal.RunID, sp *spec.Spec, digest string, epoch int64) (*dag.Run, error) {
+	d := &Driver{
+		Config: cfg, run: run, spec: sp, digest: digest, epoch: epoch,
+		state: dag.NewRun(sp.Graph), position: journal.Start, ready: newReadyQueues(sp),
+		flights: make(map[dag.StageID]*flight), inFlight: make(map[string]int), crashes: make(map[dag.StageID]int),
+		workers: newWorkers(),
+	}
+	if err := d.replay(ctx); err != nil {
+		return d.state, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	entries, failed := d.follow(ctx)
+	return d.state, d.loop(ctx, entries, failed)
+}
+
+// replay applies what the journal has already.
+func (d *Driver) replay(ctx context.Context) error {
+	for !d.state.Finished() {
+		entries, err := d.Journal.Read(ctx, d.run, d.position, 0)
+		if err != nil || len(entries) == 0 {
+			return err
+		}
+		if _, err := d.apply(entries, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// follow reads the journal from here on, in a goroutine that ends soon after ctx is done.
+func (d *Driver) follow(ctx context.Context) (<-chan []journal.Entry, <-chan error) {
+	entries, failed := make(chan []journal.Entry, 4), make(chan error, 1)
+	position := d.position
+	go func() {
+		for ctx.Err() == nil {
+			batch, err := d.Journal.Read(ctx, d.run, position, tickEvery)
+			switch {
+			case errors.Is(err, journal.ErrDamaged):
+				failed <- err
+				return
+			case err != nil:
+				select { // Redis is away; the ticks of the main loop find out whether for good
+				case <-time.After(tickEvery):
+				case <-ctx.Done():
+				}
+			case len(batch) > 0:
+				position = batch[len(batch)-1].ID
+				select {
+				case entries <- batch:
+				case <-ctx.Done():
+				}
+			}
+		}
+	}()
+	return entries, failed
+}
+
+func (d *Driver) loop(ctx context.Context, entries <-chan []journal.Entry, failed <-chan error) error {
+	tick := time.NewTicker(tickEvery)
+	defer tick.Stop()
+	if err := d.tick(ctx); err != nil {
+		return err
+	}
+	commands := d.state.Pending(nil)
+	for {
+		if err := d.carryOut(ctx, commands); err != nil {
+			return err
+		}
+		if d.state.Finished() {
+			return nil
+		}
+		commands = commands[:0]
+		var err error
+		select {
+		case batch := <-entries:
+			commands, err = d.apply(batch, commands)
+		case id := <-d.Dead:
+			err = d.lose(ctx, func(f *flight) bool { return f.worker == id }, "its worker died")
+		case <-tick.C:
+			err = d.tick(ctx)
+		case err = <-failed:
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// apply applies entries of the journal and appends what follows to commands.
+func (d *Driver) apply(entries []journal.Entry, commands []dag.Command) ([]dag.Command, error) {
+	for _, entry := range entries {
+		for _, record := range entry.Records {
+			event, ok := record.Event()
+			if !ok {
+				continue
+			}
+			d.track(entry, record)
+			var err error
+			if commands, err = d.state.Apply(event, commands); err != nil {
+				return commands, fmt.Errorf("run %s: journal entry %s: %w", d.run, entry.ID, err)
+			}
+		}
+		d.position = entry.ID
+	}
+	if d.Observe != nil {
+		d.Observe(entries)
+	}
+	return commands, nil
+}
+
+// carryOut does what the run's state machine asks for. What fails because Redis is away is asked for again by a later tick.
+func (d *Driver) carryOut(ctx context.Context, commands []dag.Command) error {
+	var decisions []journal.Decision
+	finish := false
+	for _, c := range commands {
+		switch c.Type {
+		case dag.Dispatch:
+			d.ready.push(c.Stage)
+		case dag.Skip:
+			decisions = append(decisions, journal.Decision{Kind: journal.EndUnexecuted,
+				Record: journal.Record{Type: journal.StageSkipped, Stage: c.Stage, Root: c.Root}})
+		case dag.Cancel:
+			decisions = append(decisions, journal.Decision{Kind: journal.EndUnexecuted,
+				Record: journal.Record{Type: journal.StageCancelled, Stage: c.Stage}})
+		case dag.Finish:
+			finish = true
+		}
+	}
+	if len(decisions) > 0 {
+		if err := d.persist(ctx, func() error { return d.Journal.Decide(ctx, d.run, d.epoch, decisions) }); err != nil {
+			return err
+		}
+	}
+	if finish {
+		return d.persist(ctx, func() error { return d.Journal.Finish(ctx, d.run, d.epoch, d.state) })
+	}
+	return d.dispatch(ctx)
+}
+
+// persist writes to the journal, and tries again while Redis cannot be reached.
+func (d *Driver) persist(ctx context.Context, write func() error) error {
+	for delay := 50 * time.Millisecond; ; delay = min(time.Second, 2*delay) {
+		err := write()
+		if err == nil || errors.Is(err, journal.ErrGone) || errors.Is(err, journal.ErrFenced) {
+			return err
+		}
+		d.Logger.Warn("cannot write to the journal, will try again", "run", d.run, "error", err)
+		select {
+		case <-time.After(delay):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// tick looks after everything that no journal entry announces.
+func (d *Driver) tick(ctx context.Context) error {
+	err := d.Journal.Renew(ctx, d.run, d.ID, Lease, d.epoch)
+	if errors.Is(err, journal.ErrGone) || errors.Is(err, journal.ErrFenced) {
+		return err
+	}
+	if err == nil {
+		err = d.look(ctx)
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		d.workers.forgetSuspicions()
+		d.Logger.Warn("cannot reach Redis, will try again", "run", d.run, "error", err)
+	}
+	return nil
+}
+
+// look finds workers that are dead, stages that nobody claimed, and attempts that outlive a cancelled run.
+func (d *Driver) look(ctx context.Context) error {
+	list, err := d.Journal.Workers(ctx)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	d.workers.update(list, now)
+	dead := func(f *flight) bool { return d.workers.dead(f.worker, now) }
+	if err := d.lose(ctx, dead, "its worker was not heard of for "+journal.WorkerTTL.String()); err != nil {
+		return err
+	}
+	if err := d.overdue(ctx, now); err != nil {
+		return err
+	}
+	if err := d.force(ctx, now); err != nil {
+		return err
+	}
+	d.reportUnserved(now)
+	return d.dispatch(ctx) // there may be more workers now
+}

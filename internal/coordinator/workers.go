@@ -1,0 +1,84 @@
+package coordinator
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/godags/godags/internal/journal"
+)
+
+// workers is what a driver knows of the workers.
+type workers struct {
+	alive    map[string]bool
+	slots    map[string]int       // by queue, of live workers
+	suspects map[string]time.Time // workers with claims that are not alive, and since when
+	unserved map[string]time.Time // queues with stages but without live workers, and since when
+}
+
+func newWorkers() workers {
+	return workers{suspects: make(map[string]time.Time), unserved: make(map[string]time.Time)}
+}
+
+func (w *workers) update(list []journal.WorkerInfo, now time.Time) {
+	w.alive, w.slots = make(map[string]bool), make(map[string]int)
+	for _, info := range list {
+		if !info.Alive() {
+			continue
+		}
+		w.alive[info.ID] = true
+		delete(w.suspects, info.ID)
+		for _, q := range info.Queues {
+			w.slots[q] += info.Slots
+		}
+	}
+}
+
+// confirmAfter is how long a worker must be seen dead: when Redis comes back after an outage every worker seems dead
+// until its next heartbeat.
+const confirmAfter = 2 * journal.BeatEvery
+
+// dead reports whether the worker with a claim is gone for good.
+func (w *workers) dead(id string, now time.Time) bool {
+	if w.alive[id] {
+		return false
+	}
+	since, ok := w.suspects[id]
+	if !ok {
+		w.suspects[id] = now
+		return false
+	}
+	return now.Sub(since) >= confirmAfter
+}
+
+// forgetSuspicions is for when Redis cannot be reached: nothing is known then.
+func (w *workers) forgetSuspicions() { clear(w.suspects) }
+
+// reportUnserved tells the observer which queues have stages that wait for a worker to appear.
+func (d *Driver) reportUnserved(now time.Time) {
+	waiting := make(map[string]int)
+	for name, ready := range d.ready.byName {
+		waiting[name] += ready.Len()
+	}
+	for s, f := range d.flights {
+		if f.worker == "" {
+			waiting[d.spec.Queue(s)]++
+		}
+	}
+	var list []Unserved
+	for _, name := range slices.Sorted(maps.Keys(waiting)) {
+		if d.workers.slots[name] > 0 || waiting[name] == 0 {
+			delete(d.workers.unserved, name)
+			continue
+		}
+		since, ok := d.workers.unserved[name]
+		if !ok {
+			since = now
+			d.workers.unserved[name] = now
+		}
+		list = append(list, Unserved{name, waiting[name], now.Sub(since)})
+	}
+	if d.Unserved != nil {
+		d.Unserved(list)
+	}
+}

@@ -1,0 +1,8 @@
+package engine
+
+import "syscall"
+
+// ownGroup keeps a terminal's Ctrl-C from a worker process, and ends the worker when we are killed.
+func ownGroup() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+}

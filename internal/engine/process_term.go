@@ -1,0 +1,11 @@
+//go:build unix
+
+package engine
+
+import (
+	"os"
+	"syscall"
+)
+
+// askToEnd tells a worker to drain, and one that drains already to leave at once. It may be gone already.
+func askToEnd(p *os.Process) { _ = p.Signal(syscall.SIGTERM) }

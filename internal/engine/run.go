@@ -1,0 +1,168 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/godags/godags/internal/coordinator"
+	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/spec"
+	"github.com/godags/godags/internal/view"
+)
+
+// RunOptions say how a pipeline is run.
+type RunOptions struct {
+	ID       journal.RunID // empty for a new one
+	Spec     *spec.Spec
+	Slots    int           // stages executed at once in this process; 0 for none
+	Children int           // worker processes to start
+	Grace    time.Duration // how long stages have for stopping when the run is cancelled
+
+	// Observe and Unserved, if not nil, are called from the goroutine that drives the run.
+	Observe  func(*view.Run, journal.Entry)
+	Unserved func([]coordinator.Unserved)
+}
+
+// NewRunID returns an id that begins with the pipeline's name and the time.
+func NewRunID(pipeline string, now time.Time) journal.RunID {
+	word := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-' {
+			return r
+		}
+		return '-'
+	}, pipeline)
+	word = strings.Trim(word[:min(len(word), 60)], "-_")
+	if word == "" {
+		word = "run"
+	}
+	return journal.RunID(fmt.Sprintf("%s-%s-%s", word, now.Format("20060102-150405"), strings.ToLower(rand.Text()[:4])))
+}
+
+// Cores is the number of stages that a process executes at once unless told otherwise: one per core.
+func Cores() int { return runtime.GOMAXPROCS(0) }
+
+// Queues returns the names of the queues that a pipeline uses.
+func Queues(sp *spec.Spec) []string {
+	set := make(map[string]bool)
+	for _, k := range sp.Kinds() {
+		if k.Queue == "" {
+			k.Queue = spec.DefaultQueue
+		}
+		set[k.Queue] = true
+	}
+	if len(set) == 0 {
+		return []string{spec.DefaultQueue}
+	}
+	return slices.Sorted(maps.Keys(set))
+}
+
+// ErrSharedMemory says that values in memory were asked for where several processes need them.
+var ErrSharedMemory = errors.New("values in memory can be seen by one process only: choose redis or disk, or run without other workers")
+
+// Run runs a pipeline to its end and returns what became of it. When ctx is done, the run is cancelled: its stages get the grace to stop.
+// An error means that the end of the run could not be reached or seen; a failed stage is none.
+func (s *Session) Run(ctx context.Context, o RunOptions) (*view.Run, error) {
+	if o.Spec.Values == "memory" && (o.Slots == 0 || o.Children > 0) {
+		return nil, ErrSharedMemory
+	}
+	if o.ID == "" {
+		o.ID = NewRunID(o.Spec.Name, time.Now())
+	}
+	encoded, err := o.Spec.Encode()
+	if err != nil {
+		return nil, err
+	}
+	crew, err := s.hire(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	run, err := s.submitAndDrive(ctx, o, encoded, crew.dead)
+	return run, errors.Join(err, crew.dismiss())
+}
+
+// crew is the workers that were started for one run.
+type crew struct {
+	local    *local
+	children *children
+	dead     <-chan string
+}
+
+func (s *Session) hire(ctx context.Context, o RunOptions) (c crew, err error) {
+	queues := Queues(o.Spec)
+	if o.Slots > 0 {
+		if c.local, err = s.startLocal(ctx, WorkerOptions{NewWorkerID(""), queues, o.Slots}); err != nil {
+			return c, err
+		}
+	}
+	if o.Children > 0 {
+		if c.children, err = s.startChildren(ctx, o.Children, queues); err != nil {
+			return c, errors.Join(err, c.dismiss())
+		}
+		c.dead = c.children.dead
+	}
+	return c, nil
+}
+
+func (c crew) dismiss() (err error) {
+	if c.children != nil {
+		err = c.children.stop()
+	}
+	if c.local != nil {
+		err = errors.Join(err, c.local.stop())
+	}
+	return err
+}
+
+func (s *Session) submitAndDrive(ctx context.Context, o RunOptions, encoded []byte, dead <-chan string) (*view.Run, error) {
+	driver := coordinator.Config{ID: NewWorkerID("coordinator"), Journal: s.Journal, Queue: s.queue, Logger: s.Logger,
+		Grace: o.Grace, Dead: dead, Unserved: o.Unserved}
+	digest := spec.Digest(encoded)
+	epoch, err := s.Journal.Submit(ctx, journal.Submission{Run: o.ID, Pipeline: o.Spec.Name, Stages: o.Spec.Graph.Len(),
+		Digest: digest, Spec: encoded, Coordinator: driver.ID, Lease: coordinator.Lease})
+	if err != nil {
+		return nil, err
+	}
+	return s.drive(ctx, driver, o, digest, epoch)
+}
+
+// drive drives a run that is ours, and cancels it when ctx is done.
+func (s *Session) drive(ctx context.Context, cfg coordinator.Config, o RunOptions, digest string, epoch int64) (*view.Run, error) {
+	run := view.New(o.ID, o.Spec)
+	var damaged error
+	cfg.Observe = func(entries []journal.Entry) {
+		for _, e := range entries {
+			if err := run.Feed(e); err != nil {
+				damaged = err
+				return
+			}
+			if o.Observe != nil {
+				o.Observe(run, e)
+			}
+		}
+	}
+	driving, leave := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer leave(nil)
+	stop := context.AfterFunc(ctx, func() { s.cancel(driving, leave, o, context.Cause(ctx)) })
+	defer stop()
+	_, err := coordinator.Drive(driving, cfg, o.ID, o.Spec, digest, epoch)
+	if errors.Is(err, journal.ErrGone) {
+		err = fmt.Errorf("%w: %w", ErrStateLost, err)
+	}
+	return run, errors.Join(err, damaged)
+}
+
+// cancel asks for the end of the run. If that does not come about in time it leaves the run alone.
+func (s *Session) cancel(ctx context.Context, leave context.CancelCauseFunc, o RunOptions, cause error) {
+	if _, err := s.Journal.RequestCancel(ctx, o.ID, cause.Error()); err != nil {
+		leave(fmt.Errorf("cannot cancel the run: %w", err))
+		return
+	}
+	time.AfterFunc(o.Grace+5*time.Second, func() { leave(cause) })
+}

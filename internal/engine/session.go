@@ -1,0 +1,52 @@
+// Package engine puts the parts together: a Redis to keep the run in, workers, and a coordinator that drives it.
+package engine
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/godags/godags/cache"
+	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/queue"
+	"github.com/godags/godags/internal/redisx"
+	"github.com/godags/godags/internal/values"
+	"github.com/godags/godags/tasks"
+)
+
+// Config is what every command needs.
+type Config struct {
+	Redis    string                 // URL; empty for a Redis of our own
+	Home     string                 // folder for the state of a Redis of our own
+	Registry *tasks.Registry        // what workers in this process can do
+	Caches   map[string]cache.Cache // by task: caches that Go code chose
+	Logger   *slog.Logger
+}
+
+// Session is a connection to Redis and what is built on it.
+type Session struct {
+	Config
+	Conn    *redisx.Conn
+	Journal *journal.Journal
+	Stores  *values.Stores
+	queue   *queue.Client
+}
+
+// Open connects. The caller closes the session.
+func Open(ctx context.Context, cfg Config) (*Session, error) {
+	conn, err := redisx.Open(ctx, redisx.Config{URL: cfg.Redis, Home: cfg.Home})
+	if err != nil {
+		return nil, err
+	}
+	rdb := conn.Client()
+	return &Session{cfg, conn, journal.New(rdb), values.NewStores(rdb, cfg.Caches), queue.NewClient(rdb)}, nil
+}
+
+// Close ends the connection, and a Redis of our own if nobody else uses it.
+func (s *Session) Close() error { return s.Conn.Close() }
+
+// External reports whether Redis was given by URL: then it may have workers that are not ours.
+func (s *Session) External() bool { return s.Conn.Kind == redisx.External }
+
+// ErrStateLost says that Redis has lost the run while it was going on.
+var ErrStateLost = errors.New("Redis has lost the state of the run")

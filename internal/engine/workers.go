@@ -1,0 +1,105 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/version"
+	"github.com/godags/godags/internal/worker"
+)
+
+// WorkerOptions say what a worker listens to.
+type WorkerOptions struct {
+	ID     string // unique among workers
+	Queues []string
+	Slots  int
+}
+
+// NewWorkerID returns a unique id for a worker with the given name; empty means the name of the host.
+func NewWorkerID(name string) string {
+	if name == "" {
+		name = hostname()
+	}
+	return name + "-" + strings.ToLower(rand.Text()[:6])
+}
+
+func hostname() string {
+	host, err := os.Hostname()
+	if err != nil {
+		return "worker"
+	}
+	return host
+}
+
+// Worker is a worker in this process.
+type Worker struct {
+	*worker.Worker
+	close func() error
+}
+
+// NewWorker returns a worker that has not started.
+func (s *Session) NewWorker(o WorkerOptions) *Worker {
+	client := s.Conn.NewClient()
+	w := worker.New(worker.Config{
+		Info: journal.WorkerInfo{ID: o.ID, Host: hostname(), PID: os.Getpid(), Queues: o.Queues, Slots: o.Slots,
+			Version: version.String(), Started: time.Now().UTC().Truncate(time.Second)},
+		Client: client, Journal: s.Journal, Registry: s.Registry, Stores: s.Stores, Logger: s.Logger,
+	})
+	return &Worker{w, client.Close}
+}
+
+// Run executes stages; see [worker.Worker.Run].
+func (w *Worker) Run(drain, abort context.Context, ready func()) error {
+	return errors.Join(w.Worker.Run(drain, abort, ready), w.close())
+}
+
+// local is a worker in this process for the time of one run.
+type local struct {
+	drain, abort context.CancelFunc
+	done         chan struct{}
+	err          error
+}
+
+// startLocal starts a worker and returns when it takes stages.
+func (s *Session) startLocal(ctx context.Context, o WorkerOptions) (*local, error) {
+	base := context.WithoutCancel(ctx)
+	drain, stopDrain := context.WithCancel(base)
+	abort, stopAbort := context.WithCancel(base)
+	l := &local{drain: stopDrain, abort: stopAbort, done: make(chan struct{})}
+	ready := make(chan struct{})
+	var once sync.Once
+	go func() {
+		defer close(l.done)
+		l.err = s.NewWorker(o).Run(drain, abort, func() { once.Do(func() { close(ready) }) })
+	}()
+	select {
+	case <-ready:
+		return l, nil
+	case <-l.done:
+		stopDrain()
+		stopAbort()
+		return nil, l.err
+	}
+}
+
+// abandonAfter is how long a handler in this process may ignore the end of its context before it is left behind.
+const abandonAfter = 3 * time.Second
+
+// stop ends the worker. Since a goroutine cannot be killed, a handler that ignores its context is left behind.
+func (l *local) stop() error {
+	l.drain()
+	l.abort()
+	select {
+	case <-l.done:
+		return l.err
+	case <-time.After(abandonAfter):
+		return fmt.Errorf("a stage ignores that it was cancelled: it is left behind after %s", abandonAfter)
+	}
+}

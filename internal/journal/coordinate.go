@@ -1,0 +1,152 @@
+package journal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/godags/godags/dag"
+)
+
+// Submission is what a run begins with.
+type Submission struct {
+	Run         RunID
+	Pipeline    string
+	Stages      int
+	Digest      string // of Spec
+	Spec        []byte
+	Coordinator string // who will drive it
+	Lease       time.Duration
+}
+
+// Submitted is the text of a run.submitted record.
+type Submitted struct {
+	Pipeline string `json:"pipeline"`
+	Stages   int    `json:"stages"`
+	Digest   string `json:"digest"`
+}
+
+// ErrExists says that a run with this id was submitted before.
+var ErrExists = errors.New("the run id is taken")
+
+// Submit creates a run, whole or not at all, and returns the submitter's epoch. If the id is taken it returns [ErrExists],
+// and [ErrDigest] as well if that run is of another pipeline.
+func (j *Journal) Submit(ctx context.Context, s Submission) (epoch int64, err error) {
+	text, err := json.Marshal(Submitted{s.Pipeline, s.Stages, s.Digest})
+	if err != nil {
+		return 0, fmt.Errorf("submit run %s: %w", s.Run, err)
+	}
+	record := Record{Type: RunSubmitted, Text: string(text)}.append(nil)
+	keys := []string{j.key(s.Run, "run"), j.key(s.Run, "spec"), j.key(s.Run, "journal")}
+	got, err := submitScript.Run(ctx, j.rdb, keys, s.Digest, s.Spec, s.Pipeline, s.Stages, s.Coordinator, s.Lease.Milliseconds(), record).Slice()
+	if err != nil {
+		return 0, fmt.Errorf("submit run %s: %w", s.Run, err)
+	}
+	created, digest, epoch := got[0].(int64) == 1, got[1].(string), got[2].(int64)
+	switch {
+	case !created && digest != s.Digest:
+		return 0, fmt.Errorf("submit run %s: %w: %w", s.Run, ErrExists, ErrDigest)
+	case !created:
+		return 0, fmt.Errorf("submit run %s: %w", s.Run, ErrExists)
+	}
+	// The index is in another slot; a run that is missing there because we died here can still be named.
+	err = j.rdb.ZAddNX(ctx, j.runsKey(), redis.Z{Score: float64(time.Now().UnixMilli()), Member: string(s.Run)}).Err()
+	if err != nil {
+		return epoch, fmt.Errorf("submit run %s: add to index: %w", s.Run, err)
+	}
+	return epoch, nil
+}
+
+// Acquire makes the coordinator the driver of a run if nobody is, or has been since its lease ran out, and returns the epoch.
+// If another coordinator drives the run it returns [ErrFenced].
+func (j *Journal) Acquire(ctx context.Context, run RunID, coordinator string, lease time.Duration) (epoch int64, err error) {
+	return j.acquire(ctx, run, coordinator, lease, 0)
+}
+
+// Renew keeps the coordinator the driver of the run for another lease. After [ErrFenced] it must stop driving.
+func (j *Journal) Renew(ctx context.Context, run RunID, coordinator string, lease time.Duration, epoch int64) error {
+	_, err := j.acquire(ctx, run, coordinator, lease, epoch)
+	return err
+}
+
+func (j *Journal) acquire(ctx context.Context, run RunID, coordinator string, lease time.Duration, epoch int64) (int64, error) {
+	got, err := acquireScript.Run(ctx, j.rdb, []string{j.key(run, "run")}, coordinator, lease.Milliseconds(), epoch).Slice()
+	if err != nil {
+		return 0, named(run, err)
+	}
+	if epoch = got[0].(int64); epoch == 0 {
+		return 0, named(run, fmt.Errorf("%w: %v", ErrFenced, got[1]))
+	}
+	return epoch, nil
+}
+
+// DecisionKind says when a decision about a stage takes effect.
+type DecisionKind string
+
+// The kinds of decision.
+const (
+	EndUnexecuted DecisionKind = "T" // the stage is skipped or cancelled, unless a worker has claimed it
+	Revoke        DecisionKind = "L" // the claim of the attempt is void and the next attempt may be claimed
+	EndForced     DecisionKind = "F" // the claim of the attempt is void and the stage is at its end
+)
+
+// Decision is a record of the coordinator's, and when it takes effect.
+type Decision struct {
+	Kind   DecisionKind
+	Record Record
+}
+
+// maxBatch is the number of stages that one script call goes through: Redis serves nobody else meanwhile.
+const maxBatch = 2000
+
+// Decide records decisions. One that a worker's claim or report has overtaken is left out without an error.
+func (j *Journal) Decide(ctx context.Context, run RunID, epoch int64, decisions []Decision) error {
+	keys := []string{j.key(run, "run"), j.key(run, "fence"), j.key(run, "journal")}
+	for len(decisions) > 0 {
+		batch := decisions[:min(len(decisions), maxBatch)]
+		decisions = decisions[len(batch):]
+		args := append(make([]any, 0, 1+4*len(batch)), epoch)
+		for _, d := range batch {
+			args = append(args, uint32(d.Record.Stage), string(d.Kind), uint16(d.Record.Attempt), d.Record.append(nil))
+		}
+		if _, err := j.flags(ctx, decideScript, run, keys, len(batch), args); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Finished is the text of a run.finished record.
+type Finished struct {
+	State  string         `json:"state"` // succeeded, failed or cancelled
+	Counts map[string]int `json:"stages"`
+}
+
+// Finish records the end of a run whose stages are all terminal.
+func (j *Journal) Finish(ctx context.Context, run RunID, epoch int64, state *dag.Run) error {
+	f := Finished{State: state.Outcome().String(), Counts: make(map[string]int)}
+	for _, s := range []dag.State{dag.Succeeded, dag.Failed, dag.Skipped, dag.Cancelled} {
+		f.Counts[s.String()] = state.Count(s)
+	}
+	text, err := json.Marshal(f)
+	if err != nil {
+		return fmt.Errorf("finish run %s: %w", run, err)
+	}
+	_, err = j.end(ctx, run, "finished", epoch, Record{Type: RunFinished, Text: string(text)})
+	return err
+}
+
+// RequestCancel asks for the end of a run, by whoever may write to Redis. It reports whether the run was still going on.
+func (j *Journal) RequestCancel(ctx context.Context, run RunID, reason string) (bool, error) {
+	was, err := j.end(ctx, run, "cancelling", 0, Record{Type: RunCancelling, Text: reason})
+	return was != "finished", err
+}
+
+func (j *Journal) end(ctx context.Context, run RunID, state string, epoch int64, r Record) (was string, err error) {
+	was, err = endScript.Run(ctx, j.rdb, []string{j.key(run, "run"), j.key(run, "journal")}, state, epoch, r.append(nil)).Text()
+	return was, named(run, err)
+}

@@ -1,0 +1,65 @@
+// Package journal is the state of runs in Redis. It is the only package that knows a run's keys and scripts.
+//
+// A run is a stream of entries: who claimed which attempt of which stage, how it ended, what the coordinator decided. Everything
+// else (progress, status, resume) is read from it. A claim decides who executes an attempt and a fence refuses what comes from a
+// worker that has been replaced, so that every outcome is recorded exactly once however often a message is delivered.
+//
+// Keys, all under one prefix; {R} is the run's id and keeps its keys in one hash slot:
+//
+//	runs          sorted set: run ids by time of submission, in milliseconds
+//	workers       hash: what each live worker last said of itself, and when
+//	{R}:run       hash: pipeline, number of stages, digest of the spec, state; who coordinates it, in which epoch, until when
+//	{R}:spec      the frozen pipeline
+//	{R}:journal   the stream
+//	{R}:fence     eight bytes a stage: newest attempt, its state, the token of its claim
+//	{R}:out       hash: the stages' outputs, small ones whole, others as a reference
+//	{R}:log       hash: captured output by stage and attempt
+package journal
+
+import (
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// RunID names a run. [ParseRunID] makes one of text from outside.
+type RunID string
+
+// MaxRunID is the length of the longest run id.
+const MaxRunID = 100
+
+// ParseRunID checks the text of a run id: 1 to [MaxRunID] letters, digits, '.', '_' and '-', the first a letter or digit, without "..".
+func ParseRunID(text string) (RunID, error) {
+	bad := len(text) == 0 || len(text) > MaxRunID
+	for i := 0; i < len(text) && !bad; i++ {
+		c := text[i]
+		word := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		bad = !word && (i == 0 || c != '.' && c != '_' && c != '-' || c == '.' && text[i-1] == '.')
+	}
+	if bad {
+		shown := text
+		if len(shown) > 60 {
+			shown = shown[:60] + "..."
+		}
+		return "", fmt.Errorf("illegal run id %q: use up to %d letters, digits, '.', '_' and '-', beginning with a letter or digit", shown, MaxRunID)
+	}
+	return RunID(text), nil
+}
+
+// DefaultPrefix begins every key.
+const DefaultPrefix = "godags:"
+
+// Journal reads and writes runs. It is safe for concurrent use.
+type Journal struct {
+	rdb    redis.UniversalClient
+	prefix string
+}
+
+// New returns the journal that lives in the given Redis. The client stays the caller's.
+func New(rdb redis.UniversalClient) *Journal { return &Journal{rdb: rdb, prefix: DefaultPrefix} }
+
+func (j *Journal) key(run RunID, what string) string {
+	return j.prefix + "{" + string(run) + "}:" + what
+}
+func (j *Journal) runsKey() string    { return j.prefix + "runs" }
+func (j *Journal) workersKey() string { return j.prefix + "workers" }

@@ -1,0 +1,177 @@
+package journal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/godags/godags/dag"
+)
+
+// Entry is one entry of a run's stream: what one script call recorded.
+type Entry struct {
+	ID      string    // position in the stream
+	Time    time.Time // by the clock of Redis, to the millisecond
+	Worker  string    // who reported it; empty for the coordinator
+	Records []Record
+}
+
+// ErrDamaged says that the journal of a run cannot be understood.
+var ErrDamaged = errors.New("the journal is damaged")
+
+// Start is the position before the first entry of a stream.
+const Start = "0"
+
+// Read returns the entries after a position, oldest first and at most a few thousand. If there are none yet it waits for one
+// up to the given time; no time means that it does not wait.
+func (j *Journal) Read(ctx context.Context, run RunID, after string, wait time.Duration) ([]Entry, error) {
+	if wait <= 0 {
+		wait = -1
+	}
+	streams, err := j.rdb.XRead(ctx, &redis.XReadArgs{Streams: []string{j.key(run, "journal"), after}, Count: 2000, Block: wait}).Result()
+	if errors.Is(err, redis.Nil) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, named(run, err)
+	}
+	return entries(run, streams[0].Messages)
+}
+
+func entries(run RunID, messages []redis.XMessage) ([]Entry, error) {
+	list := make([]Entry, 0, len(messages))
+	for _, m := range messages {
+		e := Entry{ID: m.ID}
+		e.Worker, _ = m.Values["w"].(string)
+		data, _ := m.Values["r"].(string)
+		ms, _, _ := strings.Cut(m.ID, "-")
+		at, err := strconv.ParseInt(ms, 10, 64)
+		if err == nil {
+			e.Time = time.UnixMilli(at)
+			e.Records, err = decodeRecords(data, make([]Record, 0, 1+len(data)/16))
+		}
+		if err == nil && len(e.Records) == 0 {
+			err = errors.New("it has no records")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("run %s: %w: entry %s: %w", run, ErrDamaged, m.ID, err)
+		}
+		list = append(list, e)
+	}
+	return list, nil
+}
+
+// Spec returns the frozen pipeline of a run and its digest as recorded at submission.
+func (j *Journal) Spec(ctx context.Context, run RunID) (encoded []byte, digest string, err error) {
+	pipe := j.rdb.Pipeline()
+	spec, recorded := pipe.Get(ctx, j.key(run, "spec")), pipe.HGet(ctx, j.key(run, "run"), "digest")
+	if _, err := pipe.Exec(ctx); errors.Is(err, redis.Nil) {
+		return nil, "", named(run, ErrGone)
+	} else if err != nil {
+		return nil, "", named(run, err)
+	}
+	encoded, err = spec.Bytes()
+	return encoded, recorded.Val(), named(run, err)
+}
+
+// Summary is what a list of runs shows of one.
+type Summary struct {
+	Run       RunID
+	Pipeline  string
+	Stages    int
+	State     string // running, stalled (its coordinator is gone), cancelling, succeeded, failed, cancelled
+	Submitted time.Time
+	Finished  time.Time      // zero while the run goes on
+	Counts    map[string]int // of stages by terminal state; nil while the run goes on
+}
+
+// Runs lists the newest runs first, at most limit of them.
+func (j *Journal) Runs(ctx context.Context, limit int) ([]Summary, error) {
+	ids, err := j.rdb.ZRevRange(ctx, j.runsKey(), 0, int64(limit)-1).Result()
+	if err != nil {
+		return nil, fmt.Errorf("list runs: %w", err)
+	}
+	var list []Summary
+	for _, id := range ids {
+		s, err := j.Summary(ctx, RunID(id))
+		if errors.Is(err, ErrGone) {
+			continue // expired since
+		}
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, s)
+	}
+	return list, nil
+}
+
+// Summary describes one run by the first and the last entry of its stream.
+func (j *Journal) Summary(ctx context.Context, run RunID) (Summary, error) {
+	pipe := j.rdb.Pipeline()
+	first, last := pipe.XRangeN(ctx, j.key(run, "journal"), "-", "+", 1), pipe.XRevRangeN(ctx, j.key(run, "journal"), "+", "-", 1)
+	until, now := pipe.HGet(ctx, j.key(run, "run"), "until"), pipe.Time(ctx)
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return Summary{}, named(run, err)
+	}
+	if len(first.Val()) == 0 || len(last.Val()) == 0 {
+		return Summary{}, named(run, ErrGone)
+	}
+	ends, err := entries(run, []redis.XMessage{first.Val()[0], last.Val()[0]})
+	if err != nil {
+		return Summary{}, err
+	}
+	s := Summary{Run: run, State: "running", Submitted: ends[0].Time}
+	var begin Submitted
+	if err := json.Unmarshal([]byte(ends[0].Records[0].Text), &begin); err != nil {
+		return Summary{}, named(run, fmt.Errorf("%w: entry %s: %w", ErrDamaged, ends[0].ID, err))
+	}
+	s.Pipeline, s.Stages = begin.Pipeline, begin.Stages
+	if lease, err := until.Int64(); err != nil || now.Val().UnixMilli() > lease {
+		s.State = "stalled"
+	}
+	if end := ends[1].Records[len(ends[1].Records)-1]; end.Type == RunFinished {
+		var f Finished
+		if err := json.Unmarshal([]byte(end.Text), &f); err != nil {
+			return Summary{}, named(run, fmt.Errorf("%w: entry %s: %w", ErrDamaged, ends[1].ID, err))
+		}
+		s.State, s.Finished, s.Counts = f.State, ends[1].Time, f.Counts
+	}
+	return s, nil
+}
+
+// Outputs returns what stages recorded as their outputs; nil for those that have none.
+func (j *Journal) Outputs(ctx context.Context, run RunID, stages ...dag.StageID) ([][]byte, error) {
+	if len(stages) == 0 {
+		return nil, nil
+	}
+	fields := make([]string, len(stages))
+	for i, s := range stages {
+		fields[i] = strconv.Itoa(int(s))
+	}
+	got, err := j.rdb.HMGet(ctx, j.key(run, "out"), fields...).Result()
+	if err != nil {
+		return nil, named(run, fmt.Errorf("read outputs: %w", err))
+	}
+	outputs := make([][]byte, len(got))
+	for i, v := range got {
+		if text, ok := v.(string); ok {
+			outputs[i] = []byte(text)
+		}
+	}
+	return outputs, nil
+}
+
+// Log returns what an attempt printed. It is empty if the attempt printed nothing.
+func (j *Journal) Log(ctx context.Context, run RunID, a Attempted) ([]byte, error) {
+	log, err := j.rdb.HGet(ctx, j.key(run, "log"), logField(a)).Bytes()
+	if errors.Is(err, redis.Nil) {
+		return nil, nil
+	}
+	return log, named(run, err)
+}

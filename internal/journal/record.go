@@ -1,0 +1,183 @@
+package journal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/godags/godags/dag"
+)
+
+// Type is the kind of a record.
+type Type uint8
+
+// The types of record, with their numbers in the stored form.
+const (
+	RunSubmitted   Type = 1
+	StageStarted   Type = 2
+	StageSucceeded Type = 3
+	StageFailed    Type = 4
+	StageLost      Type = 5
+	StageSkipped   Type = 7
+	StageCancelled Type = 8
+	RunCancelling  Type = 9
+	RunFinished    Type = 10
+)
+
+var types = [...]struct {
+	name  string
+	event dag.EventType
+}{
+	RunSubmitted:   {name: "run.submitted"},
+	StageStarted:   {"stage.started", dag.StageStarted},
+	StageSucceeded: {"stage.succeeded", dag.StageSucceeded},
+	StageFailed:    {"stage.failed", dag.StageFailed},
+	StageLost:      {"stage.lost", dag.StageLost},
+	StageSkipped:   {"stage.skipped", dag.StageSkipped},
+	StageCancelled: {"stage.cancelled", dag.StageCancelled},
+	RunCancelling:  {"run.cancelling", dag.RunCancelling},
+	RunFinished:    {"run.finished", dag.RunFinished},
+}
+
+// String returns the type's public name, such as "stage.started".
+func (t Type) String() string {
+	if t.known() {
+		return types[t].name
+	}
+	return fmt.Sprintf("unknown.%d", uint8(t))
+}
+
+func (t Type) known() bool { return int(t) < len(types) && types[t].name != "" }
+
+// Record is one fact about a stage or the run.
+type Record struct {
+	Type     Type
+	Stage    dag.StageID   // nothing for run.* types
+	Attempt  dag.Attempt   // of what a worker reports, and of stage.lost
+	Root     dag.StageID   // of stage.skipped: the stage that is the cause
+	Duration time.Duration // of the attempt's execution, to the microsecond
+	Note     string        // the last line that the attempt printed
+	Text     string        // stage.failed: the error; stage.lost, stage.cancelled, run.cancelling: the reason; other run.*: JSON
+}
+
+// Event returns what the record means to the run's state machine. It is false for run.submitted, which means nothing to it.
+func (r Record) Event() (dag.Event, bool) {
+	return dag.Event{Type: types[r.Type].event, Stage: r.Stage, Attempt: r.Attempt, Root: r.Root}, r.Type != RunSubmitted
+}
+
+// The fields of a record that are there only if the record has them.
+const (
+	hasRoot = 1 << iota
+	hasDuration
+	hasNote
+	hasText
+	allFields = 1<<iota - 1
+)
+
+// Limits of what a record keeps of a text; the whole output of an attempt is in its log.
+const (
+	MaxNote = 200
+	MaxText = 4096
+)
+
+// append adds the stored form: type, stage, attempt, which fields follow, fields.
+func (r Record) append(buf []byte) []byte {
+	fields := bit(hasRoot, r.Root != 0) | bit(hasDuration, r.Duration > 0) | bit(hasNote, r.Note != "") | bit(hasText, r.Text != "")
+	buf = append(buf, byte(r.Type))
+	buf = binary.AppendUvarint(buf, uint64(r.Stage))
+	buf = binary.AppendUvarint(buf, uint64(r.Attempt))
+	buf = append(buf, fields)
+	if fields&hasRoot != 0 {
+		buf = binary.AppendUvarint(buf, uint64(r.Root))
+	}
+	if fields&hasDuration != 0 {
+		buf = binary.AppendUvarint(buf, uint64(r.Duration.Microseconds()))
+	}
+	if fields&hasNote != 0 {
+		buf = appendText(buf, r.Note, MaxNote)
+	}
+	if fields&hasText != 0 {
+		buf = appendText(buf, r.Text, MaxText)
+	}
+	return buf
+}
+
+func bit(field byte, there bool) byte {
+	if there {
+		return field
+	}
+	return 0
+}
+
+func appendText(buf []byte, text string, most int) []byte {
+	text = text[:min(len(text), most)]
+	return append(binary.AppendUvarint(buf, uint64(len(text))), text...)
+}
+
+// decodeRecords appends the records of a stored entry to records.
+func decodeRecords(data string, records []Record) ([]Record, error) {
+	for len(data) > 0 {
+		d := decoder{data: data}
+		r := Record{Type: Type(d.byte()), Stage: dag.StageID(d.uint(1<<32 - 1)), Attempt: dag.Attempt(d.uint(1<<16 - 1))}
+		fields := d.byte()
+		if fields&hasRoot != 0 {
+			r.Root = dag.StageID(d.uint(1<<32 - 1))
+		}
+		if fields&hasDuration != 0 {
+			r.Duration = time.Duration(d.uint(1<<50)) * time.Microsecond
+		}
+		if fields&hasNote != 0 {
+			r.Note = d.text()
+		}
+		if fields&hasText != 0 {
+			r.Text = d.text()
+		}
+		if !r.Type.known() || d.bad || fields > allFields {
+			return records, errors.New("a record cannot be decoded")
+		}
+		records, data = append(records, r), d.data
+	}
+	return records, nil
+}
+
+// decoder takes values off the front of data; bad is set, for good, by the first that is not there.
+type decoder struct {
+	data string
+	bad  bool
+}
+
+func (d *decoder) byte() byte {
+	if len(d.data) == 0 {
+		d.bad = true
+		return 0
+	}
+	b := d.data[0]
+	d.data = d.data[1:]
+	return b
+}
+
+func (d *decoder) uint(most uint64) uint64 {
+	var v uint64
+	for shift := 0; shift < 64; shift += 7 {
+		b := d.byte()
+		v |= uint64(b&0x7f) << shift
+		if b < 0x80 {
+			d.bad = d.bad || v > most
+			return v
+		}
+	}
+	d.bad = true
+	return 0
+}
+
+func (d *decoder) text() string {
+	n := d.uint(uint64(len(d.data)))
+	if d.bad || n > uint64(len(d.data)) {
+		d.bad = true
+		return ""
+	}
+	text := d.data[:n]
+	d.data = d.data[n:]
+	return text
+}

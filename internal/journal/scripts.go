@@ -1,0 +1,66 @@
+package journal
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+//go:embed lua/*.lua
+var sources embed.FS
+
+// Every script may be sent twice: go-redis does so when a reply is lost.
+var (
+	submitScript  = script("submit")
+	acquireScript = script("acquire")
+	claimScript   = script("claim")
+	reportScript  = script("report")
+	decideScript  = script("decide")
+	endScript     = script("end")
+	checkScript   = script("check")
+	beatScript    = script("beat")
+	workersScript = script("workers")
+)
+
+func script(name string) *redis.Script {
+	source, err := sources.ReadFile("lua/" + name + ".lua")
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	return redis.NewScript(string(source))
+}
+
+var (
+	// ErrGone says that Redis does not have the run: it never did, it expired, or Redis lost its data.
+	ErrGone = errors.New("the run is not in Redis")
+	// ErrFenced says that another coordinator drives the run.
+	ErrFenced = errors.New("another coordinator drives the run")
+	// ErrDigest says that the run was submitted with another pipeline.
+	ErrDigest = errors.New("the run has another pipeline")
+)
+
+// named gives the errors of scripts their sentinel.
+func named(run RunID, err error) error {
+	if err == nil {
+		return nil
+	}
+	for word, sentinel := range map[string]error{"GONE ": ErrGone, "FENCED ": ErrFenced, "DIGEST ": ErrDigest} {
+		if strings.HasPrefix(err.Error(), word) {
+			err = sentinel
+		}
+	}
+	return fmt.Errorf("run %s: %w", run, err)
+}
+
+// flags runs a script that returns a number per item, of which there are n.
+func (j *Journal) flags(ctx context.Context, s *redis.Script, run RunID, keys []string, n int, args []any) ([]int64, error) {
+	got, err := s.Run(ctx, j.rdb, keys, args...).Int64Slice()
+	if err == nil && len(got) != n {
+		err = fmt.Errorf("script returned %d answers to %d questions", len(got), n)
+	}
+	return got, named(run, err)
+}

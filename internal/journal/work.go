@@ -1,0 +1,176 @@
+package journal
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/godags/godags/dag"
+)
+
+// Attempted names one execution of a stage.
+type Attempted struct {
+	Stage   dag.StageID
+	Attempt dag.Attempt
+}
+
+// Token proves that a claim is one's own.
+type Token [5]byte
+
+// NewToken returns a random token. Every claim needs a new one.
+func NewToken() (t Token) {
+	rand.Read(t[:]) // never fails
+	return t
+}
+
+// Claim asks for the right to execute attempts and reports, for each, whether it was granted: at most one claim of an attempt is.
+func (j *Journal) Claim(ctx context.Context, run RunID, digest, worker string, token Token, attempts []Attempted) ([]bool, error) {
+	keys := []string{j.key(run, "run"), j.key(run, "fence"), j.key(run, "journal")}
+	args := append(make([]any, 0, 3+3*len(attempts)), worker, token[:], digest)
+	for _, a := range attempts {
+		record := Record{Type: StageStarted, Stage: a.Stage, Attempt: a.Attempt}.append(nil)
+		args = append(args, uint32(a.Stage), uint16(a.Attempt), record)
+	}
+	return granted(j.flags(ctx, claimScript, run, keys, len(attempts), args))
+}
+
+// Outcome is how an attempt ended.
+type Outcome struct {
+	Record Record // of type StageSucceeded, StageFailed, StageLost (handed back) or StageCancelled
+	Output []byte // recorded with a success; nil for none
+	Log    []byte // the attempt's captured output
+}
+
+// The states of a fence cell after a report.
+const (
+	cellEnded    = 2 // a further attempt may be claimed
+	cellTerminal = 3
+)
+
+// Report records how attempts ended and reports, for each, whether it was accepted: an attempt that was revoked is not.
+func (j *Journal) Report(ctx context.Context, run RunID, worker string, token Token, outcomes []Outcome) ([]bool, error) {
+	keys := []string{j.key(run, "run"), j.key(run, "fence"), j.key(run, "journal"), j.key(run, "out"), j.key(run, "log")}
+	args := append(make([]any, 0, 2+7*len(outcomes)), worker, token[:])
+	for _, o := range outcomes {
+		cell, hasOutput := cellEnded, 0
+		if o.Record.Type == StageSucceeded || o.Record.Type == StageCancelled {
+			cell = cellTerminal
+		}
+		if o.Output != nil {
+			hasOutput = 1
+		}
+		args = append(args, uint32(o.Record.Stage), uint16(o.Record.Attempt), cell, o.Record.append(nil), hasOutput, o.Output, o.Log)
+	}
+	return granted(j.flags(ctx, reportScript, run, keys, len(outcomes), args))
+}
+
+func granted(flags []int64, err error) ([]bool, error) {
+	if err != nil {
+		return nil, err
+	}
+	yes := make([]bool, len(flags))
+	for i, f := range flags {
+		yes[i] = f == 1
+	}
+	return yes, nil
+}
+
+// Order is what a worker should do with an attempt that it executes.
+type Order int64
+
+// The orders.
+const (
+	GoOn  Order = 0
+	Stop  Order = 1 // the run is being cancelled: stop, and report so
+	Yield Order = 2 // the claim is void: stop, there is nothing to report
+)
+
+// Check returns the orders for attempts that were claimed with the token.
+func (j *Journal) Check(ctx context.Context, run RunID, token Token, attempts []Attempted) ([]Order, error) {
+	args := append(make([]any, 0, 1+2*len(attempts)), token[:])
+	for _, a := range attempts {
+		args = append(args, uint32(a.Stage), uint16(a.Attempt))
+	}
+	flags, err := j.flags(ctx, checkScript, run, []string{j.key(run, "run"), j.key(run, "fence")}, len(attempts), args)
+	orders := make([]Order, len(flags))
+	for i, f := range flags {
+		orders[i] = Order(f)
+	}
+	return orders, err
+}
+
+// SaveLog keeps what an attempt has printed so far.
+func (j *Journal) SaveLog(ctx context.Context, run RunID, a Attempted, log []byte) error {
+	if err := j.rdb.HSet(ctx, j.key(run, "log"), logField(a), log).Err(); err != nil {
+		return fmt.Errorf("run %s: save log: %w", run, err)
+	}
+	return nil
+}
+
+func logField(a Attempted) string {
+	return strconv.Itoa(int(a.Stage)) + ":" + strconv.Itoa(int(a.Attempt))
+}
+
+// WorkerInfo is what a worker says of itself.
+type WorkerInfo struct {
+	ID      string        `json:"-"`
+	Age     time.Duration `json:"-"` // since its last beat, by the clock of Redis
+	Host    string        `json:"host"`
+	PID     int           `json:"pid"`
+	Queues  []string      `json:"queues"`
+	Slots   int           `json:"slots"`   // stages that it executes at once
+	Busy    int           `json:"busy"`    // stages that it executes now
+	Version string        `json:"version"` // of godags
+	Started time.Time     `json:"started"` // by its own clock
+}
+
+// WorkerTTL is how long after its last beat a worker is taken for dead.
+const WorkerTTL = 3 * time.Second
+
+// BeatEvery is how often a worker should say that it lives.
+const BeatEvery = 500 * time.Millisecond
+
+// Alive reports whether the worker's last beat is recent.
+func (w WorkerInfo) Alive() bool { return w.Age < WorkerTTL }
+
+// Beat says that a worker lives.
+func (j *Journal) Beat(ctx context.Context, w WorkerInfo) error {
+	info, err := json.Marshal(w)
+	if err != nil {
+		return fmt.Errorf("worker %s: %w", w.ID, err)
+	}
+	if err := beatScript.Run(ctx, j.rdb, []string{j.workersKey()}, w.ID, info).Err(); err != nil {
+		return fmt.Errorf("worker %s: heartbeat: %w", w.ID, err)
+	}
+	return nil
+}
+
+// Leave takes a worker off the list.
+func (j *Journal) Leave(ctx context.Context, worker string) error {
+	if err := j.rdb.HDel(ctx, j.workersKey(), worker).Err(); err != nil {
+		return fmt.Errorf("worker %s: leave: %w", worker, err)
+	}
+	return nil
+}
+
+// Workers lists the workers that have said something in the last minute.
+func (j *Journal) Workers(ctx context.Context) ([]WorkerInfo, error) {
+	got, err := workersScript.Run(ctx, j.rdb, []string{j.workersKey()}, time.Minute.Milliseconds()).Slice()
+	if err != nil {
+		return nil, fmt.Errorf("list workers: %w", err)
+	}
+	var workers []WorkerInfo
+	for ; len(got) >= 3; got = got[3:] {
+		w := WorkerInfo{}
+		if info, ok := got[2].(string); !ok || json.Unmarshal([]byte(info), &w) != nil {
+			continue // somebody else's entry
+		}
+		w.ID = got[0].(string)
+		w.Age = time.Duration(got[1].(int64)) * time.Millisecond
+		workers = append(workers, w)
+	}
+	return workers, nil
+}

@@ -1,0 +1,131 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// fallback is how long an idle worker waits for a wake-up before it looks by itself: wake-ups can get lost.
+const fallback = time.Second
+
+// Delays after errors: Asynq itself would ask again at once.
+const (
+	firstDelay = 100 * time.Millisecond
+	lastDelay  = time.Second
+)
+
+// hook sits between an Asynq server and Redis.
+//
+//   - An empty queue is not polled: the dequeue is parked until a wake-up, the fallback timer, or the stop of the server.
+//   - A dequeue that fails is followed by a pause.
+//   - A completion that cannot reach Redis is tried again until the task's lease ends. Asynq means to do so itself,
+//     but with a context that it has already cancelled.
+type hook struct {
+	queues int
+	wake   chan struct{} // one slot: a wake-up between "empty" and "park" is kept
+	stop   <-chan struct{}
+	empty  atomic.Int32 // queues found empty in this round
+	failed atomic.Int32 // dequeues failed in a row
+}
+
+func (h *hook) DialHook(next redis.DialHook) redis.DialHook {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
+}
+
+func (h *hook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error { return next(ctx, cmds) }
+}
+
+func (h *hook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		first, second := scriptKeys(cmd)
+		switch {
+		case strings.HasSuffix(first, ":pending") && strings.HasSuffix(second, ":paused"):
+			return h.dequeue(ctx, cmd, next)
+		case strings.HasSuffix(first, ":active"):
+			return h.complete(ctx, cmd, next)
+		}
+		return next(ctx, cmd)
+	}
+}
+
+// scriptKeys returns the first two keys of a script call: EVAL[SHA] script n key key ...
+func scriptKeys(cmd redis.Cmder) (first, second string) {
+	args := cmd.Args()
+	if name := cmd.Name(); name != "evalsha" && name != "eval" || len(args) < 5 {
+		return "", ""
+	}
+	first, _ = args[3].(string)
+	second, _ = args[4].(string)
+	return first, second
+}
+
+func (h *hook) dequeue(ctx context.Context, cmd redis.Cmder, next redis.ProcessHook) error {
+	for {
+		err := next(ctx, cmd)
+		switch {
+		case err == nil:
+			h.empty.Store(0)
+			h.failed.Store(0)
+			return nil
+		case errors.Is(err, redis.Nil):
+			h.failed.Store(0)
+			if int(h.empty.Add(1)) < h.queues {
+				return err // Asynq asks the other queues first
+			}
+			h.empty.Store(0)
+			if !h.pause(fallback, h.wake) || h.queues > 1 {
+				return err // Asynq begins a new round
+			}
+			cmd.SetErr(nil)
+		case strings.HasPrefix(err.Error(), "NOSCRIPT"):
+			return err // go-redis sends the script's text
+		default:
+			h.pause(min(lastDelay, firstDelay<<min(h.failed.Add(1)-1, 10)), nil)
+			return err
+		}
+	}
+}
+
+// pause waits for a time or a wake-up. It is false if the server stops.
+func (h *hook) pause(d time.Duration, wake <-chan struct{}) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-wake:
+	case <-h.stop:
+		return false
+	}
+	return true
+}
+
+func (h *hook) complete(ctx context.Context, cmd redis.Cmder, next redis.ProcessHook) error {
+	for delay := firstDelay; ; delay = min(lastDelay, 2*delay) {
+		err := next(ctx, cmd)
+		if err == nil || !passing(err) || ctx.Err() != nil {
+			return err
+		}
+		select {
+		case <-time.After(delay):
+		case <-ctx.Done():
+			return err
+		}
+		cmd.SetErr(nil)
+	}
+}
+
+// passing reports whether the same command may succeed later.
+func passing(err error) bool {
+	var reply redis.Error
+	if errors.As(err, &reply) {
+		return strings.HasPrefix(err.Error(), "LOADING") || strings.HasPrefix(err.Error(), "READONLY")
+	}
+	return true
+}

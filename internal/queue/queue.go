@@ -1,0 +1,97 @@
+// Package queue delivers bundles of stages from coordinators to workers. It is the only package that knows Asynq.
+//
+// The queue is a pipe and nothing more: a bundle may be delivered twice, late, or after somebody has deleted it. Who executes
+// a stage is decided by a claim in the journal.
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/godags/godags/dag"
+)
+
+// Item is one attempt of a stage.
+type Item struct {
+	Stage   dag.StageID `json:"stage"`
+	Attempt dag.Attempt `json:"attempt"`
+}
+
+// Bundle is what one task carries: attempts of one run that one worker executes in this order.
+type Bundle struct {
+	Run      string `json:"run"`
+	Pipeline string `json:"pipeline"`
+	Digest   string `json:"digest"` // of the run's spec
+	Items    []Item `json:"items"`
+}
+
+// taskTimeout is Asynq's limit for a bundle. A stage's own limits are the worker's, so this must only be longer than any of them;
+// without it Asynq would take 30 minutes.
+const taskTimeout = 365 * 24 * time.Hour
+
+// Client enqueues bundles. It is safe for concurrent use.
+type Client struct {
+	rdb     redis.UniversalClient
+	client  *asynq.Client
+	inspect *asynq.Inspector
+}
+
+// NewClient returns a client on the given connection, which stays the caller's.
+func NewClient(rdb redis.UniversalClient) *Client {
+	return &Client{rdb, asynq.NewClientFromRedisClient(rdb), asynq.NewInspectorFromRedisClient(rdb)}
+}
+
+// Enqueue adds a bundle to a queue. A task with the same id that is still there makes it do nothing, and is no error: it is
+// the same bundle, sent twice. The label is for people: the name of the stage, or how many there are.
+func (c *Client) Enqueue(ctx context.Context, queue, id, label string, b Bundle) error {
+	payload, err := json.Marshal(b)
+	if err != nil {
+		return fmt.Errorf("enqueue %s: %w", id, err)
+	}
+	_, err = c.client.EnqueueContext(ctx, asynq.NewTask(b.Pipeline+"/"+label, payload),
+		asynq.Queue(queue), asynq.TaskID(id), asynq.MaxRetry(25), asynq.Timeout(taskTimeout))
+	if err != nil && !errors.Is(err, asynq.ErrTaskIDConflict) {
+		return fmt.Errorf("enqueue %s: %w", id, err)
+	}
+	return nil
+}
+
+// Wake tells idle workers that there is something in the queue. A lost message costs them [fallback] at the most.
+func (c *Client) Wake(ctx context.Context, queue string) error {
+	if err := c.rdb.Publish(ctx, wakeChannel(queue), "").Err(); err != nil {
+		return fmt.Errorf("wake workers of queue %s: %w", queue, err)
+	}
+	return nil
+}
+
+func wakeChannel(queue string) string { return "godags:wake:" + queue }
+
+// Pending reports whether the task waits in its queue: nobody has taken it, deleted it, or put it aside.
+func (c *Client) Pending(queue, id string) (bool, error) {
+	info, err := c.inspect.GetTaskInfo(queue, id)
+	if errors.Is(err, asynq.ErrTaskNotFound) || errors.Is(err, asynq.ErrQueueNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look up task %s: %w", id, err)
+	}
+	return info.State == asynq.TaskStatePending, nil
+}
+
+// CheckName returns an error if the name is not legal for a queue: 1 to 100 letters, digits, '.', '_' and '-'.
+func CheckName(name string) error {
+	ok := len(name) > 0 && len(name) <= 100
+	for _, c := range name {
+		ok = ok && (c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '_' || c == '-')
+	}
+	if !ok {
+		return fmt.Errorf("illegal queue name %q: use up to 100 letters, digits, '.', '_' and '-'", name)
+	}
+	return nil
+}

@@ -1,0 +1,122 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+)
+
+// ServerConfig says how bundles are taken from queues.
+type ServerConfig struct {
+	Queues []string // names, each asked as often as the others
+	Slots  int      // bundles in work at once
+	Handle func(context.Context, Bundle) error
+	Logger *slog.Logger
+}
+
+// Server takes bundles from queues and hands them to a handler. A bundle whose handler returns an error is delivered again.
+type Server struct {
+	cfg    ServerConfig
+	rdb    redis.UniversalClient
+	asynq  *asynq.Server
+	wake   chan struct{}
+	stop   chan struct{} // closed first when the server stops
+	cancel context.CancelFunc
+	once   sync.Once
+	ears   sync.WaitGroup
+}
+
+// NewServer returns a server on the given connection, which must be its own (it gets a hook) and which the caller closes.
+func NewServer(rdb redis.UniversalClient, cfg ServerConfig) *Server {
+	s := &Server{cfg: cfg, rdb: rdb, wake: make(chan struct{}, 1), stop: make(chan struct{})}
+	rdb.AddHook(&hook{queues: len(cfg.Queues), wake: s.wake, stop: s.stop})
+	queues := make(map[string]int)
+	for _, q := range cfg.Queues {
+		queues[q] = 1
+	}
+	s.asynq = asynq.NewServerFromRedisClient(rdb, asynq.Config{
+		Concurrency:       cfg.Slots,
+		Queues:            queues,
+		TaskCheckInterval: time.Millisecond, // the hook does the waiting
+		ShutdownTimeout:   taskTimeout,      // handlers end when their context does
+		RetryDelayFunc:    func(int, error, *asynq.Task) time.Duration { return 0 },
+		IsFailure:         func(err error) bool { return !errors.Is(err, asynq.ErrLeaseExpired) },
+		Logger:            logger{cfg.Logger},
+		LogLevel:          asynq.WarnLevel,
+	})
+	return s
+}
+
+// Start begins to take bundles. It returns once the first can be taken.
+func (s *Server) Start() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	if err := s.asynq.Start(asynq.HandlerFunc(s.process)); err != nil {
+		cancel()
+		return fmt.Errorf("start to take tasks: %w", err)
+	}
+	s.ears.Go(func() { s.listen(ctx) })
+	return nil
+}
+
+func (s *Server) process(ctx context.Context, task *asynq.Task) error {
+	var b Bundle
+	if err := json.Unmarshal(task.Payload(), &b); err != nil {
+		return fmt.Errorf("task %s: payload: %w: %w", task.Type(), err, asynq.SkipRetry)
+	}
+	return s.cfg.Handle(ctx, b)
+}
+
+// listen turns wake-up messages into wake-ups. go-redis connects again by itself when the connection is lost.
+func (s *Server) listen(ctx context.Context) {
+	channels := make([]string, len(s.cfg.Queues))
+	for i, q := range s.cfg.Queues {
+		channels[i] = wakeChannel(q)
+	}
+	sub := s.rdb.Subscribe(ctx, channels...)
+	messages := sub.Channel()
+	defer sub.Close()
+	for {
+		select {
+		case <-messages:
+			select {
+			case s.wake <- struct{}{}:
+			default:
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Stop takes no further bundles. Handlers go on.
+func (s *Server) Stop() {
+	s.once.Do(func() {
+		close(s.stop)
+		s.asynq.Stop()
+	})
+}
+
+// Shutdown stops and waits until all handlers have returned.
+func (s *Server) Shutdown() {
+	s.Stop()
+	s.asynq.Shutdown()
+	s.cancel()
+	s.ears.Wait()
+}
+
+// logger passes on what Asynq has to say.
+type logger struct{ *slog.Logger }
+
+func (l logger) Debug(args ...any) { l.Logger.Debug(fmt.Sprint(args...)) }
+func (l logger) Info(args ...any)  { l.Logger.Info(fmt.Sprint(args...)) }
+func (l logger) Warn(args ...any)  { l.Logger.Warn(fmt.Sprint(args...)) }
+func (l logger) Error(args ...any) { l.Logger.Error(fmt.Sprint(args...)) }
+func (l logger) Fatal(args ...any) { l.Logger.Error(fmt.Sprint(args...)) }

@@ -1,0 +1,175 @@
+// Package values decides where the values of a run live, and how the journal refers to them.
+package values
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/godags/godags/cache"
+	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/nearest"
+	"github.com/godags/godags/internal/spec"
+)
+
+// MaxInline is the size of the largest output, in bytes, that is recorded in Redis together with the stage's success.
+const MaxInline = 64 << 10
+
+// Stores finds the cache of each stage. It is safe for concurrent use.
+type Stores struct {
+	redis  cache.Cache
+	chosen map[string]cache.Cache // by task: what its Go code asked for
+
+	mu   sync.Mutex
+	open map[string]cache.Cache // by URL
+}
+
+// NewStores returns the stores on the given Redis. Tasks in chosen have a cache of their own.
+func NewStores(rdb redis.UniversalClient, chosen map[string]cache.Cache) *Stores {
+	return &Stores{redis: cache.Redis(rdb), chosen: chosen, open: make(map[string]cache.Cache)}
+}
+
+// For returns the cache of a stage: the one that its Go code chose, else the run's, else Redis.
+func (s *Stores) For(sp *spec.Spec, id dag.StageID) (cache.Cache, error) {
+	if c := s.chosen[sp.Kind(id).Task]; c != nil {
+		return c, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.open[sp.Values]; c != nil {
+		return c, nil
+	}
+	c, err := s.parse(sp.Values)
+	if err == nil {
+		s.open[sp.Values] = c
+	}
+	return c, err
+}
+
+func (s *Stores) parse(url string) (cache.Cache, error) {
+	kind, dir, _ := strings.Cut(url, ":")
+	switch kind {
+	case "", "redis":
+		return s.redis, nil
+	case "memory":
+		return cache.Memory(), nil
+	case "disk":
+		return cache.Disk(dir), nil
+	}
+	return nil, fmt.Errorf("values: %q is no store: use redis, memory, or disk:FOLDER", url)
+}
+
+// ParseURL checks what a person wrote for a store and makes it fit for a run: a folder becomes absolute, since workers
+// may have another working directory. The folder of "disk" alone is home/values.
+func ParseURL(text, home string) (string, error) {
+	kind, dir, _ := strings.Cut(text, ":")
+	switch kind {
+	case "redis", "memory", "":
+		if dir == "" {
+			return kind, nil
+		}
+	case "disk":
+		if dir == "" {
+			dir = filepath.Join(home, "values")
+		}
+		abs, err := filepath.Abs(dir)
+		if err != nil {
+			return "", fmt.Errorf("values: %w", err)
+		}
+		return "disk:" + abs, nil
+	}
+	hint := ""
+	if near := nearest.Name(kind, []string{"redis", "memory", "disk"}); near != "" {
+		hint = fmt.Sprintf(" (did you mean %s?)", near)
+	}
+	return "", fmt.Errorf("values: %q is no store%s: use redis, memory, disk or disk:FOLDER", text, hint)
+}
+
+// A recorded output is 'v' and the value itself, or 'r' and a reference in JSON.
+const (
+	inline    = 'v'
+	elsewhere = 'r'
+)
+
+type reference struct {
+	Name string `json:"name"` // of the value in the stage's cache
+	Size int    `json:"size"`
+	Sum  string `json:"sha256"`
+}
+
+// Seal returns what to record for an output. Anything but a small value in Redis goes to the cache first, under a name of its own
+// for each attempt: an attempt that has been replaced cannot spoil the value of the one that counts.
+func (s *Stores) Seal(ctx context.Context, sp *spec.Spec, run journal.RunID, a journal.Attempted, value []byte) ([]byte, error) {
+	store, err := s.For(sp, a.Stage)
+	if err != nil {
+		return nil, err
+	}
+	if store == s.redis && len(value) <= MaxInline {
+		return append([]byte{inline}, value...), nil
+	}
+	sum := sha256.Sum256(value)
+	ref := reference{fmt.Sprintf("out/%s/%d", sp.Graph.Name(a.Stage), a.Attempt), len(value), hex.EncodeToString(sum[:])}
+	if err := store.Put(ctx, cache.Key{Run: string(run), Name: ref.Name}, value); err != nil {
+		return nil, fmt.Errorf("store output: %w", err)
+	}
+	text, err := json.Marshal(ref)
+	if err != nil {
+		return nil, fmt.Errorf("store output: %w", err)
+	}
+	return append([]byte{elsewhere}, text...), nil
+}
+
+// Open returns the value behind a recorded output of a stage.
+func (s *Stores) Open(ctx context.Context, sp *spec.Spec, run journal.RunID, id dag.StageID, recorded []byte) ([]byte, error) {
+	if len(recorded) > 0 && recorded[0] == inline {
+		return recorded[1:], nil
+	}
+	var ref reference
+	if len(recorded) == 0 || recorded[0] != elsewhere || json.Unmarshal(recorded[1:], &ref) != nil {
+		return nil, fmt.Errorf("run %s: the recorded output of stage %q is damaged", run, sp.Graph.Name(id))
+	}
+	store, err := s.For(sp, id)
+	if err != nil {
+		return nil, err
+	}
+	value, err := store.Get(ctx, cache.Key{Run: string(run), Name: ref.Name})
+	if err != nil {
+		return nil, s.explain(store, sp, id, err)
+	}
+	if sum := sha256.Sum256(value); hex.EncodeToString(sum[:]) != ref.Sum {
+		return nil, fmt.Errorf("run %s: the output of stage %q was changed since it was recorded", run, sp.Graph.Name(id))
+	}
+	return value, nil
+}
+
+// explain says why a value that was stored cannot be found: most often a cache that not every worker sees.
+func (s *Stores) explain(store cache.Cache, sp *spec.Spec, id dag.StageID, err error) error {
+	if !errors.Is(err, cache.ErrNotFound) {
+		return err
+	}
+	switch store.(type) {
+	case *cache.MemoryCache:
+		err = fmt.Errorf("%w (values in memory are seen by one process only: choose redis or disk when there are several)", err)
+	case *cache.DiskCache:
+		err = fmt.Errorf("%w (is the folder the same one for every worker?)", err)
+	}
+	return fmt.Errorf("output of stage %q: %w", sp.Graph.Name(id), err)
+}
+
+// Size returns the length of the value behind a recorded output, without fetching it.
+func Size(recorded []byte) int {
+	var ref reference
+	if len(recorded) > 0 && recorded[0] == elsewhere && json.Unmarshal(recorded[1:], &ref) == nil {
+		return ref.Size
+	}
+	return max(0, len(recorded)-1)
+}

@@ -1,0 +1,64 @@
+package view
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/godags/godags/cache"
+	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/values"
+)
+
+// MaxOutput is the size, in bytes, of the largest output that a [Result] shows.
+const MaxOutput = 64 << 10
+
+// maxOutputs is the number of sink stages whose outputs a [Result] shows.
+const maxOutputs = 1000
+
+// Outputs returns the outputs of the stages that nothing depends on, as JSON: a JSON value as it is, text as a string,
+// other bytes as {"base64": ...}, and a large one as {"bytes": size}.
+func (r *Run) Outputs(ctx context.Context, j *journal.Journal, stores *values.Stores) (map[string]json.RawMessage, error) {
+	sinks := slices.Collect(r.Spec.Graph.Sinks())
+	sinks = sinks[:min(len(sinks), maxOutputs)]
+	recorded, err := j.Outputs(ctx, r.ID, sinks...)
+	if err != nil {
+		return nil, err
+	}
+	outputs := make(map[string]json.RawMessage)
+	for i, s := range sinks {
+		if recorded[i] == nil {
+			continue
+		}
+		name := r.Spec.Graph.Name(s)
+		if size := values.Size(recorded[i]); size > MaxOutput {
+			outputs[name] = json.RawMessage(fmt.Sprintf(`{"bytes":%d}`, size))
+			continue
+		}
+		value, err := stores.Open(ctx, r.Spec, r.ID, s, recorded[i])
+		if err != nil {
+			return outputs, err
+		}
+		if outputs[name], err = show(value); err != nil {
+			return outputs, fmt.Errorf("output of stage %q: %w", name, err)
+		}
+	}
+	return outputs, nil
+}
+
+func show(stored []byte) (json.RawMessage, error) {
+	codec, payload, err := cache.Split(stored)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case codec == cache.JSON.Name() && json.Valid(payload):
+		return payload, nil
+	case codec == cache.Raw.Name() && utf8.Valid(payload):
+		return json.Marshal(string(payload))
+	}
+	return json.Marshal(map[string]string{"codec": codec, "base64": base64.StdEncoding.EncodeToString(payload)})
+}
