@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 
 	"github.com/godags/godags/cache"
 	"github.com/godags/godags/internal/journal"
@@ -50,3 +51,11 @@ func (s *Session) External() bool { return s.Conn.Kind == redisx.External }
 
 // ErrStateLost says that Redis has lost the run while it was going on.
 var ErrStateLost = errors.New("Redis has lost the state of the run")
+
+// Home returns the folder for the state of a Redis of our own: GODAGS_HOME, or .godags in the working directory.
+func Home() string {
+	if home := os.Getenv("GODAGS_HOME"); home != "" {
+		return home
+	}
+	return ".godags"
+}

@@ -1,0 +1,108 @@
+package cache
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"runtime"
+	"strconv"
+	"sync"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/klauspost/compress/zstd"
+)
+
+// An entry is a value as Disk and Redis keep it: one line of text, then the value, raw or compressed.
+//
+//	<checksum> <raw|zstd> <bytes of the value>\n<payload>
+//
+// The checksum covers the key and all that follows it, so an entry under a foreign key is as damaged as a cut one.
+
+const (
+	compressAbove = 64 << 10 // bytes of a value
+	sumLength     = 16       // hex digits of a checksum
+	// A zstd block makes at most 128 KiB out of at least 4 bytes, so a larger claim is a lie.
+	maxRatio = 128 << 10 / 4
+)
+
+// damage is what is wrong with an entry.
+type damage string
+
+func (d damage) Error() string { return string(d) }
+
+var (
+	compressor = sync.OnceValue(func() *zstd.Encoder {
+		return must(zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(false)))
+	})
+	decompressor = sync.OnceValue(func() *zstd.Decoder {
+		return must(zstd.NewReader(nil, zstd.WithDecoderConcurrency(runtime.GOMAXPROCS(0)),
+			zstd.WithDecodeAllCapLimit(true), zstd.WithDecoderMaxMemory(1<<62)))
+	})
+)
+
+// must is for constructors that fail only on options, and ours are fixed.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// seal makes the entry of a value: a header, and a payload that may be the value itself.
+func seal(key Key, value []byte) (header, payload []byte) {
+	encoding, payload := "raw", value
+	if len(value) > compressAbove {
+		if packed := compressor().EncodeAll(value, nil); len(packed) < len(value) {
+			encoding, payload = "zstd", packed
+		}
+	}
+	covered := fmt.Sprintf("%s %d\n", encoding, len(value))
+	return []byte(checksum(key, []byte(covered), payload) + " " + covered), payload
+}
+
+// unseal returns the value of an entry, which may share the entry's memory. Its error is a damage.
+func unseal(key Key, entry []byte) ([]byte, error) {
+	line, payload, found := bytes.Cut(entry, []byte("\n"))
+	if !found || len(line) <= sumLength || line[sumLength] != ' ' {
+		return nil, damage("it has no header")
+	}
+	sum, covered := entry[:sumLength], entry[sumLength+1:len(line)+1]
+	if string(sum) != checksum(key, covered, payload) {
+		return nil, damage("its checksum is wrong")
+	}
+	encoding, digits, _ := bytes.Cut(line[sumLength+1:], []byte(" "))
+	size, err := strconv.Atoi(string(digits))
+	if err != nil {
+		return nil, damage("its size is no number")
+	}
+	return unpack(string(encoding), payload, size)
+}
+
+func unpack(encoding string, payload []byte, size int) ([]byte, error) {
+	switch {
+	case encoding == "raw" && size == len(payload):
+		return payload, nil
+	case encoding != "zstd" || size < 0 || size/maxRatio > len(payload):
+		return nil, damage("its header is wrong")
+	}
+	value, err := decompressor().DecodeAll(payload, make([]byte, 0, size))
+	if err != nil {
+		return nil, damage(err.Error())
+	}
+	if len(value) != size {
+		return nil, damage("its size is wrong")
+	}
+	return value, nil
+}
+
+// checksum is over key, header and payload, with lengths so that bytes cannot move between the parts of the key.
+func checksum(key Key, header, payload []byte) string {
+	h := xxhash.New() // its writes never fail
+	lengths := binary.LittleEndian.AppendUint64(nil, uint64(len(key.Run)))
+	h.Write(binary.LittleEndian.AppendUint64(lengths, uint64(len(key.Name))))
+	h.WriteString(key.Run)
+	h.WriteString(key.Name)
+	h.Write(header)
+	h.Write(payload)
+	return fmt.Sprintf("%0*x", sumLength, h.Sum64())
+}

@@ -1,0 +1,237 @@
+package cache
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	chunkSize = 8 << 20 // bytes of an entry's payload in one Redis key
+	// Chunks that no head names yet go by themselves, should their writer die.
+	chunkLife = time.Hour
+	// Time to take back the chunks of a Put that failed.
+	cleanupTime = 5 * time.Second
+	scanPage    = 1000
+)
+
+// RedisCache keeps values in Redis. Make one with [Redis].
+//
+// The key is <prefix>{<run>}:val:<name>: all keys of a run share a cluster slot. It holds the entry, or, above 8 MiB, a
+// head that names the chunks <prefix>{<run>}:val-chunk:<version>:<number>. Each Put has a version of its own.
+type RedisCache struct {
+	client  redis.UniversalClient
+	options options
+}
+
+// Redis returns a cache in Redis 6.2 or newer. The client stays the caller's, who closes it. One value may have up to
+// 512 MiB (see [MaxSize]); values above 64 KiB are compressed. Values stay until they are deleted: Redis needs the
+// memory for them, and `maxmemory-policy noeviction`.
+func Redis(client redis.UniversalClient, opts ...Option) *RedisCache {
+	return &RedisCache{client: client, options: newOptions(512<<20, opts)}
+}
+
+// MaxSize returns the most bytes that one value may have.
+func (c *RedisCache) MaxSize() int64 { return c.options.maxSize }
+
+// Get implements [Cache].
+func (c *RedisCache) Get(ctx context.Context, key Key) ([]byte, error) {
+	var head []byte
+	for {
+		again, err := c.fetch(ctx, c.headKey(key))
+		if errors.Is(err, redis.Nil) {
+			return nil, &NotFoundError{Key: key}
+		}
+		if err != nil {
+			return nil, failed("get", key, "from Redis", err)
+		}
+		value, err := c.read(ctx, key, again)
+		if err == nil {
+			return value, nil
+		}
+		broken, damaged := errors.AsType[damage](err)
+		if !damaged {
+			return nil, failed("get", key, "from Redis", err)
+		}
+		// A new head means that a Put has replaced the chunks while we read them: read the new ones.
+		if bytes.Equal(head, again) {
+			return nil, &NotFoundError{Key: key, Damage: string(broken)}
+		}
+		head = again
+	}
+}
+
+// fetch fails with the context's error when it is done, whatever the client does with a context.
+func (c *RedisCache) fetch(ctx context.Context, key string) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return c.client.Get(ctx, key).Bytes()
+}
+
+// read returns the value of an entry or of a head.
+func (c *RedisCache) read(ctx context.Context, key Key, entry []byte) ([]byte, error) {
+	version, count, header, chunked := parseHead(entry)
+	if !chunked {
+		return unseal(key, entry)
+	}
+	parts := [][]byte{header}
+	for number := range count {
+		part, err := c.fetch(ctx, c.chunkKeys(key.Run)+version+":"+strconv.Itoa(number))
+		if errors.Is(err, redis.Nil) {
+			return nil, damage(fmt.Sprintf("chunk %d of %d is missing", number+1, count))
+		}
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, part)
+	}
+	return unseal(key, bytes.Join(parts, nil))
+}
+
+// Put implements [Cache]. A Put that fails midway leaves the value that was there.
+func (c *RedisCache) Put(ctx context.Context, key Key, value []byte) error {
+	if err := c.options.checkSize("redis", key, value); err != nil {
+		return err
+	}
+	return failed("put", key, "in Redis", c.put(ctx, key, value))
+}
+
+func (c *RedisCache) put(ctx context.Context, key Key, value []byte) error {
+	header, payload := seal(key, value)
+	if len(payload) <= chunkSize {
+		return c.replace(ctx, key, slices.Concat(header, payload))
+	}
+	version := rand.Text()
+	count, err := c.upload(ctx, c.chunkKeys(key.Run)+version, payload)
+	if err != nil {
+		return err
+	}
+	return c.replace(ctx, key, formatHead(version, count, header))
+}
+
+// upload stores payload in chunks that nobody reads yet.
+func (c *RedisCache) upload(ctx context.Context, version string, payload []byte) (count int, err error) {
+	var keys []string
+	for chunk := range slices.Chunk(payload, chunkSize) {
+		keys = append(keys, version+":"+strconv.Itoa(len(keys)))
+		err := ctx.Err()
+		if err == nil {
+			err = c.client.Set(ctx, keys[len(keys)-1], chunk, chunkLife).Err()
+		}
+		if err != nil {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+			defer cancel()
+			c.client.Unlink(ctx, keys...) // if this fails too, chunkLife does it
+			return 0, err
+		}
+	}
+	return len(keys), nil
+}
+
+// Delete implements [Cache].
+func (c *RedisCache) Delete(ctx context.Context, key Key) error {
+	return failed("delete", key, "from Redis", c.replace(ctx, key, nil))
+}
+
+// replaceScript sets (or, when ARGV[1] is empty, deletes) the head KEYS[1], keeps the chunks that the new head names and
+// drops those of the old one. KEYS[2] is what the keys of the run's chunks begin with. Sent twice, it acts once.
+var replaceScript = redis.NewScript(`
+local function each(head, command)
+  local version, count = string.match(head, '^chunks (%w+) (%d+)\n')
+  for number = 0, tonumber(count or 0) - 1 do
+    if redis.call(command, KEYS[2] .. version .. ':' .. number) == 0 and command == 'EXISTS' then return false end
+  end
+  return true
+end
+local new, old = ARGV[1], redis.call('GETRANGE', KEYS[1], 0, 127)
+if new == old and string.sub(new, 1, 7) == 'chunks ' then return 1 end
+if not each(new, 'EXISTS') then return 0 end
+each(new, 'PERSIST')
+if new == '' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], new) end
+each(old, 'UNLINK')
+return 1`)
+
+func (c *RedisCache) replace(ctx context.Context, key Key, head []byte) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	done, err := replaceScript.Run(ctx, c.client, []string{c.headKey(key), c.chunkKeys(key.Run)}, head).Int()
+	if err == nil && done == 0 {
+		err = fmt.Errorf("chunks of the value are gone: they were evicted, or the upload took over %v", chunkLife)
+	}
+	return err
+}
+
+func formatHead(version string, count int, header []byte) []byte {
+	return fmt.Appendf(nil, "chunks %s %d\n%s", version, count, header)
+}
+
+// parseHead takes a head apart. A stored value that is no head, because it is an entry or damaged, is not chunked.
+func parseHead(stored []byte) (version string, count int, header []byte, chunked bool) {
+	line, header, _ := bytes.Cut(stored, []byte("\n"))
+	words := strings.Split(string(line[:min(len(line), 128)]), " ")
+	if len(words) != 3 || words[0] != "chunks" {
+		return "", 0, nil, false
+	}
+	count, err := strconv.Atoi(words[2])
+	return words[1], count, header, err == nil && count > 0
+}
+
+// RemoveRun implements [Remover]. It looks at every key of the database, in pages of 1,000.
+func (c *RedisCache) RemoveRun(ctx context.Context, run string) error {
+	pattern := globEscaper.Replace(c.runKeys(run)) + "val[-:]*"
+	remove := func(ctx context.Context, node *redis.Client) error { return unlinkMatching(ctx, node, pattern) }
+	var err error
+	switch client := c.client.(type) {
+	case *redis.ClusterClient:
+		err = client.ForEachMaster(ctx, remove)
+	case *redis.Ring:
+		err = client.ForEachShard(ctx, remove)
+	default:
+		err = unlinkMatching(ctx, client, pattern)
+	}
+	return failedRun(run, "Redis", err)
+}
+
+var globEscaper = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`)
+
+func unlinkMatching(ctx context.Context, client redis.Cmdable, pattern string) error {
+	for cursor := uint64(0); ; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		keys, next, err := client.Scan(ctx, cursor, pattern, scanPage).Result()
+		if err == nil && len(keys) > 0 {
+			err = client.Unlink(ctx, keys...).Err()
+		}
+		if err != nil || next == 0 {
+			return err
+		}
+		cursor = next
+	}
+}
+
+func (c *RedisCache) headKey(key Key) string { return c.runKeys(key.Run) + "val:" + key.Name }
+
+func (c *RedisCache) chunkKeys(run string) string { return c.runKeys(run) + "val-chunk:" }
+
+// Without these bytes in it a run cannot end its hash tag early. "%" alone stands for the empty run: an empty tag is none.
+var tagEscaper = strings.NewReplacer("%", "%25", "{", "%7B", "}", "%7D")
+
+// runKeys is what all keys of a run begin with.
+func (c *RedisCache) runKeys(run string) string {
+	tag := tagEscaper.Replace(run)
+	if tag == "" {
+		tag = "%"
+	}
+	return c.options.prefix + "{" + tag + "}:"
+}

@@ -1,0 +1,159 @@
+// Package cli is the commands: it parses, wires the parts together, and says what happened. Flags live here only.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/godags/godags/internal/engine"
+	"github.com/godags/godags/internal/nearest"
+	"github.com/godags/godags/internal/version"
+)
+
+// Program is a binary with pipelines in it.
+type Program struct {
+	Name      string // as the user calls it
+	Pipelines []engine.Pipeline
+	Out, Err  io.Writer
+}
+
+// Exit codes, as --help lists them.
+const (
+	exitOK          = 0
+	exitFailed      = 1   // a stage failed
+	exitUsage       = 2   // wrong words on the command line, or an invalid pipeline
+	exitUnreachable = 3   // no Redis, or it lost the run
+	exitCancelled   = 4   // somebody else cancelled the run
+	exitInterrupted = 130 // SIGINT
+	exitTerminated  = 143 // SIGTERM
+)
+
+const exitCodeHelp = `EXIT CODES:
+   0 all stages succeeded     1 a stage failed     2 wrong usage or invalid pipeline
+   3 Redis cannot be reached, or has lost the run  4 the run was cancelled from elsewhere
+   130 interrupted (Ctrl-C)   143 terminated
+`
+
+// exitError ends a command with a code. The error, if there is one, is still to be shown.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+func usageError(format string, args ...any) error {
+	return &exitError{exitUsage, fmt.Errorf(format, args...)}
+}
+
+// Main runs the command that args (without the program's name) ask for and returns the exit code.
+func Main(ctx context.Context, p Program, args []string) int {
+	return p.execute(ctx, p.app(), args)
+}
+
+func (p Program) execute(ctx context.Context, app *ucli.App, args []string) int {
+	if words, ok := completionRequest(args); ok {
+		p.complete(app, words)
+		return exitOK
+	}
+	args, err := arrange(app, args)
+	if err == nil {
+		err = app.RunContext(ctx, append([]string{p.Name}, args...))
+	}
+	return p.explain(err)
+}
+
+func (p Program) app() *ucli.App {
+	app := p.base()
+	app.Usage = "runs pipelines of stages that depend on each other"
+	app.Commands = []*ucli.Command{
+		p.runCommand(), p.workerCommand(),
+		p.runsCommand(), p.statusCommand(), p.eventsCommand(), p.logsCommand(), p.cancelCommand(),
+		p.graphCommand(), p.validateCommand(), p.workersCommand(), p.doctorCommand(),
+		p.completionCommand(), p.versionCommand(),
+	}
+	app.Action = func(c *ucli.Context) error {
+		if name := c.Args().First(); name != "" {
+			return p.unknownCommand(app, name)
+		}
+		return ucli.ShowAppHelp(c)
+	}
+	return app
+}
+
+// base is what every program of ours has in common.
+func (p Program) base() *ucli.App {
+	return &ucli.App{
+		Name: p.Name, Writer: p.Out, ErrWriter: p.Err, Version: version.String(), HideVersion: true, HideHelpCommand: true,
+		CustomAppHelpTemplate: ucli.AppHelpTemplate + "\n" + exitCodeHelp,
+		ExitErrHandler:        func(*ucli.Context, error) {}, // Main decides
+		OnUsageError:          func(_ *ucli.Context, err error, _ bool) error { return &exitError{exitUsage, err} },
+	}
+}
+
+func (p Program) unknownCommand(app *ucli.App, name string) error {
+	var names []string
+	for _, c := range app.Commands {
+		if !c.Hidden {
+			names = append(names, c.Name)
+		}
+	}
+	if near := nearest.Name(name, names); near != "" {
+		return usageError("unknown command %q: did you mean %q? (`%s --help` lists all)", name, near, p.Name)
+	}
+	if i := slices.IndexFunc(p.Pipelines, func(q engine.Pipeline) bool { return q.Spec.Name == name }); i >= 0 {
+		return usageError("unknown command %q: to run the pipeline, say `%s run %s`", name, p.Name, name)
+	}
+	return usageError("unknown command %q: `%s --help` lists all", name, p.Name)
+}
+
+// explain shows an error and returns the exit code that goes with it.
+func (p Program) explain(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	code, shown := classify(err), err
+	var exit *exitError
+	if errors.As(err, &exit) {
+		code, shown = exit.code, exit.err
+	}
+	if shown != nil {
+		fmt.Fprintf(p.Err, "%s: %s\n", p.Name, printable(shown.Error()))
+	}
+	return code
+}
+
+// noArguments is for commands that take flags only.
+func noArguments(c *ucli.Context) error {
+	if c.Args().Present() {
+		return usageError("%s takes no arguments, but got %q", c.Command.Name, c.Args().Slice())
+	}
+	return nil
+}
+
+// environ is the folder for state: the flag --home, else the environment's.
+func homeOf(c *ucli.Context) string {
+	if home := c.String("home"); home != "" {
+		return home
+	}
+	return engine.Home()
+}
+
+// isTerminal reports whether what is written to w is seen by a person.
+func file(w io.Writer) *os.File {
+	f, _ := w.(*os.File)
+	return f
+}

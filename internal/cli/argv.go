@@ -1,0 +1,64 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+
+	ucli "github.com/urfave/cli/v2"
+)
+
+// arrange puts flags before arguments, since urfave/cli takes no flag after the first argument: it would silently become one.
+// What follows "--" stays as it is.
+func arrange(app *ucli.App, args []string) ([]string, error) {
+	command, flags := -1, app.Flags
+	for i, arg := range args { // the command is the first word that is not a flag
+		if arg == "--" {
+			break
+		}
+		if !strings.HasPrefix(arg, "-") {
+			command = i
+			break
+		}
+	}
+	var head []string
+	if command >= 0 && len(app.Commands) > 0 {
+		c := app.Command(args[command])
+		if c == nil {
+			return args, nil // the app says so
+		}
+		head, args, flags = args[:command+1], args[command+1:], c.Flags
+	}
+	var options, words []string
+	for i := 0; i < len(args); i++ {
+		switch arg := args[i]; {
+		case arg == "--":
+			words = append(words, args[i+1:]...)
+			i = len(args)
+		case len(arg) < 2 || arg[0] != '-': // "-" alone is a word
+			words = append(words, arg)
+		default:
+			options = append(options, arg)
+			if takesValue(flags, arg) && i+1 < len(args) {
+				i++
+				options = append(options, args[i])
+			}
+		}
+	}
+	return slices.Concat(head, options, []string{"--"}, words), nil
+}
+
+// takesValue reports whether the word after the flag is its value.
+func takesValue(flags []ucli.Flag, arg string) bool {
+	name := strings.TrimLeft(arg, "-")
+	if strings.Contains(name, "=") {
+		return false
+	}
+	for _, f := range flags {
+		if !slices.Contains(f.Names(), name) {
+			continue
+		}
+		doc, ok := f.(ucli.DocGenerationFlag)
+		return ok && doc.TakesValue()
+	}
+	return false
+}

@@ -1,0 +1,50 @@
+package cli
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/godags/godags/internal/engine"
+)
+
+// Flags that several commands have.
+var (
+	redisFlag = &ucli.StringFlag{Name: "redis", EnvVars: []string{"REDIS_URL"}, Usage: "`URL` of Redis: redis://, rediss:// or unix:// (default: a Redis of our own)"}
+	homeFlag  = &ucli.StringFlag{Name: "home", EnvVars: []string{"GODAGS_HOME"}, Usage: "`FOLDER` for the state of a Redis of our own (default: .godags)"}
+	colorFlag = &ucli.StringFlag{Name: "color", Value: "auto", Usage: "`WHEN` to use colour: auto, always, never"}
+	outFlag   = &ucli.StringFlag{Name: "output", Value: "text", EnvVars: []string{"GODAGS_OUTPUT_FORMAT"}, Usage: "`FORMAT` of the result: text, json"}
+)
+
+// connect opens the Redis that the flags name. The caller closes the session.
+func (p Program) connect(ctx context.Context, c *ucli.Context, logger *slog.Logger) (*engine.Session, error) {
+	registry, caches, err := engine.Collect(p.Pipelines...)
+	if err != nil {
+		return nil, err
+	}
+	return engine.Open(ctx, engine.Config{Redis: c.String("redis"), Home: homeOf(c), Registry: registry, Caches: caches, Logger: logger})
+}
+
+// asJSON reports whether the result is wanted as JSON.
+func asJSON(c *ucli.Context) (bool, error) {
+	switch format := c.String("output"); format {
+	case "json":
+		return true, nil
+	case "text", "":
+		return false, nil
+	default:
+		return false, usageError("--output is text or json, not %q", format)
+	}
+}
+
+// short writes a duration as people say it.
+func short(d time.Duration) string {
+	switch {
+	case d < 10*time.Second:
+		return d.Round(10 * time.Millisecond).String()
+	default:
+		return d.Round(time.Second).String()
+	}
+}

@@ -1,0 +1,39 @@
+package cli
+
+import (
+	"errors"
+	"strings"
+	"unicode"
+
+	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/engine"
+	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/pipefile"
+	"github.com/godags/godags/internal/redisx"
+)
+
+// classify returns the exit code for an error that did not bring its own.
+func classify(err error) int {
+	var unreachable *redisx.UnreachableError
+	var url *redisx.URLError
+	var invalid *dag.InvalidError
+	var file *pipefile.FileError
+	switch {
+	case errors.As(err, &unreachable), errors.Is(err, engine.ErrStateLost), errors.Is(err, journal.ErrFenced):
+		return exitUnreachable
+	case errors.As(err, &url), errors.As(err, &invalid), errors.As(err, &file),
+		errors.Is(err, journal.ErrGone), errors.Is(err, journal.ErrExists), errors.Is(err, engine.ErrSharedMemory):
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// printable makes a text harmless on a terminal: an error may quote what a stage or a stranger wrote.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, text)
+}

@@ -1,0 +1,75 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/godags/godags/internal/engine"
+)
+
+// serveMetrics serves a worker's health and counts. Without an address it does nothing. An address without a host is on loopback.
+func serveMetrics(address string, w *engine.Worker, logger *slog.Logger) (stop func(), err error) {
+	if address == "" {
+		return func() {}, nil
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, usageError("--metrics-addr: %v", err)
+	}
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	listener, err := net.Listen("tcp", net.JoinHostPort(host, port))
+	if err != nil {
+		return nil, usageError("--metrics-addr: %v", err)
+	}
+	server := &http.Server{Handler: metricsHandler(w), ReadHeaderTimeout: 5 * time.Second}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			logger.Error("metrics server", "error", err)
+		}
+	}()
+	logger.Info("metrics", "url", "http://"+listener.Addr().String()+"/metrics")
+	return func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if err := server.Shutdown(ctx); err != nil {
+			logger.Warn("metrics server", "error", err)
+		}
+		<-ended
+	}, nil
+}
+
+func metricsHandler(w *engine.Worker) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) {
+		if err := w.Healthy(); err != nil {
+			http.Error(rw, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(rw, "ok")
+	})
+	mux.HandleFunc("GET /metrics", func(rw http.ResponseWriter, _ *http.Request) {
+		s := w.Stats()
+		rw.Header().Set("Content-Type", "text/plain; version=0.0.4")
+		for _, m := range []struct {
+			name, kind, help string
+			value            float64
+		}{
+			{"godags_worker_attempts_total", "counter", "Attempts that ended, however they ended.", float64(s.Executed)},
+			{"godags_worker_attempts_failed_total", "counter", "Attempts that failed.", float64(s.Failed)},
+			{"godags_worker_busy", "gauge", "Attempts that are being executed.", float64(s.Busy)},
+			{"godags_worker_heartbeat_age_seconds", "gauge", "Time since Redis last took a heartbeat.", time.Since(s.LastBeat).Seconds()},
+		} {
+			fmt.Fprintf(rw, "# HELP %s %s\n# TYPE %s %s\n%s %g\n", m.name, m.help, m.name, m.kind, m.name, m.value)
+		}
+	})
+	return mux
+}

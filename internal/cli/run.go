@@ -1,0 +1,203 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/engine"
+	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/spec"
+	"github.com/godags/godags/internal/values"
+	"github.com/godags/godags/internal/view"
+)
+
+func (p Program) runCommand() *ucli.Command {
+	return &ucli.Command{
+		Name: "run", Usage: "run a pipeline and wait for its end", ArgsUsage: "[TARGET]",
+		Description: "TARGET is a pipeline of this program or a .yaml, .yml or .json file; without it the first pipeline of this program is run.\n" +
+			"Without --redis the stages run here, on a Redis of our own. With it they run on the workers that listen there.",
+		Flags: []ucli.Flag{
+			redisFlag, homeFlag,
+			&ucli.StringFlag{Name: "run-id", Usage: "`ID` of the run (default: pipeline, time and a few letters)"},
+			&ucli.IntFlag{Name: "cores", Usage: "run up to `N` stages at once in this process (default without --redis and --workers: one per core)"},
+			&ucli.IntFlag{Name: "workers", Usage: "start `N` worker processes for this run, each running one stage at once"},
+			&ucli.StringFlag{Name: "values", Usage: "`STORE` of values between stages: redis, memory, disk or disk:FOLDER (default: redis)"},
+			&ucli.DurationFlag{Name: "grace", Value: 10 * time.Second, Usage: "`TIME` that running stages have for stopping when the run is cancelled"},
+			outFlag, progressFlag, colorFlag,
+		},
+		Action: p.run,
+	}
+}
+
+// runFlags is what the flags of run say, checked.
+type runFlags struct {
+	options engine.RunOptions
+	json    bool
+}
+
+func (p Program) run(c *ucli.Context) error {
+	flags, err := p.parseRun(c)
+	if err != nil {
+		return err
+	}
+	screen, err := p.newScreen(c)
+	if err != nil {
+		return err
+	}
+	defer screen.Close()
+	session, err := p.connect(c.Context, c, screen.logger())
+	if err != nil {
+		return err
+	}
+	err = p.runIn(c, session, screen, flags)
+	return errors.Join(err, session.Close())
+}
+
+func (p Program) parseRun(c *ucli.Context) (f runFlags, err error) {
+	if c.NArg() > 1 {
+		return f, usageError("run takes one TARGET, but got %q", c.Args().Slice())
+	}
+	if f.json, err = asJSON(c); err != nil {
+		return f, err
+	}
+	sp, err := p.target(c.Args().First())
+	if err != nil {
+		return f, err
+	}
+	store, err := values.ParseURL(c.String("values"), homeOf(c))
+	if err != nil {
+		return f, &exitError{exitUsage, err}
+	}
+	f.options = engine.RunOptions{Spec: withValues(sp, store), Slots: c.Int("cores"), Children: c.Int("workers"), Grace: c.Duration("grace")}
+	if id := c.String("run-id"); c.IsSet("run-id") {
+		if f.options.ID, err = journal.ParseRunID(id); err != nil {
+			return f, &exitError{exitUsage, err}
+		}
+	}
+	if f.options.Slots < 0 || f.options.Children < 0 || f.options.Grace < 0 {
+		return f, usageError("--cores, --workers and --grace cannot be negative")
+	}
+	return f, nil
+}
+
+func withValues(sp *spec.Spec, store string) *spec.Spec {
+	changed := *sp
+	changed.Values = store
+	return &changed
+}
+
+func (p Program) runIn(c *ucli.Context, session *engine.Session, screen *screen, f runFlags) error {
+	if !session.External() && f.options.Children == 0 && f.options.Slots == 0 {
+		f.options.Slots = engine.Cores()
+	}
+	screen.begin(session)
+	f.options.Observe, f.options.Unserved = screen.observe, screen.unserved
+	ctx, stop := p.cancelOnSignal(c.Context, screen, f.options.Grace)
+	defer stop()
+	run, err := session.Run(ctx, f.options)
+	screen.Close()
+	if run == nil {
+		return explainStart(f.options.ID, err)
+	}
+	if resultErr := p.printResult(c, session, screen, run, f.json); resultErr != nil {
+		err = errors.Join(err, resultErr)
+	}
+	return p.verdict(run, err, context.Cause(ctx))
+}
+
+// explainStart says what to do when a run could not be started.
+func explainStart(id journal.RunID, err error) error {
+	if errors.Is(err, journal.ErrExists) {
+		return fmt.Errorf("%w: see what became of it with `status %s`, or choose another --run-id", err, id)
+	}
+	return err
+}
+
+// interrupted is why a run is cancelled by a signal.
+type interrupted struct{ signal os.Signal }
+
+func (e interrupted) Error() string { return "cancelled by " + signalName(e.signal) }
+
+func signalName(s os.Signal) string {
+	if s == syscall.SIGTERM {
+		return "SIGTERM"
+	}
+	return "Ctrl-C"
+}
+
+func (e interrupted) code() int {
+	if e.signal == syscall.SIGTERM {
+		return exitTerminated
+	}
+	return exitInterrupted
+}
+
+// cancelOnSignal returns a context that a first signal ends. A second one ends the process at once.
+func (p Program) cancelOnSignal(ctx context.Context, screen *screen, grace time.Duration) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	done := make(chan struct{})
+	go func() {
+		for first := true; ; first = false {
+			select {
+			case s := <-signals:
+				if !first {
+					screen.Close()
+					os.Exit(interrupted{s}.code())
+				}
+				screen.stopping(s, grace)
+				cancel(interrupted{s})
+			case <-done:
+				return
+			}
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(done)
+		cancel(nil)
+	}
+}
+
+// verdict turns the end of a run into an exit code.
+func (p Program) verdict(run *view.Run, err error, cause error) error {
+	var sig interrupted
+	code := exitFailed
+	switch {
+	case errors.As(cause, &sig):
+		code = sig.code()
+	case err != nil && !run.State.Finished():
+		code = classify(err)
+	case run.State.Outcome() == dag.Cancelled:
+		code = exitCancelled
+	case run.State.Outcome() == dag.Succeeded && err == nil:
+		return nil
+	}
+	return &exitError{code, err}
+}
+
+// printResult prints what became of the run on standard output.
+func (p Program) printResult(c *ucli.Context, session *engine.Session, screen *screen, run *view.Run, asJSON bool) error {
+	ctx := context.WithoutCancel(c.Context)
+	outputs, err := run.Outputs(ctx, session.Journal, session.Stores)
+	if !asJSON {
+		p.summary(ctx, c, session, run, outputs)
+		return err
+	}
+	result := run.Result(time.Now())
+	result.Outputs = outputs
+	if encodeErr := json.NewEncoder(p.Out).Encode(result); encodeErr != nil {
+		err = errors.Join(err, fmt.Errorf("print result: %w", encodeErr))
+	}
+	return err
+}

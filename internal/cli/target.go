@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/godags/godags/internal/engine"
+	"github.com/godags/godags/internal/nearest"
+	"github.com/godags/godags/internal/pipefile"
+	"github.com/godags/godags/internal/spec"
+)
+
+// target returns the pipeline that a word names: one in this program, or a file. No word means the first one in this program.
+func (p Program) target(word string) (*spec.Spec, error) {
+	if isFile(word) {
+		registry, _, err := engine.Collect(p.Pipelines...)
+		if err != nil {
+			return nil, err
+		}
+		return pipefile.Read(word, registry)
+	}
+	if word == "" && len(p.Pipelines) > 0 {
+		return p.Pipelines[0].Spec, nil
+	}
+	var names []string
+	for _, q := range p.Pipelines {
+		if q.Spec.Name == word {
+			return q.Spec, nil
+		}
+		names = append(names, q.Spec.Name)
+	}
+	return nil, p.unknownTarget(word, names)
+}
+
+var extensions = []string{".yaml", ".yml", ".json"}
+
+func isFile(word string) bool {
+	return slices.Contains(extensions, strings.ToLower(filepath.Ext(word)))
+}
+
+func (p Program) unknownTarget(word string, names []string) error {
+	if word == "" {
+		return usageError("say what to run: this program has no pipeline of its own, so name a .yaml, .yml or .json file")
+	}
+	if near := nearest.Name(word, names); near != "" {
+		return usageError("unknown pipeline %q: did you mean %q?", word, near)
+	}
+	for _, ext := range extensions {
+		if _, err := os.Stat(word + ext); err == nil {
+			return usageError("unknown pipeline %q: did you mean the file %s?", word, word+ext)
+		}
+	}
+	if len(names) == 0 {
+		return usageError("unknown pipeline %q: this program has none of its own, so name a .yaml, .yml or .json file", word)
+	}
+	return usageError("unknown pipeline %q: this program has %s; or name a .yaml, .yml or .json file", word, strings.Join(names, ", "))
+}

@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/godags/godags/internal/engine"
+	"github.com/godags/godags/internal/queue"
+	"github.com/godags/godags/internal/spec"
+)
+
+func workerFlags() []ucli.Flag {
+	return []ucli.Flag{
+		&ucli.StringFlag{Name: "redis", EnvVars: []string{"REDIS_URL"}, Usage: "`URL` of Redis: redis://, rediss:// or unix:// (needed)"},
+		&ucli.StringSliceFlag{Name: "queue", EnvVars: []string{"GODAGS_QUEUE"}, Usage: "`NAMES` of the queues to take stages from (default: " + spec.DefaultQueue + ")"},
+		&ucli.IntFlag{Name: "concurrency", Value: 1, EnvVars: []string{"GODAGS_CONCURRENCY"}, Usage: "run up to `N` stages at once; the idea is one process per core"},
+		&ucli.StringFlag{Name: "name", Usage: "`NAME` to be listed under (default: the host's); a few letters are added to make it unique"},
+		&ucli.StringFlag{Name: "metrics-addr", Usage: "serve /healthz and /metrics on this `ADDRESS`, such as :9090, which means 127.0.0.1:9090 (default: off)"},
+		&ucli.StringFlag{Name: "id", Hidden: true, Usage: "the whole `ID`, chosen by whoever starts us"},
+	}
+}
+
+func (p Program) workerCommand() *ucli.Command {
+	return &ucli.Command{Name: "worker", Usage: "execute stages for runs on a Redis", Flags: workerFlags(), Action: p.work,
+		Description: workerHelp}
+}
+
+const workerHelp = "The first SIGTERM or Ctrl-C lets it finish the stages that it holds; the second stops them and hands them back."
+
+// WorkerMain is [Main] of a program that is a worker and nothing else.
+func WorkerMain(ctx context.Context, p Program, args []string) int {
+	app := p.base()
+	app.Usage, app.Description = "executes stages for runs on a Redis", workerHelp
+	app.HideHelpCommand, app.Flags, app.Action = true, workerFlags(), p.work
+	app.HideVersion = false
+	return p.execute(ctx, app, args)
+}
+
+func (p Program) work(c *ucli.Context) error {
+	if c.Args().Present() {
+		return usageError("a worker takes no arguments, but got %q", c.Args().Slice())
+	}
+	if c.String("redis") == "" {
+		return usageError("a worker needs a Redis that others use as well: give --redis URL or REDIS_URL")
+	}
+	options := engine.WorkerOptions{ID: c.String("id"), Queues: queueNames(c.StringSlice("queue")), Slots: c.Int("concurrency")}
+	for _, q := range options.Queues {
+		if err := queue.CheckName(q); err != nil {
+			return &exitError{exitUsage, err}
+		}
+	}
+	if options.Slots < 1 {
+		return usageError("--concurrency must be at least 1")
+	}
+	if options.ID == "" {
+		options.ID = engine.NewWorkerID(c.String("name"))
+	}
+	logger := slog.New(slog.NewTextHandler(p.Err, nil))
+	session, err := p.connect(c.Context, c, logger)
+	if err != nil {
+		return err
+	}
+	err = p.serve(c, session.NewWorker(options), options, logger)
+	return errors.Join(err, session.Close())
+}
+
+func queueNames(given []string) (names []string) {
+	for _, list := range given {
+		for name := range strings.SplitSeq(list, ",") {
+			names = append(names, strings.TrimSpace(name))
+		}
+	}
+	if len(names) == 0 {
+		return []string{spec.DefaultQueue}
+	}
+	return names
+}
+
+// leaveAfter is how long a worker that was told to stop at once waits for handlers that ignore it.
+const leaveAfter = 5 * time.Second
+
+// serve runs a worker until signals end it.
+func (p Program) serve(c *ucli.Context, w *engine.Worker, o engine.WorkerOptions, logger *slog.Logger) error {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	drain, stopTaking := context.WithCancel(c.Context)
+	abort, stopNow := context.WithCancel(context.WithoutCancel(c.Context))
+	defer stopTaking()
+	defer stopNow()
+	stopServing, err := serveMetrics(c.String("metrics-addr"), w, logger)
+	if err != nil {
+		return err
+	}
+	defer stopServing()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- w.Run(drain, abort, func() {
+			logger.Info("worker listens", "worker", o.ID, "queues", o.Queues, "concurrency", o.Slots)
+		})
+	}()
+	var overdue <-chan time.Time
+	for stops := 0; ; {
+		select {
+		case err := <-ended:
+			logger.Info("worker ended", "worker", o.ID, "executed", w.Stats().Executed)
+			return err
+		case s := <-signals:
+			if stops++; stops == 1 {
+				logger.Info("draining: finishing the stages in hand; another signal stops them", "signal", s, "busy", w.Stats().Busy)
+				stopTaking()
+				continue
+			}
+			stopNow()
+			overdue = time.After(leaveAfter)
+		case <-overdue:
+			return &exitError{exitFailed, fmt.Errorf("a stage ignores that it was cancelled: leaving it after %s", leaveAfter)}
+		}
+	}
+}

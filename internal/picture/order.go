@@ -1,0 +1,194 @@
+package picture
+
+import (
+	"cmp"
+	"slices"
+)
+
+// order sorts each row so that few wires cross: from two starts, by barycentre sweeps down and up, then by swapping neighbours.
+func (l *layout) order() {
+	best, least := l.rows, -1
+	for _, start := range [...][][]int32{l.discovered(), l.numbered()} {
+		l.rows = start
+		rows, crossings := l.sweep()
+		if least < 0 || crossings < least {
+			best, least = rows, crossings
+		}
+	}
+	l.rows = best
+	l.swap()
+}
+
+func (l *layout) empty() [][]int32 {
+	rows := 0
+	for i := range l.items {
+		rows = max(rows, l.items[i].row+1)
+	}
+	return make([][]int32, rows)
+}
+
+// numbered is the order in which items were made.
+func (l *layout) numbered() [][]int32 {
+	rows := l.empty()
+	for i := range l.items {
+		rows[l.items[i].row] = append(rows[l.items[i].row], int32(i))
+	}
+	return rows
+}
+
+// discovered is the order in which a walk along the wires, depth first, meets the items.
+func (l *layout) discovered() [][]int32 {
+	rows := l.empty()
+	seen := make([]bool, len(l.items))
+	var stack []int32
+	for start := range l.items {
+		stack = append(stack, int32(start))
+		for len(stack) > 0 {
+			i := stack[len(stack)-1]
+			stack = stack[:len(stack)-1]
+			if seen[i] {
+				continue
+			}
+			seen[i] = true
+			it := &l.items[i]
+			rows[it.row] = append(rows[it.row], i)
+			for _, w := range slices.Backward(it.down) {
+				stack = append(stack, l.wires[w].to)
+			}
+		}
+	}
+	return rows
+}
+
+// sweep improves the rows until that fails several times in succession, and returns the best ones with their crossings.
+func (l *layout) sweep() (best [][]int32, least int) {
+	const patience = 6
+	at := l.positions()
+	best, least = clone(l.rows), l.crossings(at)
+	for pass, failed := 0, 0; failed < patience && least > 0; pass++ {
+		if pass%2 == 0 {
+			for r := 1; r < len(l.rows); r++ {
+				l.sortRow(r, at, true)
+			}
+		} else {
+			for r := len(l.rows) - 2; r >= 0; r-- {
+				l.sortRow(r, at, false)
+			}
+		}
+		failed++
+		if c := l.crossings(at); c < least {
+			best, least, failed = clone(l.rows), c, 0
+		}
+	}
+	return best, least
+}
+
+func clone(rows [][]int32) [][]int32 {
+	copied := make([][]int32, len(rows))
+	for i, row := range rows {
+		copied[i] = slices.Clone(row)
+	}
+	return copied
+}
+
+// positions returns each item's index in its row.
+func (l *layout) positions() []int {
+	at := make([]int, len(l.items))
+	for _, row := range l.rows {
+		for k, i := range row {
+			at[i] = k
+		}
+	}
+	return at
+}
+
+// sortRow orders a row by the mean position of what its items are wired to, above or below.
+func (l *layout) sortRow(r int, at []int, above bool) {
+	row := l.rows[r]
+	mean := make(map[int32]float64, len(row))
+	for k, i := range row {
+		sum, n := 0, 0
+		for other := range l.neighbours(i, above) {
+			sum += at[other]
+			n++
+		}
+		if mean[i] = float64(k); n > 0 {
+			mean[i] = float64(sum) / float64(n)
+		}
+	}
+	slices.SortStableFunc(row, func(a, b int32) int { return cmp.Compare(mean[a], mean[b]) })
+	for k, i := range row {
+		at[i] = k
+	}
+}
+
+// crossings counts pairs of wires that cross.
+func (l *layout) crossings(at []int) int {
+	total := 0
+	var ends []int
+	for r := 0; r+1 < len(l.rows); r++ {
+		ends = ends[:0]
+		for _, i := range l.rows[r] {
+			begin := len(ends)
+			for other := range l.neighbours(i, false) {
+				ends = append(ends, at[other])
+			}
+			slices.Sort(ends[begin:])
+		}
+		total += inversions(ends, len(l.rows[r+1]))
+	}
+	return total
+}
+
+// inversions counts the pairs of ends, each below n, that stand in the wrong order.
+func inversions(ends []int, n int) int {
+	tree := make([]int, n+1) // Fenwick: how many ends so far are at most an index
+	total := 0
+	for seen, end := range ends {
+		total += seen
+		for k := end + 1; k > 0; k &= k - 1 {
+			total -= tree[k]
+		}
+		for k := end + 1; k <= n; k += k & -k {
+			tree[k]++
+		}
+	}
+	return total
+}
+
+// swap exchanges neighbours as long as that removes crossings.
+func (l *layout) swap() {
+	const passes = 12
+	at := l.positions()
+	for range passes {
+		improved := false
+		for _, row := range l.rows {
+			for k := 0; k+1 < len(row); k++ {
+				a, b := row[k], row[k+1]
+				if l.between(b, a, at) < l.between(a, b, at) {
+					row[k], row[k+1] = b, a
+					at[a], at[b] = k+1, k
+					improved = true
+				}
+			}
+		}
+		if !improved {
+			return
+		}
+	}
+}
+
+// between counts the crossings of a's wires with b's if a stands left of b.
+func (l *layout) between(a, b int32, at []int) int {
+	total := 0
+	for _, above := range [...]bool{true, false} {
+		for x := range l.neighbours(a, above) {
+			for y := range l.neighbours(b, above) {
+				if at[x] > at[y] {
+					total++
+				}
+			}
+		}
+	}
+	return total
+}

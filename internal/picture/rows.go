@@ -1,0 +1,109 @@
+package picture
+
+import (
+	"math"
+	"slices"
+)
+
+// stack gives every node a row below all its parents. Within limit, that is the longest path to it.
+//
+// A row that would be too wide goes on in the next one, the way a scheduler with too few workers would do it: nodes whose parents
+// came last go first, so that a chain stays together. If limit is 0, it is the one with which the picture comes out
+// largest on a screen, and few edges pass through rows between their ends.
+func stack(widths []float64, edges []edge, gaps gaps, limit float64) []int {
+	f := newFamily(len(widths), edges)
+	best := f.rows(widths, gaps.box, math.Inf(1))
+	widest, _ := extent(best, widths, edges, gaps)
+	if limit > 0 {
+		if widest > limit {
+			best = f.rows(widths, gaps.box, limit)
+		}
+		return best
+	}
+	least := cost(best, widths, edges, gaps)
+	for parts := 2.0; parts <= 16; parts++ {
+		rows := f.rows(widths, gaps.box, widest/parts+slices.Max(widths))
+		if c := cost(rows, widths, edges, gaps); c < least {
+			best, least = rows, c
+		}
+	}
+	return best
+}
+
+// cost is how small the picture must be shown to fit on a screen, times how tangled it is.
+func cost(rows []int, widths []float64, edges []edge, gaps gaps) float64 {
+	const aspect = 1.6
+	width, lanes := extent(rows, widths, edges, gaps)
+	height := float64(slices.Max(rows)+1) * gaps.row
+	return max(width/aspect, height) * (1 + float64(lanes)/float64(len(rows)))
+}
+
+// extent returns the width of the widest row and the number of lane items.
+func extent(rows []int, widths []float64, edges []edge, gaps gaps) (widest float64, lanes int) {
+	if len(rows) == 0 {
+		return 0, 0
+	}
+	row := make([]float64, slices.Max(rows)+1)
+	for i, r := range rows {
+		row[r] += widths[i] + gaps.box
+	}
+	for _, lane := range lanesOf(rows, edges) {
+		for r := lane.top; r <= lane.bottom; r++ {
+			row[r] += gaps.lane
+			lanes++
+		}
+	}
+	return slices.Max(row), lanes
+}
+
+// family is who comes after whom.
+type family struct {
+	children [][]int32
+	parents  []int // how many
+}
+
+func newFamily(n int, edges []edge) family {
+	f := family{make([][]int32, n), make([]int, n)}
+	for _, e := range edges {
+		f.children[e.from] = append(f.children[e.from], e.to)
+		f.parents[e.to]++
+	}
+	return f
+}
+
+func (f family) rows(widths []float64, gap, limit float64) []int {
+	rows := make([]int, len(widths))
+	waiting := slices.Clone(f.parents)
+	var ready []int32
+	for i, n := range waiting {
+		if n == 0 {
+			ready = append(ready, int32(i))
+		}
+	}
+	for row := 0; len(ready) > 0; row++ {
+		taken := fit(ready, widths, gap, limit)
+		var next []int32
+		for _, n := range ready[:taken] {
+			rows[n] = row
+			for _, c := range f.children[n] {
+				if waiting[c]--; waiting[c] == 0 {
+					next = append(next, c)
+				}
+			}
+		}
+		slices.Sort(next)
+		ready = append(next, ready[taken:]...)
+	}
+	return rows
+}
+
+// fit returns how many nodes, at least one, have room in a row.
+func fit(nodes []int32, widths []float64, gap, limit float64) int {
+	used := 0.0
+	for i, n := range nodes {
+		if used += widths[n] + gap; used > limit && i > 0 {
+			return i
+		}
+	}
+	return len(nodes)
+}

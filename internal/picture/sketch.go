@@ -1,0 +1,172 @@
+package picture
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/godags/godags/dag"
+)
+
+// sketch is what is drawn: stages, or groups of them.
+type sketch struct {
+	name, run string
+	nodes     []node
+	edges     []edge // by from, then to
+	stages    int
+	deps      int // dependencies between stages
+	tally     tally
+}
+
+// node is a stage, or a group of at least two.
+type node struct {
+	name  string // whole, fit to be shown
+	label string // of a stage: the caller's
+	level int
+	count int   // stages
+	tally tally // of a run: stages per state
+}
+
+// edge says that stages of node to come after stages of node from.
+type edge struct {
+	from, to int32
+	count    int // dependencies
+}
+
+// tally counts stages per state.
+type tally [dag.Cancelled + 1]int
+
+// told is the order in which states are told: what is over, then what is to come.
+var told = [...]dag.State{dag.Succeeded, dag.Failed, dag.Skipped, dag.Cancelled, dag.Running, dag.Ready, dag.Waiting}
+
+// parts returns "97 succeeded", "3 failed".
+func (t tally) parts() []string {
+	var parts []string
+	for _, s := range told {
+		if t[s] > 0 {
+			parts = append(parts, commas(t[s])+" "+s.String())
+		}
+	}
+	return parts
+}
+
+// state is the one that says most about the stages: a failure counts more than any number of successes.
+// It is false for a pipeline that is not run.
+func (t tally) state() (dag.State, bool) {
+	for _, s := range [...]dag.State{dag.Failed, dag.Running, dag.Ready, dag.Waiting, dag.Cancelled, dag.Skipped, dag.Succeeded} {
+		if t[s] > 0 {
+			return s, true
+		}
+	}
+	return 0, false
+}
+
+// details are the lines below a node's name.
+func (n *node) details() []string {
+	if n.count > 1 {
+		return append([]string{commas(n.count) + " stages"}, wrap(n.tally.parts(), 30)...)
+	}
+	var words []string
+	if s, ok := n.tally.state(); ok {
+		words = append(words, s.String())
+	}
+	if n.label != "" {
+		words = append(words, n.label)
+	}
+	if len(words) == 0 {
+		return nil
+	}
+	return []string{strings.Join(words, " · ")}
+}
+
+// title is all there is to say about a node, in one line.
+func (n *node) title() string {
+	return strings.Join(append([]string{n.name}, n.details()...), ", ")
+}
+
+// heading names the pipeline and the run.
+func (s *sketch) heading() string {
+	if s.run == "" {
+		return s.name
+	}
+	return s.name + " · run " + s.run
+}
+
+// summary says how much is drawn: "1,000 stages in 10 groups, 2,000 dependencies".
+func (s *sketch) summary() string {
+	stages := plural(s.stages, "stage")
+	if len(s.nodes) < s.stages {
+		stages += " in " + plural(len(s.nodes), "group")
+	}
+	dependencies := commas(s.deps) + " dependencies"
+	if s.deps == 1 {
+		dependencies = "1 dependency"
+	}
+	return stages + ", " + dependencies
+}
+
+func plural(n int, word string) string {
+	if n != 1 {
+		word += "s"
+	}
+	return commas(n) + " " + word
+}
+
+// limits say when to collapse.
+type limits struct {
+	nodes int // most stages, and most groups
+	edges int // most dependencies between groups
+	full  int // most dependencies of a pipeline that is drawn stage by stage
+}
+
+// usual keeps a picture readable. All dependencies of up to 300 stages are drawn, however many there are.
+var usual = limits{nodes: 300, edges: 2000, full: 300 * 300}
+
+// newSketch draws stage by stage if the limits allow, else groups of one level whose names share a stem, else levels.
+func newSketch(in Input, most limits) *sketch {
+	g := in.Graph
+	s := &sketch{name: clean(in.Name), run: clean(in.Run), stages: g.Len(), deps: g.Edges()}
+	var groups grouping
+	if g.Len() <= most.nodes && g.Edges() <= most.full {
+		groups = alone(g)
+		s.edges = merge(g, groups)
+	} else {
+		groups, s.edges = collapse(g, most)
+	}
+	s.nodes = groups.nodes
+	s.fill(in, groups.of)
+	return s
+}
+
+// fill adds what the run says about the stages of each node.
+func (s *sketch) fill(in Input, of []int32) {
+	for stage, n := range of {
+		n := &s.nodes[n]
+		if in.State != nil {
+			state := min(in.State(dag.StageID(stage)), dag.Cancelled)
+			n.tally[state]++
+			s.tally[state]++
+		}
+		if in.Label != nil && n.count == 1 {
+			n.label = clean(in.Label(dag.StageID(stage)))
+		}
+	}
+}
+
+// byLevel returns the nodes by level, in order.
+func (s *sketch) byLevel() []int32 {
+	order := make([]int32, len(s.nodes))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortStableFunc(order, func(a, b int32) int { return s.nodes[a].level - s.nodes[b].level })
+	return order
+}
+
+// times is how a count of merged dependencies is written, "" for one.
+func (e edge) times() string {
+	if e.count == 1 {
+		return ""
+	}
+	return fmt.Sprintf("×%s", commas(e.count))
+}

@@ -1,0 +1,78 @@
+package pipefile
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	excerptBefore = 60  // the most characters that are shown before the caret
+	excerptWidth  = 100 // about the most columns that are shown of a line
+)
+
+// excerpt shows the line that a place is on, and marks what begins there.
+func excerpt(src []byte, at, line int) string {
+	begin := bytes.LastIndexByte(src[:at], '\n') + 1
+	marked := len(token(src, at))
+	shown, caret := "", 0
+	if utf8.RuneCount(src[begin:at]) > excerptBefore {
+		shown, caret = "...", 3
+		begin = at
+		for range excerptBefore {
+			_, size := utf8.DecodeLastRune(src[:begin])
+			begin -= size
+		}
+	}
+	var text strings.Builder
+	text.WriteString(shown)
+	width, carets := caret, 0
+	for i := begin; i < len(src) && src[i] != '\n'; {
+		if width > excerptWidth {
+			text.WriteString("...")
+			break
+		}
+		r, size := utf8.DecodeRune(src[i:])
+		if r == '\r' && (i+1 == len(src) || src[i+1] == '\n') {
+			break
+		}
+		s, columns := show(r, size)
+		text.WriteString(s)
+		width += columns
+		if i < at {
+			caret += columns
+		} else if i < at+marked {
+			carets += columns
+		}
+		i += size
+	}
+	above := strings.TrimRight(fmt.Sprintf("%5d | %s", line, &text), " ")
+	return fmt.Sprintf("%s\n      | %s%s", above, strings.Repeat(" ", caret), strings.Repeat("^", max(carets, 1)))
+}
+
+// show returns a character in the form in which it can be shown, and the number of columns that it takes.
+func show(r rune, size int) (string, int) {
+	switch {
+	case r == utf8.RuneError && size == 1:
+		return "?", 1
+	case r == '\t':
+		return "    ", 4
+	case !unicode.IsPrint(r):
+		quoted := strconv.QuoteRune(r)
+		return quoted[1 : len(quoted)-1], len(quoted) - 2
+	case unicode.Is(unicode.Mn, r):
+		return string(r), 0
+	case isWide(r):
+		return string(r), 2
+	}
+	return string(r), 1
+}
+
+// isWide reports whether terminals give a character two columns.
+func isWide(r rune) bool {
+	return r >= 0x1100 && (unicode.In(r, unicode.Han, unicode.Hangul, unicode.Hiragana, unicode.Katakana) ||
+		r >= 0x3000 && r <= 0x303E || r >= 0xFF01 && r <= 0xFF60 || r >= 0x1F300 && r <= 0x1F64F || r >= 0x1F900 && r <= 0x1FAFF)
+}

@@ -1,0 +1,60 @@
+package pipefile
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// appendJSON writes v as JSON without spaces, with sorted keys and with numbers as they are:
+// parameters that are the same are written the same.
+func appendJSON(b []byte, v value) []byte {
+	switch v.kind {
+	case boolean, number:
+		return append(b, v.text...)
+	case text:
+		return appendText(b, v.text)
+	case list:
+		b = append(b, '[')
+		for i, item := range v.items {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendJSON(b, item)
+		}
+		return append(b, ']')
+	case mapping:
+		return appendMapping(b, v)
+	}
+	return append(b, "null"...)
+}
+
+func appendMapping(b []byte, v value) []byte {
+	keys := make([]int, 0, len(v.items)/2)
+	for i := 0; i < len(v.items); i += 2 {
+		keys = append(keys, i)
+	}
+	slices.SortFunc(keys, func(i, j int) int { return strings.Compare(v.items[i].text, v.items[j].text) })
+	b = append(b, '{')
+	for n, i := range keys {
+		if n > 0 {
+			b = append(b, ',')
+		}
+		b = append(appendText(b, v.items[i].text), ':')
+		b = appendJSON(b, v.items[i+1])
+	}
+	return append(b, '}')
+}
+
+func appendText(b []byte, s string) []byte {
+	plain := func(r rune) bool { return r >= ' ' && r < 0x7f && r != '"' && r != '\\' }
+	if strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return append(append(append(b, '"'), s...), '"')
+	}
+	var quoted bytes.Buffer
+	e := json.NewEncoder(&quoted)
+	e.SetEscapeHTML(false) // parameters are often shell commands, and people read them
+	_ = e.Encode(s)        // a string and a buffer cannot fail
+	return append(b, bytes.TrimSuffix(quoted.Bytes(), []byte("\n"))...)
+}

@@ -1,0 +1,176 @@
+package pipefile
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/godags/godags/internal/nearest"
+	"github.com/godags/godags/internal/spec"
+)
+
+// MaxSize is the size in bytes of the largest file that is read.
+const MaxSize = 64 << 20
+
+// Validator checks the parameters of a task. The registry of package tasks is one.
+type Validator interface {
+	// Validate returns an error when there is no such task or when it cannot take these parameters:
+	// a JSON object, or nil for none.
+	Validate(task string, params json.RawMessage) error
+}
+
+// Read reads the pipeline in a file of at most [MaxSize] bytes. The extension says what it is: .yaml, .yml or .json.
+// Tasks and their parameters are checked by v unless it is nil.
+// An error about what the file says is a [*FileError]; other errors say why there is no such file to read.
+func Read(path string, v Validator) (*spec.Spec, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, missing(path)
+	case err != nil:
+		return nil, unreadable(path, err)
+	case info.IsDir():
+		return nil, fmt.Errorf("%s: this is a folder, not a pipeline file", printable(path))
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s: this is not a regular file: write the pipeline to one", printable(path))
+	case info.Size() > MaxSize:
+		return nil, tooLarge(path, info.Size())
+	}
+	if _, err := formatOf(path); err != nil {
+		return nil, err
+	}
+	data, err := readFile(path)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	return Parse(path, data, v)
+}
+
+// readFile reads one byte more than MaxSize at the most: the file may be growing.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
+	return data, errors.Join(err, f.Close())
+}
+
+// Parse is [Read] for a file that is in memory. Its name has the extension, is used in messages, and
+// names a pipeline that has no name of its own.
+func Parse(name string, data []byte, v Validator) (*spec.Spec, error) {
+	isJSON, err := formatOf(name)
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > MaxSize {
+		return nil, tooLarge(name, int64(len(data)))
+	}
+	s := &source{bytes: bytes.TrimPrefix(data, []byte("\uFEFF"))}
+	sp := s.parse(isJSON, name, v)
+	if len(s.problems) > 0 {
+		return nil, s.fileError(name)
+	}
+	return sp, nil
+}
+
+// parse returns the pipeline, or reports why there is none.
+func (s *source) parse(isJSON bool, name string, v Validator) *spec.Spec {
+	if !s.checkEncoding() {
+		return nil
+	}
+	// A YAML file may hold JSON, for which the JSON reader is much faster.
+	isJSON = isJSON || bytes.HasPrefix(bytes.TrimLeft(s.bytes, " \t\r\n"), []byte("{")) && json.Valid(s.bytes)
+	read := s.readYAML
+	if isJSON {
+		read = s.readJSON
+	}
+	root, ok := read()
+	if !ok {
+		return nil
+	}
+	return s.build(s.pipeline(root), stem(name), v)
+}
+
+// checkEncoding reports text that is not UTF-8, and characters that no text has.
+func (s *source) checkEncoding() bool {
+	text := s.bytes
+	marked := bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff"))
+	if marked || len(text) > 1 && (text[0] == 0) != (text[1] == 0) {
+		s.report(0, "the file is UTF-16: save it as UTF-8")
+		return false
+	}
+	if utf8.Valid(text) && !slices.ContainsFunc(text, isControl) && !bytes.Contains(text, []byte("\uFFFE")) && !bytes.Contains(text, []byte("\uFFFF")) {
+		return true
+	}
+	for at := 0; at < len(text); {
+		r, size := utf8.DecodeRune(text[at:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			s.report(at, "the file is not UTF-8 here: save it as UTF-8")
+			return false
+		case size == 1 && isControl(text[at]) || r == '\uFFFE' || r == '\uFFFF':
+			s.report(at, "a file cannot have the character U+%04X: write it as \"\\u%04x\" in quotes, or remove it", r, r)
+			return false
+		}
+		at += size
+	}
+	return true
+}
+
+func isControl(c byte) bool { return c < ' ' && c != '\t' && c != '\n' && c != '\r' }
+
+var extensions = []string{".yaml", ".yml", ".json"}
+
+func formatOf(name string) (isJSON bool, err error) {
+	ext := strings.ToLower(filepath.Ext(name))
+	if !slices.Contains(extensions, ext) {
+		return false, fmt.Errorf("%s: the name of a pipeline file must end in .yaml, .yml or .json", printable(name))
+	}
+	return ext == ".json", nil
+}
+
+// stem returns the file's name without folder and extension.
+func stem(path string) string {
+	return strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+}
+
+// missing names the file in the same folder that may be meant.
+func missing(path string) error {
+	entries, _ := os.ReadDir(filepath.Dir(path)) // without the folder there is nothing to suggest
+	var names []string
+	suggestion := ""
+	for _, e := range entries {
+		if _, err := formatOf(e.Name()); err != nil {
+			continue
+		}
+		names = append(names, e.Name())
+		if stem(e.Name()) == stem(path) {
+			suggestion = e.Name()
+		}
+	}
+	if suggestion == "" {
+		suggestion = nearest.Name(filepath.Base(path), names)
+	}
+	return fmt.Errorf("%s: %w%s", printable(path), fs.ErrNotExist, didYouMean(suggestion))
+}
+
+func unreadable(path string, err error) error {
+	if inner, ok := errors.AsType[*fs.PathError](err); ok {
+		err = inner.Err // the path is named already
+	}
+	return fmt.Errorf("%s: cannot read the file: %w", printable(path), err)
+}
+
+func tooLarge(path string, size int64) error {
+	return fmt.Errorf("%s: the file has %d MiB, and a pipeline file at most %d: build a pipeline of this size in Go",
+		printable(path), (size+1<<20-1)>>20, MaxSize>>20)
+}

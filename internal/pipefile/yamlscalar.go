@@ -1,0 +1,74 @@
+package pipefile
+
+import (
+	"encoding/json"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+const quotedStyle = yaml.DoubleQuotedStyle | yaml.SingleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle
+
+// scalar converts a node by its tag, which the parser has found out where none is written.
+func (r *yamlReader) scalar(at int, n *yaml.Node) value {
+	v := value{kind: text, at: uint32(at), text: n.Value}
+	// The parser takes numbers that are too large for a float64 for text. JSON, and so params, can have them.
+	if n.Style&(quotedStyle|yaml.TaggedStyle) == 0 && isJSONNumber(n.Value) {
+		v.kind = number
+		return v
+	}
+	switch tag := n.ShortTag(); tag {
+	case "!!str", "!!timestamp", "!!merge":
+	case "!!null":
+		v.kind, v.text = null, ""
+	case "!!bool":
+		v.kind, v.text = boolean, strings.ToLower(n.Value)
+		if v.text != "true" && v.text != "false" {
+			r.report(at, "%s is not true or false", quote(n.Value))
+		}
+	case "!!int", "!!float":
+		var ok bool
+		v.kind = number
+		if v.text, ok = jsonNumber(n.Value); !ok {
+			r.report(at, "%s is not a number that JSON, and so a pipeline, can have", quote(n.Value))
+		}
+	default:
+		r.report(at, "the tag %s cannot be used here", tag)
+	}
+	return v
+}
+
+func isJSONNumber(s string) bool {
+	return s != "" && (s[0] == '-' || s[0] >= '0' && s[0] <= '9') && json.Valid([]byte(s))
+}
+
+var yamlFloat = regexp.MustCompile(`^([-+]?)0*([0-9]*)(?:\.([0-9]*))?([eE][-+]?[0-9]+)?$`)
+
+// jsonNumber writes a YAML number as JSON, with all its digits.
+func jsonNumber(s string) (string, bool) {
+	if isJSONNumber(s) {
+		return s, true
+	}
+	s = strings.ReplaceAll(s, "_", "")
+	if i, err := strconv.ParseInt(s, 0, 64); err == nil {
+		return strconv.FormatInt(i, 10), true
+	}
+	if u, err := strconv.ParseUint(strings.TrimPrefix(s, "+"), 0, 64); err == nil {
+		return strconv.FormatUint(u, 10), true
+	}
+	part := yamlFloat.FindStringSubmatch(s)
+	if part == nil {
+		return "", false
+	}
+	whole, fraction := part[2], part[3]
+	if whole == "" {
+		whole = "0"
+	}
+	if fraction != "" {
+		fraction = "." + fraction
+	}
+	s = strings.TrimPrefix(part[1], "+") + whole + fraction + part[4]
+	return s, isJSONNumber(s)
+}

@@ -1,0 +1,150 @@
+// Package redistest gives tests a Redis of their own: a real redis-server, or miniredis inside the test.
+package redistest
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+)
+
+// Both runs a subtest on a redis-server ("redis") and one on miniredis ("miniredis"), each with nothing stored yet.
+func Both(t *testing.T, test func(t *testing.T, rdb *redis.Client)) {
+	t.Helper()
+	t.Run("redis", func(t *testing.T) { test(t, Start(t).Client()) })
+	t.Run("miniredis", func(t *testing.T) { test(t, Mini(t)) })
+}
+
+// Mini returns a client of a miniredis that lives as long as the test. It is reached without a socket, so that it works in a
+// testing/synctest bubble too.
+func Mini(t testing.TB) *redis.Client {
+	t.Helper()
+	m := miniredis.NewMiniRedis()
+	t.Cleanup(m.Close)
+	return connect(t, &redis.Options{Addr: "miniredis", Dialer: func(context.Context, string, string) (net.Conn, error) { return m.Dial() }})
+}
+
+// Server is a redis-server on a unix socket in a folder of its own.
+type Server struct {
+	t       testing.TB
+	program string
+	args    []string
+	socket  string
+	process *os.Process
+	exited  chan struct{}
+}
+
+// Start starts a redis-server that lives as long as the test. It stores nothing on disk unless arguments say so: with
+// "--appendonly", "yes" its data survives [Server.Kill] and [Server.Restart]. Where redis-server is not installed the test is
+// skipped, or fails if GODAGS_TEST_STRICT=1.
+func Start(t testing.TB, args ...string) *Server {
+	t.Helper()
+	program, err := exec.LookPath("redis-server")
+	if err != nil {
+		const advice = "redis-server is not on PATH: install Debian's package redis-server to run this test"
+		if os.Getenv("GODAGS_TEST_STRICT") == "1" {
+			t.Fatal(advice)
+		}
+		t.Skip(advice)
+	}
+	dir, err := os.MkdirTemp("", "godags") // the path of t.TempDir may be too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	s := &Server{t: t, program: program, socket: filepath.Join(dir, "s")}
+	s.args = append([]string{"--port", "0", "--unixsocket", s.socket, "--dir", dir, "--save", "", "--maxmemory-policy", "noeviction"}, args...)
+	s.launch()
+	t.Cleanup(s.Kill)
+	return s
+}
+
+// launch returns when the server has loaded its data and takes connections.
+func (s *Server) launch() {
+	s.t.Helper()
+	said := &output{ready: make(chan struct{})}
+	cmd := exec.Command(s.program, s.args...)
+	cmd.Stdout, cmd.Stderr = said, said
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	exited := make(chan struct{})
+	s.process, s.exited = cmd.Process, exited
+	go func() {
+		defer close(exited)
+		cmd.Wait() // it was killed, or its output tells why it ended
+	}()
+	select {
+	case <-said.ready:
+	case <-exited:
+		s.t.Fatalf("redis-server ended:\n%s", said)
+	}
+}
+
+// URL is what a program needs for finding the server.
+func (s *Server) URL() string { return "unix://" + s.socket }
+
+// Client returns a new client, which is closed when the test ends.
+func (s *Server) Client() *redis.Client {
+	s.t.Helper()
+	return connect(s.t, &redis.Options{Network: "unix", Addr: s.socket})
+}
+
+// Kill kills the server with SIGKILL and waits until it is gone. Killing it twice is fine.
+func (s *Server) Kill() {
+	s.process.Kill() // fails only if it is gone already
+	<-s.exited
+}
+
+// Restart starts the server again, on the same folder and socket, and kills it first if it still runs.
+func (s *Server) Restart() {
+	s.t.Helper()
+	s.Kill()
+	s.launch()
+}
+
+func connect(t testing.TB, o *redis.Options) *redis.Client {
+	t.Helper()
+	client := redis.NewClient(o)
+	t.Cleanup(func() {
+		if err := client.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return client
+}
+
+// output keeps what a redis-server says, and closes ready when it is.
+type output struct {
+	mu    sync.Mutex
+	text  bytes.Buffer
+	ready chan struct{}
+	once  sync.Once
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.text.Write(p)
+	if bytes.Contains(o.text.Bytes(), []byte("eady to accept connections")) {
+		o.once.Do(func() { close(o.ready) })
+	}
+	return len(p), nil
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}

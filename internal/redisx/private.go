@@ -1,0 +1,226 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
+package redisx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// private is one user's share in the redis-server of a state folder.
+//
+// Three lock files in its folder keep order. The kernel drops the locks of a
+// process that is killed, so none of them can be left behind.
+//
+//	start.lock   exclusive while somebody joins or leaves
+//	users.lock   shared while in use; who can have it exclusively is the last
+//	server.lock  exclusive as long as a server lives: it inherits the open file
+type private struct {
+	binary string
+	folder string // Home/redis, absolute
+	socket string
+	users  *os.File
+}
+
+const (
+	joinTimeout = time.Minute      // for others to finish joining or leaving
+	stopTimeout = 10 * time.Second // for the server to write its last data and go
+)
+
+var (
+	errBusy    = fmt.Errorf("another command that uses it has been starting or stopping for %v", joinTimeout)
+	errSilent  = fmt.Errorf("did not answer within %v", loadTimeout)
+	errStopped = errors.New("stopped at once")
+)
+
+func openPrivate(ctx context.Context, home, binary string) (*Conn, error) {
+	p := &private{binary: binary}
+	if err := p.join(ctx, home); err != nil {
+		return nil, err
+	}
+	o := tune(&redis.Options{Network: "unix", Addr: p.socket})
+	c, info, err := connect(ctx, o, p.leave)
+	if err != nil {
+		return nil, err
+	}
+	c.Kind, c.URL = Private, socketURL(p.socket)
+	server := strings.Replace(strings.ToLower(info.name()), " ", "-server ", 1)
+	c.Note = fmt.Sprintf("private %s in %s (runs survive)", server, home)
+	return c, nil
+}
+
+// join makes us a user of the server, and starts it if it does not run.
+func (p *private) join(ctx context.Context, home string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, joinTimeout, errBusy)
+	defer cancel()
+	err := p.prepare(home)
+	if err != nil {
+		return folderError(home, err)
+	}
+	start, err := lock(ctx, p.path("start.lock"), syscall.LOCK_EX)
+	if err != nil {
+		return folderError(home, err)
+	}
+	defer start.Close()
+	if p.users, err = lock(ctx, p.path("users.lock"), syscall.LOCK_SH); err != nil {
+		return folderError(home, err)
+	}
+	if err := p.ensureServer(ctx); err != nil {
+		return errors.Join(p.serverError(err), p.stopIfLast())
+	}
+	return nil
+}
+
+// leave gives up our use. The last one out stops the server.
+func (p *private) leave() error {
+	ctx, cancel := context.WithTimeout(context.Background(), joinTimeout)
+	defer cancel()
+	start, err := lock(ctx, p.path("start.lock"), syscall.LOCK_EX)
+	if err != nil {
+		return errors.Join(fmt.Errorf("leave the private Redis: %w", err), p.users.Close())
+	}
+	defer start.Close()
+	return p.stopIfLast()
+}
+
+// stopIfLast must be called with start.lock held.
+func (p *private) stopIfLast() error {
+	if err := p.users.Close(); err != nil {
+		return err
+	}
+	last, err := isFree(p.path("users.lock"))
+	if err != nil || !last {
+		return err
+	}
+	return p.stopServer()
+}
+
+// ensureServer returns when the server answers; it starts it if there is none.
+// It must be called with start.lock held.
+func (p *private) ensureServer(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, loadTimeout, errSilent)
+	defer cancel()
+	for started := false; ; {
+		free, err := lockNow(p.path("server.lock"), syscall.LOCK_EX)
+		switch {
+		case err != nil:
+		case free == nil: // a server lives
+			if p.ask("PING") == "+PONG" {
+				return nil
+			}
+		case started:
+			err = errors.Join(errStopped, free.Close())
+		default:
+			err = errors.Join(p.startServer(ctx, free), free.Close())
+			started = true
+		}
+		if err != nil {
+			return err
+		}
+		if err := pause(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// startServer starts a redis-server which holds serverLock while it lives.
+func (p *private) startServer(ctx context.Context, serverLock *os.File) error {
+	// The last log is kept: it tells why the last server died.
+	for _, err := range []error{
+		os.Remove(p.socket),
+		os.Rename(p.path("redis.log"), p.path("redis.log.old")),
+	} {
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	log, err := os.OpenFile(p.path("redis.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := exec.CommandContext(ctx, p.binary,
+		"--port", "0", "--unixsocket", p.socket, "--unixsocketperm", "700",
+		"--dir", p.folder, "--pidfile", p.path("redis.pid"),
+		"--logfile", p.path("redis.log"), "--loglevel", "warning",
+		"--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
+		"--maxmemory-policy", "noeviction",
+		"--daemonize", "yes") // it outlives us if others use it: not our child to wait for
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.ExtraFiles = []*os.File{serverLock}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // Ctrl-C is not for it
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("did not start: %w", err)
+	}
+	return nil
+}
+
+// stopServer returns when the server is gone.
+func (p *private) stopServer() error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	reply := p.ask("SHUTDOWN") // answered only if refused
+	for {
+		gone, err := isFree(p.path("server.lock"))
+		if err != nil || gone {
+			p.removeSocket()
+			return err
+		}
+		if pause(ctx) != nil {
+			return fmt.Errorf("the private redis-server in %s did not stop (%q); its process number is in redis.pid there", p.folder, reply)
+		}
+	}
+}
+
+func (p *private) path(name string) string { return filepath.Join(p.folder, name) }
+
+// folderError is for a state folder that cannot be used.
+func folderError(home string, err error) error {
+	return &UnreachableError{
+		Reason: fmt.Sprintf("the state folder %s: %v", home, err),
+		Fix:    "set GODAGS_HOME to a folder of yours on a local disk, or give a Redis with --redis or REDIS_URL",
+		Err:    err,
+	}
+}
+
+// serverError is for a server that cannot be used.
+func (p *private) serverError(err error) error {
+	return &UnreachableError{
+		URL:    socketURL(p.socket),
+		Reason: "private redis-server: " + err.Error(),
+		Fix:    "see its log, or set GODAGS_HOME to another folder",
+		Log:    p.logTail(),
+		Err:    err,
+	}
+}
+
+var serverVersion = regexp.MustCompile(`\bv=(\S+)`)
+
+// findServer returns the path of a redis-server or valkey-server that is new
+// enough, or "" and what is lacking.
+func findServer(ctx context.Context) (binary, lack string) {
+	lack = "no redis-server on PATH"
+	for _, name := range []string{"redis-server", "valkey-server"} {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			continue
+		}
+		out, _ := exec.CommandContext(ctx, path, "--version").Output()
+		version := serverVersion.FindSubmatch(out)
+		if version == nil || !olderThan62(string(version[1])) {
+			return path, ""
+		}
+		lack = fmt.Sprintf("%s %s on PATH is older than 6.2", name, version[1])
+	}
+	return "", lack
+}

@@ -1,0 +1,342 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
+package redisx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+// serverField is a field of INFO of the private server behind c.
+func serverField(t *testing.T, c *Conn, field string) string {
+	t.Helper()
+	i, err := readInfo(t.Context(), c.Client())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i[field]
+}
+
+func serverPID(t *testing.T, c *Conn) int {
+	t.Helper()
+	pid, err := strconv.Atoi(serverField(t, c, "process_id"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
+}
+
+// mustBeStopped fails if a server still lives in home.
+func mustBeStopped(t *testing.T, home string) {
+	t.Helper()
+	free, err := isFree(filepath.Join(home, "redis", "server.lock"))
+	if err != nil || !free {
+		t.Errorf("a server still runs in %s: %v", home, err)
+	}
+}
+
+func TestPrivateRedisKeepsItsData(t *testing.T) {
+	home := filepath.Join(tempDir(t), "state")
+	c := openPrivateIn(t, home)
+	want := fmt.Sprintf("private redis-server %s in %s (runs survive)", serverField(t, c, "redis_version"), home)
+	if c.Note != want {
+		t.Errorf("note %q, want %q", c.Note, want)
+	}
+	if err := c.Client().Set(t.Context(), "k", "v", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	mustBeStopped(t, home)
+
+	c = openPrivateIn(t, home)
+	if v, err := c.Client().Get(t.Context(), "k").Result(); v != "v" || err != nil {
+		t.Errorf("the next day: %q, %v", v, err)
+	}
+	findings, err := Check(t.Context(), c.Client())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range findings {
+		if f.Level != OK {
+			t.Errorf("%s: %s", f.Level, f.What)
+		}
+	}
+}
+
+func TestPrivateRedisIsForItsOwnerOnly(t *testing.T) {
+	home := filepath.Join(tempDir(t), "a", "state")
+	c := openPrivateIn(t, home)
+	for _, folder := range []string{home, filepath.Join(home, "redis")} {
+		if stat, err := os.Stat(folder); err != nil || stat.Mode().Perm() != 0o700 {
+			t.Errorf("%s: %v, %v; want mode 0700", folder, stat, err)
+		}
+	}
+	if port := serverField(t, c, "tcp_port"); port != "0" {
+		t.Errorf("it listens on TCP port %s", port)
+	}
+	if text, err := os.ReadFile(filepath.Join(home, ".gitignore")); string(text) != "*\n" || err != nil {
+		t.Errorf(".gitignore holds %q, %v", text, err)
+	}
+}
+
+func TestAFolderOfTheUserIsNotHiddenFromGit(t *testing.T) {
+	home := tempDir(t)
+	openPrivateIn(t, home)
+	if _, err := os.Stat(filepath.Join(home, ".gitignore")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf(".gitignore in a folder that was there before: %v", err)
+	}
+}
+
+// Ctrl-C goes to the process group of the terminal; the server must not be in it.
+func TestPrivateRedisIsInItsOwnProcessGroup(t *testing.T) {
+	c := openPrivateIn(t, tempDir(t))
+	group, err := syscall.Getpgid(serverPID(t, c))
+	if err != nil || group == syscall.Getpgrp() {
+		t.Errorf("process group %d, %v; ours is %d", group, err, syscall.Getpgrp())
+	}
+}
+
+func TestTheLastOneOutStopsThePrivateRedis(t *testing.T) {
+	home := tempDir(t)
+	first, second := openPrivateIn(t, home), openPrivateIn(t, home)
+	if a, b := serverPID(t, first), serverPID(t, second); a != b {
+		t.Fatalf("two servers: %d and %d", a, b)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Client().Ping(t.Context()).Err(); err != nil {
+		t.Errorf("stopped under its second user: %v", err)
+	}
+	if err := second.Close(); err != nil {
+		t.Fatal(err)
+	}
+	mustBeStopped(t, home)
+}
+
+// Many commands come and go at once. A server stopped under one that has just
+// joined, or two servers on the same files, would lose a visit.
+func TestManyProcessesShareThePrivateRedis(t *testing.T) {
+	needServer(t)
+	home := tempDir(t)
+	const processes = 8
+	var wait sync.WaitGroup
+	for range processes {
+		visitor := another(t, "visitor", home)
+		wait.Go(func() {
+			if out, err := visitor.CombinedOutput(); err != nil {
+				t.Errorf("visitor: %v: %s", err, out)
+			}
+		})
+	}
+	for range visits { // and several in one process
+		wait.Go(func() {
+			if err := visit(context.Background(), home); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	mustBeStopped(t, home)
+	got, err := openPrivateIn(t, home).Client().Get(t.Context(), "visits").Int()
+	if want := (processes + 1) * visits; got != want || err != nil {
+		t.Errorf("%d visits, %v; want %d", got, err, want)
+	}
+}
+
+func TestTheServerOfAKilledProcessIsUsedAgain(t *testing.T) {
+	needServer(t)
+	home := tempDir(t)
+	holder := startHolder(t, home)
+	c := openPrivateIn(t, home)
+	pid := serverPID(t, c)
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := holder.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	holder.Wait()
+	c = openPrivateIn(t, home)
+	if again := serverPID(t, c); again != pid {
+		t.Errorf("server %d, want %d which was left behind", again, pid)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	mustBeStopped(t, home)
+}
+
+func TestAKilledServerIsReplaced(t *testing.T) {
+	home := tempDir(t)
+	c := openPrivateIn(t, home)
+	if err := c.Client().Set(t.Context(), "k", "v", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	killed := serverPID(t, c)
+	if err := syscall.Kill(killed, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	// Its socket and pid file are still there; the first user too.
+	next := openPrivateIn(t, home)
+	if pid := serverPID(t, next); pid == killed {
+		t.Errorf("process %d answers after kill -9", pid)
+	}
+	if v, err := c.Client().Get(t.Context(), "k").Result(); v != "v" || err != nil {
+		t.Errorf("the first user reads %q, %v from the new server", v, err)
+	}
+	if err := errors.Join(c.Close(), next.Close()); err != nil {
+		t.Error(err)
+	}
+	mustBeStopped(t, home)
+}
+
+func TestClosingAfterTheServerIsGone(t *testing.T) {
+	c := openPrivateIn(t, tempDir(t))
+	if err := syscall.Kill(serverPID(t, c), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAServerThatCannotStartShowsItsLog(t *testing.T) {
+	needServer(t)
+	home := tempDir(t)
+	damaged := filepath.Join(home, "redis", "appendonlydir")
+	if err := os.MkdirAll(damaged, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(damaged, "appendonly.aof.manifest"), []byte("nonsense\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Open(t.Context(), Config{Home: home})
+	var e *UnreachableError
+	if !errors.As(err, &e) || !strings.Contains(e.Reason, "stopped at once") || !strings.Contains(e.Log, "nonsense") {
+		t.Errorf("%v\nwant the end of the log, which names the line", err)
+	}
+}
+
+func TestAServerThatDoesNotRunShowsWhatItSays(t *testing.T) {
+	bin := t.TempDir()
+	t.Setenv("PATH", bin)
+	script := "#!/bin/sh\necho 'libjemalloc.so.2: not found' >&2\nexit 127\n"
+	if err := os.WriteFile(filepath.Join(bin, "redis-server"), []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Open(t.Context(), Config{Home: tempDir(t)})
+	var e *UnreachableError
+	if !errors.As(err, &e) || !strings.Contains(e.Reason, "did not start: exit status 127") || !strings.Contains(e.Log, "libjemalloc") {
+		t.Errorf("%v\nwant what the server said", err)
+	}
+}
+
+func TestAHomeTooLongForASocket(t *testing.T) {
+	base := tempDir(t)
+	t.Setenv("TMPDIR", base)
+	home := filepath.Join(base, strings.Repeat("long/", 30), "state")
+	first, second := openPrivateIn(t, home), openPrivateIn(t, home)
+	socket := strings.TrimPrefix(first.URL, "unix://")
+	if first.URL != second.URL || filepath.Dir(filepath.Dir(socket)) != base {
+		t.Errorf("sockets %s and %s, want one below %s", first.URL, second.URL, base)
+	}
+	if stat, err := os.Stat(filepath.Dir(socket)); err != nil || stat.Mode().Perm() != 0o700 {
+		t.Errorf("the socket's folder: %v, %v; want mode 0700", stat, err)
+	}
+	if err := errors.Join(first.Close(), second.Close()); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Dir(socket)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the socket's folder is still there: %v", err)
+	}
+}
+
+// Anybody can make a folder in /tmp; we must not put our socket into it.
+func TestASocketFolderOfAnotherIsRefused(t *testing.T) {
+	target := tempDir(t)
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(target, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := makePrivate(link); err == nil {
+		t.Error("a symbolic link passes for a folder of ours")
+	}
+	if os.Geteuid() == 0 {
+		if err := os.Chown(target, 12345, 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := makePrivate(target); err == nil {
+			t.Error("the folder of another user passes for ours")
+		}
+	}
+}
+
+func TestAHomeThatCannotBeWritten(t *testing.T) {
+	needServer(t)
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, home := range []string{file, filepath.Join(file, "state")} {
+		_, err := Open(t.Context(), Config{Home: home})
+		var e *UnreachableError
+		if !errors.As(err, &e) || !strings.Contains(e.Error(), home) || !strings.Contains(e.Fix, "GODAGS_HOME") {
+			t.Errorf("%v\nwant the folder's name and GODAGS_HOME", err)
+		}
+	}
+}
+
+func TestWaitingForAnotherCommandEndsWithTheContext(t *testing.T) {
+	needServer(t)
+	home := tempDir(t)
+	if err := os.Mkdir(filepath.Join(home, "redis"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	start, err := lock(t.Context(), filepath.Join(home, "redis", "start.lock"), syscall.LOCK_EX)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer start.Close()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	why := errors.New("interrupted")
+	cancel(why)
+	if _, err := Open(ctx, Config{Home: home}); !errors.Is(err, why) {
+		t.Errorf("error %v, want %v", err, why)
+	}
+}
+
+// The default PATH of a test machine may hold both; the name in the note is
+// that of the server which answers.
+func TestAValkeyServerIsUsedWhenItIsAllThereIs(t *testing.T) {
+	real := needServer(t)
+	bin := t.TempDir()
+	if err := os.Symlink(real, filepath.Join(bin, "valkey-server")); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin)
+	if _, err := exec.LookPath("redis-server"); err == nil {
+		t.Fatal("redis-server is still found")
+	}
+	c, err := Open(t.Context(), Config{Home: tempDir(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Kind != Private {
+		t.Errorf("opened %v, want private", c.Kind)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+}

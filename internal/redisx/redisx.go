@@ -1,0 +1,145 @@
+// Package redisx says where Redis is and connects to it: one given by URL, a
+// private redis-server shared by all commands that use the same state folder,
+// or, where no redis-server is installed, one inside this process.
+package redisx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+)
+
+// Config says which Redis to open.
+type Config struct {
+	// URL of an existing Redis: redis://user:password@host:port/db,
+	// rediss://... (TLS) or unix:///path/to/socket?db=0. Connection options of
+	// go-redis may follow as query parameters (pool_size=20, read_timeout=3s).
+	// Empty means the embedded one.
+	URL string
+	// Home is the state folder in which the private redis-server lives.
+	// Default ".godags".
+	Home string
+}
+
+// Kind is where a Redis runs.
+type Kind int
+
+const (
+	External  Kind = iota // given by URL
+	Private               // a redis-server of our own, in the state folder
+	InProcess             // inside this process: nothing survives it
+)
+
+func (k Kind) String() string {
+	switch k {
+	case External:
+		return "external"
+	case Private:
+		return "private"
+	case InProcess:
+		return "in-process"
+	}
+	return fmt.Sprintf("Kind(%d)", int(k))
+}
+
+// Conn is an open Redis. Its methods may be called from several goroutines.
+type Conn struct {
+	Kind Kind
+	// URL reaches the same Redis from a child process. It may hold a password:
+	// pass it on by environment, never by argv. Empty for InProcess: see Share.
+	URL string
+	// Note is one line for the user: what was opened, and what survives.
+	// It holds no password.
+	Note string
+
+	options *redis.Options
+	client  *redis.Client
+	memory  *memory      // InProcess only
+	release func() error // gives back what stands behind the client
+	close   func() error
+}
+
+// Open connects to the Redis that cfg names and checks that it answers and is
+// at least version 6.2. It waits up to 5 s for an answer, and up to 30 s for a
+// Redis that is still loading its data set.
+//
+// Errors: *URLError when cfg.URL cannot be used, *UnreachableError when there
+// is no usable Redis behind it, or the cause of a cancelled ctx.
+//
+// Open silences the log lines which go-redis writes to stderr: every failure
+// they tell of also comes as an error.
+func Open(ctx context.Context, cfg Config) (*Conn, error) {
+	logging.Disable()
+	if cfg.Home == "" {
+		cfg.Home = ".godags"
+	}
+	c, err := open(ctx, cfg)
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
+		return nil, fmt.Errorf("open Redis: %w", context.Cause(ctx))
+	}
+	return c, err
+}
+
+func open(ctx context.Context, cfg Config) (*Conn, error) {
+	if cfg.URL != "" {
+		return openExternal(ctx, cfg.URL)
+	}
+	binary, lack := findServer(ctx)
+	if binary == "" {
+		return openInProcess(ctx, lack)
+	}
+	return openPrivate(ctx, cfg.Home, binary)
+}
+
+func openExternal(ctx context.Context, url string) (*Conn, error) {
+	o, err := parseURL(url)
+	if err != nil {
+		return nil, err
+	}
+	c, info, err := connect(ctx, o, func() error { return nil })
+	if err != nil {
+		return nil, err
+	}
+	c.Kind, c.URL = External, url
+	c.Note = fmt.Sprintf("%s at %s", info.name(), redacted(o))
+	return c, nil
+}
+
+// connect makes a Conn whose Redis has answered. When it has not, connect
+// calls release itself.
+func connect(ctx context.Context, o *redis.Options, release func() error) (*Conn, info, error) {
+	c := &Conn{options: o, client: redis.NewClient(o), release: release}
+	c.close = sync.OnceValue(func() error {
+		return errors.Join(c.client.Close(), c.release())
+	})
+	info, err := greet(ctx, c.client)
+	if err != nil {
+		return nil, nil, errors.Join(unreachable(o, err), c.close())
+	}
+	return c, info, nil
+}
+
+// Client returns the client that all users of this Conn share. Close closes it.
+func (c *Conn) Client() redis.UniversalClient { return c.client }
+
+// NewClient returns a further client to the same Redis with a pool and hooks
+// of its own. The caller closes it, before the Conn.
+func (c *Conn) NewClient() redis.UniversalClient { return redis.NewClient(c.options) }
+
+// Share returns a URL at which child processes reach this Redis. One inside
+// the process gets a unix socket in a private folder for this; others have
+// Conn.URL. Close ends the sharing.
+func (c *Conn) Share(ctx context.Context) (string, error) {
+	if c.memory == nil {
+		return c.URL, nil
+	}
+	return c.memory.share(ctx)
+}
+
+// Close closes the shared client and gives up the Redis behind it: the last
+// user of a private redis-server stops it. Closing again returns the same.
+func (c *Conn) Close() error { return c.close() }

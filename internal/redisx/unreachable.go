@@ -1,0 +1,120 @@
+package redisx
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// UnreachableError is a Redis that cannot be used.
+type UnreachableError struct {
+	URL    string // without user and password; "" if it never came to an address
+	Reason string // in plain words
+	Fix    string // what to do
+	Log    string // the end of the log of a private redis-server, or ""
+	Err    error  // the cause; its own text may hold what Reason leaves out
+}
+
+func (e *UnreachableError) Error() string {
+	var b strings.Builder
+	b.WriteString("cannot use Redis")
+	if e.URL != "" {
+		b.WriteString(" at " + e.URL)
+	}
+	b.WriteString(": " + e.Reason + "; " + e.Fix)
+	if e.Log != "" {
+		b.WriteString("\nthe end of its log:\n" + e.Log)
+	}
+	return b.String()
+}
+
+func (e *UnreachableError) Unwrap() error { return e.Err }
+
+// unreachable explains why the Redis of o could not be used.
+func unreachable(o *redis.Options, err error) error {
+	e := &UnreachableError{URL: redacted(o), Err: err}
+	var dns *net.DNSError
+	var old tooOldError
+	switch {
+	case errors.As(err, &old):
+		e.Reason, e.Fix = old.Error(), "upgrade it, or name another with --redis or REDIS_URL"
+	case errors.As(err, &dns):
+		e.Reason, e.Fix = "no such host", "check the host name in the URL"
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist):
+		e.Reason, e.Fix = "connection refused: nothing listens there", "start a Redis there, or leave out --redis and REDIS_URL to use a private one"
+	case errors.Is(err, fs.ErrPermission):
+		e.Reason, e.Fix = "no permission for the socket", "run as a user who may read and write it"
+	default:
+		if !e.explainReply(err) && !e.explainTransport(err, o.TLSConfig != nil) {
+			e.Reason, e.Fix = scrub(err.Error(), o.Password), "check the URL; `doctor` tells more"
+		}
+	}
+	return e
+}
+
+// explainReply explains an error that Redis itself answered.
+func (e *UnreachableError) explainReply(err error) bool {
+	switch {
+	case redis.HasErrorPrefix(err, "NOAUTH"):
+		e.Reason, e.Fix = "it wants a password", "put it in the URL: redis://user:password@host:port/db"
+	case redis.IsAuthError(err):
+		e.Reason, e.Fix = "wrong user name or password", "check both in the URL"
+	case redis.IsPermissionError(err):
+		e.Reason, e.Fix = "this user may not even PING", "give it the rights of a queue worker: ACL SETUSER name ~* &* +@all -@dangerous +info"
+	case redis.IsLoadingError(err):
+		e.Reason, e.Fix = "it is still LOADING its data set after "+loadTimeout.String(), "try again when it is ready"
+	case redis.IsMaxClientsError(err):
+		e.Reason, e.Fix = "it has no connection left", "raise its maxclients, or stop some of its clients"
+	case redis.HasErrorPrefix(err, "DENIED"):
+		e.Reason, e.Fix = "it is in protected mode and accepts no connection from other machines", "set a password there (requirepass), then put it in the URL"
+	default:
+		return false
+	}
+	return true
+}
+
+// explainTransport explains a connection on which no Redis answered.
+func (e *UnreachableError) explainTransport(err error, encrypted bool) bool {
+	// A server that speaks TLS and a client that does not, or the other way
+	// round, mostly hang or hang up.
+	hint := "if it expects TLS, write rediss:// in place of redis://"
+	if encrypted {
+		hint = "if it does not use TLS, write redis:// in place of rediss://"
+	}
+	var record tls.RecordHeaderError
+	var certificate *tls.CertificateVerificationError
+	var network net.Error
+	switch {
+	case errors.As(err, &record):
+		e.Reason, e.Fix = "TLS: it answers without TLS", hint
+	case errors.As(err, &certificate):
+		e.Reason, e.Fix = "TLS: "+certificate.Err.Error(), "add its authority to the system's certificates (or SSL_CERT_FILE)"
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded),
+		errors.As(err, &network) && network.Timeout():
+		e.Reason, e.Fix = "no answer (waited up to "+answerTimeout.String()+")", "check the address and whether Redis hangs; "+hint
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		e.Reason, e.Fix = "it closed the connection without an answer", hint
+	case strings.HasPrefix(err.Error(), "redis: can't parse"):
+		e.Reason, e.Fix = "what answers there is not Redis", "check host and port"
+	default:
+		return false
+	}
+	return true
+}
+
+// scrub takes a password out of an error text: some servers repeat the
+// arguments of a command they do not know.
+func scrub(text, password string) string {
+	if password == "" {
+		return text
+	}
+	return strings.ReplaceAll(text, password, "***")
+}

@@ -1,0 +1,143 @@
+package redisx
+
+import (
+	"crypto/tls"
+	"net"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// dialTimeout bounds one attempt to connect, with its TLS handshake.
+const dialTimeout = 3 * time.Second
+
+// allowPlaintext is the environment variable that permits a password to leave
+// this machine unencrypted.
+const allowPlaintext = "GODAGS_ALLOW_PLAINTEXT"
+
+// socketName is the name of a unix socket in its folder.
+const socketName = "redis.sock"
+
+// URLError is a Redis URL that cannot be used. Its text never holds any part
+// of the URL: what cannot be parsed may be a password anywhere.
+type URLError struct {
+	Reason string
+}
+
+func (e *URLError) Error() string {
+	return "the Redis URL cannot be used: " + e.Reason
+}
+
+const wantURL = "; want redis://user:password@host:port/db, rediss://... (TLS) or unix:///path/to/socket?db=0"
+
+// Reasons of a URLError.
+var (
+	errScheme   = &URLError{"it does not start with redis://, rediss:// or unix://" + wantURL}
+	errSyntax   = &URLError{"it cannot be parsed; in a user name or password write @ as %40, / as %2F, ? as %3F, # as %23 and % as %25"}
+	errUnixHost = &URLError{"a unix socket needs an absolute path and so three slashes: unix:///path/to/socket"}
+	errPort     = &URLError{"the port is not a number from 1 to 65535" + wantURL}
+	errOption   = &URLError{"the database is not a number, or a ?option is unknown or has a wrong value" + wantURL}
+	errPlain    = &URLError{"it would send the password unencrypted to another machine; use rediss:// (TLS), or set " + allowPlaintext + "=1 if the network is trusted"}
+)
+
+// parseURL returns the options for a client of the Redis at raw, or a *URLError.
+func parseURL(raw string) (*redis.Options, error) {
+	u, err := url.Parse(raw)
+	if err != nil && strings.Contains(raw, "://") {
+		return nil, errSyntax
+	}
+	if err != nil || (u.Scheme != "redis" && u.Scheme != "rediss" && u.Scheme != "unix") {
+		return nil, errScheme
+	}
+	if err := checkShape(u); err != nil {
+		return nil, err
+	}
+	o, err := redis.ParseURL(raw)
+	if err != nil || o.DB < 0 {
+		return nil, errOption
+	}
+	if o.Password != "" && o.Network == "tcp" && o.TLSConfig == nil &&
+		!isLoopback(u.Hostname()) && os.Getenv(allowPlaintext) != "1" {
+		return nil, errPlain
+	}
+	return tune(o), nil
+}
+
+// checkShape refuses what go-redis would read as something other than meant,
+// such as the tail of an unescaped password as the host.
+func checkShape(u *url.URL) error {
+	if u.Opaque != "" {
+		return errScheme
+	}
+	afterHost := u.EscapedPath() + u.RawQuery
+	stray := strings.Contains(afterHost, "@") && (u.User != nil || u.Scheme != "unix")
+	if stray || u.Fragment != "" {
+		return errSyntax
+	}
+	if u.Scheme == "unix" {
+		if u.Host != "" || u.Path == "" {
+			return errUnixHost
+		}
+		return nil
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return errPort
+		}
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "" || host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+// tune sets what the URL cannot say or has left open.
+func tune(o *redis.Options) *redis.Options {
+	// RESP2 works everywhere and needs no push handling on each connection.
+	if o.Protocol == 0 {
+		o.Protocol = 2
+	}
+	if o.DialTimeout == 0 {
+		o.DialTimeout = dialTimeout
+	}
+	// One dial per attempt: go-redis retries the whole command besides, and
+	// 5 dials x 4 attempts would hide a dead host for a minute.
+	o.DialerRetries = 1
+	o.ContextTimeoutEnabled = true
+	// These two cost a round trip each on every new connection.
+	o.DisableIdentity = true
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	if o.TLSConfig != nil {
+		// go-redis' own TLS dialer does not stop when its context does.
+		o.Dialer = (&tls.Dialer{
+			NetDialer: &net.Dialer{Timeout: o.DialTimeout},
+			Config:    o.TLSConfig,
+		}).DialContext
+	}
+	return o
+}
+
+// redacted is the URL to print: without user, password and options.
+func redacted(o *redis.Options) string {
+	db := strconv.Itoa(o.DB)
+	switch {
+	case o.Network == "unix":
+		return socketURL(o.Addr) + "?db=" + db
+	case o.TLSConfig != nil:
+		return "rediss://" + o.Addr + "/" + db
+	default:
+		return "redis://" + o.Addr + "/" + db
+	}
+}
+
+// socketURL is the URL of a Redis at a unix socket.
+func socketURL(path string) string {
+	return (&url.URL{Scheme: "unix", Path: path}).String()
+}

@@ -1,0 +1,116 @@
+package godags
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/godags/godags/cache"
+	"github.com/godags/godags/internal/engine"
+	"github.com/godags/godags/internal/queue"
+	"github.com/godags/godags/internal/spec"
+	"github.com/godags/godags/tasks"
+)
+
+// Pipeline is a set of stages and what comes after what. It is built by one goroutine, then run, any number of times.
+//
+// Mistakes made while building (a name used twice, a cycle) are reported together by [Start] and [Main], before anything runs.
+type Pipeline struct {
+	name     string
+	defaults options
+	stages   []*Stage
+	problems []error
+}
+
+// New returns an empty pipeline. The name is up to 200 bytes of printable text without slashes. Options set the defaults of its stages.
+func New(name string, opts ...Option) *Pipeline {
+	p := &Pipeline{name: name, defaults: options{codec: cache.JSON}}
+	for _, o := range opts {
+		o(&p.defaults)
+	}
+	return p
+}
+
+// Name returns the name given to [New].
+func (p *Pipeline) Name() string { return p.name }
+
+// Stage is a step of a pipeline.
+type Stage struct {
+	pipeline *Pipeline
+	name     string
+	after    []*Stage
+	handler  tasks.Handler
+	options
+}
+
+// Name returns the stage's name.
+func (s *Stage) Name() string { return s.name }
+
+// Dependency is what a stage can come after: a [*Stage], or the [Output] of one.
+type Dependency interface{ dependency() *Stage }
+
+func (s *Stage) dependency() *Stage { return s }
+
+// After makes the stage start only when all the given ones have succeeded, and returns the stage. It adds to earlier calls.
+func (s *Stage) After(dependencies ...Dependency) *Stage {
+	for _, d := range dependencies {
+		dep := d.dependency()
+		if dep.pipeline != s.pipeline {
+			s.pipeline.problems = append(s.pipeline.problems, fmt.Errorf(
+				"stage %q comes after %q, which is a stage of another pipeline (%q)", s.name, dep.name, dep.pipeline.name))
+			continue
+		}
+		s.after = append(s.after, dep)
+	}
+	return s
+}
+
+// Do adds a stage that has no output. What must run before it is said with [Stage.After].
+// The function must return soon after its context is done. Its error, or panic, fails the stage.
+func (p *Pipeline) Do(name string, f func(context.Context) error, opts ...Option) *Stage {
+	return p.add(name, func(ctx context.Context, _ *tasks.Stage) error { return f(ctx) }, opts)
+}
+
+func (p *Pipeline) add(name string, f tasks.HandlerFunc, opts []Option) *Stage {
+	s := &Stage{pipeline: p, name: name, options: p.defaults}
+	for _, o := range opts {
+		o(&s.options)
+	}
+	if s.queue != "" {
+		if err := queue.CheckName(s.queue); err != nil {
+			p.problems = append(p.problems, fmt.Errorf("stage %q: %w", name, err))
+		}
+	}
+	s.handler = tasks.HandlerFunc(func(ctx context.Context, st *tasks.Stage) error {
+		return f(context.WithValue(ctx, codecKey{}, s.codec), st)
+	})
+	p.stages = append(p.stages, s)
+	return s
+}
+
+// task is the name under which workers find the stage's function.
+func (s *Stage) task() string { return s.pipeline.name + "/" + s.name }
+
+// define returns the pipeline in the form that the engine runs.
+func (p *Pipeline) define() (engine.Pipeline, error) {
+	b := &spec.Builder{Name: p.name}
+	b.Grow(len(p.stages), len(p.stages))
+	d := engine.Pipeline{Handlers: make(map[string]tasks.Handler), Caches: make(map[string]cache.Cache)}
+	for _, s := range p.stages {
+		after := make([]string, len(s.after))
+		for i, dep := range s.after {
+			after[i] = dep.name
+		}
+		b.Add(s.name, after, spec.Kind{Task: s.task(), Queue: s.queue})
+		d.Handlers[s.task()] = s.handler
+		if s.cache != nil {
+			d.Caches[s.task()] = s.cache
+		}
+	}
+	sp, err := b.Build()
+	if err := errors.Join(append([]error{err}, p.problems...)...); err != nil {
+		return d, err
+	}
+	d.Spec = sp
+	return d, nil
+}

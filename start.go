@@ -1,0 +1,152 @@
+package godags
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/engine"
+	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/view"
+)
+
+// RunOption sets how [Start] runs a pipeline.
+type RunOption func(*runOptions)
+
+type runOptions struct {
+	cores int
+	redis string
+	id    string
+	grace time.Duration
+}
+
+// Cores sets how many stages run at once in this process. The default is one per core; 1 runs one stage after the other.
+// 0 runs none here: workers elsewhere on the same Redis, given by [Redis], do all.
+func Cores(n int) RunOption { return func(o *runOptions) { o.cores = n } }
+
+// Redis sets the URL of the Redis that keeps the run (redis://, rediss:// or unix://). The default is the environment variable
+// REDIS_URL; without that it is a private redis-server in the folder .godags (or GODAGS_HOME) if one is installed, else
+// a Redis inside the process.
+func Redis(url string) RunOption { return func(o *runOptions) { o.redis = url } }
+
+// RunID sets the id of the run: up to 100 letters, digits, '.', '_' and '-'. The default is the pipeline's name, the time and a
+// few random letters. An id that was used before is an error.
+func RunID(id string) RunOption { return func(o *runOptions) { o.id = id } }
+
+// Grace sets how long stages have for stopping when the context of [Start] is done. The default is 10 seconds.
+func Grace(d time.Duration) RunOption { return func(o *runOptions) { o.grace = d } }
+
+// Report says what became of a run.
+type Report struct {
+	Run                                   string
+	State                                 string // "succeeded", "failed" or "cancelled"
+	Total                                 int    // stages; each is counted in one of the next four
+	Succeeded, Failed, Skipped, Cancelled int
+	Started, Finished                     time.Time                  // by the clock of Redis
+	Outputs                               map[string]json.RawMessage // of stages that nothing comes after, up to 64 KiB each
+}
+
+// StageError is a stage that failed.
+type StageError struct {
+	Stage   string
+	Attempt int
+	Message string
+}
+
+// Error names the stage and the reason.
+func (e *StageError) Error() string { return fmt.Sprintf("stage %q: %s", e.Stage, e.Message) }
+
+// RunError says that a run has not succeeded. Its [StageError] values are found with errors.As.
+type RunError struct {
+	Run    string
+	State  string        // "failed" or "cancelled"
+	Failed []*StageError // in order of time
+}
+
+// Error names the run and the stages that failed.
+func (e *RunError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "run %s %s", e.Run, e.State)
+	for i, f := range e.Failed {
+		if i == 10 {
+			fmt.Fprintf(&b, "\n  ... and %d more", len(e.Failed)-i)
+			break
+		}
+		b.WriteString("\n  " + f.Error())
+	}
+	return b.String()
+}
+
+// Unwrap returns the stages that failed.
+func (e *RunError) Unwrap() []error {
+	errs := make([]error, len(e.Failed))
+	for i, f := range e.Failed {
+		errs[i] = f
+	}
+	return errs
+}
+
+// Start runs a pipeline in this process and waits for its end. Each stage starts as soon as all that it comes after have succeeded.
+//
+// A run that ends badly gives a [*RunError] beside its report. When ctx is done the run is cancelled; the error is then the
+// context's cause as well. Any other error means that the pipeline is not valid ([*dag.InvalidError]) or that Redis
+// cannot be reached.
+func Start(ctx context.Context, p *Pipeline, opts ...RunOption) (*Report, error) {
+	o := runOptions{cores: engine.Cores(), redis: os.Getenv("REDIS_URL"), grace: 10 * time.Second}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	definition, err := p.define()
+	if err != nil {
+		return nil, err
+	}
+	if o.id != "" {
+		if _, err := journal.ParseRunID(o.id); err != nil {
+			return nil, err
+		}
+	}
+	registry, caches, err := engine.Collect(definition)
+	if err != nil {
+		return nil, err
+	}
+	session, err := engine.Open(ctx, engine.Config{Redis: o.redis, Home: engine.Home(), Registry: registry, Caches: caches, Logger: slog.Default()})
+	if err != nil {
+		return nil, err
+	}
+	report, err := start(ctx, session, definition, o)
+	return report, errors.Join(err, session.Close())
+}
+
+func start(ctx context.Context, session *engine.Session, p engine.Pipeline, o runOptions) (*Report, error) {
+	run, err := session.Run(ctx, engine.RunOptions{ID: journal.RunID(o.id), Spec: p.Spec, Slots: o.cores, Grace: o.grace})
+	if run == nil || !run.State.Finished() {
+		return nil, errors.Join(err, context.Cause(ctx))
+	}
+	outputs, outputErr := run.Outputs(context.WithoutCancel(ctx), session.Journal, session.Stores)
+	report := newReport(run, outputs)
+	return report, errors.Join(outcome(run), err, context.Cause(ctx), outputErr)
+}
+
+func newReport(run *view.Run, outputs map[string]json.RawMessage) *Report {
+	r := run.Result(run.Finished)
+	return &Report{r.Run, r.State, r.Stages.Total, r.Stages.Succeeded, r.Stages.Failed, r.Stages.Skipped, r.Stages.Cancelled,
+		run.Submitted, run.Finished, outputs}
+}
+
+// outcome is nil for a run that succeeded.
+func outcome(run *view.Run) error {
+	if run.State.Outcome() == dag.Succeeded {
+		return nil
+	}
+	e := &RunError{Run: string(run.ID), State: run.State.Outcome().String()}
+	for _, f := range run.Failures {
+		e.Failed = append(e.Failed, &StageError{run.Spec.Graph.Name(f.Stage), int(f.Attempt), f.Text})
+	}
+	return e
+}

@@ -1,0 +1,56 @@
+package tasks
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/godags/godags/internal/nearest"
+)
+
+// decodeParams stores the members of the JSON object params in fields: a *string or a *[]string for each known name.
+// The error has a line for each fault.
+func decodeParams(params json.RawMessage, fields map[string]any) error {
+	if len(params) == 0 {
+		return nil
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(params, &members); err != nil {
+		return fmt.Errorf("params must be an object of names and values: %w", err)
+	}
+	known := slices.Sorted(maps.Keys(fields))
+	var faults []error
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		field, ok := fields[name]
+		if !ok {
+			faults = append(faults, unknownParam(name, known))
+		} else if err := json.Unmarshal(members[name], field); err != nil {
+			faults = append(faults, wrongType(name, field, err))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func unknownParam(name string, known []string) error {
+	if len(known) == 0 {
+		return fmt.Errorf("unknown param %q: this task takes none", name)
+	}
+	if meant := nearest.Name(name, known); meant != "" {
+		return fmt.Errorf("unknown param %q: did you mean %q?", name, meant)
+	}
+	return fmt.Errorf("unknown param %q: this task takes %s", name, strings.Join(known, ", "))
+}
+
+func wrongType(name string, field any, err error) error {
+	want := "a string"
+	if _, list := field.(*[]string); list {
+		want = "a list of strings"
+	}
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Errorf("param %q must be %s, found: %s", name, want, wrong.Value)
+	}
+	return fmt.Errorf("param %q must be %s: %w", name, want, err)
+}

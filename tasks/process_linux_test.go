@@ -1,0 +1,43 @@
+package tasks
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// adoptOrphans makes this process what the first process of a container is: the parent of all orphans.
+func adoptOrphans(t *testing.T) {
+	t.Helper()
+	set := func(on uintptr) {
+		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, on, 0, 0, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(1)
+	t.Cleanup(func() { set(0) })
+}
+
+func checkNoChildren(t *testing.T) {
+	t.Helper()
+	if pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); !errors.Is(err, unix.ECHILD) {
+		t.Errorf("a child was left: pid %d, %v", pid, err)
+	}
+}
+
+func TestFirstProcessOfAContainerKeepsNoZombies(t *testing.T) {
+	adoptOrphans(t)
+	shell(`sleep 1000 & (sleep 1000 & sleep 1000) & echo done`).must(t)
+	checkNoChildren(t)
+}
+
+// A zombie counts as a member of its group, so that the grace would never end early.
+func TestFirstProcessOfAContainerCancels(t *testing.T) {
+	adoptOrphans(t)
+	if err := shell("echo ready; sleep 1000; true").interrupt(t, Command{Grace: time.Hour}, "ready"); !errors.Is(err, errStopped) {
+		t.Errorf("got %v, want the cause", err)
+	}
+	checkNoChildren(t)
+}

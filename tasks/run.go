@@ -1,0 +1,65 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+)
+
+// errGoexit is the outcome of a handler that ended its goroutine instead of returning.
+var errGoexit = errors.New("the handler called runtime.Goexit (t.FailNow does so): return an error instead")
+
+// Run executes one attempt: it calls h with a context that carries s.
+// A panic is returned as a [*PanicError] after its stack was written to s.Log; runtime.Goexit is an error too.
+// An error that is returned once ctx is done is also the context's cause.
+func Run(ctx context.Context, h Handler, s *Stage) error {
+	done := make(chan error, 1)
+	// A goroutine of its own, since nothing can stop Goexit from ending the one it is called in.
+	go func() {
+		err := errGoexit
+		defer func() {
+			if value := recover(); value != nil {
+				err = panicked(value, s)
+			}
+			done <- err
+		}()
+		err = h.Handle(NewContext(ctx, s), s)
+	}()
+	return withCause(ctx, <-done)
+}
+
+func panicked(value any, s *Stage) error {
+	err := &PanicError{Value: value, Stack: debug.Stack()}
+	if _, logErr := fmt.Fprintf(s.Log, "panic: %v\n\n%s", value, err.Stack); logErr != nil {
+		return fmt.Errorf("%w (its stack is not in the log: %w)", err, logErr)
+	}
+	return err
+}
+
+// withCause says why ctx is done in front of an error that does not.
+func withCause(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {
+		return fmt.Errorf("%w: %w", cause, err)
+	}
+	return err
+}
+
+// PanicError is a panic of a handler.
+type PanicError struct {
+	Value any    // what panic was called with
+	Stack []byte // the stack of the goroutine, as text
+}
+
+// Error returns the first line of the panic.
+func (e *PanicError) Error() string {
+	line, _, _ := strings.Cut(fmt.Sprint(e.Value), "\n")
+	return "panic: " + line
+}
+
+// Unwrap returns the panic's value if it is an error, else nil.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}

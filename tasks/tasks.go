@@ -1,0 +1,61 @@
+// Package tasks is what a stage can do: the handler contract, the registry of handlers, and the built-in tasks.
+//
+// A worker looks a stage's task up in a [Registry] and calls its [Handler] once per attempt.
+package tasks
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+)
+
+// Handler does the work of one attempt of one stage. It must return soon after ctx is done.
+// A returned error, or a panic, is a failed attempt.
+type Handler interface {
+	Handle(ctx context.Context, s *Stage) error
+}
+
+// HandlerFunc is a function that is a [Handler].
+type HandlerFunc func(ctx context.Context, s *Stage) error
+
+// Handle calls f.
+func (f HandlerFunc) Handle(ctx context.Context, s *Stage) error { return f(ctx, s) }
+
+// Stage is what a handler is told of the attempt that it executes. It is also in the handler's context: see [FromContext].
+type Stage struct {
+	Run      string          // id of the run
+	Pipeline string          // name of the pipeline
+	Name     string          // name of the stage
+	Attempt  int             // 1 for the first attempt
+	Worker   string          // id of the worker
+	Params   json.RawMessage // the stage's parameters as a JSON object, or nil
+	After    []string        // names of the stages that it depends on
+
+	Log    io.Writer // output of the attempt: captured, capped, shown by `logs`
+	Values Values    // what the run's stages hand to each other
+}
+
+// Values reads and writes a run's values on behalf of one attempt. Values are the encoded form: see package cache for codecs.
+type Values interface {
+	// Output returns the value that the named dependency produced, or an error that is [ErrNoOutput].
+	Output(ctx context.Context, stage string) ([]byte, error)
+	// SetOutput makes value the stage's own output. It is recorded together with the attempt's success.
+	SetOutput(value []byte)
+	// Get, Put and Delete reach values by key; keys are scoped to the run.
+	Get(ctx context.Context, key string) ([]byte, error)
+	Put(ctx context.Context, key string, value []byte) error
+	Delete(ctx context.Context, key string) error
+}
+
+type contextKey struct{}
+
+// NewContext returns a context that carries s.
+func NewContext(ctx context.Context, s *Stage) context.Context {
+	return context.WithValue(ctx, contextKey{}, s)
+}
+
+// FromContext returns the stage that ctx belongs to, or nil outside a stage.
+func FromContext(ctx context.Context) *Stage {
+	s, _ := ctx.Value(contextKey{}).(*Stage)
+	return s
+}

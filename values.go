@@ -1,0 +1,93 @@
+package godags
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/godags/godags/cache"
+	"github.com/godags/godags/tasks"
+)
+
+// ErrNoStage says that a function which needs the context of a stage was called with another.
+var ErrNoStage = errors.New("godags: the context is not that of a stage")
+
+type codecKey struct{}
+
+func codecOf(ctx context.Context) cache.Codec {
+	if c, ok := ctx.Value(codecKey{}).(cache.Codec); ok {
+		return c
+	}
+	return cache.JSON
+}
+
+// Get returns the value that a stage of the same run stored under key. A missing key gives an error that names key, run
+// and stage, and for which errors.Is(err, [cache.ErrNotFound]) holds. Only what a stage this one comes after has stored
+// is sure to be there.
+func Get[T any](ctx context.Context, key string) (v T, err error) {
+	s := tasks.FromContext(ctx)
+	if s == nil {
+		return v, fmt.Errorf("get %q: %w", key, ErrNoStage)
+	}
+	value, err := s.Values.Get(ctx, key)
+	if err != nil {
+		return v, fmt.Errorf("get %q: %w", key, err)
+	}
+	if err := cache.Unmarshal(value, &v, codecOf(ctx)); err != nil {
+		return v, fmt.Errorf("get %q: %w", key, err)
+	}
+	return v, nil
+}
+
+// Put stores a value under key for other stages of the same run, in place of what was there. Runs do not see each other's values.
+// A value too large for the cache gives an error for which errors.Is(err, [cache.ErrTooLarge]) holds, and stores nothing.
+func Put[T any](ctx context.Context, key string, v T) error {
+	s := tasks.FromContext(ctx)
+	if s == nil {
+		return fmt.Errorf("put %q: %w", key, ErrNoStage)
+	}
+	value, err := cache.Marshal(codecOf(ctx), v)
+	if err == nil {
+		err = s.Values.Put(ctx, key, value)
+	}
+	if err != nil {
+		return fmt.Errorf("put %q: %w", key, err)
+	}
+	return nil
+}
+
+// Delete removes what is stored under key. It is no error if there is nothing.
+func Delete(ctx context.Context, key string) error {
+	s := tasks.FromContext(ctx)
+	if s == nil {
+		return fmt.Errorf("delete %q: %w", key, ErrNoStage)
+	}
+	if err := s.Values.Delete(ctx, key); err != nil {
+		return fmt.Errorf("delete %q: %w", key, err)
+	}
+	return nil
+}
+
+// Printf writes to the output of the stage, which `logs` shows; the last line also stands beside the stage in the progress of the run.
+// Outside a stage it writes nothing.
+func Printf(ctx context.Context, format string, args ...any) {
+	if s := tasks.FromContext(ctx); s != nil {
+		fmt.Fprintf(s.Log, format, args...)
+	}
+}
+
+// Info says which attempt of which stage a context belongs to.
+type Info struct {
+	Run, Pipeline, Stage string
+	Attempt              int    // 1 for the first
+	Worker               string // id of the worker that executes it
+}
+
+// InfoOf returns the info of the stage that ctx belongs to, and false outside a stage.
+func InfoOf(ctx context.Context) (Info, bool) {
+	s := tasks.FromContext(ctx)
+	if s == nil {
+		return Info{}, false
+	}
+	return Info{s.Run, s.Pipeline, s.Name, s.Attempt, s.Worker}, true
+}
