@@ -50,7 +50,7 @@ func (s *Session) Close() error { return s.Conn.Close() }
 func (s *Session) External() bool { return s.Conn.Kind == redisx.External }
 
 // ErrStateLost says that Redis has lost the run while it was going on.
-var ErrStateLost = errors.New("Redis has lost the state of the run")
+var ErrStateLost = errors.New("state lost: Redis does not have the run any more")
 
 // Home returns the folder for the state of a Redis of our own: GODAGS_HOME, or .godags in the working directory.
 func Home() string {

@@ -143,7 +143,7 @@ func (j *Journal) Finish(ctx context.Context, run RunID, epoch int64, state *dag
 // RequestCancel asks for the end of a run, by whoever may write to Redis. It reports whether the run was still going on.
 func (j *Journal) RequestCancel(ctx context.Context, run RunID, reason string) (bool, error) {
 	was, err := j.end(ctx, run, "cancelling", 0, Record{Type: RunCancelling, Text: reason})
-	return was != "finished", err
+	return err == nil && was != "finished", err
 }
 
 func (j *Journal) end(ctx context.Context, run RunID, state string, epoch int64, r Record) (was string, err error) {

@@ -29,19 +29,28 @@ var ErrDamaged = errors.New("the journal is damaged")
 const Start = "0"
 
 // Read returns the entries after a position, oldest first and at most a few thousand. If there are none yet it waits for one
-// up to the given time; no time means that it does not wait.
+// up to the given time; less than a millisecond means that it does not wait.
 func (j *Journal) Read(ctx context.Context, run RunID, after string, wait time.Duration) ([]Entry, error) {
-	if wait <= 0 {
-		wait = -1
+	if wait < time.Millisecond {
+		wait = -1 // go-redis would round it to 0, which means forever
 	}
 	streams, err := j.rdb.XRead(ctx, &redis.XReadArgs{Streams: []string{j.key(run, "journal"), after}, Count: 2000, Block: wait}).Result()
 	if errors.Is(err, redis.Nil) {
-		return nil, nil
+		return nil, j.exists(ctx, run)
 	}
 	if err != nil {
 		return nil, named(run, err)
 	}
 	return entries(run, streams[0].Messages)
+}
+
+// exists returns [ErrGone] if the run does not exist: what is asked when nothing was found.
+func (j *Journal) exists(ctx context.Context, run RunID) error {
+	n, err := j.rdb.Exists(ctx, j.key(run, "run")).Result()
+	if err == nil && n == 0 {
+		err = ErrGone
+	}
+	return named(run, err)
 }
 
 func entries(run RunID, messages []redis.XMessage) ([]Entry, error) {
@@ -93,6 +102,9 @@ type Summary struct {
 
 // Runs lists the newest runs first, at most limit of them.
 func (j *Journal) Runs(ctx context.Context, limit int) ([]Summary, error) {
+	if limit <= 0 {
+		return nil, nil
+	}
 	ids, err := j.rdb.ZRevRange(ctx, j.runsKey(), 0, int64(limit)-1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list runs: %w", err)
@@ -115,7 +127,8 @@ func (j *Journal) Runs(ctx context.Context, limit int) ([]Summary, error) {
 func (j *Journal) Summary(ctx context.Context, run RunID) (Summary, error) {
 	pipe := j.rdb.Pipeline()
 	first, last := pipe.XRangeN(ctx, j.key(run, "journal"), "-", "+", 1), pipe.XRevRangeN(ctx, j.key(run, "journal"), "+", "-", 1)
-	until, now := pipe.HGet(ctx, j.key(run, "run"), "until"), pipe.Time(ctx)
+	until, state := pipe.HGet(ctx, j.key(run, "run"), "until"), pipe.HGet(ctx, j.key(run, "run"), "state")
+	now := pipe.Time(ctx)
 	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return Summary{}, named(run, err)
 	}
@@ -126,7 +139,7 @@ func (j *Journal) Summary(ctx context.Context, run RunID) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	s := Summary{Run: run, State: "running", Submitted: ends[0].Time}
+	s := Summary{Run: run, State: state.Val(), Submitted: ends[0].Time}
 	var begin Submitted
 	if err := json.Unmarshal([]byte(ends[0].Records[0].Text), &begin); err != nil {
 		return Summary{}, named(run, fmt.Errorf("%w: entry %s: %w", ErrDamaged, ends[0].ID, err))
@@ -158,11 +171,14 @@ func (j *Journal) Outputs(ctx context.Context, run RunID, stages ...dag.StageID)
 	if err != nil {
 		return nil, named(run, fmt.Errorf("read outputs: %w", err))
 	}
-	outputs := make([][]byte, len(got))
+	outputs, found := make([][]byte, len(got)), false
 	for i, v := range got {
 		if text, ok := v.(string); ok {
-			outputs[i] = []byte(text)
+			outputs[i], found = []byte(text), true
 		}
+	}
+	if !found {
+		return outputs, j.exists(ctx, run)
 	}
 	return outputs, nil
 }
@@ -171,7 +187,7 @@ func (j *Journal) Outputs(ctx context.Context, run RunID, stages ...dag.StageID)
 func (j *Journal) Log(ctx context.Context, run RunID, a Attempted) ([]byte, error) {
 	log, err := j.rdb.HGet(ctx, j.key(run, "log"), logField(a)).Bytes()
 	if errors.Is(err, redis.Nil) {
-		return nil, nil
+		return nil, j.exists(ctx, run)
 	}
 	return log, named(run, err)
 }

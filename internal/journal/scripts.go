@@ -22,6 +22,7 @@ var (
 	decideScript  = script("decide")
 	endScript     = script("end")
 	checkScript   = script("check")
+	saveLogScript = script("savelog")
 	beatScript    = script("beat")
 	workersScript = script("workers")
 )

@@ -104,10 +104,7 @@ func (j *Journal) Check(ctx context.Context, run RunID, token Token, attempts []
 
 // SaveLog keeps what an attempt has printed so far.
 func (j *Journal) SaveLog(ctx context.Context, run RunID, a Attempted, log []byte) error {
-	if err := j.rdb.HSet(ctx, j.key(run, "log"), logField(a), log).Err(); err != nil {
-		return fmt.Errorf("run %s: save log: %w", run, err)
-	}
-	return nil
+	return named(run, saveLogScript.Run(ctx, j.rdb, []string{j.key(run, "run"), j.key(run, "log")}, logField(a), log).Err())
 }
 
 func logField(a Attempted) string {

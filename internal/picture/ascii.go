@@ -1,5 +1,94 @@
 package picture
 
-import "bufio"
+import (
+	"bufio"
+	"fmt"
+	"strconv"
+	"strings"
+)
 
-func writeASCII(w *bufio.Writer, in Input) error { return nil }
+const (
+	mostDrawn  = 40 // stages
+	usualWide  = 80 // columns
+	mostWide   = 110
+	mostListed = 4 // dependencies of a stage
+)
+
+// writeASCII draws boxes and lines if that stays readable, else it lists the stages by level.
+func writeASCII(w *bufio.Writer, in Input) error {
+	s := newSketch(in, usual)
+	writeLines(w, s.heading(), s.summary(), strings.Join(s.tally.parts(), ", "))
+	if len(s.nodes) == 0 {
+		return nil
+	}
+	w.WriteByte('\n')
+	if s.stages <= mostDrawn {
+		if c, ok := drawText(s); ok {
+			c.writeTo(w)
+			return nil
+		}
+	}
+	writeLevels(w, s)
+	return nil
+}
+
+func writeLines(w *bufio.Writer, lines ...string) {
+	for _, line := range lines {
+		if line != "" {
+			fmt.Fprintln(w, line)
+		}
+	}
+}
+
+// writeLevels lists the stages: level, name, state, and what each comes after.
+func writeLevels(w *bufio.Writer, s *sketch) {
+	after := make([][]string, len(s.nodes))
+	for _, e := range s.edges {
+		name := shorten(s.nodes[e.from].name, 32)
+		if times := e.times(); times != "" {
+			name += " " + times
+		}
+		after[e.to] = append(after[e.to], name)
+	}
+	rows := [][]string{{"level", "stage", "", ""}}
+	level := -1
+	for _, i := range s.byLevel() {
+		n := &s.nodes[i]
+		number := ""
+		if n.level != level {
+			level = n.level
+			number = strconv.Itoa(level)
+		}
+		rows = append(rows, []string{number, shorten(n.name, 48), strings.Join(n.details(), ": "), arrowTo(after[i])})
+	}
+	writeTable(w, rows)
+}
+
+func arrowTo(names []string) string {
+	switch rest := len(names) - mostListed; {
+	case len(names) == 0:
+		return ""
+	case rest > 1:
+		return "<- " + strings.Join(names[:mostListed], ", ") + fmt.Sprintf(" and %s more", commas(rest))
+	}
+	return "<- " + strings.Join(names, ", ")
+}
+
+// writeTable aligns the columns; the first one to the right.
+func writeTable(w *bufio.Writer, rows [][]string) {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for k, text := range row {
+			widths[k] = max(widths[k], cells(text))
+		}
+	}
+	for _, row := range rows {
+		line := strings.Repeat(" ", widths[0]-cells(row[0])) + row[0]
+		for k, text := range row[1:] {
+			if widths[k+1] > 0 {
+				line += "  " + text + strings.Repeat(" ", widths[k+1]-cells(text))
+			}
+		}
+		fmt.Fprintln(w, strings.TrimRight(line, " "))
+	}
+}

@@ -98,7 +98,7 @@ func (l *layout) connect(edges []edge) {
 func (l *layout) addLane(s span) int32 {
 	first := int32(len(l.items))
 	for row := s.top; row <= s.bottom; row++ {
-		l.items = append(l.items, item{row: row, next: -1})
+		l.items = append(l.items, item{row: row, width: l.gaps.wire, next: -1})
 		if row > s.top {
 			i := int32(len(l.items) - 1)
 			l.items[i-1].next = i

@@ -10,6 +10,7 @@ type layout struct {
 	items []item // the nodes, in order, and then the lanes
 	wires []wire
 	rows  [][]int32 // items, left to right
+	boxes int       // how many of the items are nodes
 	gaps  gaps
 }
 
@@ -33,13 +34,14 @@ type wire struct {
 type gaps struct {
 	box  float64 // between boxes
 	lane float64 // beside a lane
+	wire float64 // width of a lane
 	row  float64 // height of a row and the space below it, to choose how many rows there are
 }
 
 // newLayout arranges the edges between nodes of the given widths so that they fit in limit, or, if that is 0, look well on a screen.
 func newLayout(widths []float64, edges []edge, gaps gaps, limit float64) *layout {
 	rows := stack(widths, edges, gaps, limit)
-	l := &layout{gaps: gaps, items: make([]item, len(widths))}
+	l := &layout{gaps: gaps, boxes: len(widths), items: make([]item, len(widths))}
 	for i := range l.items {
 		l.items[i] = item{row: rows[i], width: widths[i], next: -1}
 	}
@@ -50,7 +52,7 @@ func newLayout(widths []float64, edges []edge, gaps gaps, limit float64) *layout
 }
 
 // lane reports whether item i is a lane's.
-func (l *layout) lane(i int32) bool { return l.items[i].width == 0 }
+func (l *layout) lane(i int32) bool { return int(i) >= l.boxes }
 
 // apart is the least distance between the centres of a and, right of it, b.
 func (l *layout) apart(a, b int32) float64 {

@@ -54,15 +54,24 @@ func NewServer(rdb redis.UniversalClient, cfg ServerConfig) *Server {
 	return s
 }
 
-// Start begins to take bundles. It returns once the first can be taken.
+// Start begins to take bundles. It returns once wake-ups are heard and the first bundle can be taken.
 func (s *Server) Start() error {
 	ctx, cancel := context.WithCancel(context.Background())
-	s.cancel = cancel
-	if err := s.asynq.Start(asynq.HandlerFunc(s.process)); err != nil {
-		cancel()
-		return fmt.Errorf("start to take tasks: %w", err)
+	channels := make([]string, len(s.cfg.Queues))
+	for i, q := range s.cfg.Queues {
+		channels[i] = wakeChannel(q)
 	}
-	s.ears.Go(func() { s.listen(ctx) })
+	wakeUps := s.rdb.Subscribe(ctx, channels...)
+	_, err := wakeUps.Receive(ctx) // the answer to the subscription: from now on none is missed
+	if err == nil {
+		err = s.asynq.Start(asynq.HandlerFunc(s.process))
+	}
+	if err != nil {
+		cancel()
+		return errors.Join(fmt.Errorf("start to take tasks: %w", err), wakeUps.Close())
+	}
+	s.cancel = cancel
+	s.ears.Go(func() { s.listen(ctx, wakeUps) })
 	return nil
 }
 
@@ -75,14 +84,9 @@ func (s *Server) process(ctx context.Context, task *asynq.Task) error {
 }
 
 // listen turns wake-up messages into wake-ups. go-redis connects again by itself when the connection is lost.
-func (s *Server) listen(ctx context.Context) {
-	channels := make([]string, len(s.cfg.Queues))
-	for i, q := range s.cfg.Queues {
-		channels[i] = wakeChannel(q)
-	}
-	sub := s.rdb.Subscribe(ctx, channels...)
-	messages := sub.Channel()
-	defer sub.Close()
+func (s *Server) listen(ctx context.Context, wakeUps *redis.PubSub) {
+	defer wakeUps.Close()
+	messages := wakeUps.Channel()
 	for {
 		select {
 		case <-messages:

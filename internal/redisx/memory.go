@@ -38,7 +38,7 @@ func openInProcess(ctx context.Context, lack string) (*Conn, error) {
 	m := &memory{redis: miniredis.NewMiniRedis()}
 	ticking, stop := context.WithCancel(context.Background())
 	m.stop = stop
-	_ = ticking
+	m.tasks.Go(func() { m.expire(ticking) })
 	o := tune(&redis.Options{Addr: "in-process", Dialer: m.dial})
 	c, _, err := connect(ctx, o, m.close)
 	if err != nil {

@@ -1,6 +1,7 @@
 package redisx
 
 import (
+	"context"
 	"errors"
 	"net"
 	"os"
@@ -55,7 +56,8 @@ func TestAServerThatIsTooOldIsNotUsed(t *testing.T) {
 
 // Keys in the in-process Redis expire by themselves, as in any Redis.
 func TestInProcessKeysExpire(t *testing.T) {
-	ctx := t.Context()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
 	c := openMemory(t).Client()
 	if err := c.Set(ctx, "short", "v", 0).Err(); err != nil {
 		t.Fatal(err)
@@ -66,8 +68,9 @@ func TestInProcessKeysExpire(t *testing.T) {
 	if err := c.PExpire(ctx, "short", 50*time.Millisecond).Err(); err != nil {
 		t.Fatal(err)
 	}
-	for c.Exists(ctx, "short").Val() == 1 {
-		if err := ctx.Err(); err != nil {
+	for n := int64(1); n == 1; {
+		var err error
+		if n, err = c.Exists(ctx, "short").Result(); err != nil {
 			t.Fatal(err)
 		}
 	}

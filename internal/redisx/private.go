@@ -155,10 +155,9 @@ func (p *private) startServer(ctx context.Context, serverLock *os.File) error {
 		"--logfile", p.path("redis.log"), "--loglevel", "warning",
 		"--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
 		"--maxmemory-policy", "noeviction",
-		"--daemonize", "yes") // it outlives us if others use it: not our child to wait for
+		"--daemonize", "yes") // a session of its own: Ctrl-C is not for it, and it outlives us if others use it
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.ExtraFiles = []*os.File{serverLock}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // Ctrl-C is not for it
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("did not start: %w", err)
 	}

@@ -4,7 +4,7 @@
 --        L: the attempt is lost, another may be claimed
 --        F: the attempt ends the stage, whatever its worker says later
 -- Returns one 0 or 1 per decision
-local m = redis.call('HMGET', KEYS[1], 'epoch', 'digest', 'state')
+local m = redis.call('HMGET', KEYS[1], 'epoch', 'digest')
 if not m[2] then return redis.error_reply('GONE the run is not in Redis') end
 if m[1] ~= ARGV[1] then return redis.error_reply('FENCED another coordinator has the run') end
 local done, records = {}, {}
@@ -19,7 +19,7 @@ for i = 2, #ARGV, 4 do
     redis.call('SETRANGE', KEYS[2], at, string.char(math.floor(newest / 256), newest % 256, 3, 0, 0, 0, 0, 0))
   elseif kind ~= 'T' and state == 1 and newest == attempt then
     ok = 1
-    redis.call('SETRANGE', KEYS[2], at + 2, string.char(kind == 'L' and 2 or 3))
+    redis.call('SETRANGE', KEYS[2], at + 2, string.char(kind == 'L' and 2 or 3, 0, 0, 0, 0, 0)) -- no report has this token
   end
   if ok == 1 then records[#records + 1] = ARGV[i + 3] end
   done[#done + 1] = ok

@@ -1,0 +1,13 @@
+FROM golang:1.26 AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+RUN CGO_ENABLED=0 go build -o /out/ ./cmd/...
+
+FROM debian:stable-slim
+COPY --from=build /out/coordinator /out/worker /usr/local/bin/
+RUN useradd --create-home godags
+USER godags
+WORKDIR /home/godags
+CMD ["worker"]

@@ -1,0 +1,220 @@
+package picture
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// textScene is a layout in columns and lines.
+type textScene struct {
+	*layout
+	sketch *sketch
+	x      []int // per item, the column of its centre
+}
+
+// drawText draws boxes and lines, narrow enough for a terminal if some way to break the rows allows that.
+// It gives up, with false, if the picture is too wide even for a large one, or a box too small for its lines.
+func drawText(s *sketch) (*canvas, bool) {
+	var best *canvas
+	for _, limit := range [...]float64{76, 60, 44} {
+		if c := newTextScene(s, limit).draw(); c != nil && (best == nil || c.width < best.width) {
+			best = c
+		}
+		if best != nil && best.width <= usualWide {
+			break
+		}
+	}
+	return best, best != nil && best.width <= mostWide
+}
+
+// draw returns nil if some box is too small for its lines.
+func (sc *textScene) draw() *canvas {
+	c := &canvas{}
+	for i := range sc.items {
+		c.width = max(c.width, sc.x[i]+int(sc.items[i].width)/2+2) // and one for a lane that moves
+	}
+	for r, row := range sc.rows {
+		ch := channel{nets: sc.netsOf(row)}
+		if !sc.pinAbove(row, ch.nets) || r+1 < len(sc.rows) && !sc.pinBelow(sc.rows[r+1], ch.nets) {
+			return nil
+		}
+		ch.layTracks()
+		sc.drawRow(c, row, ch.nets)
+		if r+1 < len(sc.rows) {
+			ch.draw(c, c.grow(ch.tracks+1), sc.lane)
+		}
+	}
+	return c
+}
+
+func newTextScene(s *sketch, limit float64) *textScene {
+	widths := make([]float64, len(s.nodes))
+	usual := 0.0
+	for i := range s.nodes {
+		widths[i] = float64(textWidth(&s.nodes[i]))
+		usual = max(usual, min(widths[i], 21))
+	}
+	for i := range widths {
+		widths[i] = max(widths[i], usual)
+	}
+	sc := &textScene{sketch: s, layout: newLayout(widths, s.edges, gaps{box: 3, lane: 2, wire: 1, row: 6}, limit)}
+	sc.snapToColumns()
+	return sc
+}
+
+// textWidth is odd, so that there is a column in the middle.
+func textWidth(n *node) int {
+	w := cells(textName(n))
+	for _, line := range n.details() {
+		w = max(w, cells(line))
+	}
+	return (w + 4) | 1
+}
+
+func textName(n *node) string { return shorten(n.name, 24) }
+
+// snapToColumns rounds, and keeps the distances.
+func (sc *textScene) snapToColumns() {
+	begin, _ := sc.extent()
+	sc.x = make([]int, len(sc.items))
+	for _, row := range sc.rows {
+		for k, i := range row {
+			it := &sc.items[i]
+			sc.x[i] = int(math.Round(it.x - begin - 0.5))
+			least := int(it.width) / 2
+			if k > 0 {
+				least = sc.x[row[k-1]] + int(sc.apart(row[k-1], i))
+			}
+			sc.x[i] = max(sc.x[i], least)
+		}
+	}
+}
+
+// pinAbove spreads the nets that leave each item of a row over its width.
+func (sc *textScene) pinAbove(row []int32, nets []net) bool {
+	return sc.spread(row, nets, func(n *net) []pin { return n.above }, func(n *net) []pin { return n.below })
+}
+
+// pinBelow does so for the nets that enter, straight down where that is possible, and never below another net's pin:
+// their lines would lie on each other.
+func (sc *textScene) pinBelow(row []int32, nets []net) bool {
+	if !sc.spread(row, nets, func(n *net) []pin { return n.below }, func(n *net) []pin { return n.above }) {
+		return false
+	}
+	for i := range nets {
+		for k := range nets[i].below {
+			if !sc.settle(nets, i, k) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (sc *textScene) spread(row []int32, nets []net, near, far func(*net) []pin) bool {
+	pins := map[int32][]*net{}
+	for i := range nets {
+		for _, p := range near(&nets[i]) {
+			pins[p.item] = append(pins[p.item], &nets[i])
+		}
+	}
+	for _, item := range row {
+		meeting := pins[item]
+		slices.SortStableFunc(meeting, func(a, b *net) int { return cmp.Compare(sc.middle(far(a)), sc.middle(far(b))) })
+		if len(meeting) > 1 && len(meeting) > int(sc.items[item].width)/2-1 {
+			return false
+		}
+		for k, n := range meeting {
+			side := near(n)
+			p := slices.IndexFunc(side, func(p pin) bool { return p.item == item })
+			side[p].x = sc.x[item] + 2*k - (len(meeting) - 1)
+		}
+	}
+	return true
+}
+
+func (sc *textScene) middle(pins []pin) float64 {
+	sum := 0
+	for _, p := range pins {
+		sum += sc.x[p.item]
+	}
+	return float64(sum) / float64(len(pins))
+}
+
+// settle moves pin k below net i to a free column: one from which the net goes straight up, or else the nearest to where it is.
+// A lane moves with its pin.
+func (sc *textScene) settle(nets []net, i, k int) bool {
+	p := &nets[i].below[k]
+	reach := int(sc.items[p.item].width)/2 - 1
+	if sc.lane(p.item) {
+		reach = 1
+	}
+	var wishes []int
+	for _, above := range nets[i].above {
+		wishes = append(wishes, above.x)
+	}
+	for d := 0; d <= 2*reach; d++ {
+		wishes = append(wishes, p.x+d, p.x-d)
+	}
+	for _, x := range wishes {
+		if abs(x-sc.x[p.item]) <= reach && free(nets, i, k, x) {
+			p.x = x
+			if sc.lane(p.item) {
+				sc.x[p.item] = x
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// free reports whether no other net has a pin at x, and the net itself no other pin below.
+func free(nets []net, i, k, x int) bool {
+	for j := range nets {
+		for _, p := range nets[j].above {
+			if p.x == x && j != i {
+				return false
+			}
+		}
+		for m, p := range nets[j].below {
+			if p.x == x && (j != i || m != k) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func abs(n int) int { return max(n, -n) }
+
+// drawRow draws the boxes, with a joint where a net leaves, and the lanes beside them.
+func (sc *textScene) drawRow(c *canvas, row []int32, nets []net) {
+	height := 0
+	for _, i := range row {
+		if !sc.lane(i) {
+			height = max(height, len(sc.sketch.nodes[i].details())+3)
+		}
+	}
+	y := c.grow(height)
+	for _, i := range row {
+		if sc.lane(i) {
+			c.vertical(sc.x[i], y, y+height-1)
+			continue
+		}
+		n := &sc.sketch.nodes[i]
+		lines := append([]string{textName(n)}, n.details()...)
+		for len(lines) < height-2 {
+			lines = append(lines, "")
+		}
+		width := int(sc.items[i].width)
+		c.box(sc.x[i]-width/2, y, width, lines)
+	}
+	for i := range nets {
+		for _, p := range nets[i].above {
+			if !sc.lane(p.item) {
+				c.text(p.x, y+height-1, strokes[down|left|right])
+			}
+		}
+	}
+}

@@ -1,0 +1,202 @@
+package picture
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// channel routes the wires between two rows on a terminal: down from a pin, along a track, down to a pin.
+// A crossing of two lines is never a joint: every line that is drawn joined means that all above it come before all below it.
+type channel struct {
+	nets   []net
+	tracks int
+}
+
+// net is a line that joins each of the items above with each of those below.
+type net struct {
+	above, below []pin
+	track        int // -1 if the net is one vertical line
+}
+
+// pin is where a net meets an item.
+type pin struct {
+	item int32
+	x    int
+}
+
+func (n *net) ends() (from, to int) {
+	from, to = n.above[0].x, n.above[0].x
+	for _, pins := range [...][]pin{n.above, n.below} {
+		for _, p := range pins {
+			from, to = min(from, p.x), max(to, p.x)
+		}
+	}
+	return from, to
+}
+
+// netsOf makes as few nets as it can of the wires below a row.
+func (l *layout) netsOf(row []int32) []net {
+	byStar := map[int64]*net{}
+	var order []*net
+	for _, i := range row {
+		for _, w := range l.items[i].down {
+			wire := l.wires[w]
+			star := l.star(wire)
+			n := byStar[star]
+			if n == nil {
+				n = &net{}
+				byStar[star] = n
+				order = append(order, n)
+			}
+			n.above = addPin(n.above, wire.from)
+			n.below = addPin(n.below, wire.to)
+		}
+	}
+	order = join(order, func(n *net) []pin { return n.below }, func(to, n *net) { to.above = append(to.above, n.above...) })
+	order = join(order, func(n *net) []pin { return n.above }, func(to, n *net) { to.below = append(to.below, n.below...) })
+	nets := make([]net, len(order))
+	for i, n := range order {
+		nets[i] = *n
+	}
+	return nets
+}
+
+// star says at which end a wire shares its net with others. A lane has only one pin, so there is no choice at a lane's busy end.
+func (l *layout) star(w wire) int64 {
+	in, out := len(l.items[w.to].up), len(l.items[w.from].down)
+	toTarget := in > out
+	switch {
+	case l.lane(w.to) && in > 1:
+		toTarget = true
+	case l.lane(w.from) && out > 1:
+		toTarget = false
+	}
+	if toTarget {
+		return -1 - int64(w.to)
+	}
+	return int64(w.from)
+}
+
+func addPin(pins []pin, item int32) []pin {
+	if slices.ContainsFunc(pins, func(p pin) bool { return p.item == item }) {
+		return pins
+	}
+	return append(pins, pin{item: item})
+}
+
+// join makes one net of those with the same pins on one side.
+func join(nets []*net, side func(*net) []pin, into func(to, n *net)) []*net {
+	known := map[string]*net{}
+	return slices.DeleteFunc(nets, func(n *net) bool {
+		pins := slices.Clone(side(n))
+		slices.SortFunc(pins, func(a, b pin) int { return cmp.Compare(a.item, b.item) })
+		key := fmt.Sprint(pins)
+		if to := known[key]; to != nil {
+			into(to, n)
+			return true
+		}
+		known[key] = n
+		return false
+	})
+}
+
+// layTracks gives each net that needs one a track, the first being the topmost, so that few lines cross.
+func (c *channel) layTracks() {
+	var bent []*net
+	for i := range c.nets {
+		n := &c.nets[i]
+		n.track = -1
+		if from, to := n.ends(); from < to {
+			bent = append(bent, n)
+		}
+	}
+	for range bent { // bubble sort, for the order is no total one
+		for k := 0; k+1 < len(bent); k++ {
+			if hits(bent[k+1], bent[k]) < hits(bent[k], bent[k+1]) {
+				bent[k], bent[k+1] = bent[k+1], bent[k]
+			}
+		}
+	}
+	for k, n := range bent {
+		n.track = 0
+		for _, before := range bent[:k] {
+			if overlap(before, n) {
+				n.track = max(n.track, before.track+1)
+			}
+		}
+		c.tracks = max(c.tracks, n.track+1)
+	}
+}
+
+// hits counts the crossings of two nets if the track of a is above that of b.
+func hits(a, b *net) int {
+	count := 0
+	aFrom, aTo := a.ends()
+	bFrom, bTo := b.ends()
+	for _, p := range a.below {
+		if bFrom <= p.x && p.x <= bTo {
+			count++
+		}
+	}
+	for _, p := range b.above {
+		if aFrom <= p.x && p.x <= aTo {
+			count++
+		}
+	}
+	return count
+}
+
+func overlap(a, b *net) bool {
+	aFrom, aTo := a.ends()
+	bFrom, bTo := b.ends()
+	return aFrom <= bTo && bFrom <= aTo
+}
+
+// draw paints the channel from line y on, tracks and then arrows.
+func (c *channel) draw(to *canvas, y int, lane func(int32) bool) {
+	bottom := y + c.tracks
+	for i := range c.nets {
+		c.nets[i].drawTrack(to, y)
+	}
+	for i := range c.nets {
+		n := &c.nets[i]
+		for _, p := range n.above {
+			last := y + n.track - 1
+			if n.track < 0 {
+				last = bottom
+			}
+			to.vertical(p.x, y, last)
+		}
+		for _, p := range n.below {
+			to.vertical(p.x, y+n.track+1, bottom)
+			if !lane(p.item) {
+				to.text(p.x, bottom, "▼")
+			}
+		}
+	}
+}
+
+func (n *net) drawTrack(to *canvas, y int) {
+	if n.track < 0 {
+		return
+	}
+	from, until := n.ends()
+	for x := from; x <= until; x++ {
+		arms := left | right
+		if x == from {
+			arms &^= left
+		}
+		if x == until {
+			arms &^= right
+		}
+		at := func(p pin) bool { return p.x == x }
+		if slices.ContainsFunc(n.above, at) {
+			arms |= up
+		}
+		if slices.ContainsFunc(n.below, at) {
+			arms |= down
+		}
+		to.text(x, y+n.track, strokes[arms])
+	}
+}
