@@ -64,7 +64,7 @@ func (b *Builder) resolve(known map[string]StageID) (adjacency, []Problem) {
 			switch {
 			case !ok:
 				problems = append(problems, Problem{Kind: UnknownDependency, Stage: StageID(i), Name: b.names[i],
-					Dep: k, Dependency: name, Suggestion: b.suggest(name, len(problems))})
+					Dep: k, Dependency: name, Suggestion: b.suggest(i, name, len(problems))})
 			case b.names[i] == name:
 				problems = append(problems, Problem{Kind: SelfDependency, Stage: StageID(i), Name: name, Dep: k, Dependency: name})
 			case len(deps.ids)-begin > manyDeps || !slices.Contains(deps.ids[begin:], dep):
@@ -100,8 +100,8 @@ func (b *Builder) afterOf(i int) []string {
 }
 
 // FromDeps returns the graph of the named stages, where deps[off[s]:off[s+1]] are the dependencies of stage s:
-// the form in which a frozen pipeline is stored. It reports the same problems as [Builder.Build], and
-// an error when the arrays do not fit together.
+// the form in which a frozen pipeline is stored. The graph keeps the slices. Names must have been checked before ([CheckName]);
+// FromDeps returns an [*InvalidError] about cycles only, and another error when the arrays do not fit together or two stages have one name.
 func FromDeps(names []string, off []uint32, deps []StageID) (*Graph, error) {
 	if len(off) != len(names)+1 || off[0] != 0 || !slices.IsSorted(off) || int(off[len(names)]) != len(deps) {
 		return nil, errors.New("dag: dependency offsets do not fit the stages")
@@ -126,8 +126,8 @@ func FromDeps(names []string, off []uint32, deps []StageID) (*Graph, error) {
 // assemble derives all else from names and dependencies. The graph is whole only if no problem is returned.
 func assemble(names []string, deps adjacency) (*Graph, []Problem) {
 	g := &Graph{names: names, deps: deps, outs: transpose(deps)}
-	if g.sort(); len(g.order) < len(names) {
-		return nil, g.cycles()
+	if waiting := g.sort(); len(g.order) < len(names) {
+		return nil, g.cycles(waiting)
 	}
 	g.byName = make([]StageID, len(names))
 	for i := range g.byName {
@@ -156,18 +156,25 @@ func transpose(a adjacency) adjacency {
 	return t
 }
 
-// sort fills order and levels (Kahn's algorithm). Stages of a cycle, and those behind one, stay out of order.
-func (g *Graph) sort() {
+// sort fills order and levels (Kahn's algorithm), and returns for every stage how many of its dependencies are not in order.
+// What is not in order is part of a cycle, or behind one.
+func (g *Graph) sort() (waiting []int32) {
 	n := len(g.names)
 	g.order, g.levels = make([]StageID, 0, n), make([]uint32, n)
-	waiting := make([]uint32, n)
+	waiting = make([]int32, n)
 	for s := range n {
-		waiting[s] = uint32(len(g.deps.of(StageID(s))))
+		waiting[s] = int32(len(g.deps.of(StageID(s))))
 		if waiting[s] == 0 {
 			g.order = append(g.order, StageID(s))
 		}
 	}
-	for next := 0; next < len(g.order); next++ {
+	g.follow(0, waiting)
+	return waiting
+}
+
+// follow puts in order what waited only for stages of order from next on.
+func (g *Graph) follow(next int, waiting []int32) {
+	for ; next < len(g.order); next++ {
 		s := g.order[next]
 		g.maximum = max(g.maximum, g.levels[s])
 		for _, out := range g.outs.of(s) {
@@ -179,30 +186,45 @@ func (g *Graph) sort() {
 	}
 }
 
-// cycles reports cycles among the stages that could not be sorted: following dependencies from any of them ends in one.
-func (g *Graph) cycles() []Problem {
-	const unsorted, sorted = -1, -2 // any other mark is the number of the walk that came by
-	mark := make([]int, len(g.names))
-	for s := range mark {
-		mark[s] = unsorted
-	}
-	for _, s := range g.order {
-		mark[s] = sorted
-	}
+// cycles reports cycles that have no stage in common, and so many that the graph could be sorted if they were broken. It walks
+// from stage to dependency, among those that are not in order, until it comes by a stage again.
+func (g *Graph) cycles(waiting []int32) []Problem {
 	var problems []Problem
-	for start := range mark {
-		var walk []StageID
-		s := StageID(start)
-		for mark[s] == unsorted {
-			mark[s] = start
-			walk = append(walk, s)
-			s = g.deps.of(s)[slices.IndexFunc(g.deps.of(s), func(d StageID) bool { return mark[d] != sorted })]
-		}
-		if i := slices.Index(walk, s); i >= 0 {
-			problems = append(problems, g.cycle(walk[i:]))
+	var walk []StageID
+	place := make([]int, len(g.names)) // where in the walk a stage is, from 1
+	next := slices.Clone(g.deps.off)   // which dependency of a stage to walk to
+	for start := range g.names {
+		walk = append(walk[:0], StageID(start))
+		place[start] = 1
+		for len(walk) > 0 {
+			s := walk[len(walk)-1]
+			if waiting[s] <= 0 {
+				walk = walk[:len(walk)-1]
+				continue
+			}
+			switch d := g.deps.ids[next[s]]; {
+			case waiting[d] <= 0:
+				next[s]++
+			case place[d] == 0:
+				walk = append(walk, d)
+				place[d] = len(walk)
+			default:
+				problems = append(problems, g.cycle(walk[place[d]-1:]))
+				g.breakUp(walk[place[d]-1:], waiting)
+			}
 		}
 	}
 	return problems
+}
+
+// breakUp goes on sorting as if the stages of a cycle did not wait for each other.
+func (g *Graph) breakUp(cycle []StageID, waiting []int32) {
+	for _, s := range cycle {
+		waiting[s] = 0
+	}
+	sorted := len(g.order)
+	g.order = append(g.order, cycle...)
+	g.follow(sorted, waiting)
 }
 
 func (g *Graph) cycle(stages []StageID) Problem {

@@ -5,6 +5,8 @@ import "fmt"
 // Attempt numbers the executions of a stage, from 1.
 type Attempt uint16
 
+const maxAttempt = ^Attempt(0) // cannot be lost: no number is left for the next
+
 // State is where a stage stands. The diagram is in the package comment.
 type State uint8
 

@@ -118,7 +118,7 @@ func (g *Graph) CriticalPath(weight func(StageID) int64) ([]StageID, int64) {
 			}
 		}
 		total[s] = heaviest + weight(s)
-		if total[s] > total[end] {
+		if total[s] >= total[end] { // not only above: what follows may weigh nothing, and a path ends at a sink
 			end = s
 		}
 	}

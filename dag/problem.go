@@ -104,12 +104,12 @@ func invalid(problems []Problem) *InvalidError {
 	return &InvalidError{Problems: problems}
 }
 
-// suggest names the stage that an unknown dependency may mean. Looking for it costs time for each name, so only the first problems get one.
-func (b *Builder) suggest(name string, problems int) string {
+// suggest names the other stage that an unknown dependency of a stage may mean. Looking for it costs time for each name, so only the first problems get one.
+func (b *Builder) suggest(stage int, name string, problems int) string {
 	if problems >= 20 {
 		return ""
 	}
-	return nearest.Name(name, b.names)
+	return nearest.Name(name, slices.Concat(b.names[:stage], b.names[stage+1:]))
 }
 
 // MaxName is the longest name of a stage or pipeline in bytes.

@@ -72,7 +72,7 @@ func (r *Run) Done() bool {
 }
 
 // Outcome returns the state of the run as a whole: Running until all stages are terminal, then Cancelled if
-// any stage was cancelled, else Failed if any failed, else Succeeded.
+// any stage was cancelled, else Failed if any failed or was skipped, else Succeeded.
 func (r *Run) Outcome() State {
 	switch {
 	case !r.Done():
@@ -134,18 +134,21 @@ func (r *Run) Apply(e Event, commands []Command) ([]Command, error) {
 	case RunCancelling:
 		return r.stop(commands), nil
 	case RunFinished:
+		if !r.Done() {
+			return commands, fmt.Errorf("dag: the run cannot be finished: not all of its %d stages are terminal", len(r.state))
+		}
 		r.finished = true
 		return commands, nil
 	}
 	if e.Type >= numStageEvents || int(max(e.Stage, e.Root)) >= len(r.state) {
-		return commands, fmt.Errorf("dag: event %v of stage %d: the run has %d stages", e.Type, e.Stage, len(r.state))
+		return commands, fmt.Errorf("dag: event %+v does not fit a run of %d stages", e, len(r.state))
 	}
 	s, attempted := e.Stage, e.Type != StageSkipped && e.Type != StageCancelled
 	if attempted && e.Attempt < r.attempt[s] {
 		return commands, nil
 	}
 	do := moves[r.state[s]][e.Type]
-	if do == impossible {
+	if do == impossible || do == lose && e.Attempt == maxAttempt {
 		return commands, &TransitionError{e, r.graph.Name(s), r.state[s], r.attempt[s], int(r.waiting[s])}
 	}
 	if attempted && do != ignore {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/godags/godags/dag"
@@ -125,7 +126,7 @@ func decodeRecords(data string, records []Record) ([]Record, error) {
 			r.Root = dag.StageID(d.uint(1<<32 - 1))
 		}
 		if fields&hasDuration != 0 {
-			r.Duration = time.Duration(d.uint(1<<50)) * time.Microsecond
+			r.Duration = time.Duration(d.uint(math.MaxInt64/1000)) * time.Microsecond
 		}
 		if fields&hasNote != 0 {
 			r.Note = d.text()

@@ -23,7 +23,7 @@ func writeASCII(w *bufio.Writer, in Input) error {
 	}
 	w.WriteByte('\n')
 	if s.stages <= mostDrawn {
-		if c, ok := drawText(s); ok {
+		if c := drawText(s); c != nil {
 			c.writeTo(w)
 			return nil
 		}
@@ -51,6 +51,9 @@ func writeLevels(w *bufio.Writer, s *sketch) {
 		after[e.to] = append(after[e.to], name)
 	}
 	rows := [][]string{{"level", "stage", "", ""}}
+	if s.run != "" {
+		rows[0][2] = "state"
+	}
 	level := -1
 	for _, i := range s.byLevel() {
 		n := &s.nodes[i]
@@ -59,9 +62,17 @@ func writeLevels(w *bufio.Writer, s *sketch) {
 			level = n.level
 			number = strconv.Itoa(level)
 		}
-		rows = append(rows, []string{number, shorten(n.name, 48), strings.Join(n.details(), ": "), arrowTo(after[i])})
+		rows = append(rows, []string{number, shorten(n.name, 48), detailLine(n), arrowTo(after[i])})
 	}
 	writeTable(w, rows)
+}
+
+func detailLine(n *node) string {
+	details := n.details()
+	if len(details) < 2 {
+		return strings.Join(details, "")
+	}
+	return details[0] + ": " + strings.Join(details[1:], ", ")
 }
 
 func arrowTo(names []string) string {

@@ -13,19 +13,22 @@ type textScene struct {
 	x      []int // per item, the column of its centre
 }
 
-// drawText draws boxes and lines, narrow enough for a terminal if some way to break the rows allows that.
-// It gives up, with false, if the picture is too wide even for a large one, or a box too small for its lines.
-func drawText(s *sketch) (*canvas, bool) {
+// drawText draws boxes and lines, breaking the rows so that the picture is narrow enough for a terminal, but not much longer.
+// It returns nil if it is too wide even for a large terminal, or a box is too small for its lines.
+func drawText(s *sketch) *canvas {
 	var best *canvas
+	least := 0
 	for _, limit := range [...]float64{76, 60, 44} {
-		if c := newTextScene(s, limit).draw(); c != nil && (best == nil || c.width < best.width) {
-			best = c
+		c := newTextScene(s, limit).draw()
+		if c == nil || c.width > mostWide {
+			continue
 		}
-		if best != nil && best.width <= usualWide {
-			break
+		// a picture that is too wide by half is as bad as one of twice the length
+		if cost := len(c.lines) * (usualWide + 2*max(0, c.width-usualWide)); best == nil || cost < least {
+			best, least = c, cost
 		}
 	}
-	return best, best != nil && best.width <= mostWide
+	return best
 }
 
 // draw returns nil if some box is too small for its lines.

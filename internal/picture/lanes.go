@@ -6,12 +6,11 @@ package picture
 
 // span is a lane: the rows it passes, and whose it is.
 type span struct {
-	node        int32
-	in          bool // the lane leads to the node, not from it
+	bundle      int32
 	top, bottom int
 }
 
-// lanesOf returns the lanes for edges between nodes in the given rows: by node, the one that leads to it first.
+// lanesOf returns the lanes for edges between nodes in the given rows.
 func lanesOf(rows []int, edges []edge) []span {
 	spans := make([]span, 2*len(rows))
 	bundle := newBundles(rows, edges)
@@ -21,15 +20,15 @@ func lanesOf(rows []int, edges []edge) []span {
 			continue
 		}
 		s := &spans[bundle.of(e)]
-		if s.top == 0 {
-			s.top, s.bottom = top, bottom
+		if s.top == 0 { // no lane passes the topmost row
+			s.top = top
 		}
 		s.top, s.bottom = min(s.top, top), max(s.bottom, bottom)
 	}
 	lanes := spans[:0]
 	for i, s := range spans {
 		if s.top > 0 {
-			lanes = append(lanes, span{int32(i / 2), i%2 == 0, s.top, s.bottom})
+			lanes = append(lanes, span{int32(i), s.top, s.bottom})
 		}
 	}
 	return lanes
@@ -54,12 +53,12 @@ func newBundles(rows []int, edges []edge) bundles {
 
 func (b bundles) long(e edge) bool { return b.rows[e.to]-b.rows[e.from] > 1 }
 
-// of returns twice the node for the lane that leads to it, and one more for the lane that leads from it.
-func (b bundles) of(e edge) int {
-	if b.in[e.to] > b.out[e.from] {
-		return 2 * int(e.to)
+// of returns the bundle: twice the node for the edges that lead to it, and one more for those that lead from it.
+func (b bundles) of(e edge) int32 {
+	if b.long(e) && b.in[e.to] > b.out[e.from] {
+		return 2 * e.to
 	}
-	return 2*int(e.from) + 1
+	return 2*e.from + 1
 }
 
 // connect adds the lanes and the wires.
@@ -68,29 +67,23 @@ func (l *layout) connect(edges []edge) {
 	for i := range rows {
 		rows[i] = l.items[i].row
 	}
-	first := make([]int32, 2*len(rows)) // item of each lane
+	first := make([]int32, 2*len(rows)) // item of each bundle's lane
 	for _, s := range lanesOf(rows, edges) {
-		if s.in {
-			first[2*s.node] = l.addLane(s)
-		} else {
-			first[2*s.node+1] = l.addLane(s)
-		}
+		first[s.bundle] = l.addLane(s)
 	}
 	bundle := newBundles(rows, edges)
 	for _, e := range edges {
-		if !bundle.long(e) {
-			l.addWire(wire{e.from, e.to, e.count, e.from})
-			continue
+		w := wire{e.from, e.to, e.count, bundle.of(e)}
+		if bundle.long(e) {
+			lane := first[w.bundle]
+			if w.bundle%2 == 0 {
+				w.to = lane + int32(rows[e.from]+1-l.items[lane].row)
+			} else {
+				w.from = lane + int32(rows[e.to]-1-l.items[lane].row)
+			}
 		}
-		b := bundle.of(e)
-		lane := first[b]
-		if b%2 == 0 {
-			lane += int32(rows[e.from] + 1 - l.items[lane].row)
-			l.addWire(wire{e.from, lane, e.count, e.to})
-		} else {
-			lane += int32(rows[e.to] - 1 - l.items[lane].row)
-			l.addWire(wire{lane, e.to, e.count, e.from})
-		}
+		l.addWire(w)
+		l.via = append(l.via, w.bundle)
 	}
 }
 
@@ -102,13 +95,14 @@ func (l *layout) addLane(s span) int32 {
 		if row > s.top {
 			i := int32(len(l.items) - 1)
 			l.items[i-1].next = i
-			l.addWire(wire{i - 1, i, 0, s.node})
+			l.addWire(wire{i - 1, i, 0, s.bundle})
 		}
 	}
-	if last := int32(len(l.items) - 1); s.in {
-		l.addWire(wire{last, s.node, 0, s.node})
+	node, last := s.bundle/2, int32(len(l.items)-1)
+	if s.bundle%2 == 0 {
+		l.addWire(wire{last, node, 0, s.bundle})
 	} else {
-		l.addWire(wire{s.node, first, 0, s.node})
+		l.addWire(wire{node, first, 0, s.bundle})
 	}
 	return first
 }

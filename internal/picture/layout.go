@@ -10,6 +10,7 @@ type layout struct {
 	items []item // the nodes, in order, and then the lanes
 	wires []wire
 	rows  [][]int32 // items, left to right
+	via   []int32   // the bundle of each edge
 	boxes int       // how many of the items are nodes
 	gaps  gaps
 }
@@ -26,8 +27,8 @@ type item struct {
 // wire joins items of neighbouring rows, and is all or part of one edge or, within a lane, of several.
 type wire struct {
 	from, to int32
-	count    int   // dependencies; 0 within a lane
-	owner    int32 // the node at the end that all edges through this wire share
+	count    int // dependencies; 0 within a lane
+	bundle   int32
 }
 
 // gaps are the least distances between neighbours in a row.

@@ -13,7 +13,9 @@ var mermaidLimits = limits{nodes: usual.nodes, edges: 500, full: 500}
 
 func writeMermaid(w *bufio.Writer, in Input) error {
 	s := newSketch(in, mermaidLimits)
-	fmt.Fprintf(w, "---\ntitle: %q\n---\nflowchart TD\n", s.heading()+": "+s.summary())
+	// unlike labels, a title knows no entities
+	title := strings.NewReplacer("<", "‹", ">", "›").Replace(s.heading() + ": " + s.summary())
+	fmt.Fprintf(w, "---\ntitle: %q\n---\nflowchart TD\n", title)
 	members := map[dag.State][]string{}
 	for i := range s.nodes {
 		n := &s.nodes[i]
@@ -49,7 +51,7 @@ func writeMermaid(w *bufio.Writer, in Input) error {
 // entities writes everything as Mermaid's entities that Mermaid, or the Markdown in its labels, could take for markup.
 func entities(s string) string {
 	var b strings.Builder
-	runes := []rune(s)
+	runes := []rune(strings.ReplaceAll(s, "$$", "＄＄")) // else a formula, even as entities
 	for i, r := range runes {
 		inside := i > 0 && i+1 < len(runes) && alphanumeric(runes[i-1]) && alphanumeric(runes[i+1])
 		if r >= 0x80 || r == ' ' || alphanumeric(r) || inside && strings.ContainsRune("_-.,", r) {

@@ -85,7 +85,7 @@ type block struct {
 
 func (b *block) join(right block) {
 	weight := b.weight + right.weight
-	b.x = (b.x*b.weight + right.x*right.weight) / weight
+	b.x = (float64(b.x*b.weight) + float64(right.x*right.weight)) / weight
 	b.weight, b.items = weight, b.items+right.items
 }
 
@@ -93,7 +93,7 @@ func (b *block) join(right block) {
 func (l *layout) wish(i int32) (x, weight float64) {
 	for w, other := range l.wired(i) {
 		s := l.stiffness(w)
-		x += s * l.items[other].x
+		x += float64(s * l.items[other].x) // rounded here, not fused: every machine draws the same
 		weight += s
 	}
 	if weight == 0 {

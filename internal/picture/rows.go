@@ -11,9 +11,12 @@ import (
 // came last go first, so that a chain stays together. If limit is 0, it is the one with which the picture comes out
 // largest on a screen, and few edges pass through rows between their ends.
 func stack(widths []float64, edges []edge, gaps gaps, limit float64) []int {
+	if len(widths) == 0 {
+		return nil
+	}
 	f := newFamily(len(widths), edges)
 	best := f.rows(widths, gaps.box, math.Inf(1))
-	widest, _ := extent(best, widths, edges, gaps)
+	widest, _ := measure(best, widths, edges, gaps)
 	if limit > 0 {
 		if widest > limit {
 			best = f.rows(widths, gaps.box, limit)
@@ -33,16 +36,13 @@ func stack(widths []float64, edges []edge, gaps gaps, limit float64) []int {
 // cost is how small the picture must be shown to fit on a screen, times how tangled it is.
 func cost(rows []int, widths []float64, edges []edge, gaps gaps) float64 {
 	const aspect = 1.6
-	width, lanes := extent(rows, widths, edges, gaps)
+	width, lanes := measure(rows, widths, edges, gaps)
 	height := float64(slices.Max(rows)+1) * gaps.row
 	return max(width/aspect, height) * (1 + float64(lanes)/float64(len(rows)))
 }
 
-// extent returns the width of the widest row and the number of lane items.
-func extent(rows []int, widths []float64, edges []edge, gaps gaps) (widest float64, lanes int) {
-	if len(rows) == 0 {
-		return 0, 0
-	}
+// measure returns the width of the widest row and the number of lane items.
+func measure(rows []int, widths []float64, edges []edge, gaps gaps) (widest float64, lanes int) {
 	row := make([]float64, slices.Max(rows)+1)
 	for i, r := range rows {
 		row[r] += widths[i] + gaps.box

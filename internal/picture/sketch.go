@@ -143,7 +143,7 @@ func (s *sketch) fill(in Input, of []int32) {
 	for stage, n := range of {
 		n := &s.nodes[n]
 		if in.State != nil {
-			state := min(in.State(dag.StageID(stage)), dag.Cancelled)
+			state := in.State(dag.StageID(stage))
 			n.tally[state]++
 			s.tally[state]++
 		}

@@ -80,7 +80,7 @@ func (l *layout) pulled(run []int32) float64 {
 		for w, other := range l.wired(i) {
 			if !slices.Contains(run, other) {
 				s := l.stiffness(w)
-				sum, weight = sum+s*l.items[other].x, weight+s
+				sum, weight = sum+float64(s*l.items[other].x), weight+s
 			}
 		}
 	}

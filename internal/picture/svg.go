@@ -6,9 +6,6 @@ import (
 	"html"
 	"math"
 	"strconv"
-	"strings"
-
-	"github.com/godags/godags/dag"
 )
 
 // Sizes in pixels.
@@ -70,7 +67,7 @@ func newScene(s *sketch) *scene {
 	if len(s.nodes) == 0 {
 		left, right = 0, 0
 	}
-	sc.width = max(right-left+2*margin, leastSVG, pixels(s.heading())*18+2*margin, pixels(s.summary())*12+2*margin)
+	sc.width = max(right-left+2*margin, leastSVG, pixels(shortHeading(s))*18+2*margin, pixels(s.summary())*12+2*margin)
 	sc.left = left - (sc.width-(right-left))/2
 	sc.head = margin + 40
 	if legend := sc.legend(); len(legend) > 0 {
@@ -81,7 +78,7 @@ func newScene(s *sketch) *scene {
 }
 
 func boxWidth(n *node) float64 {
-	w := pixels(shortName(n)) * nameSize
+	w := pixels(shortName(n)) * nameSize * 1.06 // bold
 	for _, line := range n.details() {
 		w = max(w, pixels(line)*detailSize)
 	}
@@ -95,6 +92,8 @@ func boxHeight(n *node) float64 {
 	}
 	return h
 }
+
+func shortHeading(s *sketch) string { return shorten(s.heading(), 72) }
 
 func shortName(n *node) string { return shorten(n.name, 28) }
 
@@ -178,82 +177,3 @@ func writeBar(w *bufio.Writer, n *node, x, y, width float64) {
 func px(v float64) string { return strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64) }
 
 func escape(s string) string { return html.EscapeString(s) }
-
-// entry is a place in the legend.
-type entry struct {
-	state dag.State
-	text  string
-	x, y  float64
-}
-
-// legend tells the counts per state of a run, in as many lines as it needs.
-func (sc *scene) legend() []entry {
-	var entries []entry
-	x, y := float64(margin), float64(margin+44)
-	for _, s := range told {
-		if sc.sketch.tally[s] == 0 {
-			continue
-		}
-		text := commas(sc.sketch.tally[s]) + " " + s.String()
-		width := 16 + pixels(text)*12 + 14
-		if x+width > sc.width && x > margin {
-			x, y = margin, y+20
-		}
-		entries = append(entries, entry{s, text, x, y})
-		x += width
-	}
-	return entries
-}
-
-func (sc *scene) writeHead(w *bufio.Writer) {
-	fmt.Fprintf(w, `<text class="title" x="%d" y="%d">%s</text>`+"\n", margin, margin+6, escape(sc.sketch.heading()))
-	fmt.Fprintf(w, `<text class="summary" x="%d" y="%d">%s</text>`+"\n", margin, margin+25, escape(sc.sketch.summary()))
-	for _, e := range sc.legend() {
-		fmt.Fprintf(w, `<rect class="swatch-%s" x="%s" y="%s" width="11" height="11" rx="3"/>`, e.state, px(e.x), px(e.y-10))
-		fmt.Fprintf(w, `<text class="legend" x="%s" y="%s">%s</text>`+"\n", px(e.x+16), px(e.y), escape(e.text))
-	}
-}
-
-// styles are scoped to the picture, so that it can stand in a page.
-func styles() string {
-	var b strings.Builder
-	b.WriteString(`
-.godags{font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,"DejaVu Sans",sans-serif}
-.godags text{font-size:11px;text-anchor:middle}
-.godags .name{font-size:13px;font-weight:600}
-.godags .title{font-size:18px;font-weight:600;text-anchor:start}
-.godags .summary,.godags .legend{font-size:12px;text-anchor:start}
-.godags .wires path{fill:none;stroke-width:1.3}
-.godags .wires .tip{stroke:none}
-.godags .wires g:hover path{stroke-width:2.6}
-.godags .times{font-size:10px;paint-order:stroke;stroke-width:4px;stroke-linejoin:round}
-.godags .failed rect{stroke-width:2.2}
-.godags .waiting rect,.godags .skipped rect,.godags .cancelled rect{stroke-dasharray:5 3}
-`)
-	writeTheme(&b, "#ffffff", "#0f172a", "#64748b", "#94a3b8", false)
-	b.WriteString("@media (prefers-color-scheme:dark){\n")
-	writeTheme(&b, "#0d1117", "#f1f5f9", "#94a3b8", "#5b6778", true)
-	b.WriteString("}\n")
-	return b.String()
-}
-
-func writeTheme(b *strings.Builder, page, title, small, wire string, dark bool) {
-	fmt.Fprintf(b, ".godags .page{fill:%s}.godags .title{fill:%s}.godags .summary,.godags .legend{fill:%s}\n", page, title, small)
-	fmt.Fprintf(b, ".godags .wires path{stroke:%s}.godags .wires .tip{fill:%s}\n", wire, wire)
-	fmt.Fprintf(b, ".godags .wires g:hover path{stroke:%s}.godags .wires g:hover .tip{fill:%s}\n", title, title)
-	fmt.Fprintf(b, ".godags .times{fill:%s;stroke:%s}\n", small, page)
-	class := func(name string, c colour) {
-		fmt.Fprintf(b, ".godags .%s rect{fill:%s;stroke:%s}.godags .%s text{fill:%s}\n", name, c.fill, c.line, name, c.text)
-	}
-	pick := func(c struct{ light, dark colour }) colour {
-		if dark {
-			return c.dark
-		}
-		return c.light
-	}
-	class("plain", pick(plain))
-	for s, c := range palette {
-		class(dag.State(s).String(), pick(c))
-		fmt.Fprintf(b, ".godags .swatch-%s{fill:%s}\n", dag.State(s), pick(c).line)
-	}
-}

@@ -7,45 +7,65 @@ import (
 	"strings"
 )
 
-// writeWires draws the wires of one owner as one path, so that pointing at it shows them all.
+// writeWires draws each bundle as one path, so that pointing at it shows all of it.
 func (sc *scene) writeWires(w *bufio.Writer) {
-	byOwner := make([]int32, len(sc.wires))
-	for i := range byOwner {
-		byOwner[i] = int32(i)
+	wires, edges := make([][]wire, 2*sc.boxes), make([][]edge, 2*sc.boxes)
+	for _, wire := range sc.wires {
+		wires[wire.bundle] = append(wires[wire.bundle], wire)
 	}
-	slices.SortStableFunc(byOwner, func(a, b int32) int { return int(sc.wires[a].owner) - int(sc.wires[b].owner) })
+	for i, e := range sc.sketch.edges {
+		edges[sc.via[i]] = append(edges[sc.via[i]], e)
+	}
 	fmt.Fprintln(w, `<g class="wires">`)
-	for begin := 0; begin < len(byOwner); {
-		end := begin
-		for end < len(byOwner) && sc.wires[byOwner[end]].owner == sc.wires[byOwner[begin]].owner {
-			end++
+	for b := range wires {
+		if len(wires[b]) > 0 {
+			fmt.Fprintf(w, "<g><title>%s</title>", escape(sc.bundleTitle(b, edges[b])))
+			sc.writeBundle(w, wires[b])
+			fmt.Fprintln(w, "</g>")
 		}
-		sc.writeBundle(w, byOwner[begin:end])
-		begin = end
 	}
 	fmt.Fprintln(w, "</g>")
 	sc.writeTimes(w)
 }
 
-func (sc *scene) writeBundle(w *bufio.Writer, wires []int32) {
+// bundleTitle says what comes after what: "a → b, c ×2", or for edges that lead to one node "a, b → c".
+func (sc *scene) bundleTitle(b int, edges []edge) string {
+	const most = 12
+	var names []string
+	for k, e := range edges {
+		if k == most && len(edges) > most+1 {
+			names = append(names, commas(len(edges)-most)+" more")
+			break
+		}
+		end := e.to
+		if b%2 == 0 {
+			end = e.from
+		}
+		names = append(names, strings.TrimSpace(sc.sketch.nodes[end].name+" "+e.times()))
+	}
+	node := sc.sketch.nodes[b/2].name
+	if b%2 == 0 {
+		return strings.Join(names, ", ") + " → " + node
+	}
+	return node + " → " + strings.Join(names, ", ")
+}
+
+func (sc *scene) writeBundle(w *bufio.Writer, wires []wire) {
 	var lines, tips strings.Builder
-	for _, i := range wires {
-		wire := sc.wires[i]
+	for _, wire := range wires {
 		c := sc.curve(wire)
 		lines.WriteString(c.path())
-		if sc.lane(wire.to) {
-			// through the row, to where the lane's wires go on
+		if sc.lane(wire.to) { // through the row, to where the lane's wires go on
 			_, _, bottom := sc.at(wire.to)
 			fmt.Fprintf(&lines, "V%s", px(bottom))
 		} else {
 			fmt.Fprintf(&tips, "M%s %sl-4 -%dq4 2.5 8 0z", px(c.x1), px(c.arrive+arrow), arrow)
 		}
 	}
-	fmt.Fprintf(w, `<g><path d="%s"/>`, lines.String())
+	fmt.Fprintf(w, `<path d="%s"/>`, lines.String())
 	if tips.Len() > 0 {
 		fmt.Fprintf(w, `<path class="tip" d="%s"/>`, tips.String())
 	}
-	fmt.Fprintln(w, "</g>")
 }
 
 // curve is a wire: straight down from a box to the end of its row, bent, straight down again. It is bent only between two rows,
@@ -69,14 +89,20 @@ func (c curve) path() string {
 		x0, px(c.leave), px(c.y0), x0, px(c.y0+bend), x1, px(c.y1-bend), x1, px(c.y1), px(c.arrive))
 }
 
-// writeTimes labels edges that stand for several dependencies.
+// writeTimes labels edges that stand for several dependencies, the largest first, where there is room.
 func (sc *scene) writeTimes(w *bufio.Writer) {
-	for _, wire := range sc.wires {
-		if wire.count < 2 {
+	wires := slices.DeleteFunc(slices.Clone(sc.wires), func(w wire) bool { return w.count < 2 })
+	slices.SortStableFunc(wires, func(a, b wire) int { return b.count - a.count })
+	taken := make([][][2]float64, len(sc.rows)) // per row, from and to
+	for _, wire := range wires {
+		c := sc.curve(wire)
+		text := edge{count: wire.count}.times()
+		x, row := (c.x0+c.x1)/2, sc.items[wire.from].row
+		from, to := x-pixels(text)*5-4, x+pixels(text)*5+4
+		if slices.ContainsFunc(taken[row], func(t [2]float64) bool { return from < t[1] && t[0] < to }) {
 			continue
 		}
-		c := sc.curve(wire)
-		x, y := (c.x0+c.x1)/2, (c.y0+c.y1)/2
-		fmt.Fprintf(w, `<text class="times" x="%s" y="%s">%s</text>`+"\n", px(x), px(y+3), escape(edge{count: wire.count}.times()))
+		taken[row] = append(taken[row], [2]float64{from, to})
+		fmt.Fprintf(w, `<text class="times" x="%s" y="%s">%s</text>`+"\n", px(x), px((c.y0+c.y1)/2+3), escape(text))
 	}
 }

@@ -25,7 +25,8 @@ func TestYY(t *testing.T) {
 			for i := range sc.items {
 				width = max(width, sc.x[i]+int(sc.items[i].width)/2+1)
 			}
-			c, ok := drawText(s)
+			c := drawText(s)
+			ok := c != nil
 			h := 0
 			if ok {
 				h = len(c.lines)

@@ -101,20 +101,22 @@ func (s *source) pipeline(root value) (p pipeline) {
 		s.report(int(root.at), "a pipeline is a mapping with the key stages, not %v", root.kind)
 		return p
 	}
-	before := len(s.problems)
 	readKeys(s, "a pipeline", root, pipelineKeys, &p)
-	if len(p.stages) == 0 && len(s.problems) == before {
+	if p.stages == nil {
 		s.report(int(root.at), `the pipeline has no stages: write "stages:" and a list of them`)
 	}
 	return p
 }
 
 func (s *source) stages(p *pipeline, v value) {
+	p.stages = make([]stage, 0, len(v.items))
 	if v.kind != list {
 		s.report(int(v.at), "stages must be a list of stages, not %v", v.kind)
 		return
 	}
-	p.stages = make([]stage, 0, len(v.items))
+	if len(v.items) == 0 {
+		s.report(int(v.at), "the pipeline has no stages: the list is empty")
+	}
 	for i, item := range v.items {
 		if item.kind != mapping {
 			s.report(int(item.at), "a stage is a mapping with the key name, not %v", item.kind)

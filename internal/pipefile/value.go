@@ -79,7 +79,7 @@ func (s *source) weigh(at, weight int) bool {
 	before := s.weight
 	s.weight += weight
 	if before <= maxWeight && s.weight > maxWeight {
-		s.report(at, "the file holds too much (what an alias stands for counts each time): build a pipeline of this size in Go")
+		s.report(at, "the file holds more values than are read, about 4 million (an alias counts as all that it stands for): build a pipeline of this size in Go")
 	}
 	return s.weight <= maxWeight
 }

@@ -8,8 +8,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// maxYAMLValues bounds the memory that the YAML parser takes: up to 1.5 kB a value, before any of it can be looked at.
-const maxYAMLValues = 2 << 20
+// maxYAMLCost bounds the memory that the YAML parser takes before anything can be looked at: it is about 1.3 GB.
+const maxYAMLCost = 3 << 20
 
 // yamlReader turns the nodes of the YAML parser into values.
 type yamlReader struct {
@@ -26,8 +26,8 @@ type anchored struct {
 }
 
 func (s *source) readYAML() (value, bool) {
-	if estimate(s.bytes) > maxYAMLValues {
-		s.report(0, "the file holds more than %d values: build a pipeline of this size in Go, or write it as JSON", maxYAMLValues)
+	if costOfYAML(s.bytes) > maxYAMLCost {
+		s.report(0, "the file holds more values than are read from YAML: write it as JSON, or build a pipeline of this size in Go")
 		return value{}, false
 	}
 	r := yamlReader{source: s, positions: positionsOf(s.bytes), anchors: make(map[*yaml.Node]*anchored)}
@@ -53,12 +53,15 @@ func (s *source) readYAML() (value, bool) {
 	return r.value(document.Content[0])
 }
 
-// estimate returns the number of values that YAML text may have at the most, or a few less: each is introduced by one of these characters.
-func estimate(text []byte) int {
+// costOfYAML returns about how many values YAML text may have at the most: each is introduced by one of these characters.
+// Commas cost more, since the parser keeps all tokens of a list or mapping in brackets until it is closed.
+func costOfYAML(text []byte) int {
 	n := 0
 	for i, c := range text {
 		switch c {
-		case '\n', ',', ':', '[', '{', '?':
+		case ',':
+			n += 3
+		case '\n', ':', '[', '{', '?':
 			n++
 		case '-':
 			if i+1 < len(text) && (text[i+1] == ' ' || text[i+1] == '\n') {

@@ -13,7 +13,6 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
 // Both runs a subtest on a redis-server ("redis") and one on miniredis ("miniredis"), each with nothing stored yet.
@@ -117,7 +116,7 @@ func (s *Server) Restart() {
 
 func connect(t testing.TB, o *redis.Options) *redis.Client {
 	t.Helper()
-	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled} // it would ask DNS for the address
+	o.Protocol = 2 // as everywhere in this module
 	client := redis.NewClient(o)
 	t.Cleanup(func() {
 		if err := client.Close(); err != nil {

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // serverField is a field of INFO of the private server behind c.
@@ -298,27 +299,27 @@ func TestAHomeThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-func TestWaitingForAnotherCommandEndsWithTheContext(t *testing.T) {
-	needServer(t)
+// While one command starts or stops the server, no other may join or leave.
+func TestOneCommandAtATimeJoins(t *testing.T) {
 	home := tempDir(t)
-	if err := os.Mkdir(filepath.Join(home, "redis"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	start, err := lock(t.Context(), filepath.Join(home, "redis", "start.lock"), syscall.LOCK_EX)
+	openPrivateIn(t, home)
+	busy, err := lock(t.Context(), filepath.Join(home, "redis", "start.lock"), syscall.LOCK_SH)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer start.Close()
-	ctx, cancel := context.WithCancelCause(t.Context())
-	why := errors.New("interrupted")
-	cancel(why)
-	if _, err := Open(ctx, Config{Home: home}); !errors.Is(err, why) {
-		t.Errorf("error %v, want %v", err, why)
+	defer busy.Close()
+	why := errors.New("waited long enough")
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 300*time.Millisecond, why)
+	defer cancel()
+	c, err := Open(ctx, Config{Home: home})
+	if err == nil {
+		c.Close()
+	}
+	if !errors.Is(err, why) || !strings.Contains(err.Error(), "start.lock") {
+		t.Errorf("error %v, want one that names start.lock", err)
 	}
 }
 
-// The default PATH of a test machine may hold both; the name in the note is
-// that of the server which answers.
 func TestAValkeyServerIsUsedWhenItIsAllThereIs(t *testing.T) {
 	real := needServer(t)
 	bin := t.TempDir()

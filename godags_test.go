@@ -1,0 +1,348 @@
+package godags_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/godags/godags"
+	"github.com/godags/godags/cache"
+	"github.com/godags/godags/dag"
+	"github.com/godags/godags/examples/simple"
+	"github.com/godags/godags/internal/redistest"
+)
+
+// start runs a pipeline on the embedded Redis in a state folder of the test's own.
+func start(t *testing.T, p *godags.Pipeline, opts ...godags.RunOption) (*godags.Report, error) {
+	t.Helper()
+	t.Setenv("REDIS_URL", "")
+	t.Setenv("GODAGS_HOME", t.TempDir())
+	return godags.Start(t.Context(), p, opts...)
+}
+
+func mustSucceed(t *testing.T, report *godags.Report, err error) *godags.Report {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.State != "succeeded" || report.Succeeded != report.Total {
+		t.Fatalf("%+v", report)
+	}
+	return report
+}
+
+func constant[T any](v T) func(context.Context) (T, error) {
+	return func(context.Context) (T, error) { return v, nil }
+}
+
+func TestSixStagesSucceed(t *testing.T) {
+	report, err := start(t, simple.Pipeline())
+	if mustSucceed(t, report, err).Total != 6 {
+		t.Fatalf("%+v", report)
+	}
+}
+
+func TestAnEmptyPipelineSucceeds(t *testing.T) {
+	report, err := start(t, godags.New("empty"))
+	mustSucceed(t, report, err)
+}
+
+func TestValuesFollowTypedEdges(t *testing.T) {
+	p := godags.New("typed")
+	number := godags.Produce(p, "number", constant(20))
+	text := godags.Then(p, "text", func(_ context.Context, n int) (string, error) { return fmt.Sprint(n + 1), nil }, number)
+	list := godags.Join(p, "list", func(_ context.Context, n int, s string) ([]string, error) { return []string{s, fmt.Sprint(n)}, nil }, number, text)
+	godags.Join3(p, "all", func(_ context.Context, n int, s string, l []string) (map[string]any, error) {
+		return map[string]any{"n": n, "s": s, "l": l}, nil
+	}, number, text, list)
+	report, err := start(t, p)
+	got := string(mustSucceed(t, report, err).Outputs["all"])
+	if want := `{"l":["21","20"],"n":20,"s":"21"}`; got != want {
+		t.Fatalf("got %s, want %s", got, want)
+	}
+}
+
+func TestATypedEdgeOfTheWrongTypeDoesNotCompile(t *testing.T) {
+	dir, err := os.MkdirTemp(".", "wrongtype") // inside the module, so that it can import it
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	const program = `package main
+import ("context"; "github.com/godags/godags")
+func main() {
+	p := godags.New("p")
+	number := godags.Produce(p, "number", func(context.Context) (int, error) { return 1, nil })
+	godags.Then(p, "text", func(_ context.Context, s %s) (string, error) { return "", nil }, number)
+}`
+	for typ, compiles := range map[string]bool{"int": true, "string": false} {
+		if err := os.WriteFile(filepath.Join(dir, "main.go"), fmt.Appendf(nil, program, typ), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command("go", "vet", "./"+dir).CombinedOutput()
+		if compiles != (err == nil) {
+			t.Errorf("with %s: %v\n%s", typ, err, out)
+		}
+		if !compiles && !strings.Contains(string(out), "cannot use number") && !strings.Contains(string(out), "does not match") {
+			t.Errorf("the compiler complains of something else:\n%s", out)
+		}
+	}
+}
+
+func TestEveryCodecAndCacheCarriesValues(t *testing.T) {
+	type point struct{ X, Y int }
+	mini := redistest.Mini(t)
+	for name, opts := range map[string][]godags.Option{
+		"default": nil,
+		"gob":     {godags.Codec(cache.Gob)},
+		"disk":    {godags.Values(cache.Disk(t.TempDir()))},
+		"memory":  {godags.Values(cache.Memory()), godags.Codec(cache.Gob)},
+		"redis":   {godags.Values(cache.Redis(mini, cache.Prefix("other:")))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := godags.New("codecs", opts...)
+			in := godags.Produce(p, "in", constant(point{1, 2}))
+			large := godags.Then(p, "large", func(ctx context.Context, v point) ([]int, error) {
+				return make([]int, 200_000), godags.Put(ctx, "k", v)
+			}, in)
+			godags.Then(p, "out", func(ctx context.Context, l []int) (string, error) {
+				v, err := godags.Get[point](ctx, "k")
+				return fmt.Sprint(len(l), v), err
+			}, large, godags.Codec(cache.JSON))
+			report, err := start(t, p)
+			if got := string(mustSucceed(t, report, err).Outputs["out"]); got != `"200000 {1 2}"` {
+				t.Fatal(got)
+			}
+		})
+	}
+}
+
+func TestAStageCanHaveAnotherCacheAndCodecThanItsPipeline(t *testing.T) {
+	p := godags.New("mixed", godags.Codec(cache.Gob))
+	raw := godags.Produce(p, "raw", constant([]byte{0, 255}), godags.Codec(cache.Raw), godags.Values(cache.Disk(t.TempDir())))
+	godags.Then(p, "size", func(_ context.Context, b []byte) (int, error) { return len(b), nil }, raw, godags.Codec(cache.JSON))
+	report, err := start(t, p)
+	if got := string(mustSucceed(t, report, err).Outputs["size"]); got != "2" {
+		t.Fatal(got)
+	}
+}
+
+func TestAMissingKeyIsNamedWithRunAndStage(t *testing.T) {
+	p := godags.New("missing")
+	var got error
+	p.Do("reader", func(ctx context.Context) error {
+		_, got = godags.Get[int](ctx, "nothing")
+		return nil
+	})
+	report, err := start(t, p, godags.RunID("run-1"))
+	mustSucceed(t, report, err)
+	if !errors.Is(got, cache.ErrNotFound) {
+		t.Fatal(got)
+	}
+	for _, word := range []string{"nothing", "run-1", "reader"} {
+		if !strings.Contains(got.Error(), word) {
+			t.Errorf("%q does not name %q", got, word)
+		}
+	}
+}
+
+func TestADeletedValueIsGone(t *testing.T) {
+	p := godags.New("delete")
+	p.Do("a", func(ctx context.Context) error {
+		if err := errors.Join(godags.Put(ctx, "k", 1), godags.Delete(ctx, "k"), godags.Delete(ctx, "k")); err != nil {
+			return err
+		}
+		if _, err := godags.Get[int](ctx, "k"); !errors.Is(err, cache.ErrNotFound) {
+			return fmt.Errorf("it is still there: %w", err)
+		}
+		return nil
+	})
+	report, err := start(t, p)
+	mustSucceed(t, report, err)
+}
+
+func TestOutsideAStageThereAreNoValues(t *testing.T) {
+	_, err := godags.Get[int](t.Context(), "k")
+	for _, err := range []error{err, godags.Put(t.Context(), "k", 1), godags.Delete(t.Context(), "k")} {
+		if !errors.Is(err, godags.ErrNoStage) {
+			t.Error(err)
+		}
+	}
+}
+
+// Two runs of one pipeline at the same time, and one after the other, on the same Redis.
+func TestRunsDoNotSeeEachOther(t *testing.T) {
+	server := redistest.Start(t)
+	var mu sync.Mutex
+	seen := make(map[string]string)
+	pipeline := func() *godags.Pipeline {
+		p := godags.New("same")
+		write := p.Do("write", func(ctx context.Context) error {
+			info, _ := godags.InfoOf(ctx)
+			if _, err := godags.Get[string](ctx, "who"); !errors.Is(err, cache.ErrNotFound) {
+				return fmt.Errorf("another run's value is visible: %v", err)
+			}
+			return godags.Put(ctx, "who", info.Run)
+		})
+		p.Do("read", func(ctx context.Context) error {
+			who, err := godags.Get[string](ctx, "who")
+			info, _ := godags.InfoOf(ctx)
+			mu.Lock()
+			defer mu.Unlock()
+			seen[info.Run] = who
+			return err
+		}).After(write)
+		return p
+	}
+	var runs sync.WaitGroup
+	for i := range 5 {
+		runs.Go(func() {
+			report, err := godags.Start(t.Context(), pipeline(), godags.Redis(server.URL()), godags.RunID(fmt.Sprintf("run-%d", i)))
+			if err != nil || report.Succeeded != 2 {
+				t.Errorf("%+v %v", report, err)
+			}
+		})
+	}
+	runs.Wait()
+	for run, who := range seen {
+		if run != who {
+			t.Errorf("run %s read the value of %s", run, who)
+		}
+	}
+	if len(seen) != 5 {
+		t.Errorf("%d runs", len(seen))
+	}
+}
+
+func TestARunIDCannotBeUsedTwice(t *testing.T) {
+	server := redistest.Start(t)
+	if _, err := godags.Start(t.Context(), simple.Pipeline(), godags.Redis(server.URL()), godags.RunID("once")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := godags.Start(t.Context(), simple.Pipeline(), godags.Redis(server.URL()), godags.RunID("once"))
+	if err == nil || !strings.Contains(err.Error(), "taken") {
+		t.Fatal(err)
+	}
+}
+
+func TestAFailureSkipsWhatComesAfterItAndNothingElse(t *testing.T) {
+	p := godags.New("failing")
+	var ran atomic.Int32
+	ok := func(context.Context) error { ran.Add(1); return nil }
+	bad := p.Do("bad", func(context.Context) error { return errors.New("no more disk") })
+	panics := p.Do("panics", func(context.Context) error { panic("oops") })
+	p.Do("child", ok).After(bad, panics)
+	p.Do("unrelated", ok).After(p.Do("root", ok))
+	report, err := start(t, p)
+	if report == nil || report.State != "failed" || report.Failed != 2 || report.Skipped != 1 || report.Succeeded != 2 || ran.Load() != 2 {
+		t.Fatalf("%+v, %d ran, %v", report, ran.Load(), err)
+	}
+	var run *godags.RunError
+	var stage *godags.StageError
+	if !errors.As(err, &run) || !errors.As(err, &stage) || len(run.Failed) != 2 {
+		t.Fatal(err)
+	}
+	for _, text := range []string{`stage "bad": no more disk`, `stage "panics": panic: oops`} {
+		if !strings.Contains(err.Error(), text) {
+			t.Errorf("%v does not say %q", err, text)
+		}
+	}
+}
+
+func TestOneCoreRunsOneStageAtATime(t *testing.T) {
+	p := godags.New("serial")
+	var running, most atomic.Int32
+	for i := range 20 {
+		p.Do(fmt.Sprint(i), func(context.Context) error {
+			most.Store(max(most.Load(), running.Add(1)))
+			running.Add(-1)
+			return nil
+		})
+	}
+	report, err := start(t, p, godags.Cores(1))
+	mustSucceed(t, report, err)
+	if most.Load() != 1 {
+		t.Fatalf("%d stages at once", most.Load())
+	}
+}
+
+// A runner that goes level by level would deadlock here: fast_2 must run while slow, of the level before, still does.
+func TestAStageStartsAsSoonAsItsOwnDependenciesAllow(t *testing.T) {
+	p := godags.New("levels")
+	done := make(chan struct{})
+	p.Do("slow", func(ctx context.Context) error {
+		select {
+		case <-done:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+	fast := p.Do("fast_1", func(context.Context) error { return nil })
+	p.Do("fast_2", func(context.Context) error { close(done); return nil }).After(fast)
+	report, err := start(t, p, godags.Cores(2))
+	mustSucceed(t, report, err)
+}
+
+func TestWhenTheContextEndsTheRunIsCancelled(t *testing.T) {
+	t.Setenv("REDIS_URL", "")
+	t.Setenv("GODAGS_HOME", t.TempDir())
+	ctx, cancel := context.WithCancelCause(t.Context())
+	p := godags.New("endless")
+	why := errors.New("enough")
+	stage := p.Do("endless", func(ctx context.Context) error {
+		cancel(why)
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	p.Do("never", func(context.Context) error { t.Error("it ran"); return nil }).After(stage)
+	report, err := godags.Start(ctx, p)
+	if !errors.Is(err, why) || report == nil || report.State != "cancelled" || report.Cancelled != 2 {
+		t.Fatalf("%+v %v", report, err)
+	}
+}
+
+func TestAllMistakesAreReportedAtOnceAndNothingRuns(t *testing.T) {
+	p, other := godags.New("mistakes"), godags.New("other")
+	do := func(name string) *godags.Stage {
+		return p.Do(name, func(context.Context) error { t.Error("it ran"); return nil })
+	}
+	a, b := do("a"), do("b")
+	a.After(b)
+	b.After(a)
+	do("a")
+	do("new\nline")
+	do("c").After(other.Do("x", nil))
+	p.Do("q", nil, godags.Queue("no such name"))
+	_, err := start(t, p)
+	var invalid *dag.InvalidError
+	if !errors.As(err, &invalid) {
+		t.Fatal(err)
+	}
+	for _, text := range []string{`"a" -> "b" -> "a"`, `"a" is defined twice`, `"new\nline"`, `another pipeline`, `illegal queue name`} {
+		if !strings.Contains(err.Error(), text) {
+			t.Errorf("it does not say %s:\n%v", text, err)
+		}
+	}
+}
+
+func TestAnUnreachableRedisIsAnError(t *testing.T) {
+	_, err := start(t, simple.Pipeline(), godags.Redis("redis://127.0.0.1:1"))
+	if err == nil || !strings.Contains(err.Error(), "127.0.0.1:1") {
+		t.Fatal(err)
+	}
+}
+
+func TestStagesOfAQueueRunInOneProcessToo(t *testing.T) {
+	p := godags.New("queues", godags.Queue("cpu"))
+	p.Do("b", func(context.Context) error { return nil }, godags.Queue("gpu")).After(p.Do("a", func(context.Context) error { return nil }))
+	report, err := start(t, p)
+	mustSucceed(t, report, err)
+}

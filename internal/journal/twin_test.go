@@ -1,0 +1,130 @@
+package journal_test
+
+import (
+	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/journal"
+)
+
+// twin is the journal of one run in the simplest form: a list of facts. It answers every question by going through all of them.
+type twin struct {
+	epoch                int64
+	owner                string
+	cancelling, finished bool
+	facts                []fact
+}
+
+type fact struct {
+	journal.Record
+	worker string        // empty for the coordinator
+	token  journal.Token // of the claim with which a worker said it
+	forced bool          // the coordinator has ended the stage
+}
+
+func (w *twin) say(f fact) { w.facts = append(w.facts, f) }
+
+// newest returns the newest start of a stage (attempt 0 if there is none), and whether that attempt goes on.
+func (w *twin) newest(s dag.StageID) (started fact, open bool) {
+	for _, f := range w.facts {
+		switch {
+		case f.Stage != s || !aboutStage(f.Type):
+		case f.Type == journal.StageStarted:
+			started, open = f, true
+		default:
+			open = false
+		}
+	}
+	return started, open
+}
+
+func aboutStage(t journal.Type) bool {
+	return t != journal.RunSubmitted && t != journal.RunCancelling && t != journal.RunFinished
+}
+
+// closed reports whether no further attempt of the stage may be claimed.
+func (w *twin) closed(s dag.StageID) bool {
+	for _, f := range w.facts {
+		if f.Stage != s {
+			continue
+		}
+		if f.forced || f.Type == journal.StageSucceeded || f.Type == journal.StageSkipped || f.Type == journal.StageCancelled {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *twin) claim(worker string, token journal.Token, a journal.Attempted) bool {
+	started, open := w.newest(a.Stage)
+	if open && started.Attempt == a.Attempt && started.token == token {
+		return true // sent again
+	}
+	if w.cancelling || w.finished || w.closed(a.Stage) || a.Attempt <= started.Attempt {
+		return false
+	}
+	w.say(fact{Record: journal.Record{Type: journal.StageStarted, Stage: a.Stage, Attempt: a.Attempt}, worker: worker, token: token})
+	return true
+}
+
+func (w *twin) report(worker string, token journal.Token, r journal.Record) bool {
+	started, open := w.newest(r.Stage)
+	if started.Attempt != r.Attempt || started.token != token {
+		return false
+	}
+	if open {
+		w.say(fact{Record: r, worker: worker, token: token})
+		return true
+	}
+	for _, f := range w.facts {
+		if f.Record == r && f.token == token {
+			return true // sent again
+		}
+	}
+	return false
+}
+
+func (w *twin) check(token journal.Token, a journal.Attempted) journal.Order {
+	started, open := w.newest(a.Stage)
+	switch {
+	case !open || started.Attempt != a.Attempt || started.token != token:
+		return journal.Yield
+	case w.cancelling || w.finished:
+		return journal.Stop
+	}
+	return journal.GoOn
+}
+
+func (w *twin) decide(d journal.Decision) {
+	started, open := w.newest(d.Record.Stage)
+	does := open && started.Attempt == d.Record.Attempt
+	if d.Kind == journal.EndUnexecuted {
+		does = !open && !w.closed(d.Record.Stage)
+	}
+	if does {
+		w.say(fact{Record: d.Record, forced: d.Kind != journal.Revoke})
+	}
+}
+
+// cancel reports whether the run was still going on.
+func (w *twin) cancel() bool {
+	if !w.cancelling && !w.finished {
+		w.cancelling = true
+		w.say(fact{Record: journal.Record{Type: journal.RunCancelling, Text: "enough"}})
+	}
+	return !w.finished
+}
+
+func (w *twin) finish() {
+	if !w.finished {
+		w.finished = true
+		w.say(fact{Record: journal.Record{Type: journal.RunFinished}})
+	}
+}
+
+// acquire returns the new epoch. Leases are 0 in the model: anybody may take over at any time.
+func (w *twin) acquire(coordinator string) int64 {
+	if w.owner != coordinator {
+		w.owner = coordinator
+		w.epoch++
+	}
+	return w.epoch
+}

@@ -1,0 +1,325 @@
+package journal_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/redistest"
+)
+
+func TestOfManyWorkersThatClaimAnAttemptOneGetsIt(t *testing.T) {
+	redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
+		f := newFixture(t, rdb)
+		var bundle []journal.Attempted
+		for s := range dag.StageID(10) {
+			bundle = append(bundle, at(s, 1))
+		}
+		granted := make([]int, len(bundle))
+		var mu sync.Mutex
+		var all sync.WaitGroup
+		for i := range 8 {
+			all.Go(func() {
+				got, err := f.Claim(t.Context(), run, digest, fmt.Sprint("w", i), journal.NewToken(), bundle[i:])
+				if err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				for k, yes := range got {
+					if yes {
+						granted[i+k]++
+					}
+				}
+			})
+		}
+		all.Wait()
+		if want := slices.Repeat([]int{1}, len(bundle)); !slices.Equal(granted, want) {
+			t.Errorf("granted %v times", granted)
+		}
+		if n := len(records(f.entries(), journal.StageStarted)); n != len(bundle) {
+			t.Errorf("%d starts are recorded", n)
+		}
+	})
+}
+
+func records(entries []journal.Entry, of journal.Type) (list []journal.Record) {
+	for _, e := range entries {
+		for _, r := range e.Records {
+			if r.Type == of {
+				list = append(list, r)
+			}
+		}
+	}
+	return list
+}
+
+func TestAClaimSentTwiceIsGrantedAgainAndRecordedOnce(t *testing.T) {
+	journals(t, func(f *fixture) {
+		bundle := []journal.Attempted{at(0, 1), at(1, 1)}
+		f.claim("w2", tokenB, []journal.Attempted{at(1, 1)}, true)
+		f.claim("w1", tokenA, bundle, true, false)
+		f.claim("w1", tokenA, bundle, true, false)
+		f.cancel(true)
+		f.claim("w1", tokenA, bundle, true, false) // the reply was lost, and then the run cancelled
+		f.story("w2: stage.started 1#1", "w1: stage.started 0#1", "run.cancelling enough")
+	})
+}
+
+func TestABundleIsOneEntryWithItsWorker(t *testing.T) {
+	journals(t, func(f *fixture) {
+		f.claim("w1", tokenA, []journal.Attempted{at(4, 1), at(2, 1), at(3, 1)}, true, true, true)
+		f.story("w1: stage.started 4#1", "w1: stage.started 2#1", "w1: stage.started 3#1")
+		if n := len(f.entries()); n != 2 {
+			f.t.Errorf("%d entries", n)
+		}
+	})
+}
+
+func TestAnOlderAttemptIsRefused(t *testing.T) {
+	journals(t, func(f *fixture) {
+		f.claim("w1", tokenA, []journal.Attempted{at(0, 3)}, true)
+		f.claim("w2", tokenB, []journal.Attempted{at(0, 1), at(0, 2), at(0, 3)}, false, false, false)
+		f.decide(decision(journal.Revoke, journal.StageLost, 0, 3))
+		f.claim("w2", tokenB, []journal.Attempted{at(0, 3), at(0, 2), at(0, 4)}, false, false, true)
+		f.story("w1: stage.started 0#3", "stage.lost 0#3", "w2: stage.started 0#4")
+	})
+}
+
+func TestATerminalStageIsNotExecutedAgain(t *testing.T) {
+	journals(t, func(f *fixture) {
+		f.claim("w1", tokenA, []journal.Attempted{at(0, 1), at(1, 1), at(2, 1)}, true, true, true)
+		f.report("w1", tokenA, ended(journal.StageSucceeded, 0, 1), true)
+		f.report("w1", tokenA, ended(journal.StageCancelled, 1, 1), true)
+		f.decide(decision(journal.EndForced, journal.StageFailed, 2, 1), decision(journal.EndUnexecuted, journal.StageSkipped, 3, 0))
+		f.claim("w2", tokenB, []journal.Attempted{at(0, 2), at(1, 2), at(2, 2), at(3, 1)}, false, false, false, false)
+	})
+}
+
+func TestAFailedOrHandedBackAttemptMayBeFollowedByAnother(t *testing.T) {
+	journals(t, func(f *fixture) {
+		f.claim("w1", tokenA, []journal.Attempted{at(0, 1), at(1, 1)}, true, true)
+		f.report("w1", tokenA, ended(journal.StageFailed, 0, 1), true)
+		f.report("w1", tokenA, ended(journal.StageLost, 1, 1), true)
+		f.claim("w2", tokenB, []journal.Attempted{at(0, 1), at(1, 1), at(0, 2), at(1, 2)}, false, false, true, true)
+	})
+}
+
+func TestNoClaimIsGrantedWhileTheRunIsCancelledOrAfterItsEnd(t *testing.T) {
+	journals(t, func(f *fixture) {
+		f.cancel(true)
+		f.claim("w1", tokenA, []journal.Attempted{at(0, 1)}, false)
+		f.finish()
+		f.claim("w1", tokenA, []journal.Attempted{at(0, 1)}, false)
+		f.story("run.cancelling enough", "run.finished")
+	})
+}
+
+func TestAWorkerWithAnotherSpecIsRefused(t *testing.T) {
+	journals(t, func(f *fixture) {
+		got, err := f.Claim(f.t.Context(), run, "d2", "w1", tokenA, []journal.Attempted{at(0, 1)})
+		if !errors.Is(err, journal.ErrDigest) || len(got) != 0 {
+			f.t.Errorf("granted %v, %v", got, err)
+		}
+		f.story()
+	})
+}
+
+func TestAReportSentTwiceIsAcceptedAgainAndRecordedOnce(t *testing.T) {
+	for _, how := range []journal.Type{journal.StageSucceeded, journal.StageFailed, journal.StageLost, journal.StageCancelled} {
+		t.Run(how.String(), func(t *testing.T) {
+			journals(t, func(f *fixture) {
+				f.claim("w1", tokenA, []journal.Attempted{at(7, 1)}, true)
+				f.report("w1", tokenA, ended(how, 7, 1), true)
+				f.report("w1", tokenA, ended(how, 7, 1), true)
+				f.story("w1: stage.started 7#1", fmt.Sprintf("w1: %s 7#1", how))
+			})
+		})
+	}
+}
+
+func TestAReportWithoutTheClaimIsRefused(t *testing.T) {
+	journals(t, func(f *fixture) {
+		f.claim("w1", tokenA, []journal.Attempted{at(0, 1)}, true)
+		stolen := ended(journal.StageSucceeded, 0, 1)
+		stolen.Output = []byte("not mine")
+		f.report("w2", tokenB, stolen, false)
+		f.report("w1", tokenA, ended(journal.StageSucceeded, 0, 2), false)
+		f.report("w1", tokenA, ended(journal.StageSucceeded, 1, 1), false) // nobody claimed it
+		f.report("w1", tokenA, ended(journal.StageSucceeded, 0, 1), true)
+		f.report("w2", tokenB, stolen, false)
+		f.outputs([]dag.StageID{0}, nil)
+		f.story("w1: stage.started 0#1", "w1: stage.succeeded 0#1")
+	})
+}
+
+// The worker was stopped for a while (SIGSTOP, a cut cable) and comes back with what it did meanwhile.
+func TestAWorkerThatWasTakenForDeadCannotReport(t *testing.T) {
+	for _, how := range []journal.Type{journal.StageSucceeded, journal.StageFailed, journal.StageLost, journal.StageCancelled} {
+		t.Run(how.String(), func(t *testing.T) {
+			journals(t, func(f *fixture) {
+				f.claim("w1", tokenA, []journal.Attempted{at(0, 1), at(1, 1), at(2, 1)}, true, true, true)
+				f.decide(decision(journal.Revoke, journal.StageLost, 0, 1), decision(journal.EndForced, journal.StageFailed, 1, 1),
+					decision(journal.EndForced, journal.StageCancelled, 2, 1))
+				for s := range dag.StageID(3) {
+					late := ended(how, s, 1)
+					late.Output, late.Log = []byte("late"), []byte("late")
+					f.report("w1", tokenA, late, false)
+				}
+				f.outputs([]dag.StageID{0, 1, 2}, nil, nil, nil)
+				f.log(at(0, 1), "")
+				if n := len(f.entries()); n != 3 {
+					f.t.Errorf("a late report was recorded: %d entries", n)
+				}
+			})
+		})
+	}
+}
+
+func TestAReportOfSeveralAttemptsAcceptsWhatIsStillHeld(t *testing.T) {
+	journals(t, func(f *fixture) {
+		f.claim("w1", tokenA, []journal.Attempted{at(0, 1), at(1, 1), at(2, 1)}, true, true, true)
+		f.decide(decision(journal.Revoke, journal.StageLost, 1, 1))
+		got, err := f.Report(f.t.Context(), run, "w1", tokenA, []journal.Outcome{
+			ended(journal.StageSucceeded, 0, 1), ended(journal.StageSucceeded, 1, 1), ended(journal.StageFailed, 2, 1)})
+		if err != nil || !slices.Equal(got, []bool{true, false, true}) {
+			f.t.Errorf("accepted %v, %v", got, err)
+		}
+		f.story("w1: stage.started 0#1", "w1: stage.started 1#1", "w1: stage.started 2#1", "stage.lost 1#1",
+			"w1: stage.succeeded 0#1", "w1: stage.failed 2#1")
+	})
+}
+
+func TestAnAttemptThatRunsWhenTheRunIsCancelledMayEndAsItLikes(t *testing.T) {
+	journals(t, func(f *fixture) {
+		f.claim("w1", tokenA, []journal.Attempted{at(0, 1), at(1, 1)}, true, true)
+		f.cancel(true)
+		f.report("w1", tokenA, ended(journal.StageSucceeded, 0, 1), true)
+		f.report("w1", tokenA, ended(journal.StageCancelled, 1, 1), true)
+	})
+}
+
+func TestAWorkerGetsItsOrders(t *testing.T) {
+	journals(t, func(f *fixture) {
+		f.claim("w1", tokenA, []journal.Attempted{at(0, 1), at(1, 1), at(2, 1)}, true, true, true)
+		f.check(tokenA, nil)
+		mine := []journal.Attempted{at(0, 1), at(1, 1), at(2, 1), at(0, 2), at(9, 1)}
+		f.check(tokenA, mine, journal.GoOn, journal.GoOn, journal.GoOn, journal.Yield, journal.Yield)
+		f.check(tokenB, mine[:1], journal.Yield)
+		f.decide(decision(journal.Revoke, journal.StageLost, 0, 1))
+		f.report("w1", tokenA, ended(journal.StageSucceeded, 2, 1), true)
+		f.check(tokenA, mine[:3], journal.Yield, journal.GoOn, journal.Yield)
+		f.cancel(true)
+		f.check(tokenA, mine[:3], journal.Yield, journal.Stop, journal.Yield)
+	})
+}
+
+func TestTheLastStageOfAMillionAndItsLastAttempt(t *testing.T) {
+	journals(t, func(f *fixture) {
+		const last, final = 999_999, 65_535
+		f.claim("w1", tokenA, []journal.Attempted{at(last, 255), at(0, 1)}, true, true)
+		f.decide(decision(journal.Revoke, journal.StageLost, last, 255))
+		f.claim("w1", tokenB, []journal.Attempted{at(last, 256)}, true)
+		f.decide(decision(journal.Revoke, journal.StageLost, last, 256))
+		f.claim("w1", tokenA, []journal.Attempted{at(last, final)}, true)
+		f.check(tokenA, []journal.Attempted{at(last, final), at(last, 255), at(last-1, 1)}, journal.GoOn, journal.Yield, journal.Yield)
+		f.report("w1", tokenA, ended(journal.StageSucceeded, last, final), true)
+		f.report("w1", tokenA, ended(journal.StageSucceeded, 0, 1), true)
+		f.decide(decision(journal.EndUnexecuted, journal.StageSkipped, last, 0), decision(journal.EndUnexecuted, journal.StageSkipped, last-1, 0))
+		f.story("w1: stage.started 999999#255", "w1: stage.started 0#1", "stage.lost 999999#255", "w1: stage.started 999999#256",
+			"stage.lost 999999#256", "w1: stage.started 999999#65535", "w1: stage.succeeded 999999#65535", "w1: stage.succeeded 0#1",
+			"stage.skipped 999998 because of 0")
+		if size, err := f.rdb.StrLen(f.t.Context(), "godags:{r}:fence").Result(); size != 8*(last+1) || err != nil {
+			f.t.Errorf("the fence takes %d bytes, %v; want 8 a stage", size, err)
+		}
+	})
+}
+
+// outputs checks the outputs of stages; nil stands for none.
+func (f *fixture) outputs(stages []dag.StageID, want ...[]byte) {
+	f.t.Helper()
+	got, err := f.Outputs(f.t.Context(), run, stages...)
+	same := func(a, b []byte) bool { return bytes.Equal(a, b) && (a == nil) == (b == nil) }
+	if err != nil || !slices.EqualFunc(got, want, same) {
+		f.t.Errorf("outputs of %v: %q, %v; want %q", stages, got, err, want)
+	}
+}
+
+// log checks what an attempt printed.
+func (f *fixture) log(a journal.Attempted, want string) {
+	f.t.Helper()
+	if got, err := f.Log(f.t.Context(), run, a); string(got) != want || err != nil {
+		f.t.Errorf("log of %v: %q, %v; want %q", a, got, err, want)
+	}
+}
+
+func TestOutputsAreKeptToTheByte(t *testing.T) {
+	journals(t, func(f *fixture) {
+		binary := make([]byte, 256)
+		for i := range binary {
+			binary[i] = byte(i)
+		}
+		large := bytes.Repeat(binary, 400)
+		for s, output := range [][]byte{binary, {}, nil, []byte("\r\n"), large} {
+			f.claim("w1", tokenA, []journal.Attempted{at(dag.StageID(s), 1)}, true)
+			o := ended(journal.StageSucceeded, dag.StageID(s), 1)
+			o.Output = output
+			f.report("w1", tokenA, o, true)
+		}
+		f.outputs([]dag.StageID{4, 3, 2, 1, 0, 9}, large, []byte("\r\n"), nil, []byte{}, binary, nil)
+		f.outputs(nil)
+		f.outputs([]dag.StageID{2}, nil)
+	})
+}
+
+func TestLogsAreKeptByAttempt(t *testing.T) {
+	journals(t, func(f *fixture) {
+		f.claim("w1", tokenA, []journal.Attempted{at(0, 1), at(1, 1)}, true, true)
+		for _, soFar := range []string{"one\n", "one\ntwo\x00\xff\n"} {
+			if err := f.SaveLog(f.t.Context(), run, at(0, 1), []byte(soFar)); err != nil {
+				f.t.Fatal(err)
+			}
+			f.log(at(0, 1), soFar)
+		}
+		failed := ended(journal.StageFailed, 0, 1)
+		failed.Log = []byte("one\ntwo\nthree\n")
+		f.report("w1", tokenA, failed, true)
+		f.claim("w1", tokenB, []journal.Attempted{at(0, 2)}, true)
+		f.log(at(0, 1), "one\ntwo\nthree\n")
+		f.log(at(0, 2), "")
+		f.log(at(1, 1), "")
+	})
+}
+
+// A report without a log, which is how an attempt that printed nothing reports, takes nothing away.
+func TestASavedLogSurvivesTheReport(t *testing.T) {
+	journals(t, func(f *fixture) {
+		f.claim("w1", tokenA, []journal.Attempted{at(0, 1)}, true)
+		if err := f.SaveLog(f.t.Context(), run, at(0, 1), []byte("saved")); err != nil {
+			f.t.Fatal(err)
+		}
+		f.report("w1", tokenA, ended(journal.StageSucceeded, 0, 1), true)
+		f.log(at(0, 1), "saved")
+	})
+}
+
+func TestLongTextsAreCut(t *testing.T) {
+	journals(t, func(f *fixture) {
+		f.claim("w1", tokenA, []journal.Attempted{at(0, 1)}, true)
+		o := ended(journal.StageFailed, 0, 1)
+		o.Record.Note, o.Record.Text = strings.Repeat("n", 1e6), strings.Repeat("t", 1e6)
+		f.report("w1", tokenA, o, true)
+		got := records(f.entries(), journal.StageFailed)[0]
+		if len(got.Note) != journal.MaxNote || len(got.Text) != journal.MaxText {
+			f.t.Errorf("note of %d bytes, text of %d", len(got.Note), len(got.Text))
+		}
+	})
+}

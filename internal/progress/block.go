@@ -1,0 +1,84 @@
+package progress
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/godags/godags/dag"
+)
+
+const maxRows = 10 // of running stages
+
+// render makes the block: an empty line, running stages, a line that sums up; then the cursor goes back to the top.
+func (t *tty) render(now time.Time) []byte {
+	var block []byte
+	rows := 0
+	add := func(r row) {
+		block = append(append(append(block, newLine...), r.buf...), eraseLine...)
+		rows++
+	}
+	block = append(block, eraseLine...)
+	if t.graph == nil {
+		return append(block, eraseDown...)
+	}
+	running := t.oldest()
+	show := len(running)
+	if most := max(0, min(maxRows, t.height-3)); show > most {
+		show = max(0, most-1) // and a row for how many there are besides
+	}
+	for _, a := range running[:show] {
+		add(t.active(a, now))
+	}
+	if more := len(running) - show; more > 0 && t.height > 3 {
+		r := t.row()
+		r.put(dim, "  +"+commas(more)+" more running")
+		add(r)
+	}
+	add(t.footer(now))
+	block = append(block, eraseDown...)
+	return append(block, fmt.Sprintf("\r\x1b[%dA", rows)...)
+}
+
+var spinner = []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"}
+
+func (t *tty) active(a attempt, now time.Time) row {
+	r := t.row()
+	r.put(cyan, spinner[now.UnixMilli()/drawEvery.Milliseconds()%int64(len(spinner))])
+	r.gap(1)
+	remark := ""
+	if a.number > 1 {
+		remark = "attempt " + strconv.Itoa(int(a.number))
+	}
+	if t.several {
+		remark = joined(remark, "on "+clean(a.worker))
+	}
+	t.stage(&r, clean(t.graph.Name(a.stage)), look{word: "running", style: cyan}, lasts(t.clock(now).Sub(a.since)), remark)
+	return r
+}
+
+func (t *tty) footer(now time.Time) row {
+	r := t.row()
+	r.put(bold, t.done())
+	r.list(t.counts(now))
+	if width := min(r.left-3, 24); width >= 8 {
+		r.gap(r.left - width)
+		t.bar(&r, width)
+	}
+	return r
+}
+
+// bar draws how many stages are at their end.
+func (t *tty) bar(r *row, width int) {
+	total := max(1, t.total())
+	ended := t.ended() * width / total
+	bad := min(ended, (t.ended()-t.state[dag.Succeeded])*width/total)
+	for _, part := range []struct {
+		style style
+		cell  string
+		n     int
+	}{{green, "━", ended - bad}, {red, "━", bad}, {dim, "─", width - ended}} {
+		r.put(part.style, strings.Repeat(part.cell, part.n))
+	}
+}

@@ -1,0 +1,54 @@
+package progress
+
+import (
+	"time"
+
+	"github.com/godags/godags/internal/journal"
+)
+
+// crowd holds back the lines of routine events when there are more in a second than a person can read: first those beyond the limit, and in
+// the next second all of them.
+type crowd struct {
+	since  time.Time // when this second began
+	events int       // routine ones in it
+	dense  bool      // there were too many in the last
+	hidden [len(looks)]int
+}
+
+const crowdLimit = 200 // routine events in a second that are shown
+
+// hides counts a routine event, and reports whether its line is held back.
+func (c *crowd) hides(t journal.Type) bool {
+	c.events++
+	if !c.dense && c.events <= crowdLimit {
+		return false
+	}
+	c.hidden[t]++
+	return true
+}
+
+// turn begins another second if it is time.
+func (t *tty) turn(now time.Time) {
+	if now.Sub(t.crowd.since) < time.Second {
+		return
+	}
+	t.admit()
+	t.crowd = crowd{since: now, dense: t.crowd.events > crowdLimit}
+}
+
+// admit adds a line that says what was held back.
+func (t *tty) admit() {
+	text := "..."
+	for kind, n := range t.crowd.hidden {
+		if n == 0 {
+			continue
+		}
+		if text != "..." {
+			text += ","
+		}
+		text += " " + commas(n) + " more " + looks[kind].word
+	}
+	if text != "..." {
+		t.line(none, "", func(r *row) { r.put(dim, "  "+text) })
+	}
+}

@@ -1,0 +1,164 @@
+package progress
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/view"
+)
+
+// Encoder writes the journal of one run for programs, as lines of JSON: one object per stage and event, with the fields
+//
+//	seq      number of the event, from 1
+//	time     by the clock of Redis, RFC 3339 in UTC, to the millisecond
+//	type     such as "stage.succeeded"
+//	stage    its name; not of run.* events
+//	attempt  from 1; of stage.started, stage.succeeded, stage.failed, stage.lost
+//	worker   who reported it; not of the coordinator's decisions
+//	seconds  how long the attempt was executed
+//	note     the last line that the attempt printed
+//	error    of stage.failed
+//	reason   of stage.lost, stage.cancelled and run.cancelling
+//	cause    of stage.skipped: the stage that failed or was cancelled
+//
+// run.submitted has run, pipeline, stages and digest as well; run.finished has state, and counts by state. A field that would be
+// empty or zero is left out.
+type Encoder struct {
+	run *view.Run
+	seq int
+}
+
+// NewEncoder returns the encoder of a run. Of the run it uses what never changes: its id and pipeline.
+func NewEncoder(run *view.Run) *Encoder { return &Encoder{run: run} }
+
+// Append appends the lines of the run's next entry to buf.
+func (enc *Encoder) Append(buf []byte, e journal.Entry) []byte {
+	for _, r := range e.Records {
+		enc.seq++
+		buf = append(buf, `{"seq":`...)
+		buf = strconv.AppendInt(buf, int64(enc.seq), 10)
+		buf = appendTime(append(buf, `,"time":`...), e.Time)
+		buf = append(buf, `,"type":"`...)
+		buf = append(buf, r.Type.String()...)
+		buf = append(buf, '"')
+		switch r.Type {
+		case journal.RunSubmitted:
+			buf = enc.submitted(buf, r)
+		case journal.RunCancelling:
+			buf = field(buf, "reason", r.Text)
+		case journal.RunFinished:
+			buf = finished(buf, r)
+		default:
+			buf = enc.stage(buf, e.Worker, r)
+		}
+		buf = append(buf, '}', '\n')
+	}
+	return buf
+}
+
+func (enc *Encoder) stage(buf []byte, worker string, r journal.Record) []byte {
+	buf = field(buf, "stage", enc.run.Spec.Graph.Name(r.Stage))
+	if r.Attempt > 0 {
+		buf = strconv.AppendInt(append(buf, `,"attempt":`...), int64(r.Attempt), 10)
+	}
+	buf = field(buf, "worker", worker)
+	if r.Duration > 0 {
+		buf = strconv.AppendFloat(append(buf, `,"seconds":`...), r.Duration.Seconds(), 'f', -1, 64)
+	}
+	buf = field(buf, "note", r.Note)
+	switch r.Type {
+	case journal.StageFailed:
+		buf = field(buf, "error", r.Text)
+	case journal.StageSkipped:
+		buf = field(buf, "cause", enc.run.Spec.Graph.Name(r.Root))
+	default:
+		buf = field(buf, "reason", r.Text)
+	}
+	return buf
+}
+
+func (enc *Encoder) submitted(buf []byte, r journal.Record) []byte {
+	buf = field(buf, "run", string(enc.run.ID))
+	var s journal.Submitted
+	if json.Unmarshal([]byte(r.Text), &s) != nil {
+		return field(buf, "text", r.Text) // as it is, for whoever can make sense of it
+	}
+	buf = field(buf, "pipeline", s.Pipeline)
+	buf = strconv.AppendInt(append(buf, `,"stages":`...), int64(s.Stages), 10)
+	return field(buf, "digest", s.Digest)
+}
+
+func finished(buf []byte, r journal.Record) []byte {
+	var f journal.Finished
+	if json.Unmarshal([]byte(r.Text), &f) != nil {
+		return field(buf, "text", r.Text)
+	}
+	buf = field(buf, "state", f.State)
+	counts, err := json.Marshal(f.Counts)
+	if err != nil {
+		return buf // a map of numbers can always be encoded
+	}
+	return append(append(buf, `,"counts":`...), counts...)
+}
+
+// field appends a field whose value is text, unless that is empty.
+func field(buf []byte, name, value string) []byte {
+	if value == "" {
+		return buf
+	}
+	buf = append(buf, ',', '"')
+	buf = append(buf, name...)
+	buf = append(buf, '"', ':')
+	return appendString(buf, value)
+}
+
+func appendTime(buf []byte, t time.Time) []byte {
+	return t.UTC().AppendFormat(buf, `"2006-01-02T15:04:05.000Z"`)
+}
+
+// appendString appends a JSON string, as encoding/json does without its escapes for HTML, but without allocating.
+func appendString(buf []byte, s string) []byte {
+	buf = append(buf, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		b := s[i]
+		if b >= ' ' && b < utf8.RuneSelf && b != '"' && b != '\\' {
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r >= utf8.RuneSelf && r != '\u2028' && r != '\u2029' && (r != utf8.RuneError || size > 1) {
+			i += size
+			continue
+		}
+		buf = append(buf, s[start:i]...)
+		buf = appendEscaped(buf, r)
+		i += size
+		start = i
+	}
+	buf = append(buf, s[start:]...)
+	return append(buf, '"')
+}
+
+const hex = "0123456789abcdef"
+
+func appendEscaped(buf []byte, r rune) []byte {
+	switch r {
+	case '"', '\\':
+		return append(buf, '\\', byte(r))
+	case '\b':
+		return append(buf, `\b`...)
+	case '\f':
+		return append(buf, `\f`...)
+	case '\n':
+		return append(buf, `\n`...)
+	case '\r':
+		return append(buf, `\r`...)
+	case '\t':
+		return append(buf, `\t`...)
+	}
+	return append(buf, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
+}

@@ -1,0 +1,64 @@
+package progress
+
+import (
+	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/view"
+)
+
+// look is how a status is shown. It is always a word too.
+type look struct {
+	mark  string
+	style style
+	word  string
+}
+
+// looks are the events of a stage that are shown, by type.
+var looks = [...]look{
+	journal.StageSucceeded: {"✓", green, "succeeded"},
+	journal.StageFailed:    {"✗", loud, "failed"},
+	journal.StageLost:      {"↻", yellow, "lost"},
+	journal.StageSkipped:   {"↷", dim, "skipped"},
+	journal.StageCancelled: {"⊘", magenta, "cancelled"},
+	journal.RunCancelling:  {"⊘", magenta, "cancelling"},
+	journal.RunFinished:    {},
+}
+
+const wordWidth = len("succeeded") // of the longest word of a stage
+
+// routine reports whether an event of a stage is of no interest by itself when there are very many.
+func routine(t journal.Type) bool {
+	return t == journal.StageSucceeded || t == journal.StageSkipped || t == journal.StageCancelled
+}
+
+// remark says in a line what there is to say about an event: why, or what the stage printed last.
+func remark(run *view.Run, r journal.Record) string {
+	text := firstLine(r.Text)
+	switch {
+	case r.Type == journal.StageSkipped:
+		text = "because " + run.Spec.Graph.Name(r.Root) + " " + was(run, r.Root)
+	case text == "":
+		text = r.Note
+	}
+	return clean(text)
+}
+
+// was says what became of a stage because of which others are skipped.
+func was(run *view.Run, root dag.StageID) string {
+	if run.State.State(root) == dag.Cancelled {
+		return "was cancelled"
+	}
+	return "failed"
+}
+
+// sampled is the number of stages whose names are looked at to find the width of their column.
+const sampled = 1000
+
+// nameWidth is the width of the longest name of a graph, or most if that is less.
+func nameWidth(g *dag.Graph, most int) int {
+	width := 1
+	for s := range min(g.Len(), sampled) {
+		width = max(width, cells(clean(g.Name(dag.StageID(s)))))
+	}
+	return min(width, most)
+}

@@ -1,0 +1,140 @@
+package progress
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/view"
+)
+
+// plain shows a run as lines in columns: time since the start, status, stage, attempt, duration, remark.
+type plain struct {
+	tally
+	color      bool
+	names      int           // width of the column of names
+	reportedAt time.Duration // the last line of counts
+	reported   int           // stages that were at their end then
+	namedAt    time.Duration // the last line that names what runs
+}
+
+const (
+	manyStages = 1000             // a run of more shows counts in place of a line for every success
+	nameEvery  = 30 * time.Second // between two lines that name what runs
+	namesShown = 8                // stages that such a line names
+	widestName = 32               // columns that every name can have for itself
+)
+
+func (p *plain) observe(buf []byte, run *view.Run, e journal.Entry, now time.Time) []byte {
+	if p.tally.observe(run, e, now) {
+		p.names = nameWidth(p.graph, widestName)
+		buf = p.line(buf, 0, look{}, func(r *row) {
+			r.put(bold, clean(run.Spec.Name))
+			r.put(none, fmt.Sprintf(": %s, run %s", plural(p.total(), "stage"), clean(string(run.ID))))
+		})
+	}
+	at := max(0, e.Time.Sub(p.submitted))
+	for _, record := range e.Records {
+		look := looks[record.Type]
+		switch {
+		case record.Type == journal.RunCancelling:
+			buf = p.line(buf, at, look, func(r *row) { r.put(none, p.cancels(record)) })
+		case look.word != "" && !(p.total() > manyStages && routine(record.Type)):
+			buf = p.line(buf, at, look, func(r *row) { p.stage(r, run, record) })
+		}
+	}
+	return buf
+}
+
+// line adds a line. Without a word it has no columns.
+func (p *plain) line(buf []byte, at time.Duration, look look, rest func(*row)) []byte {
+	r := row{buf: buf, left: math.MaxInt, color: p.color}
+	if look.word != "" {
+		r.put(dim, stopwatch(at))
+		r.gap(2)
+		r.column(look.style, look.word, len("cancelling"))
+		r.gap(2)
+	}
+	rest(&r)
+	return append(bytes.TrimRight(r.buf, " "), '\n')
+}
+
+func (p *plain) stage(r *row, run *view.Run, record journal.Record) {
+	r.column(none, clean(p.graph.Name(record.Stage)), p.names)
+	attempt, duration := "", ""
+	if record.Attempt > 1 {
+		attempt = "#" + strconv.Itoa(int(record.Attempt))
+	}
+	if record.Duration > 0 {
+		duration = took(record.Duration)
+	}
+	r.gap(1)
+	r.right(dim, attempt, 3)
+	r.gap(1)
+	r.right(none, duration, 7)
+	r.gap(2)
+	r.put(none, remark(run, record))
+}
+
+func (p *plain) say(buf []byte, m message, now time.Time) []byte {
+	look := look{}
+	if m.waiting {
+		look.word, look.style = "waiting", yellow
+	}
+	return p.line(buf, p.elapsed(now), look, func(r *row) { r.put(none, clean(m.text)) })
+}
+
+// draw adds the lines that come with time.
+func (p *plain) draw(buf []byte, now time.Time) []byte {
+	if p.graph == nil {
+		return buf
+	}
+	p.pace.update(now, p.executed())
+	at := p.elapsed(now)
+	if len(p.running) > 0 && at-p.namedAt >= nameEvery {
+		p.namedAt, p.reportedAt = at, at
+		buf = p.line(buf, at, look{word: "running", style: cyan}, func(r *row) { p.runs(r, now) })
+	}
+	// The longer a run goes on, the less often it reports: nobody reads thousands of lines.
+	if every := min(max(time.Second, at/60), nameEvery); at-p.reportedAt >= every {
+		buf = p.report(buf, at, now)
+	}
+	return buf
+}
+
+// report says how a run of many stages stands, if that has changed.
+func (p *plain) report(buf []byte, at time.Duration, now time.Time) []byte {
+	if p.total() <= manyStages || p.ended() == p.reported {
+		return buf
+	}
+	p.reportedAt, p.reported = at, p.ended()
+	return p.line(buf, at, look{word: "progress"}, func(r *row) {
+		r.put(none, p.done())
+		r.list(p.counts(now))
+	})
+}
+
+// runs names the stages that have been running for the longest.
+func (p *plain) runs(r *row, now time.Time) {
+	oldest := p.oldest()
+	for i, a := range oldest[:min(len(oldest), namesShown)] {
+		if i > 0 {
+			r.put(none, ", ")
+		}
+		r.put(none, clean(p.graph.Name(a.stage)))
+		r.put(dim, " ("+rough(p.clock(now).Sub(a.since))+")")
+	}
+	if more := len(oldest) - namesShown; more > 0 {
+		r.put(none, ", +"+commas(more)+" more")
+	}
+}
+
+func (p *plain) finish(buf []byte, now time.Time) []byte {
+	if p.graph == nil {
+		return buf
+	}
+	return p.report(buf, p.elapsed(now), now)
+}

@@ -1,0 +1,68 @@
+package progress
+
+import "strings"
+
+// style is how text is coloured, as in the escape sequence that does so.
+type style string
+
+const (
+	none    style = ""
+	bold    style = "1"
+	dim     style = "2"
+	red     style = "31"
+	green   style = "32"
+	yellow  style = "33"
+	magenta style = "35"
+	cyan    style = "36"
+	loud    style = "1;31"
+)
+
+// row is a line of text that grows to the right, to a width.
+type row struct {
+	buf   []byte
+	left  int // columns
+	color bool
+}
+
+// put adds text, or as much of it as there is room for.
+func (r *row) put(s style, text string) {
+	text = cut(text, r.left)
+	r.left -= cells(text)
+	if !r.color || s == none || text == "" {
+		r.buf = append(r.buf, text...)
+		return
+	}
+	r.buf = append(r.buf, "\x1b["...)
+	r.buf = append(r.buf, s...)
+	r.buf = append(r.buf, 'm')
+	r.buf = append(r.buf, text...)
+	r.buf = append(r.buf, "\x1b[0m"...)
+}
+
+// gap adds spaces.
+func (r *row) gap(n int) { r.put(none, strings.Repeat(" ", max(0, min(n, r.left)))) }
+
+// column adds text and fills up with spaces to a width.
+func (r *row) column(s style, text string, width int) {
+	r.put(s, text)
+	r.gap(width - cells(text))
+}
+
+// right adds text with spaces before it, to a width.
+func (r *row) right(s style, text string, width int) {
+	r.gap(width - cells(text))
+	r.put(s, text)
+}
+
+// list adds as many spans as there is room for, with dots between them.
+func (r *row) list(spans []span) {
+	sep := " "
+	for _, s := range spans {
+		if cells(sep)+cells(s.text) > r.left {
+			return
+		}
+		r.put(dim, sep)
+		r.put(s.style, s.text)
+		sep = " · "
+	}
+}

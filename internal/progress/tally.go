@@ -1,0 +1,173 @@
+package progress
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/view"
+)
+
+// tally is what a display remembers of a run between two entries, when the run itself may not be looked at.
+// Its times are by the clock of Redis.
+type tally struct {
+	graph      *dag.Graph // nil before the first entry
+	submitted  time.Time
+	lag        time.Duration // from an entry's time to when it was seen: the least of all, so about what the clocks differ by
+	state      [dag.Cancelled + 1]int
+	retried    int
+	cancelling bool
+	running    map[dag.StageID]attempt
+	worker     string // the first that was seen
+	several    bool   // and there was another
+	pace       pace
+}
+
+// attempt is one that is being executed.
+type attempt struct {
+	stage  dag.StageID
+	number dag.Attempt
+	worker string
+	since  time.Time
+}
+
+// observe learns from an entry. It reports whether that is the first.
+func (t *tally) observe(run *view.Run, e journal.Entry, now time.Time) (first bool) {
+	if first = t.graph == nil; first {
+		t.graph, t.submitted, t.running = run.Spec.Graph, e.Time, make(map[dag.StageID]attempt)
+		t.lag = now.Sub(e.Time)
+	}
+	t.lag = min(t.lag, now.Sub(e.Time))
+	for _, r := range e.Records {
+		switch r.Type {
+		case journal.StageStarted:
+			t.running[r.Stage] = attempt{r.Stage, r.Attempt, e.Worker, e.Time}
+		case journal.RunSubmitted, journal.RunCancelling, journal.RunFinished:
+		default:
+			delete(t.running, r.Stage)
+		}
+	}
+	if t.worker == "" {
+		t.worker = e.Worker
+	}
+	t.several = t.several || e.Worker != "" && e.Worker != t.worker
+	for s := range t.state {
+		t.state[s] = run.State.Count(dag.State(s))
+	}
+	t.retried, t.cancelling = run.Lost, run.State.Cancelling()
+	return first
+}
+
+// clock returns what the clock of Redis shows.
+func (t *tally) clock(now time.Time) time.Time { return now.Add(-t.lag) }
+
+// elapsed returns the time since the run was submitted.
+func (t *tally) elapsed(now time.Time) time.Duration {
+	if t.graph == nil {
+		return 0
+	}
+	return max(0, t.clock(now).Sub(t.submitted))
+}
+
+func (t *tally) total() int { return t.graph.Len() }
+
+// executed is the number of stages that came to an end by themselves; ended is that of all that are at their end.
+func (t *tally) executed() int { return t.state[dag.Succeeded] + t.state[dag.Failed] }
+func (t *tally) ended() int    { return t.executed() + t.state[dag.Skipped] + t.state[dag.Cancelled] }
+
+// oldest returns the running attempts, those first that have been running for the longest.
+func (t *tally) oldest() []attempt {
+	return slices.SortedFunc(maps.Values(t.running), func(a, b attempt) int {
+		return cmp.Or(a.since.Compare(b.since), cmp.Compare(a.stage, b.stage))
+	})
+}
+
+// span is a piece of text of one style.
+type span struct {
+	style style
+	text  string
+}
+
+// done is how many stages are at their end, such as "[ 37/120]".
+func (t *tally) done() string {
+	total := commas(t.total())
+	return fmt.Sprintf("[%*s/%s]", len(total), commas(t.ended()), total)
+}
+
+// counts says how the run stands, most important first.
+func (t *tally) counts(now time.Time) []span {
+	var spans []span
+	add := func(s style, n int, word string) {
+		if n > 0 {
+			spans = append(spans, span{s, commas(n) + " " + word})
+		}
+	}
+	if t.cancelling {
+		spans = append(spans, span{magenta, "cancelling"})
+	}
+	add(cyan, len(t.running), "running")
+	add(loud, t.state[dag.Failed], "failed")
+	add(yellow, t.retried, "retried")
+	add(none, t.state[dag.Skipped], "skipped")
+	add(magenta, t.state[dag.Cancelled], "cancelled")
+	spans = append(spans, span{none, rough(t.elapsed(now))})
+	if left, ok := t.pace.left(now, t.executed(), t.total()-t.ended()); ok && !t.cancelling {
+		spans = append(spans, span{dim, "eta ~" + rough(left)})
+	}
+	return spans
+}
+
+// cancels says what the request of the run's end means.
+func (t *tally) cancels(r journal.Record) string {
+	text := clean(firstLine(r.Text))
+	if n := len(t.running); n > 0 {
+		text = joined(text, plural(n, "running stage")+" asked to stop")
+	}
+	return text
+}
+
+// pace is how fast stages end, lately: since base. What a resumed run did before is soon forgotten.
+type pace struct{ base, next sample }
+
+type sample struct {
+	at       time.Time
+	executed int
+}
+
+// How much must have been seen before an estimate is made, and before the first half of what was seen is forgotten.
+const (
+	paceStages, paceTime = 3, 2 * time.Second
+	fadeStages, fadeTime = 20, 30 * time.Second
+)
+
+func (p *pace) update(now time.Time, executed int) {
+	current := sample{now, executed}
+	switch {
+	case p.base.at.IsZero():
+		p.base, p.next = current, current
+	case now.Sub(p.next.at) >= fadeTime && executed-p.next.executed >= fadeStages:
+		p.base, p.next = p.next, current
+	}
+}
+
+// left estimates the time until the given number of further stages have ended.
+func (p *pace) left(now time.Time, executed, further int) (time.Duration, bool) {
+	n, d := executed-p.base.executed, now.Sub(p.base.at)
+	if n < paceStages || d < paceTime || further == 0 {
+		return 0, false
+	}
+	left := time.Duration(float64(d) / float64(n) * float64(further))
+	switch {
+	case left < 10*time.Second:
+		return max(time.Second, left.Round(time.Second)), true
+	case left < time.Minute:
+		return left.Round(5 * time.Second), true
+	case left < 10*time.Minute:
+		return left.Round(10 * time.Second), true
+	}
+	return left.Round(time.Minute), true
+}

@@ -1,0 +1,153 @@
+package progress
+
+import (
+	"bytes"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/view"
+)
+
+// tty shows a run on a terminal: lines that stay, and below them a block that is drawn again and again.
+//
+// Between two draws the cursor rests on the empty line at the top of the block, not below it. So a draw needs not know how many rows the
+// last one has become since, when the terminal was made narrower and wrapped them: it erases all that is below the cursor.
+type tty struct {
+	tally
+	color  bool
+	size   func() (width, height int)
+	width  int    // as of the last draw
+	height int    // as of the last draw
+	names  int    // width of the column of names, where there is room
+	lines  []byte // that are to stay, and are not drawn yet
+	block  []byte // as last drawn
+	crowd  crowd
+}
+
+// The escape sequences that are used.
+const (
+	hideCursor = "\x1b[?25l"
+	showCursor = "\x1b[?25h"
+	noWrap     = "\x1b[?7l"
+	doWrap     = "\x1b[?7h"
+	eraseLine  = "\x1b[K" // from the cursor on
+	eraseDown  = "\x1b[J" // from the cursor on
+	newLine    = "\r\n"
+)
+
+func newTTY(color bool, size func() (int, int)) *tty {
+	t := &tty{color: color, size: size}
+	t.width, t.height = size()
+	return t
+}
+
+func (t *tty) observe(buf []byte, run *view.Run, e journal.Entry, now time.Time) []byte {
+	if t.tally.observe(run, e, now) {
+		t.names = nameWidth(t.graph, widestName)
+		t.header(run)
+	}
+	t.turn(now)
+	for _, r := range e.Records {
+		look := looks[r.Type]
+		switch {
+		case r.Type == journal.RunCancelling:
+			t.line(look.style, look.mark, func(row *row) { row.put(none, look.word+": "+t.cancels(r)) })
+		case look.word != "" && !(routine(r.Type) && t.crowd.hides(r.Type)):
+			t.line(look.style, look.mark, func(row *row) { t.end(row, run, r, look) })
+		}
+	}
+	return buf
+}
+
+func (t *tty) header(run *view.Run) {
+	t.line(none, "", func(r *row) {
+		r.put(bold, clean(run.Spec.Name))
+		r.put(dim, " · "+plural(t.total(), "stage")+" · run "+clean(string(run.ID)))
+	})
+}
+
+// row begins a row of the terminal. It ends a column early: a character in the last one may make the terminal wrap.
+func (t *tty) row() row { return row{left: t.width - 1, color: t.color} }
+
+// line adds a line that stays.
+func (t *tty) line(s style, mark string, rest func(*row)) {
+	r := t.row()
+	r.buf = t.lines
+	if mark != "" {
+		r.put(s, mark)
+		r.gap(1)
+	}
+	rest(&r)
+	t.lines = append(append(r.buf, eraseLine...), newLine...)
+}
+
+// stage adds what is known of a stage. Columns for which there is no room are left out, from the right.
+func (t *tty) stage(r *row, name string, look look, duration, remark string) {
+	width := min(t.names, max(8, t.width/3))
+	r.column(none, shorten(name, min(width, r.left)), width)
+	if r.left < 2+wordWidth {
+		return
+	}
+	r.gap(2)
+	r.column(look.style, look.word, wordWidth)
+	if r.left < 2+6 {
+		return
+	}
+	r.gap(2)
+	r.right(dim, duration, 6)
+	if r.left >= 2+6 {
+		r.gap(2)
+		r.put(none, remark)
+	}
+}
+
+func (t *tty) end(row *row, run *view.Run, r journal.Record, look look) {
+	duration, remark := "", remark(run, r)
+	if r.Duration > 0 {
+		duration = took(r.Duration)
+	}
+	if r.Attempt > 1 {
+		remark = joined("attempt "+strconv.Itoa(int(r.Attempt)), remark)
+	}
+	t.stage(row, clean(t.graph.Name(r.Stage)), look, duration, remark)
+}
+
+func (t *tty) say(buf []byte, m message, _ time.Time) []byte {
+	r := row{buf: append(t.lines, eraseDown...), left: math.MaxInt, color: t.color} // wraps: there may be a command in it to copy
+	if m.waiting {
+		r.put(yellow, "! ")
+	}
+	r.put(none, clean(m.text))
+	t.lines = append(r.buf, newLine...)
+	return buf
+}
+
+// draw writes the new lines where the block was, and the block below them.
+func (t *tty) draw(buf []byte, now time.Time) []byte {
+	t.width, t.height = t.size()
+	if t.graph == nil && len(t.lines) == 0 {
+		return buf
+	}
+	t.turn(now)
+	if t.graph != nil {
+		t.pace.update(now, t.executed())
+	}
+	block := t.render(now)
+	if len(t.lines) == 0 && bytes.Equal(block, t.block) {
+		return buf
+	}
+	buf = append(append(append(append(buf, hideCursor...), t.lines...), noWrap...), block...)
+	t.lines, t.block = t.lines[:0], block
+	return append(append(buf, doWrap...), showCursor...)
+}
+
+// finish leaves the lines that stay, and nothing of the block.
+func (t *tty) finish(buf []byte, _ time.Time) []byte {
+	t.admit()
+	if len(t.lines) == 0 && t.block == nil {
+		return buf
+	}
+	return append(append(buf, t.lines...), eraseDown...)
+}
