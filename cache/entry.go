@@ -95,11 +95,10 @@ func unpack(encoding string, payload []byte, size int) ([]byte, error) {
 	return value, nil
 }
 
-// checksum is over key, header and payload, with lengths so that bytes cannot move between the parts of the key.
+// checksum is over key, header and payload, and over a length so that bytes cannot move between the parts of the key.
 func checksum(key Key, header, payload []byte) string {
 	h := xxhash.New() // its writes never fail
-	lengths := binary.LittleEndian.AppendUint64(nil, uint64(len(key.Run)))
-	h.Write(binary.LittleEndian.AppendUint64(lengths, uint64(len(key.Name))))
+	h.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(key.Run))))
 	h.WriteString(key.Run)
 	h.WriteString(key.Name)
 	h.Write(header)

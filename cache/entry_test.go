@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -28,7 +29,7 @@ func FuzzSeal(f *testing.F) {
 		if err != nil || !bytes.Equal(got, value) {
 			t.Fatalf("got %d bytes and error %v, want %d bytes", len(got), err, len(value))
 		}
-		others := []Key{{run + "x", name}, {run, name + "x"}, {name + run, ""}, {"", run + name}}
+		others := []Key{{run + "x", name}, {run, name + "x"}, {name + run, ""}, {"", run + name}, {run, strings.Repeat("n", len(name))}}
 		for _, other := range others {
 			if _, err := unseal(other, entry); err == nil && other != key {
 				t.Errorf("the entry of %v is taken for %v", key, other)

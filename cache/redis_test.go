@@ -150,8 +150,8 @@ func TestRedisDamagedEntryIsMissing(t *testing.T) {
 		}
 		store(t, client, head, append(whole, 0))
 		wantDamaged(t, c, key, name+" with a byte more")
-		store(t, client, "godags:{wine-1}:val:copy", whole)
-		wantDamaged(t, c, cache.Key{Run: key.Run, Name: "copy"}, name+" under another key")
+		store(t, client, "godags:{wine-1}:val:featured", whole)
+		wantDamaged(t, c, cache.Key{Run: key.Run, Name: "featured"}, name+" under another key")
 		store(t, client, head, whole)
 	}
 }

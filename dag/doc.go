@@ -34,11 +34,12 @@
 //   - A stage is ready, running, succeeded or failed only if all of its dependencies succeeded. It is never dispatched before.
 //   - A terminal state is final.
 //   - The number of a stage's attempt never falls. What an older attempt reports changes nothing.
-//   - A failed stage dooms everything downstream of it and nothing else. A stage that is doomed twice is skipped for the first cause.
+//   - A stage that failed, was skipped or was cancelled dooms what is downstream of it and nothing else. What is doomed twice is
+//     skipped for the first cause.
 //   - Once the run is being cancelled nothing is dispatched. Stages that run are the workers' to stop.
 //   - [Skip] and [Cancel] are decisions: they take effect when they come back as events. If a worker claims the stage before,
 //     the claim holds.
-//   - [Run.Pending] is what was commanded and has not come back as an event.
+//   - [Run.Pending] is what was commanded last about each stage, and has not come back as an event.
 //   - [Finish] is commanded when the last stage becomes terminal.
 //   - After an error the run is as it was.
 //

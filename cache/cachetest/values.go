@@ -55,14 +55,16 @@ func awkward() []cache.Key {
 		"o/train/1", "o/train/11", "line\nbreak", "line\r\nbreak", "nul\x00byte", "\xff\xfe", "é", "e\u0301", "{a}", "}", "a*", "a?", "[ab]",
 		"tmp-1", "val:a", "CON", strings.Repeat("n", 10_000), strings.Repeat("n", 9_999), strings.Repeat("/", 10_000),
 	}
+	// Patterns come first: they are removed while what they match is still there.
+	runs := []string{"r?n", "run*", "[r]un", `run\`, "ru", "runs", "run/a", "run:val", "run}:val:x", "\n", "\x00", "%", strings.Repeat("r", 10_000)}
 	var keys []cache.Key
-	for _, run := range []string{"run", "RUN", "run*", "", ".."} {
+	for _, run := range runs {
+		keys = append(keys, cache.Key{Run: run, Name: "a"}, cache.Key{Run: run, Name: "y"})
+	}
+	for _, run := range []string{"run", "RUN", "", ".."} {
 		for _, name := range names {
 			keys = append(keys, cache.Key{Run: run, Name: name})
 		}
-	}
-	for _, run := range []string{"ru", "runs", "run/a", "run:val", "run}:val:x", "r?n", "[r]un", `run\`, "\n", "\x00", "%", strings.Repeat("r", 10_000)} {
-		keys = append(keys, cache.Key{Run: run, Name: "a"}, cache.Key{Run: run, Name: "y"})
 	}
 	return append(keys, cache.Key{Run: "run", Name: "x}:val:y"})
 }

@@ -85,6 +85,9 @@ func (p Program) app() *ucli.App {
 		p.graphCommand(), p.validateCommand(), p.workersCommand(), p.doctorCommand(),
 		p.completionCommand(), p.versionCommand(),
 	}
+	for _, c := range app.Commands {
+		c.OnUsageError, c.HideHelpCommand = app.OnUsageError, true // urfave/cli hands neither down
+	}
 	app.Action = func(c *ucli.Context) error {
 		if name := c.Args().First(); name != "" {
 			return p.unknownCommand(app, name)
@@ -112,12 +115,12 @@ func (p Program) unknownCommand(app *ucli.App, name string) error {
 		}
 	}
 	if near := nearest.Name(name, names); near != "" {
-		return usageError("unknown command %q: did you mean %q? (`%s --help` lists all)", name, near, p.Name)
+		return usageError("unknown command %.200q: did you mean %q? (`%s --help` lists all)", name, near, p.Name)
 	}
 	if i := slices.IndexFunc(p.Pipelines, func(q engine.Pipeline) bool { return q.Spec.Name == name }); i >= 0 {
-		return usageError("unknown command %q: to run the pipeline, say `%s run %s`", name, p.Name, name)
+		return usageError("unknown command %.200q: to run the pipeline, say `%s run %s`", name, p.Name, name)
 	}
-	return usageError("unknown command %q: `%s --help` lists all", name, p.Name)
+	return usageError("unknown command %.200q: `%s --help` lists all", name, p.Name)
 }
 
 // explain shows an error and returns the exit code that goes with it.
@@ -139,7 +142,7 @@ func (p Program) explain(err error) int {
 // noArguments is for commands that take flags only.
 func noArguments(c *ucli.Context) error {
 	if c.Args().Present() {
-		return usageError("%s takes no arguments, but got %q", c.Command.Name, c.Args().Slice())
+		return usageError("%s takes no arguments, but got %.200q", c.Command.Name, c.Args().Slice())
 	}
 	return nil
 }

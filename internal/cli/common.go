@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 
 	ucli "github.com/urfave/cli/v2"
@@ -42,9 +43,20 @@ func asJSON(c *ucli.Context) (bool, error) {
 // short writes a duration as people say it.
 func short(d time.Duration) string {
 	switch {
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
 	case d < 10*time.Second:
 		return d.Round(10 * time.Millisecond).String()
 	default:
 		return d.Round(time.Second).String()
 	}
+}
+
+// shellWord quotes a word for a POSIX shell if it needs to be.
+func shellWord(word string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:@%+,"
+	if word != "" && strings.Trim(word, plain) == "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

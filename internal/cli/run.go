@@ -25,16 +25,21 @@ func (p Program) runCommand() *ucli.Command {
 		Name: "run", Usage: "run a pipeline and wait for its end", ArgsUsage: "[TARGET]",
 		Description: "TARGET is a pipeline of this program or a .yaml, .yml or .json file; without it the first pipeline of this program is run.\n" +
 			"Without --redis the stages run here, on a Redis of our own. With it they run on the workers that listen there.",
-		Flags: []ucli.Flag{
-			redisFlag, homeFlag,
+		Flags: append([]ucli.Flag{
 			&ucli.StringFlag{Name: "run-id", Usage: "`ID` of the run (default: pipeline, time and a few letters)"},
-			&ucli.IntFlag{Name: "cores", Usage: "run up to `N` stages at once in this process (default without --redis and --workers: one per core)"},
-			&ucli.IntFlag{Name: "workers", Usage: "start `N` worker processes for this run, each running one stage at once"},
 			&ucli.StringFlag{Name: "values", Usage: "`STORE` of values between stages: redis, memory, disk or disk:FOLDER (default: redis)"},
-			&ucli.DurationFlag{Name: "grace", Value: 10 * time.Second, Usage: "`TIME` that running stages have for stopping when the run is cancelled"},
-			outFlag, progressFlag, colorFlag,
-		},
+		}, drivingFlags()...),
 		Action: p.run,
+	}
+}
+
+// drivingFlags are those of the commands that drive a run.
+func drivingFlags() []ucli.Flag {
+	return []ucli.Flag{
+		&ucli.IntFlag{Name: "cores", Usage: "run up to `N` stages at once in this process (default without --redis and --workers: one per core)"},
+		&ucli.IntFlag{Name: "workers", Usage: "start `N` worker processes for this run, each running one stage at once"},
+		&ucli.DurationFlag{Name: "grace", Value: 10 * time.Second, Usage: "`TIME` that running stages have for stopping when the run is cancelled"},
+		redisFlag, homeFlag, outFlag, progressFlag, colorFlag,
 	}
 }
 
@@ -49,17 +54,28 @@ func (p Program) run(c *ucli.Context) error {
 	if err != nil {
 		return err
 	}
+	return p.withScreen(c, func(session *engine.Session, screen *screen) error {
+		if !session.External() && flags.options.Children == 0 && flags.options.Slots == 0 {
+			flags.options.Slots = engine.Cores()
+		}
+		return p.conduct(c, session, screen, flags.options, flags.json, session.Run)
+	})
+}
+
+// withScreen connects, does something that is shown on the screen, and cleans up.
+func (p Program) withScreen(c *ucli.Context, do func(*engine.Session, *screen) error) (err error) {
 	screen, err := p.newScreen(c)
 	if err != nil {
 		return err
 	}
-	defer screen.Close()
+	defer func() { err = errors.Join(err, screen.Close()) }()
 	session, err := p.connect(c.Context, c, screen.logger())
 	if err != nil {
 		return err
 	}
-	err = p.runIn(c, session, screen, flags)
-	return errors.Join(err, session.Close())
+	defer func() { err = errors.Join(err, session.Close()) }()
+	screen.begin(session)
+	return do(session, screen)
 }
 
 func (p Program) parseRun(c *ucli.Context) (f runFlags, err error) {
@@ -95,23 +111,18 @@ func withValues(sp *spec.Spec, store string) *spec.Spec {
 	return &changed
 }
 
-func (p Program) runIn(c *ucli.Context, session *engine.Session, screen *screen, f runFlags) error {
-	if !session.External() && f.options.Children == 0 && f.options.Slots == 0 {
-		f.options.Slots = engine.Cores()
-	}
-	screen.begin(session)
-	f.options.Observe, f.options.Unserved = screen.observe, screen.unserved
-	ctx, stop := p.cancelOnSignal(c.Context, screen, f.options.Grace)
+// conduct runs or resumes a run under the eyes of a person, prints the result, and returns the verdict.
+func (p Program) conduct(c *ucli.Context, session *engine.Session, screen *screen, o engine.RunOptions, asJSON bool,
+	start func(context.Context, engine.RunOptions) (*view.Run, error)) error {
+	o.Observe, o.Unserved = screen.observe, screen.unserved
+	ctx, stop := p.cancelOnSignal(c.Context, screen, o.Grace)
 	defer stop()
-	run, err := session.Run(ctx, f.options)
-	screen.Close()
+	run, err := start(ctx, o)
+	err = errors.Join(err, screen.Close())
 	if run == nil {
-		return explainStart(f.options.ID, err)
+		return explainStart(o.ID, err)
 	}
-	if resultErr := p.printResult(c, session, screen, run, f.json); resultErr != nil {
-		err = errors.Join(err, resultErr)
-	}
-	return p.verdict(run, err, context.Cause(ctx))
+	return p.verdict(run, errors.Join(err, p.printResult(c, session, run, asJSON)), context.Cause(ctx))
 }
 
 // explainStart says what to do when a run could not be started.
@@ -187,12 +198,11 @@ func (p Program) verdict(run *view.Run, err error, cause error) error {
 }
 
 // printResult prints what became of the run on standard output.
-func (p Program) printResult(c *ucli.Context, session *engine.Session, screen *screen, run *view.Run, asJSON bool) error {
+func (p Program) printResult(c *ucli.Context, session *engine.Session, run *view.Run, asJSON bool) error {
 	ctx := context.WithoutCancel(c.Context)
 	outputs, err := run.Outputs(ctx, session.Journal, session.Stores)
 	if !asJSON {
-		p.summary(ctx, c, session, run, outputs)
-		return err
+		return errors.Join(err, p.summary(ctx, c, session, run, outputs))
 	}
 	result := run.Result(time.Now())
 	result.Outputs = outputs

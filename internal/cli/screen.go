@@ -6,37 +6,117 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/coordinator"
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/progress"
 	"github.com/godags/godags/internal/view"
 )
 
-var progressFlag = &ucli.StringFlag{Name: "progress", Value: "auto", EnvVars: []string{"GODAGS_PROGRESS"}, Usage: "`VIEW` of the run on standard error: auto, tty, plain, json, quiet"}
+var progressFlag = &ucli.StringFlag{Name: "progress", Value: "auto", EnvVars: []string{"GODAGS_PROGRESS"},
+	Usage: "`VIEW` of the run on standard error: auto, tty, plain, json, quiet"}
 
-type screen struct{ quiet bool }
+// screen is what a person sees of a run on standard error.
+type screen struct {
+	printer *progress.Printer
+	quiet   bool
+}
 
 func (p Program) newScreen(c *ucli.Context) (*screen, error) {
-	return &screen{c.String("progress") == "quiet"}, nil
+	mode, err := progress.ParseMode(c.String("progress"))
+	if err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	color, err := progress.ParseColor(c.String("color"))
+	if err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	return &screen{quiet: mode == progress.Quiet, printer: progress.New(progress.Config{
+		Out: p.Err, Mode: mode, Color: color, WorkerCommand: func(queue string) string { return p.startWorker(c, queue) },
+	})}, nil
 }
-func (s *screen) logger() *slog.Logger  { return slog.New(slog.NewTextHandler(os.Stderr, nil)) }
-func (s *screen) begin(*engine.Session) {}
-func (s *screen) Close()                {}
-func (s *screen) observe(r *view.Run, e journal.Entry) {
+
+// startWorker is the command that starts a worker for a queue. It names no URL that may have a password in it.
+func (p Program) startWorker(c *ucli.Context, queue string) string {
+	command := p.Name + " worker"
+	if url := c.String("redis"); os.Getenv("REDIS_URL") != url && !strings.Contains(url, "@") {
+		command += " --redis " + url
+	}
+	if queue != "default" {
+		command += " --queue " + queue
+	}
+	return command
+}
+
+// logger shows warnings above the live block, and nothing if quiet is asked for.
+func (s *screen) logger() *slog.Logger {
 	if s.quiet {
-		return
+		return slog.New(slog.DiscardHandler)
 	}
-	for _, rec := range e.Records {
-		fmt.Fprintln(os.Stderr, rec.Type, r.Spec.Graph.Name(rec.Stage), rec.Note, rec.Text, e.Worker)
+	return slog.New(slog.NewTextHandler(s.printer, &slog.HandlerOptions{Level: slog.LevelWarn}))
+}
+
+func (s *screen) say(format string, args ...any) {
+	if !s.quiet {
+		fmt.Fprintf(s.printer, format+"\n", args...)
 	}
 }
-func (s *screen) unserved([]coordinator.Unserved) {}
+
+// begin says where the run is kept, unless the user has said so.
+func (s *screen) begin(session *engine.Session) {
+	if !session.External() {
+		s.say("%s", session.Conn.Note)
+	}
+}
+
+func (s *screen) Close() error { return s.printer.Close() }
+
+func (s *screen) observe(run *view.Run, e journal.Entry) { s.printer.Observe(run, e) }
+
+func (s *screen) unserved(list []coordinator.Unserved) {
+	waiting := make([]progress.Waiting, len(list))
+	for i, u := range list {
+		waiting[i] = progress.Waiting(u)
+	}
+	s.printer.Waiting(waiting)
+}
+
 func (s *screen) stopping(sig os.Signal, grace time.Duration) {
-	fmt.Fprintln(os.Stderr, "stopping", sig)
+	s.say("%s: the run is being cancelled; running stages have %s to stop (once more: leave at once)", signalName(sig), grace)
 }
-func (p Program) summary(ctx context.Context, c *ucli.Context, session *engine.Session, run *view.Run, outputs map[string]json.RawMessage) {
+
+// summary prints the last block on standard output.
+func (p Program) summary(ctx context.Context, c *ucli.Context, session *engine.Session, run *view.Run, outputs map[string]json.RawMessage) error {
+	color, err := progress.ParseColor(c.String("color"))
+	if err != nil {
+		return err
+	}
+	return progress.Summary(p.Out, run, progress.SummaryConfig{
+		Color: color.Enabled(p.Out, os.LookupEnv), Outputs: outputs, Next: p.nextSteps(c, session, run),
+		Log: func(a journal.Attempted) ([]byte, error) { return session.Journal.Log(ctx, run.ID, a) },
+	})
+}
+
+// nextSteps says what can be done about a run that did not succeed. A run in a Redis of this process is gone with it.
+func (p Program) nextSteps(c *ucli.Context, session *engine.Session, run *view.Run) (hints []progress.Hint) {
+	again := progress.Hint{What: "run it again", Command: strings.TrimSpace(p.Name + " run " + c.Args().First())}
+	switch {
+	case run.State.Outcome() == dag.Succeeded:
+		return nil
+	case !session.Keeps():
+		return []progress.Hint{again}
+	case !run.State.Finished():
+		return []progress.Hint{{What: "go on with it", Command: p.Name + " resume " + string(run.ID)}}
+	}
+	if len(run.Failures) > 0 {
+		stage := run.Spec.Graph.Name(run.Failures[0].Stage)
+		hints = append(hints, progress.Hint{What: "look closer", Command: fmt.Sprintf("%s logs %s %s", p.Name, run.ID, shellWord(stage))})
+	}
+	return append(hints, again)
 }

@@ -19,7 +19,11 @@ func (p Program) target(word string) (*spec.Spec, error) {
 		if err != nil {
 			return nil, err
 		}
-		return pipefile.Read(word, registry)
+		sp, err := pipefile.Read(word, registry)
+		if err != nil {
+			return nil, &exitError{exitUsage, err}
+		}
+		return sp, nil
 	}
 	if word == "" && len(p.Pipelines) > 0 {
 		return p.Pipelines[0].Spec, nil
@@ -45,15 +49,15 @@ func (p Program) unknownTarget(word string, names []string) error {
 		return usageError("say what to run: this program has no pipeline of its own, so name a .yaml, .yml or .json file")
 	}
 	if near := nearest.Name(word, names); near != "" {
-		return usageError("unknown pipeline %q: did you mean %q?", word, near)
+		return usageError("unknown pipeline %.200q: did you mean %q?", word, near)
 	}
 	for _, ext := range extensions {
 		if _, err := os.Stat(word + ext); err == nil {
-			return usageError("unknown pipeline %q: did you mean the file %s?", word, word+ext)
+			return usageError("unknown pipeline %.200q: did you mean the file %s?", word, word+ext)
 		}
 	}
 	if len(names) == 0 {
-		return usageError("unknown pipeline %q: this program has none of its own, so name a .yaml, .yml or .json file", word)
+		return usageError("unknown pipeline %.200q: this program has none of its own, so name a .yaml, .yml or .json file", word)
 	}
-	return usageError("unknown pipeline %q: this program has %s; or name a .yaml, .yml or .json file", word, strings.Join(names, ", "))
+	return usageError("unknown pipeline %.200q: this program has %s; or name a .yaml, .yml or .json file", word, strings.Join(names, ", "))
 }

@@ -49,6 +49,9 @@ func (s *Session) Close() error { return s.Conn.Close() }
 // External reports whether Redis was given by URL: then it may have workers that are not ours.
 func (s *Session) External() bool { return s.Conn.Kind == redisx.External }
 
+// Keeps reports whether runs are still known to later commands.
+func (s *Session) Keeps() bool { return s.Conn.Kind != redisx.InProcess }
+
 // ErrStateLost says that Redis has lost the run while it was going on.
 var ErrStateLost = errors.New("state lost: Redis does not have the run any more")
 

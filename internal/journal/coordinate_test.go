@@ -155,6 +155,23 @@ func TestTheOldCoordinatorCannotComeBackWithItsOldEpoch(t *testing.T) {
 	})
 }
 
+// Renewing is no way to take over: the old coordinator would go on with what it knew before it was replaced.
+func TestTheOldCoordinatorCannotRenewWhatItsSuccessorLetGo(t *testing.T) {
+	journals(t, func(f *fixture) {
+		ctx := f.t.Context()
+		epoch := f.takeOver("bob")
+		if err := f.Renew(ctx, run, "bob", -lease, epoch); err != nil {
+			f.t.Fatal(err)
+		}
+		if err := f.Renew(ctx, run, "ann", lease, f.epoch); !errors.Is(err, journal.ErrFenced) {
+			f.t.Errorf("ann renews the lease that she lost: %v", err)
+		}
+		if err := f.Renew(ctx, run, "bob", lease, epoch); err != nil {
+			f.t.Errorf("bob renews his: %v", err)
+		}
+	})
+}
+
 func TestALeaseThatRanOutIsRenewedIfNobodyTookOver(t *testing.T) {
 	journals(t, func(f *fixture) {
 		ctx := f.t.Context()

@@ -3,6 +3,8 @@ package journal_test
 import (
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/godags/godags/internal/journal"
 )
@@ -21,8 +23,10 @@ func TestIllegalRunIDs(t *testing.T) {
 		id, err := journal.ParseRunID(text)
 		if id != "" || err == nil {
 			t.Errorf("%q became %q, %v", text, id, err)
-		} else if len(err.Error()) > 250 || strings.ContainsAny(err.Error(), "\n\x00\xff") {
+		} else if len(err.Error()) > 250 || strings.ContainsFunc(err.Error(), unprintable) {
 			t.Errorf("%q: a message that does not fit a terminal: %v", text, err)
 		}
 	}
 }
+
+func unprintable(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }

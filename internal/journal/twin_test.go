@@ -36,6 +36,16 @@ func (w *twin) newest(s dag.StageID) (started fact, open bool) {
 	return started, open
 }
 
+// last returns the last fact about a stage.
+func (w *twin) last(s dag.StageID) (last fact) {
+	for _, f := range w.facts {
+		if f.Stage == s && aboutStage(f.Type) {
+			last = f
+		}
+	}
+	return last
+}
+
 func aboutStage(t journal.Type) bool {
 	return t != journal.RunSubmitted && t != journal.RunCancelling && t != journal.RunFinished
 }
@@ -67,19 +77,12 @@ func (w *twin) claim(worker string, token journal.Token, a journal.Attempted) bo
 
 func (w *twin) report(worker string, token journal.Token, r journal.Record) bool {
 	started, open := w.newest(r.Stage)
-	if started.Attempt != r.Attempt || started.token != token {
-		return false
-	}
-	if open {
+	if open && started.Attempt == r.Attempt && started.token == token {
 		w.say(fact{Record: r, worker: worker, token: token})
 		return true
 	}
-	for _, f := range w.facts {
-		if f.Record == r && f.token == token {
-			return true // sent again
-		}
-	}
-	return false
+	last := w.last(r.Stage)
+	return last.Record == r && last.token == token // sent again, before anything followed from it
 }
 
 func (w *twin) check(token journal.Token, a journal.Attempted) journal.Order {

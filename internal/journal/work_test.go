@@ -140,10 +140,22 @@ func TestAReportSentTwiceIsAcceptedAgainAndRecordedOnce(t *testing.T) {
 				f.claim("w1", tokenA, []journal.Attempted{at(7, 1)}, true)
 				f.report("w1", tokenA, ended(how, 7, 1), true)
 				f.report("w1", tokenA, ended(how, 7, 1), true)
+				f.claim("w1", tokenA, []journal.Attempted{at(7, 1)}, false)
 				f.story("w1: stage.started 7#1", fmt.Sprintf("w1: %s 7#1", how))
 			})
 		})
 	}
+}
+
+func TestAnAttemptThatHasEndedCannotEndAnotherWay(t *testing.T) {
+	journals(t, func(f *fixture) {
+		f.claim("w1", tokenA, []journal.Attempted{at(0, 1), at(1, 1)}, true, true)
+		f.report("w1", tokenA, ended(journal.StageSucceeded, 0, 1), true)
+		f.report("w1", tokenA, ended(journal.StageFailed, 0, 1), false)
+		f.report("w1", tokenA, ended(journal.StageFailed, 1, 1), true)
+		f.report("w1", tokenA, ended(journal.StageSucceeded, 1, 1), false)
+		f.story("w1: stage.started 0#1", "w1: stage.started 1#1", "w1: stage.succeeded 0#1", "w1: stage.failed 1#1")
+	})
 }
 
 func TestAReportWithoutTheClaimIsRefused(t *testing.T) {

@@ -13,7 +13,7 @@ type textScene struct {
 	x      []int // per item, the column of its centre
 }
 
-// drawText draws boxes and lines, breaking the rows so that the picture is narrow enough for a terminal, but not much longer.
+// drawText draws boxes, at least one, and lines, breaking the rows so that the picture is narrow enough for a terminal, but not much longer.
 // It returns nil if it is too wide even for a large terminal, or a box is too small for its lines.
 func drawText(s *sketch) *canvas {
 	var best *canvas
@@ -53,13 +53,12 @@ func (sc *textScene) draw() *canvas {
 
 func newTextScene(s *sketch, limit float64) *textScene {
 	widths := make([]float64, len(s.nodes))
-	usual := 0.0
 	for i := range s.nodes {
 		widths[i] = float64(textWidth(&s.nodes[i]))
-		usual = max(usual, min(widths[i], 21))
 	}
+	median := slices.Sorted(slices.Values(widths))[len(widths)/2]
 	for i := range widths {
-		widths[i] = max(widths[i], usual)
+		widths[i] = max(widths[i], median)
 	}
 	sc := &textScene{sketch: s, layout: newLayout(widths, s.edges, gaps{box: 3, lane: 2, wire: 1, row: 6}, limit)}
 	sc.snapToColumns()

@@ -99,21 +99,21 @@ func stem(name string) (before, after string) {
 func byLevel(g *dag.Graph, levels, height int) grouping {
 	groups := grouping{of: make([]int32, g.Len()), nodes: make([]node, (levels+height-1)/height)}
 	for s := range groups.of {
-		name := g.Name(dag.StageID(s))
 		n := g.Level(dag.StageID(s)) / height
 		groups.put(s, int32(n))
-		if groups.nodes[n].count == 1 {
-			groups.nodes[n].name = clean(name)
-			continue
-		}
-		first := n * height
-		groups.nodes[n].name = fmt.Sprintf("level %d", first)
-		if last := min(first+height, levels) - 1; last > first {
-			groups.nodes[n].name = fmt.Sprintf("levels %d-%d", first, last)
-		}
+		groups.nodes[n].name = g.Name(dag.StageID(s))
 	}
-	for n := range groups.nodes {
-		groups.nodes[n].level = n * height
+	for i := range groups.nodes {
+		n := &groups.nodes[i]
+		n.level = i * height
+		switch last := min(n.level+height, levels) - 1; {
+		case n.count == 1:
+			n.name = clean(n.name)
+		case last > n.level:
+			n.name = fmt.Sprintf("levels %d-%d", n.level, last)
+		default:
+			n.name = fmt.Sprintf("level %d", n.level)
+		}
 	}
 	return groups
 }

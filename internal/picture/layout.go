@@ -27,8 +27,8 @@ type item struct {
 // wire joins items of neighbouring rows, and is all or part of one edge or, within a lane, of several.
 type wire struct {
 	from, to int32
-	count    int // dependencies; 0 within a lane
-	bundle   int32
+	count    int   // dependencies; 0 within a lane
+	bundle   int32 // see bundles.of
 }
 
 // gaps are the least distances between neighbours in a row.
@@ -99,7 +99,7 @@ func (l *layout) wired(i int32) iter.Seq2[wire, int32] {
 	}
 }
 
-// left and right are where the drawing ends.
+// extent returns where the drawing begins and ends.
 func (l *layout) extent() (left, right float64) {
 	left, right = math.Inf(1), math.Inf(-1)
 	for i := range l.items {

@@ -43,11 +43,11 @@ var writers = []struct {
 	{DOT, writeDOT}, {SVG, writeSVG}, {Mermaid, writeMermaid}, {ASCII, writeASCII}, {JSON, writeJSON},
 }
 
-// ParseFormat returns the format called s, or an error that lists the formats and names the one that may be meant.
+// ParseFormat returns the format called s, in whatever case, or an error that lists the formats and names the one that may be meant.
 func ParseFormat(s string) (Format, error) {
 	var known []string
 	for _, w := range writers {
-		if s == string(w.format) {
+		if strings.EqualFold(s, string(w.format)) {
 			return w.format, nil
 		}
 		known = append(known, string(w.format))

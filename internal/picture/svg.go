@@ -23,10 +23,10 @@ const (
 // scene is a layout with heights.
 type scene struct {
 	*layout
-	sketch       *sketch
-	tops, bottom []float64 // per row
-	left         float64   // of the layout, in its own coordinates
-	width, head  float64   // of the picture; height of what is above the first row
+	sketch        *sketch
+	tops, bottoms []float64 // per row
+	left          float64   // of the layout, in its own coordinates
+	width, head   float64   // of the picture; height of what is above the first row
 }
 
 func writeSVG(w *bufio.Writer, in Input) error {
@@ -37,8 +37,8 @@ func writeSVG(w *bufio.Writer, in Input) error {
 func drawSVG(w *bufio.Writer, s *sketch) {
 	sc := newScene(s)
 	height := sc.head + margin
-	if n := len(sc.bottom); n > 0 {
-		height = sc.bottom[n-1] + margin
+	if n := len(sc.bottoms); n > 0 {
+		height = sc.bottoms[n-1] + margin
 	}
 	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" class="godags" width="%[1]s" height="%[2]s" viewBox="0 0 %[1]s %[2]s" role="img">`+"\n",
 		px(sc.width), px(height))
@@ -113,7 +113,7 @@ func (sc *scene) stackRows() {
 			}
 		}
 		sc.tops = append(sc.tops, y)
-		sc.bottom = append(sc.bottom, y+tallest)
+		sc.bottoms = append(sc.bottoms, y+tallest)
 		y += tallest + min(44+spread[r]*0.07, 150)
 	}
 }
@@ -121,7 +121,7 @@ func (sc *scene) stackRows() {
 // at is where item i is, from its top to its bottom.
 func (sc *scene) at(i int32) (x, top, bottom float64) {
 	it := &sc.items[i]
-	x, top, bottom = it.x-sc.left, sc.tops[it.row], sc.bottom[it.row]
+	x, top, bottom = it.x-sc.left, sc.tops[it.row], sc.bottoms[it.row]
 	if sc.lane(i) {
 		return x, top, bottom
 	}

@@ -75,7 +75,7 @@ type curve struct{ x0, leave, y0, x1, y1, arrive float64 }
 func (sc *scene) curve(w wire) curve {
 	x0, _, leave := sc.at(w.from)
 	x1, arrive, _ := sc.at(w.to)
-	y0, y1 := sc.bottom[sc.items[w.from].row], sc.tops[sc.items[w.to].row]
+	y0, y1 := sc.bottoms[sc.items[w.from].row], sc.tops[sc.items[w.to].row]
 	if !sc.lane(w.to) {
 		y1, arrive = y1-arrow, arrive-arrow
 	}

@@ -97,7 +97,7 @@ func (c *checker) kind(st *stage) spec.Kind {
 		c.report(int(max(st.run.at, st.task.at)), "a stage has run or task, not both")
 	case st.run.kind != absent && st.params.kind != absent:
 		c.report(int(st.params.at), "params are for a task: a stage with run has none")
-	case st.run.kind != absent:
+	case st.run.kind == text || st.run.kind == list:
 		kind.Task, kind.Params, place = "command", commandParams(st.run), st.run
 	case st.task.kind == text:
 		kind.Task, kind.Params = st.task.text, taskParams(st.params)

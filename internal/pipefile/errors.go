@@ -58,9 +58,10 @@ func (s *source) fileError(path string) *FileError {
 	slices.SortStableFunc(s.problems, func(a, b problem) int { return cmp.Compare(a.at, b.at) })
 	s.problems = slices.Compact(s.problems) // what is wrong with an anchor is found again at each alias
 	e := &FileError{Path: path, Problems: make([]Problem, len(s.problems)), Omitted: s.omitted}
+	end := len(bytes.TrimRight(s.bytes, " \t\r\n")) // a problem at the end is shown behind the last thing that is there
 	line, column, last := 1, 1, 0
 	for i, p := range s.problems {
-		at := s.snap(p.at)
+		at := min(p.at, end)
 		if at > last {
 			between := s.bytes[last:at]
 			if n := bytes.Count(between, []byte("\n")); n > 0 {
@@ -75,11 +76,6 @@ func (s *source) fileError(path string) *FileError {
 		}
 	}
 	return e
-}
-
-// snap returns the place where a problem is shown: one at the end of the file is shown behind the last thing that is there.
-func (s *source) snap(at int) int {
-	return min(at, len(bytes.TrimRight(s.bytes, " \t\r\n")))
 }
 
 // line returns the number of the line that a place is on, from 1.

@@ -1,7 +1,6 @@
 package pipefile
 
 import (
-	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -16,22 +15,21 @@ const (
 
 // excerpt shows the line that a place is on, and marks what begins there.
 func excerpt(src []byte, at, line int) string {
-	begin := bytes.LastIndexByte(src[:at], '\n') + 1
-	marked := len(token(src, at))
-	shown, caret := "", 0
-	if utf8.RuneCount(src[begin:at]) > excerptBefore {
-		shown, caret = "...", 3
-		begin = at
-		for range excerptBefore {
-			_, size := utf8.DecodeLastRune(src[:begin])
-			begin -= size
-		}
-	}
+	begin, marked := at, len(token(src, at))
 	var text strings.Builder
-	text.WriteString(shown)
+	caret := 0 // columns before it
+	for n := 0; begin > 0 && src[begin-1] != '\n'; n++ {
+		if n == excerptBefore {
+			text.WriteString("...")
+			caret = len("...")
+			break
+		}
+		_, size := utf8.DecodeLastRune(src[:begin])
+		begin -= size
+	}
 	width, carets := caret, 0
 	for i := begin; i < len(src) && src[i] != '\n'; {
-		if width > excerptWidth {
+		if i > at && width > excerptWidth {
 			text.WriteString("...")
 			break
 		}
@@ -49,8 +47,10 @@ func excerpt(src []byte, at, line int) string {
 		}
 		i += size
 	}
-	above := strings.TrimRight(fmt.Sprintf("%5d | %s", line, &text), " ")
-	return fmt.Sprintf("%s\n      | %s%s", above, strings.Repeat(" ", caret), strings.Repeat("^", max(carets, 1)))
+	number := fmt.Sprintf("%5d", line)
+	above := strings.TrimRight(number+" | "+text.String(), " ")
+	below := strings.Repeat(" ", len(number)) + " | " + strings.Repeat(" ", caret) + strings.Repeat("^", max(carets, 1))
+	return above + "\n" + below
 }
 
 // show returns a character in the form in which it can be shown, and the number of columns that it takes.

@@ -14,7 +14,7 @@ type key[T any] struct {
 	read func(s *source, into *T, v value)
 }
 
-// pipeline is a file's content. A value that was not right is absent, or null.
+// pipeline is a file's content. A value of a kind that its key cannot have has been reported, and is not used.
 type pipeline struct {
 	name   value
 	stages []stage

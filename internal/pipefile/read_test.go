@@ -141,6 +141,17 @@ func TestManyProblemsAreCounted(t *testing.T) {
 	}
 }
 
+func TestCaretIsBelowTheProblem(t *testing.T) {
+	data := strings.Repeat("\n", 123455) + "stages: [{name: a, after: [" + strings.Repeat("\"\u202e\", ", 60) + "x]}]"
+	src := []byte(data)
+	got := excerpt(src, strings.Index(data, "x]"), 123456)
+	want := "123456 | ..." + strings.Repeat(`"\u202e", `, 12) + "x...\n" +
+		"       |    " + strings.Repeat(" ", 12*len(`"\u202e", `)) + "^"
+	if got != want {
+		t.Errorf("excerpt gives\n%s, want\n%s", got, want)
+	}
+}
+
 func TestPathIsPrintedSafely(t *testing.T) {
 	_, err := Parse("\x1b[31m\n.yaml", nil, nil)
 	if want := `\x1b[31m; .yaml:1:1: the file is empty`; err == nil || !strings.HasPrefix(err.Error(), want) {

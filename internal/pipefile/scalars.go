@@ -64,11 +64,11 @@ func (s *source) texts(key string, v value) []value {
 
 // run reads what is executed: text for a shell, or a list of a program and its arguments.
 func (s *source) run(st *stage, v value) {
-	st.run = v
 	words := []value{v}
 	if v.kind == list {
 		words = v.items
 	}
+	before := len(s.problems) + s.omitted
 	if len(words) == 0 {
 		s.report(int(v.at), "run is an empty list: it takes a program and its arguments")
 	}
@@ -80,6 +80,9 @@ func (s *source) run(st *stage, v value) {
 		case strings.Contains(word.text, "\x00"):
 			s.report(int(word.at), "no command can take the character U+0000")
 		}
+	}
+	if st.run = v; len(s.problems)+s.omitted > before {
+		st.run.kind = null // it is not checked any further
 	}
 }
 

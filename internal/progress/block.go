@@ -20,7 +20,7 @@ func (t *tty) render(now time.Time) []byte {
 		rows++
 	}
 	block = append(block, eraseLine...)
-	if t.graph == nil {
+	if t.graph == nil || t.height < 2 {
 		return append(block, eraseDown...)
 	}
 	running := t.oldest()

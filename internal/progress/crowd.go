@@ -7,7 +7,7 @@ import (
 )
 
 // crowd holds back the lines of routine events when there are more in a second than a person can read: first those beyond the limit, and in
-// the next second all of them.
+// the next second all of them. It always holds back the stages that a cancelled run does not come to.
 type crowd struct {
 	since  time.Time // when this second began
 	events int       // routine ones in it
@@ -18,12 +18,13 @@ type crowd struct {
 const crowdLimit = 200 // routine events in a second that are shown
 
 // hides counts a routine event, and reports whether its line is held back.
-func (c *crowd) hides(t journal.Type) bool {
+func (c *crowd) hides(r journal.Record) bool {
 	c.events++
-	if !c.dense && c.events <= crowdLimit {
+	unexecuted := r.Type == journal.StageCancelled && r.Attempt == 0
+	if !c.dense && c.events <= crowdLimit && !unexecuted {
 		return false
 	}
-	c.hidden[t]++
+	c.hidden[r.Type]++
 	return true
 }
 

@@ -57,7 +57,7 @@ const sampled = 1000
 // nameWidth is the width of the longest name of a graph, or most if that is less.
 func nameWidth(g *dag.Graph, most int) int {
 	width := 1
-	for s := range min(g.Len(), sampled) {
+	for s := g.Len() - 1; s >= 0; s -= max(1, g.Len()/sampled) {
 		width = max(width, cells(clean(g.Name(dag.StageID(s)))))
 	}
 	return min(width, most)

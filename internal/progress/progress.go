@@ -17,22 +17,22 @@ import (
 
 // Config says how and where a run is shown. Only Out is needed.
 type Config struct {
-	Out   io.Writer                       // where progress goes: standard error
-	Mode  Mode                            // Auto if empty
-	Color Color                           // ColorAuto if empty
-	Env   func(string) (string, bool)     // looks up environment variables; nil: os.LookupEnv
-	Size  func() (width, height int)      // of the terminal; nil: Out is asked; 80 x 24 if it does not know
-	Serve func(queue string) (cmd string) // the command that starts a worker for a queue; nil: none is suggested
+	Out           io.Writer                   // where progress goes: standard error
+	Mode          Mode                        // Auto if empty
+	Color         Color                       // ColorAuto if empty
+	Env           func(string) (string, bool) // looks up environment variables; nil: os.LookupEnv
+	Size          func() (width, height int)  // of the terminal; nil: Out is asked; 80 x 24 if it does not know
+	WorkerCommand func(queue string) string   // starts a worker for a queue; nil: none is suggested
 }
 
 // Printer shows one run. All its methods may be called at the same time. None of them waits for Out except Close: a terminal that is
 // stopped does not stop the run.
 type Printer struct {
-	out   io.Writer
-	serve func(queue string) string
-	stop  chan struct{} // closed by Close
-	done  chan struct{} // closed when the goroutine that writes has ended
-	once  sync.Once
+	out           io.Writer
+	workerCommand func(queue string) string
+	stop          chan struct{} // closed by Close
+	done          chan struct{} // closed when the goroutine that writes has ended
+	once          sync.Once
 
 	mu      sync.Mutex
 	display display                  // nil: nothing is shown, or no longer
@@ -68,7 +68,7 @@ func New(cfg Config) *Printer {
 	if cfg.Size == nil {
 		cfg.Size = func() (int, int) { return size(cfg.Out) }
 	}
-	p := &Printer{out: cfg.Out, serve: cfg.Serve, stop: make(chan struct{}), done: make(chan struct{}), told: make(map[string]time.Duration)}
+	p := &Printer{out: cfg.Out, workerCommand: cfg.WorkerCommand, stop: make(chan struct{}), done: make(chan struct{}), told: make(map[string]time.Duration)}
 	color := cfg.Color.Enabled(cfg.Out, cfg.Env)
 	switch cfg.Mode.resolve(cfg.Out, cfg.Env) {
 	case TTY:
@@ -76,6 +76,8 @@ func New(cfg Config) *Printer {
 	case JSON:
 		p.display = &stream{}
 	case Quiet:
+		close(p.done)
+		return p
 	default:
 		p.display = &plain{color: color}
 	}
@@ -155,8 +157,8 @@ func (p *Printer) explain(w Waiting) string {
 		wait = "waits"
 	}
 	text := fmt.Sprintf("%s %s, but no worker listens on queue %s (%d s)", plural(w.Stages, "stage"), wait, w.Queue, int(w.For.Seconds()))
-	if p.serve != nil {
-		text += fmt.Sprintf(`: start one with "%s"`, p.serve(w.Queue))
+	if p.workerCommand != nil {
+		text += fmt.Sprintf(`: start one with "%s"`, p.workerCommand(w.Queue))
 	}
 	return text
 }

@@ -109,7 +109,7 @@ func (t *tally) counts(now time.Time) []span {
 	if t.cancelling {
 		spans = append(spans, span{magenta, "cancelling"})
 	}
-	add(cyan, len(t.running), "running")
+	spans = append(spans, span{cyan, commas(len(t.running)) + " running"})
 	add(loud, t.state[dag.Failed], "failed")
 	add(yellow, t.retried, "retried")
 	add(none, t.state[dag.Skipped], "skipped")

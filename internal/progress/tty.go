@@ -12,8 +12,8 @@ import (
 
 // tty shows a run on a terminal: lines that stay, and below them a block that is drawn again and again.
 //
-// Between two draws the cursor rests on the empty line at the top of the block, not below it. So a draw needs not know how many rows the
-// last one has become since, when the terminal was made narrower and wrapped them: it erases all that is below the cursor.
+// Between two draws the cursor rests on the empty line at the top of the block, not below it. So a draw need not know how many rows the
+// last block has become since, by a resize that wrapped it: it erases all that is below the cursor.
 type tty struct {
 	tally
 	color  bool
@@ -39,7 +39,7 @@ const (
 
 func newTTY(color bool, size func() (int, int)) *tty {
 	t := &tty{color: color, size: size}
-	t.width, t.height = size()
+	t.resize()
 	return t
 }
 
@@ -54,7 +54,7 @@ func (t *tty) observe(buf []byte, run *view.Run, e journal.Entry, now time.Time)
 		switch {
 		case r.Type == journal.RunCancelling:
 			t.line(look.style, look.mark, func(row *row) { row.put(none, look.word+": "+t.cancels(r)) })
-		case look.word != "" && !(routine(r.Type) && t.crowd.hides(r.Type)):
+		case look.word != "" && !(routine(r.Type) && t.crowd.hides(r)):
 			t.line(look.style, look.mark, func(row *row) { t.end(row, run, r, look) })
 		}
 	}
@@ -126,7 +126,7 @@ func (t *tty) say(buf []byte, m message, _ time.Time) []byte {
 
 // draw writes the new lines where the block was, and the block below them.
 func (t *tty) draw(buf []byte, now time.Time) []byte {
-	t.width, t.height = t.size()
+	resized := t.resize()
 	if t.graph == nil && len(t.lines) == 0 {
 		return buf
 	}
@@ -135,12 +135,23 @@ func (t *tty) draw(buf []byte, now time.Time) []byte {
 		t.pace.update(now, t.executed())
 	}
 	block := t.render(now)
-	if len(t.lines) == 0 && bytes.Equal(block, t.block) {
+	if len(t.lines) == 0 && bytes.Equal(block, t.block) && !resized {
 		return buf
 	}
-	buf = append(append(append(append(buf, hideCursor...), t.lines...), noWrap...), block...)
+	buf = append(buf, hideCursor...)
+	if resized {
+		buf = append(buf, eraseDown...) // or rows that the terminal wrapped would be joined, some day, with those that take their place
+	}
+	buf = append(append(append(buf, t.lines...), noWrap...), block...)
 	t.lines, t.block = t.lines[:0], block
 	return append(append(buf, doWrap...), showCursor...)
+}
+
+// resize learns the size of the terminal, and reports whether it has changed.
+func (t *tty) resize() bool {
+	width, height := t.width, t.height
+	t.width, t.height = t.size()
+	return t.width != width || t.height != height
 }
 
 // finish leaves the lines that stay, and nothing of the block.

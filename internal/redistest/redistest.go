@@ -28,7 +28,7 @@ func Mini(t testing.TB) *redis.Client {
 	t.Helper()
 	m := miniredis.NewMiniRedis()
 	t.Cleanup(m.Close)
-	return connect(t, &redis.Options{Addr: "miniredis", Dialer: func(context.Context, string, string) (net.Conn, error) { return m.Dial() }})
+	return connect(t, &redis.Options{Addr: "127.0.0.1:0", Dialer: func(context.Context, string, string) (net.Conn, error) { return m.Dial() }})
 }
 
 // Server is a redis-server on a unix socket in a folder of its own.

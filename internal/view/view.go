@@ -26,6 +26,7 @@ type Run struct {
 	Lost      int                    // attempts that were lost with their workers
 	durations []uint32               // of the last attempt in units of 10 µs; nil until there is one
 	position  string
+	scratch   [1]dag.Command // for commands, which mean nothing here
 }
 
 // Active is an attempt that is being executed.
@@ -90,25 +91,28 @@ func (r *Run) Follow(ctx context.Context, j *journal.Journal, wait time.Duration
 func (r *Run) Feed(e journal.Entry) error {
 	r.position, r.Last = e.ID, e.Time
 	for _, record := range e.Records {
-		r.note(e, record)
-		event, ok := record.Event()
-		if !ok {
-			continue
+		if event, ok := record.Event(); ok {
+			if _, err := r.State.Apply(event, r.scratch[:0]); err != nil {
+				return fmt.Errorf("run %s: %w: entry %s: %w", r.ID, journal.ErrDamaged, e.ID, err)
+			}
 		}
-		if _, err := r.State.Apply(event, nil); err != nil {
-			return fmt.Errorf("run %s: %w: entry %s: %w", r.ID, journal.ErrDamaged, e.ID, err)
+		switch record.Type {
+		case journal.RunSubmitted:
+			r.Submitted = e.Time
+		case journal.RunFinished:
+			r.Finished = e.Time
+		case journal.RunCancelling:
+		default:
+			r.note(e, record)
 		}
 	}
 	return nil
 }
 
+// note keeps what the state machine does not.
 func (r *Run) note(e journal.Entry, record journal.Record) {
 	s := record.Stage
 	switch record.Type {
-	case journal.RunSubmitted:
-		r.Submitted = e.Time
-	case journal.RunFinished:
-		r.Finished = e.Time
 	case journal.StageStarted:
 		r.Active[s] = Active{record.Attempt, e.Worker, e.Time}
 	case journal.StageFailed:

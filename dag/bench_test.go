@@ -1,0 +1,142 @@
+package dag
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+)
+
+// sizes of benchmarks: layers of stages with three dependencies each.
+var sizes = []struct{ layers, width int }{{100, 1000}, {1000, 1000}}
+
+func eachSize(b *testing.B, bench func(b *testing.B, layers, width int)) {
+	for _, size := range sizes {
+		b.Run(fmt.Sprint(size.layers*size.width), func(b *testing.B) { bench(b, size.layers, size.width) })
+	}
+}
+
+// perStage runs f for b.Loop, and reports time and allocations for each stage.
+func perStage(b *testing.B, stages int, f func()) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for b.Loop() {
+		f()
+	}
+	runtime.ReadMemStats(&after)
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*stages), "ns/stage")
+	b.ReportMetric(float64(after.Mallocs-before.Mallocs)/float64(b.N*stages), "allocs/stage")
+}
+
+// retained is how much memory is in use because of what f returns.
+func retained(f func() any) uint64 {
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	kept := f()
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	runtime.KeepAlive(kept)
+	return after.HeapAlloc - before.HeapAlloc
+}
+
+// BenchmarkBuild includes what a graph of a million stages and three million edges keeps in memory, without the bytes of the
+// names, which it shares with whoever gave them.
+func BenchmarkBuild(b *testing.B) {
+	eachSize(b, func(b *testing.B, layers, width int) {
+		builder := layeredBuilder(layers, width, 3)
+		build := func() *Graph {
+			g, err := builder.Build()
+			if err != nil {
+				b.Fatal(err)
+			}
+			return g
+		}
+		kept := retained(func() any { return build() })
+		perStage(b, layers*width, func() { build() })
+		b.ReportMetric(float64(kept)/1e6, "MB/graph")
+	})
+}
+
+func BenchmarkFromDeps(b *testing.B) {
+	eachSize(b, func(b *testing.B, layers, width int) {
+		g := layered(b, layers, width, 3)
+		perStage(b, g.Len(), func() {
+			if _, err := FromDeps(g.names, g.deps.off, g.deps.ids); err != nil {
+				b.Fatal(err)
+			}
+		})
+	})
+}
+
+// BenchmarkRun applies two events for each stage of a run in which all goes well.
+func BenchmarkRun(b *testing.B) {
+	eachSize(b, func(b *testing.B, layers, width int) {
+		g := layered(b, layers, width, 3)
+		events := runToEnd(b, NewRun(g))
+		kept := retained(func() any { return NewRun(g) })
+		commands := make([]Command, 0, width)
+		perStage(b, g.Len(), func() {
+			r := NewRun(g)
+			for _, e := range events {
+				var err error
+				if commands, err = r.Apply(e, commands[:0]); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.ReportMetric(float64(kept)/1e6, "MB/run")
+	})
+}
+
+// BenchmarkDoom fails the first stages of a run: all others are to be skipped.
+func BenchmarkDoom(b *testing.B) {
+	eachSize(b, func(b *testing.B, layers, width int) {
+		g := layered(b, layers, width, 3)
+		commands := make([]Command, 0, g.Len())
+		perStage(b, g.Len(), func() {
+			r := NewRun(g)
+			for s := range StageID(width) {
+				var err error
+				if commands, err = r.Apply(Event{Type: StageFailed, Stage: s, Attempt: 1}, commands[:0]); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	})
+}
+
+// BenchmarkPending asks a run that was just cancelled, in which every stage is to be cancelled.
+func BenchmarkPending(b *testing.B) {
+	eachSize(b, func(b *testing.B, layers, width int) {
+		g := layered(b, layers, width, 3)
+		r := NewRun(g)
+		commands, err := r.Apply(Event{Type: RunCancelling}, make([]Command, 0, g.Len()))
+		if err != nil || len(commands) != g.Len() {
+			b.Fatalf("%d commands, %v", len(commands), err)
+		}
+		perStage(b, g.Len(), func() { commands = r.Pending(commands[:0]) })
+	})
+}
+
+// Applying events and asking what is pending takes no memory when the caller's buffer has room.
+func TestApplyDoesNotAllocate(t *testing.T) {
+	const width = 200
+	g := layered(t, 20, width, 3)
+	events := runToEnd(t, NewRun(g))
+	runs := []*Run{NewRun(g), NewRun(g)} // AllocsPerRun calls once more, to warm up
+	commands := make([]Command, 0, width)
+	allocs := testing.AllocsPerRun(1, func() {
+		r := runs[0]
+		runs = runs[1:]
+		for _, e := range events {
+			var err error
+			if commands, err = r.Apply(e, commands[:0]); err != nil {
+				t.Error(err)
+			}
+			commands = r.Pending(commands[:0])
+		}
+	})
+	if allocs != 0 {
+		t.Errorf("%v allocations for %d events", allocs, len(events))
+	}
+}

@@ -1,0 +1,76 @@
+package dag
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+func TestWords(t *testing.T) {
+	var got []string
+	for s := range numStates + 1 {
+		got = append(got, s.String())
+	}
+	for e := range EventType(numEvents) + 1 {
+		got = append(got, e.String())
+	}
+	for c := range Finish + 2 {
+		got = append(got, c.String())
+	}
+	want := []string{
+		"waiting", "ready", "running", "succeeded", "failed", "skipped", "cancelled", "State(7)",
+		"started", "succeeded", "failed", "lost", "skipped", "cancelled", "EventType(6)", "run cancelling", "run finished", "EventType(9)",
+		"dispatch", "skip", "cancel", "finish", "CommandType(4)",
+	}
+	if strings.Join(got, " ") != strings.Join(want, " ") {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+func TestTerminalStates(t *testing.T) {
+	for s, want := range map[State]bool{Waiting: false, Ready: false, Running: false, Succeeded: true, Failed: true, Skipped: true, Cancelled: true} {
+		if s.Terminal() != want {
+			t.Errorf("%v is terminal: %v", s, s.Terminal())
+		}
+	}
+}
+
+// An error about a stage can be taken apart.
+func TestTransitionError(t *testing.T) {
+	r := NewRun(build(t, "a:", "b:", "c: a b"))
+	if _, err := r.Apply(Event{Type: StageSucceeded, Stage: 0, Attempt: 1}, nil); err != nil {
+		t.Fatal(err)
+	}
+	e := Event{Type: StageStarted, Stage: 2, Attempt: 3}
+	_, err := r.Apply(e, nil)
+	want := TransitionError{Event: e, Name: "c", State: Waiting, Attempt: 1, Missing: 1}
+	if got := new(TransitionError); !errors.As(err, &got) || *got != want {
+		t.Errorf("got %v, want %v", err, &want)
+	}
+}
+
+// Events that no journal of this run can have.
+func TestForeignEvents(t *testing.T) {
+	r := NewRun(build(t, "a:", "b: a"))
+	for _, e := range []Event{
+		{Type: StageStarted, Stage: 2, Attempt: 1},
+		{Type: StageStarted, Stage: 1<<32 - 1, Attempt: 1},
+		{Type: StageSkipped, Stage: 1, Root: 2},
+		{Type: numStageEvents},
+		{Type: numEvents},
+		{Type: 255},
+	} {
+		commands, err := r.Apply(e, nil)
+		if err == nil || len(commands) > 0 || !strings.Contains(err.Error(), "does not fit a run of 2 stages") {
+			t.Errorf("%+v: commands %v, error %v", e, commands, err)
+		}
+	}
+}
+
+// Nobody needs the roots of a run in which nothing is skipped.
+func TestRootOfNothing(t *testing.T) {
+	r := NewRun(build(t, "a:", "b: a"))
+	if r.Root(1) != 1 {
+		t.Errorf("root %d", r.Root(1))
+	}
+}

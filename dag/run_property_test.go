@@ -1,0 +1,206 @@
+package dag
+
+import (
+	"cmp"
+	"reflect"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// subject is a run that is compared with its twin, and with a second run of the same events, after every event.
+type subject struct {
+	t           *rapid.T
+	run, second *Run
+	twin        *twin
+	events      []Event   // those that were no errors
+	commands    []Command // that followed from the last one
+	outstanding *outstanding
+}
+
+func newSubject(t *rapid.T, g *Graph) *subject {
+	s := &subject{t: t, run: NewRun(g), second: NewRun(g), twin: newTwin(g)}
+	s.outstanding = newOutstanding(s.run)
+	s.compare()
+	return s
+}
+
+func (s *subject) apply(e Event) error {
+	s.t.Helper()
+	s.t.Logf("%+v", e)
+	before := snapshot(s.run)
+	already := []Command{{Type: Skip, Stage: 7}, {Type: Dispatch}} // must be left alone
+	got, err := s.run.Apply(e, slices.Clone(already))
+	if !slices.Equal(got[:len(already)], already) {
+		s.t.Fatalf("commands were %v, and became %v", already, got)
+	}
+	got = got[len(already):]
+	again, errAgain := s.second.Apply(e, nil)
+	if !slices.Equal(got, again) || (err == nil) != (errAgain == nil) {
+		s.t.Fatalf("the same events gave %v, %v and %v, %v", got, err, again, errAgain)
+	}
+	want, possible := s.twin.apply(e)
+	if possible != (err == nil) {
+		s.t.Fatalf("error %v, want one: %v", err, !possible)
+	}
+	if err != nil {
+		if after := snapshot(s.run); len(got) > 0 || !reflect.DeepEqual(before, after) {
+			s.t.Fatalf("the run changed with an error: commands %v, before %+v, after %+v", got, before, after)
+		}
+		return err
+	}
+	if sorted := slices.SortedFunc(slices.Values(got), inPendingOrder); !slices.Equal(sorted, want) {
+		s.t.Fatalf("commands %+v, want %+v", sorted, want)
+	}
+	s.events, s.commands = append(s.events, e), got
+	s.outstanding.add(s.run, got)
+	s.invariants(before)
+	s.compare()
+	return nil
+}
+
+// inPendingOrder is by stage, and what is about the run comes last.
+func inPendingOrder(a, b Command) int {
+	return cmp.Or(cmp.Compare(a.Type/Finish, b.Type/Finish), cmp.Compare(a.Stage, b.Stage))
+}
+
+// snapshot is a deep copy.
+func snapshot(r *Run) Run {
+	c := *r
+	c.state, c.attempt, c.waiting = slices.Clone(r.state), slices.Clone(r.attempt), slices.Clone(r.waiting)
+	c.verdict, c.root = slices.Clone(r.verdict), slices.Clone(r.root)
+	return c
+}
+
+// compare compares all that can be seen of the run with its twin.
+func (s *subject) compare() {
+	s.t.Helper()
+	r, w := s.run, s.twin
+	for id := range StageID(r.Graph().Len()) {
+		if r.State(id) != w.state(id) || r.Attempt(id) != w.attempt[id] {
+			s.t.Fatalf("stage %d is %v#%d, want %v#%d", id, r.State(id), r.Attempt(id), w.state(id), w.attempt[id])
+		}
+		if r.State(id) == Skipped && r.Root(id) != w.root[id] {
+			s.t.Fatalf("stage %d is skipped because of %d, want %d", id, r.Root(id), w.root[id])
+		}
+	}
+	for state := range numStates {
+		if r.Count(state) != w.count(state) {
+			s.t.Fatalf("%d stages %v, want %d", r.Count(state), state, w.count(state))
+		}
+	}
+	got := []any{r.Done(), r.Outcome(), r.Cancelling(), r.Finished()}
+	if want := []any{w.done(), w.outcome(), w.cancelling, w.finished}; !slices.Equal(got, want) {
+		s.t.Fatalf("done, outcome, cancelling, finished: %v, want %v", got, want)
+	}
+	pending := r.Pending(nil)
+	if want := w.wanted(); !slices.Equal(pending, want) {
+		s.t.Fatalf("pending %+v, want %+v", pending, want)
+	}
+	if want := s.outstanding.list(); !slices.Equal(pending, want) {
+		s.t.Fatalf("pending %+v, outstanding %+v", pending, want)
+	}
+}
+
+// invariants checks what the package comment promises, and what the run knows of itself.
+func (s *subject) invariants(before Run) {
+	s.t.Helper()
+	r := s.run
+	for id := range StageID(r.Graph().Len()) {
+		missing := 0
+		for _, d := range r.Graph().Deps(id) {
+			if r.State(d) != Succeeded {
+				missing++
+			}
+		}
+		state := r.State(id)
+		switch {
+		case int(r.waiting[id]) != missing:
+			s.t.Fatalf("stage %d waits for %d, want %d", id, r.waiting[id], missing)
+		case missing > 0 && state != Waiting && state != Skipped && state != Cancelled:
+			s.t.Fatalf("stage %d is %v before %d of its dependencies succeeded", id, state, missing)
+		case before.state[id].Terminal() && state != before.state[id]:
+			s.t.Fatalf("stage %d was %v, and became %v", id, before.state[id], state)
+		case r.Attempt(id) < before.attempt[id]:
+			s.t.Fatalf("stage %d was in attempt %d, and is in %d", id, before.attempt[id], r.Attempt(id))
+		}
+	}
+	for _, c := range r.Pending(nil) {
+		if c.Type == Dispatch && (r.Cancelling() || r.State(c.Stage) != Ready) {
+			s.t.Fatalf("%+v is to be dispatched: it is %v, cancelling %v", c, r.State(c.Stage), r.Cancelling())
+		}
+	}
+}
+
+// restart compares a run that replays the events with the one that lived through them.
+func (s *subject) restart() {
+	s.t.Helper()
+	fresh := replayed(s.t, s.run.Graph(), s.events)
+	if !reflect.DeepEqual(snapshot(fresh), snapshot(s.run)) {
+		s.t.Fatalf("a replay gives %+v, want %+v", fresh, s.run)
+	}
+	s.run = fresh
+}
+
+// TestRunAgainstTwin feeds random events: what a driver would make of the commands, repetitions, reports of old attempts, nonsense.
+func TestRunAgainstTwin(t *testing.T) {
+	check(t, func(t *rapid.T) {
+		s := newSubject(t, drawGraph(t))
+		for range rapid.OneOf(rapid.IntRange(50, 150), rapid.IntRange(0, 50)).Draw(t, "events") {
+			_ = s.apply(s.draw()) // compared with the twin already
+		}
+		s.restart()
+		s.compare()
+	})
+}
+
+func (s *subject) draw() Event {
+	n := s.run.Graph().Len()
+	kinds := []string{"sensible", "sensible", "sensible", "sensible", "again", "any", "any", "cancel", "finish"}
+	kind := rapid.SampledFrom(kinds).Draw(s.t, "kind")
+	switch {
+	case kind == "again" && len(s.events) > 0:
+		return rapid.SampledFrom(s.events).Draw(s.t, "event")
+	case kind == "cancel" && rapid.IntRange(0, 9).Draw(s.t, "really") == 0:
+		return Event{Type: RunCancelling}
+	case kind == "finish":
+		return Event{Type: RunFinished}
+	case kind == "sensible":
+		if e := sensible(s.run); len(e) > 0 {
+			return rapid.SampledFrom(e).Draw(s.t, "event")
+		}
+	}
+	attempt := rapid.OneOf(rapid.Uint16Range(0, 4), rapid.Just(uint16(maxAttempt))).Draw(s.t, "attempt")
+	return Event{
+		Type:    EventType(rapid.IntRange(0, int(numStageEvents)+numEvents).Draw(s.t, "type")),
+		Stage:   StageID(rapid.IntRange(0, n).Draw(s.t, "stage")),
+		Root:    StageID(rapid.IntRange(0, n).Draw(s.t, "root")),
+		Attempt: Attempt(attempt),
+	}
+}
+
+// sensible returns events that can happen next to a run whose workers and drivers are well.
+func sensible(r *Run) []Event {
+	var events []Event
+	for _, c := range r.Pending(nil) {
+		switch c.Type {
+		case Dispatch:
+			events = append(events, Event{Type: StageStarted, Stage: c.Stage, Attempt: c.Attempt})
+		case Skip:
+			events = append(events, Event{Type: StageSkipped, Stage: c.Stage, Root: c.Root})
+		case Cancel:
+			events = append(events, Event{Type: StageCancelled, Stage: c.Stage})
+		case Finish:
+			events = append(events, Event{Type: RunFinished})
+		}
+	}
+	for id := range StageID(r.Graph().Len()) {
+		if r.State(id) == Running {
+			for _, report := range []EventType{StageSucceeded, StageSucceeded, StageSucceeded, StageFailed, StageLost} {
+				events = append(events, Event{Type: report, Stage: id, Attempt: r.Attempt(id)})
+			}
+		}
+	}
+	return events
+}

@@ -1,0 +1,218 @@
+package dag
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write what the scripts in testdata print into them")
+
+// TestScripts plays the scripts in testdata. A script is a graph, then steps; lines that begin with two spaces are what the
+// step before prints. Lines of a graph after a step begin a new case. See [script.step] for the steps.
+func TestScripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	var seen [numStates][numStageEvents]bool
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := play(t, file, string(text), &seen)
+			if *update {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			compareLines(t, file, got, string(text))
+		})
+	}
+	for s := range numStates {
+		for e := range numStageEvents {
+			if !seen[s][e] {
+				t.Errorf("no script applies %q to a stage that is %s", e, s)
+			}
+		}
+	}
+}
+
+func compareLines(t *testing.T, file, got, want string) {
+	t.Helper()
+	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
+	for i := range min(len(g), len(w)) {
+		if g[i] != w[i] {
+			t.Fatalf("%s:%d: got %q, want %q (go test ./dag -run TestScripts -update, if what is printed is right)", file, i+1, g[i], w[i])
+		}
+	}
+	if len(g) != len(w) {
+		t.Fatalf("%s: got %d lines, want %d", file, len(g), len(w))
+	}
+}
+
+// script is a case that is being played.
+type script struct {
+	t       *testing.T
+	place   string   // of the step, for messages
+	graph   []string // lines
+	run     *Run     // nil before the first step
+	events  []Event
+	pending *outstanding
+	seen    *[numStates][numStageEvents]bool
+}
+
+// play returns the text with what its steps print now.
+func play(t *testing.T, file, text string, seen *[numStates][numStageEvents]bool) string {
+	var out strings.Builder
+	s := &script{t: t, seen: seen}
+	for i, line := range strings.SplitAfter(text, "\n") {
+		bare := strings.TrimSpace(line)
+		if strings.HasPrefix(line, "  ") {
+			continue
+		}
+		out.WriteString(line)
+		switch {
+		case bare == "" || strings.HasPrefix(bare, "#"):
+		case strings.Contains(bare, ":"):
+			if s.run != nil {
+				s = &script{t: t, seen: seen}
+			}
+			s.graph = append(s.graph, bare)
+		default:
+			s.place = fmt.Sprintf("%s:%d", file, i+1)
+			for _, printed := range s.play(bare) {
+				out.WriteString("  " + printed + "\n")
+			}
+		}
+	}
+	return out.String()
+}
+
+// play plays a step, and makes sure that a new driver that replays the events would find the same to do as the old one has.
+func (s *script) play(step string) []string {
+	if s.run == nil {
+		s.run = NewRun(build(s.t, s.graph...))
+		s.pending = newOutstanding(s.run)
+	}
+	printed := s.step(strings.Fields(step))
+	if got, want := replayed(s.t, s.run.Graph(), s.events).Pending(nil), s.pending.list(); !slices.Equal(got, want) {
+		s.t.Errorf("%s: after a replay %v is pending, and %v is outstanding", s.place, s.commands(got), s.commands(want))
+	}
+	return printed
+}
+
+// step plays one of
+//
+//	a#1 started               (or succeeded, failed, lost) what attempt 1 of stage a reports
+//	skip b because a          the decision is recorded
+//	cancel b                  the decision is recorded
+//	cancel                    somebody asks for the run's end
+//	finish                    the run's end is recorded
+//	pending                   prints what is to be done
+//	replay                    another driver takes over; prints what is to be done
+//	states                    prints where all stages stand, and the run
+//
+// An event prints the commands that follow from it, or the error.
+func (s *script) step(words []string) []string {
+	switch {
+	case words[0] == "pending":
+		return s.commands(s.run.Pending(nil))
+	case words[0] == "replay":
+		s.run = replayed(s.t, s.run.Graph(), s.events)
+		return s.commands(s.run.Pending(nil))
+	case words[0] == "states":
+		return s.states()
+	}
+	return s.apply(s.event(words))
+}
+
+func (s *script) event(words []string) Event {
+	switch {
+	case words[0] == "skip":
+		return Event{Type: StageSkipped, Stage: s.stage(words[1]), Root: s.stage(words[3])}
+	case words[0] == "cancel" && len(words) > 1:
+		return Event{Type: StageCancelled, Stage: s.stage(words[1])}
+	case words[0] == "cancel":
+		return Event{Type: RunCancelling}
+	case words[0] == "finish":
+		return Event{Type: RunFinished}
+	}
+	name, number, _ := strings.Cut(words[0], "#")
+	e := Event{Stage: s.stage(name)}
+	if _, err := fmt.Sscan(number, &e.Attempt); err != nil {
+		s.t.Fatalf("%s: attempt %q: %v", s.place, number, err)
+	}
+	reports := []EventType{StageStarted, StageSucceeded, StageFailed, StageLost}
+	i := slices.IndexFunc(reports, func(r EventType) bool { return r.String() == words[1] })
+	if i < 0 {
+		s.t.Fatalf("%s: no step is called %q", s.place, words)
+	}
+	e.Type = reports[i]
+	return e
+}
+
+func (s *script) stage(name string) StageID {
+	id, ok := s.run.Graph().Lookup(name)
+	if !ok {
+		s.t.Fatalf("%s: no stage is called %q", s.place, name)
+	}
+	return id
+}
+
+func (s *script) apply(e Event) []string {
+	if e.Type < numStageEvents && (e.Attempt == 0 || e.Attempt >= s.run.Attempt(e.Stage)) {
+		s.seen[s.run.State(e.Stage)][e.Type] = true
+	}
+	commands, err := s.run.Apply(e, nil)
+	if err != nil {
+		return append(s.commands(commands), "error: "+err.Error())
+	}
+	s.events = append(s.events, e)
+	s.pending.add(s.run, commands)
+	return s.commands(commands)
+}
+
+func (s *script) commands(commands []Command) []string {
+	var lines []string
+	for _, c := range commands {
+		switch name := s.run.Graph().Name; c.Type {
+		case Dispatch:
+			lines = append(lines, fmt.Sprintf("dispatch %s#%d", name(c.Stage), c.Attempt))
+		case Skip:
+			lines = append(lines, fmt.Sprintf("skip %s because %s", name(c.Stage), name(c.Root)))
+		case Cancel:
+			lines = append(lines, "cancel "+name(c.Stage))
+		default:
+			lines = append(lines, c.Type.String())
+		}
+	}
+	return lines
+}
+
+func (s *script) states() []string {
+	var lines []string
+	for i := range s.run.Graph().Len() {
+		id := StageID(i)
+		line := fmt.Sprintf("%s#%d %s", s.run.Graph().Name(id), s.run.Attempt(id), s.run.State(id))
+		if s.run.State(id) == Skipped {
+			line += " because " + s.run.Graph().Name(s.run.Root(id))
+		}
+		lines = append(lines, line)
+	}
+	line := "run " + s.run.Outcome().String()
+	if s.run.Cancelling() {
+		line += ", cancelling"
+	}
+	if s.run.Finished() {
+		line += ", finished"
+	}
+	return append(lines, line)
+}

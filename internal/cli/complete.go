@@ -1,0 +1,240 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/godags/godags/internal/engine"
+)
+
+// completeWord is the first argument with which the scripts for shells ask what may come next.
+const completeWord = "__complete"
+
+// completionRequest returns the words that a shell wants to have completed, the last of them only begun.
+func completionRequest(args []string) ([]string, bool) {
+	if len(args) == 0 || args[0] != completeWord {
+		return nil, false
+	}
+	if len(args) == 1 {
+		return []string{""}, true
+	}
+	return args[1:], true
+}
+
+// What a shell is asked to complete by itself.
+const (
+	anyFiles      = ":files"
+	pipelineFiles = ":pipelines"
+)
+
+// complete prints what the last word may become, one a line: a word, with a tab and a remark, or one of the requests to the shell.
+func (p Program) complete(app *ucli.App, words []string) {
+	last := len(words) - 1
+	for _, candidate := range p.candidates(app, words[:last], words[last]) {
+		if strings.HasPrefix(candidate, words[last]) || candidate == anyFiles || candidate == pipelineFiles {
+			fmt.Fprintln(p.Out, candidate)
+		}
+	}
+}
+
+// candidates returns what may come after some words where part of a word is. It may return too much: what does not begin with part.
+func (p Program) candidates(app *ucli.App, before []string, part string) []string {
+	l := parseLine(app, before)
+	name, _, assigned := strings.Cut(part, "=")
+	switch {
+	case l.lost:
+		return nil
+	case l.flag != "":
+		return flagValues[l.flag]
+	case !l.noFlags && assigned && strings.HasPrefix(part, "-"):
+		var whole []string
+		for _, value := range flagValues[strings.TrimLeft(name, "-")] {
+			if value != anyFiles { // a shell would look for files with the flag in their names
+				whole = append(whole, name+"="+value)
+			}
+		}
+		return whole
+	case !l.noFlags && strings.HasPrefix(part, "-"):
+		return flagNames(l.flags)
+	case l.command == nil && len(app.Commands) > 0:
+		return commandNames(app)
+	case l.command == nil:
+		return nil // a program without commands takes flags only
+	}
+	return p.arguments(l.command.ArgsUsage, l.arguments, before)
+}
+
+// line is what can be said of the words before the one to complete.
+type line struct {
+	command   *ucli.Command
+	lost      bool // there is no such command
+	flags     []ucli.Flag
+	flag      string // whose value comes next
+	noFlags   bool   // after "--"
+	arguments int
+}
+
+func parseLine(app *ucli.App, words []string) line {
+	l := line{flags: app.Flags}
+	for _, word := range words {
+		switch {
+		case l.flag != "":
+			l.flag = ""
+		case l.noFlags:
+			l.arguments++
+		case word == "--":
+			l.noFlags = true
+		case len(word) > 1 && word[0] == '-':
+			if takesValue(l.flags, word) {
+				l.flag = strings.TrimLeft(word, "-")
+			}
+		case l.command == nil && len(app.Commands) > 0:
+			if l.command = app.Command(word); l.command == nil {
+				l.lost = true
+				return l
+			}
+			l.flags = l.command.Flags
+		default:
+			l.arguments++
+		}
+	}
+	return l
+}
+
+// flagValues are the values that can be told in advance, by flag.
+var flagValues = map[string][]string{
+	"output":   {"text", "json"},
+	"color":    {"auto", "always", "never"},
+	"progress": {"auto", "tty", "plain", "json", "quiet"},
+	"format":   {"dot", "svg", "mermaid", "ascii", "json"},
+	"values":   {"redis", "memory", "disk"},
+	"home":     {anyFiles},
+	"out":      {anyFiles},
+	"o":        {anyFiles},
+}
+
+func flagNames(flags []ucli.Flag) []string {
+	names := []string{"--help\tsay what there is"}
+	for _, f := range flags {
+		usage := ""
+		if doc, ok := f.(ucli.DocGenerationFlag); ok {
+			usage = strings.ReplaceAll(doc.GetUsage(), "`", "")
+		}
+		if v, ok := f.(ucli.VisibleFlag); ok && v.IsVisible() {
+			names = append(names, "--"+f.Names()[0]+"\t"+usage)
+		}
+	}
+	return names
+}
+
+func commandNames(app *ucli.App) (names []string) {
+	for _, c := range app.Commands {
+		if !c.Hidden {
+			names = append(names, c.Name+"\t"+c.Usage)
+		}
+	}
+	return names
+}
+
+// arguments returns what the argument after the first n may be. The usage says so: TARGET, RUN, FILE, or words as they are.
+func (p Program) arguments(usage string, n int, before []string) (all []string) {
+	kinds := strings.Fields(usage)
+	if len(kinds) > 0 && strings.HasSuffix(kinds[len(kinds)-1], "...") {
+		n = min(n, len(kinds)-1)
+	}
+	if n >= len(kinds) {
+		return nil
+	}
+	for kind := range strings.SplitSeq(strings.Trim(kinds[n], "[]."), "|") {
+		switch kind {
+		case "TARGET":
+			for _, q := range p.Pipelines {
+				all = append(all, q.Spec.Name)
+			}
+			all = append(all, pipelineFiles)
+		case "FILE":
+			all = append(all, pipelineFiles)
+		case "RUN":
+			all = append(all, recentRuns(before)...)
+		default:
+			if kind == strings.ToLower(kind) {
+				all = append(all, kind)
+			}
+		}
+	}
+	return all
+}
+
+// completionTime is how long somebody who asks for completion waits for Redis at most.
+const completionTime = 300 * time.Millisecond
+
+// recentRuns returns the ids of runs, if Redis is there and quick. It starts none.
+func recentRuns(words []string) []string {
+	redis := givenFlag(words, redisFlag)
+	if redis == "" {
+		if redis = privateRedis(givenFlag(words, homeFlag)); redis == "" {
+			return nil
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), completionTime)
+	defer cancel()
+	session, err := engine.Open(ctx, engine.Config{Redis: redis})
+	if err != nil {
+		return nil
+	}
+	defer session.Close()
+	const most = 50
+	runs, err := session.Journal.Runs(ctx, most)
+	if err != nil || len(runs) == 0 {
+		return nil
+	}
+	ids := []string{latest}
+	for _, r := range runs {
+		ids = append(ids, fmt.Sprintf("%s\t%s, %s", r.Run, r.State, moment(r.Submitted, time.Now())))
+	}
+	return ids
+}
+
+// givenFlag returns the value of a flag among the words, else the environment's.
+func givenFlag(words []string, f *ucli.StringFlag) string {
+	for i, word := range slices.Backward(words) {
+		name, value, assigned := strings.Cut(word, "=")
+		if name != "--"+f.Name && name != "-"+f.Name {
+			continue
+		}
+		if !assigned && i+1 < len(words) {
+			value = words[i+1]
+		}
+		return value
+	}
+	for _, name := range f.EnvVars {
+		if value := os.Getenv(name); value != "" {
+			return value
+		}
+	}
+	return ""
+}
+
+// privateRedis returns the URL of the Redis of a state folder if one runs there.
+func privateRedis(home string) string {
+	if home == "" {
+		home = engine.Home()
+	}
+	home, err := filepath.Abs(home)
+	if err != nil {
+		return ""
+	}
+	socket := filepath.Join(home, "redis", "redis.sock")
+	if _, err := os.Stat(socket); err != nil {
+		return ""
+	}
+	return (&url.URL{Scheme: "unix", Path: socket}).String()
+}

@@ -1,0 +1,220 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/godags/godags/internal/engine"
+	"github.com/godags/godags/internal/redisx"
+	"github.com/godags/godags/internal/spec"
+)
+
+func (p Program) doctorCommand() *ucli.Command {
+	return &ucli.Command{
+		Name: "doctor", Usage: "check what runs need: Redis and its settings, workers, clocks, the folder for state",
+		Description: "It ends with code 0 if runs work, 1 if something is wrong with Redis, and 3 if Redis cannot be reached.",
+		Flags:       []ucli.Flag{redisFlag, homeFlag, outFlag, colorFlag},
+		Action:      p.doctor,
+	}
+}
+
+func (p Program) doctor(c *ucli.Context) error {
+	if err := noArguments(c); err != nil {
+		return err
+	}
+	form, err := p.form(c)
+	if err != nil {
+		return err
+	}
+	ctx, stop := untilSignal(c.Context)
+	defer stop()
+	d := &diagnosis{Checks: []check{{"version", redisx.OK, versionLine(), ""}}}
+	d.checkHome(homeOf(c))
+	d.checkServer(c.String("redis") == "")
+	d.checkRedis(ctx, p, c)
+	d.OK = !slices.ContainsFunc(d.Checks, func(c check) bool { return c.Level == redisx.Error })
+	var sig interrupted
+	if errors.As(context.Cause(ctx), &sig) {
+		return &exitError{code: sig.code()}
+	}
+	err = p.print(func(out *bufio.Writer) error { return d.print(out, form) })
+	return errors.Join(err, d.verdict())
+}
+
+// diagnosis is what the doctor found.
+type diagnosis struct {
+	Checks []check `json:"checks"`
+	OK     bool    `json:"ok"` // no check has an error
+	err    error   // Redis cannot be used at all
+}
+
+type check struct {
+	Name  string       `json:"check"`
+	Level redisx.Level `json:"level"`
+	What  string       `json:"what"`
+	Fix   string       `json:"fix,omitempty"`
+}
+
+func (d *diagnosis) add(name string, level redisx.Level, what, fix string) {
+	d.Checks = append(d.Checks, check{name, level, what, fix})
+}
+
+func (d *diagnosis) verdict() error {
+	switch {
+	case d.err != nil:
+		return &exitError{code: classify(d.err)}
+	case !d.OK:
+		return &exitError{code: exitFailed}
+	}
+	return nil
+}
+
+func (d *diagnosis) print(out *bufio.Writer, form form) error {
+	if form.json {
+		return json.NewEncoder(out).Encode(d)
+	}
+	for _, c := range d.Checks {
+		padding := strings.Repeat(" ", len(redisx.Warning)-len(c.Level))
+		fmt.Fprintf(out, "%s%s  %-7s  %s\n", form.paint.state(string(c.Level)), padding, c.Name, strings.ReplaceAll(printable(c.What), "\n", "\n                  "))
+		if c.Fix != "" {
+			fmt.Fprintf(out, "%*s-> %s\n", len("warning  version  "), "", printable(c.Fix))
+		}
+	}
+	return nil
+}
+
+// checkHome looks at the folder for state before anything is made there.
+func (d *diagnosis) checkHome(home string) {
+	if absolute, err := filepath.Abs(home); err == nil {
+		home = absolute
+	}
+	info, err := os.Stat(home)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		d.add("home", redisx.OK, home+" does not exist yet: the first command that needs it makes it", "")
+	case err != nil:
+		d.add("home", redisx.Warning, err.Error(), "choose another with --home or GODAGS_HOME")
+	case !info.IsDir():
+		d.add("home", redisx.Warning, home+" is not a folder", "choose another with --home or GODAGS_HOME")
+	case info.Mode().Perm()&0o077 != 0:
+		d.add("home", redisx.Warning, home+" can be looked into by other users", "chmod 700 "+home)
+	default:
+		d.add("home", redisx.OK, home+" is there, for you alone", "")
+	}
+}
+
+// checkServer looks for the program that a Redis of our own needs.
+func (d *diagnosis) checkServer(needed bool) {
+	for _, name := range []string{"redis-server", "valkey-server"} {
+		if path, err := exec.LookPath(name); err == nil {
+			d.add("server", redisx.OK, path+" is on PATH", "")
+			return
+		}
+	}
+	if needed {
+		d.add("server", redisx.Warning, "no redis-server on PATH: runs do not survive the command that starts them", "install redis-server, or give --redis URL")
+		return
+	}
+	d.add("server", redisx.OK, "no redis-server on PATH, and none is needed: a Redis is given", "")
+}
+
+func (d *diagnosis) checkRedis(ctx context.Context, p Program, c *ucli.Context) {
+	session, err := p.connect(ctx, c, slog.New(slog.NewTextHandler(p.Err, nil)))
+	if err == nil {
+		d.add("redis", redisx.OK, session.Conn.Note, "")
+		err = errors.Join(d.checkSession(ctx, p, c, session), session.Close())
+	}
+	if err == nil {
+		return
+	}
+	d.err = err
+	var unreachable *redisx.UnreachableError
+	if !errors.As(err, &unreachable) {
+		d.add("redis", redisx.Error, err.Error(), "")
+		return
+	}
+	what := unreachable.Reason
+	if unreachable.URL != "" {
+		what = unreachable.URL + ": " + what
+	}
+	if unreachable.Log != "" {
+		what += "\nthe end of its log:\n" + unreachable.Log
+	}
+	d.add("redis", redisx.Error, what, unreachable.Fix)
+}
+
+func (d *diagnosis) checkSession(ctx context.Context, p Program, c *ucli.Context, s *engine.Session) error {
+	findings, err := redisx.Check(ctx, s.Conn.Client())
+	if err != nil {
+		return err
+	}
+	for _, f := range findings {
+		d.add("redis", f.Level, f.What, f.Fix)
+	}
+	if err := d.checkClock(ctx, s); err != nil {
+		return err
+	}
+	return d.checkWorkers(ctx, p, c, s)
+}
+
+// clockSlack is how much our clock and that of Redis may differ before times that people see are wrong. No decision depends on it.
+const clockSlack = 2 * time.Second
+
+// checkClock measures the time that Redis takes to answer, and compares its clock with ours.
+func (d *diagnosis) checkClock(ctx context.Context, s *engine.Session) error {
+	var best, ahead time.Duration
+	for i := range 5 { // the first may have to open a connection
+		begin := time.Now()
+		theirs, err := s.Conn.Client().Time(ctx).Result()
+		if err != nil {
+			return fmt.Errorf("ask Redis for the time: %w", err)
+		}
+		took := time.Since(begin)
+		if i == 0 || took < best {
+			best, ahead = took, theirs.Sub(begin.Add(took/2))
+		}
+	}
+	d.add("redis", redisx.OK, fmt.Sprintf("it answers within %s", best.Round(time.Microsecond)), "")
+	if ahead.Abs() < clockSlack {
+		d.add("clock", redisx.OK, fmt.Sprintf("it differs from that of Redis by %s", ahead.Abs().Round(time.Millisecond)), "")
+		return nil
+	}
+	d.add("clock", redisx.Warning, fmt.Sprintf("it differs from that of Redis by %s: shown times are off by that", ahead.Abs().Round(time.Millisecond)),
+		"set both by NTP")
+	return nil
+}
+
+func (d *diagnosis) checkWorkers(ctx context.Context, p Program, c *ucli.Context, s *engine.Session) error {
+	workers, err := s.Journal.Workers(ctx)
+	if err != nil {
+		return err
+	}
+	alive, slots := 0, 0
+	for _, w := range workers {
+		if w.Alive() {
+			alive, slots = alive+1, slots+w.Slots
+		}
+	}
+	switch {
+	case alive > 0:
+		d.add("workers", redisx.OK, fmt.Sprintf("%s, %s (`%s workers` lists them)", count(alive, "live worker", "live workers"),
+			count(slots, "slot", "slots"), p.Name), "")
+	case s.External():
+		d.add("workers", redisx.Warning, "none is alive: a run would wait for one", fmt.Sprintf("start one with `%s`, or let a run start its own with --workers", p.startWorker(c, spec.DefaultQueue)))
+	default:
+		d.add("workers", redisx.OK, "none is alive: a run has its own", "")
+	}
+	return nil
+}

@@ -1,0 +1,180 @@
+package cli
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/engine"
+	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/redistest"
+	"github.com/godags/godags/internal/spec"
+	"github.com/godags/godags/internal/view"
+)
+
+// testProgram is a program with two pipelines whose stages do nothing.
+func testProgram(t *testing.T) (p Program, stdout, stderr *bytes.Buffer) {
+	t.Helper()
+	stdout, stderr = new(bytes.Buffer), new(bytes.Buffer)
+	p = Program{Name: "prog", Out: stdout, Err: stderr}
+	for _, name := range []string{"simple", "wine"} {
+		b := spec.Builder{Name: name}
+		b.Add("first", nil, spec.Kind{})
+		b.Add("second", []string{"first"}, spec.Kind{})
+		p.Pipelines = append(p.Pipelines, engine.Pipeline{Spec: build(t, &b)})
+	}
+	return p, stdout, stderr
+}
+
+func build(t *testing.T, b *spec.Builder) *spec.Spec {
+	t.Helper()
+	sp, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sp
+}
+
+// outcome is what a command left behind.
+type outcome struct {
+	code           int
+	stdout, stderr string
+}
+
+func execute(t *testing.T, args ...string) outcome {
+	t.Helper()
+	p, stdout, stderr := testProgram(t)
+	code := Main(t.Context(), p, args)
+	return outcome{code, stdout.String(), stderr.String()}
+}
+
+// expect fails the test unless the command ended with the code and its output has the words.
+func (o outcome) expect(t *testing.T, code int, words ...string) {
+	t.Helper()
+	all := o.stdout + o.stderr
+	if o.code != code {
+		t.Errorf("exit code %d, want %d; output:\n%s", o.code, code, all)
+	}
+	for _, w := range words {
+		if !strings.Contains(all, w) {
+			t.Errorf("output lacks %q:\n%s", w, all)
+		}
+	}
+	if strings.Contains(all, "goroutine ") || strings.Count(all, "\n") > 60 {
+		t.Errorf("that is not a message on one screen:\n%.2000s", all)
+	}
+}
+
+// fixture is a Redis with runs that tests write by hand.
+type fixture struct {
+	*testing.T
+	server  *redistest.Server
+	journal *journal.Journal
+}
+
+func newFixture(t *testing.T, redisArgs ...string) fixture {
+	t.Helper()
+	server := redistest.Start(t, redisArgs...)
+	return fixture{t, server, journal.New(server.Client())}
+}
+
+// execute runs a command on the Redis of the fixture.
+func (f fixture) execute(args ...string) outcome {
+	f.Helper()
+	return execute(f.T, append(args, "--redis", f.server.URL())...)
+}
+
+// The stages of a fixture's runs. Second and third come after first, and last after second; third goes to the queue gpu.
+const (
+	first dag.StageID = iota
+	second
+	third
+	last
+)
+
+const driven, undriven = time.Hour, -time.Second // leases
+
+func (f fixture) submit(id journal.RunID, lease time.Duration) {
+	f.Helper()
+	b := spec.Builder{Name: "demo"}
+	b.Add("first", nil, spec.Kind{Task: "noop"})
+	b.Add("second", []string{"first"}, spec.Kind{Task: "noop"})
+	b.Add("third", []string{"first"}, spec.Kind{Task: "noop", Queue: "gpu"})
+	b.Add("last", []string{"second"}, spec.Kind{Task: "noop"})
+	sp := build(f.T, &b)
+	encoded, err := sp.Encode()
+	f.check(err)
+	_, err = f.journal.Submit(f.Context(), journal.Submission{Run: id, Pipeline: sp.Name, Stages: sp.Graph.Len(),
+		Digest: spec.Digest(encoded), Spec: encoded, Coordinator: "tester", Lease: lease})
+	f.check(err)
+}
+
+// start lets a worker claim an attempt, and returns its token.
+func (f fixture) start(id journal.RunID, s dag.StageID, n dag.Attempt) journal.Token {
+	f.Helper()
+	_, digest, err := f.journal.Spec(f.Context(), id)
+	f.check(err)
+	token := journal.NewToken()
+	granted, err := f.journal.Claim(f.Context(), id, digest, "hand", token, []journal.Attempted{{Stage: s, Attempt: n}})
+	f.check(err)
+	if !granted[0] {
+		f.Fatalf("attempt %d of stage %d was not granted", n, s)
+	}
+	return token
+}
+
+// execution starts an attempt and reports its end.
+func (f fixture) execution(id journal.RunID, r journal.Record, log string) {
+	f.Helper()
+	token := f.start(id, r.Stage, r.Attempt)
+	accepted, err := f.journal.Report(f.Context(), id, "hand", token, []journal.Outcome{{Record: r, Log: []byte(log)}})
+	f.check(err)
+	if !accepted[0] {
+		f.Fatal("the report was not accepted")
+	}
+}
+
+func (f fixture) succeed(id journal.RunID, s dag.StageID, log, note string) {
+	f.Helper()
+	f.execution(id, journal.Record{Type: journal.StageSucceeded, Stage: s, Attempt: 1, Duration: 1500 * time.Millisecond, Note: note}, log)
+}
+
+// decide records what a coordinator decides.
+func (f fixture) decide(id journal.RunID, kind journal.DecisionKind, r journal.Record) {
+	f.Helper()
+	f.check(f.journal.Decide(f.Context(), id, 1, []journal.Decision{{Kind: kind, Record: r}}))
+}
+
+// finish ends a run whose stages are all terminal.
+func (f fixture) finish(id journal.RunID) {
+	f.Helper()
+	run, err := view.Load(f.Context(), f.journal, id)
+	f.check(err)
+	f.check(f.journal.Finish(f.Context(), id, 1, run.State))
+}
+
+// failed makes a run that has failed: first and third succeeded, second failed, last was skipped.
+func (f fixture) failed(id journal.RunID) {
+	f.Helper()
+	f.submit(id, driven)
+	f.succeed(id, first, "hello\nworld\n", "world")
+	f.succeed(id, third, "", "")
+	f.execution(id, journal.Record{Type: journal.StageFailed, Stage: second, Attempt: 1, Text: "exit status 3", Note: "cannot open"},
+		"\x1b[31mreading\x1b[0m\n10%\r50%\rcannot open\n")
+	f.decide(id, journal.EndUnexecuted, journal.Record{Type: journal.StageSkipped, Stage: last, Root: second})
+	f.finish(id)
+}
+
+func (f fixture) beat(w journal.WorkerInfo) {
+	f.Helper()
+	f.check(f.journal.Beat(f.Context(), w))
+}
+
+func (f fixture) check(err error) {
+	f.Helper()
+	if err != nil {
+		f.Fatal(err)
+	}
+}

@@ -1,0 +1,140 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/engine"
+	"github.com/godags/godags/internal/picture"
+	"github.com/godags/godags/internal/view"
+)
+
+func (p Program) graphCommand() *ucli.Command {
+	return &ucli.Command{
+		Name: "graph", Usage: "draw a pipeline, or a run with the state of each stage", ArgsUsage: "[TARGET|RUN]",
+		Description: "TARGET is a pipeline of this program or a .yaml, .yml or .json file; without it the first pipeline of this program is drawn.\n" +
+			"Another word is taken for a run: " + runHelp,
+		Flags: []ucli.Flag{redisFlag, homeFlag,
+			&ucli.StringFlag{Name: "format", Usage: "`FORMAT`: dot, svg, mermaid, ascii or json (default: by the extension of the file, else ascii)"},
+			&ucli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the picture to `FILE`, whole or not at all; - is standard output"},
+			&ucli.BoolFlag{Name: "open", Usage: "show the picture in a viewer: an SVG in a temporary file unless --out or --format says otherwise"}},
+		Action: p.graph,
+	}
+}
+
+func (p Program) graph(c *ucli.Context) error {
+	if c.NArg() > 1 {
+		return usageError("graph takes one TARGET or RUN, but got %d arguments: %.100q", c.NArg(), c.Args().Slice())
+	}
+	o, err := parsePictureOptions(c)
+	if err != nil {
+		return err
+	}
+	word := c.Args().First()
+	sp, err := p.target(word)
+	if err == nil {
+		return p.draw(picture.Input{Name: sp.Name, Graph: sp.Graph}, o)
+	}
+	if isFile(word) || word == "" {
+		return err
+	}
+	unknown := err
+	return p.read(c, func(ctx context.Context, s *engine.Session, _ *bufio.Writer) error {
+		found, err := p.findRun(ctx, s, word)
+		if exit := (*exitError)(nil); errors.As(err, &exit) {
+			return usageError("%w\nAs a run: %w", unknown, err)
+		}
+		if err != nil {
+			return err
+		}
+		run, err := view.Load(ctx, s.Journal, found.Run)
+		if err != nil {
+			return err
+		}
+		return p.draw(runPicture(run), o)
+	})
+}
+
+func runPicture(run *view.Run) picture.Input {
+	return picture.Input{Name: run.Spec.Name, Run: string(run.ID), Graph: run.Spec.Graph, State: run.State.State,
+		Label: func(s dag.StageID) string {
+			if d := run.Duration(s); d > 0 {
+				return short(d)
+			}
+			return ""
+		}}
+}
+
+// pictureOptions say what is drawn, and where to.
+type pictureOptions struct {
+	format picture.Format
+	path   string // "": standard output
+	open   bool
+}
+
+var pictureExtensions = map[string]picture.Format{
+	".dot": picture.DOT, ".gv": picture.DOT, ".svg": picture.SVG, ".mmd": picture.Mermaid, ".mermaid": picture.Mermaid,
+	".txt": picture.ASCII, ".json": picture.JSON,
+}
+
+func parsePictureOptions(c *ucli.Context) (o pictureOptions, err error) {
+	o.path, o.open = c.String("out"), c.Bool("open")
+	if c.IsSet("out") && o.path == "" {
+		return o, usageError("--out needs the name of a file")
+	}
+	if o.path == "-" {
+		o.path = ""
+	}
+	ext := strings.ToLower(filepath.Ext(o.path))
+	byName, known := pictureExtensions[ext]
+	switch {
+	case c.IsSet("format"):
+		if o.format, err = picture.ParseFormat(c.String("format")); err != nil {
+			return o, &exitError{exitUsage, err}
+		}
+	case known:
+		o.format = byName
+	case ext != "":
+		return o, usageError("%s: which format has a %s file? Say --format dot, svg, mermaid, ascii or json", o.path, ext)
+	case o.open && o.path == "":
+		o.format = picture.SVG
+	default:
+		o.format = picture.ASCII
+	}
+	return o, nil
+}
+
+func (p Program) draw(in picture.Input, o pictureOptions) error {
+	write := func(w io.Writer) error { return picture.Draw(w, in, o.format) }
+	switch {
+	case o.path == "" && !o.open:
+		return p.print(func(out *bufio.Writer) error { return write(out) })
+	case o.path == "":
+		f, err := os.CreateTemp("", fmt.Sprintf("godags-*.%s", o.format))
+		if err != nil {
+			return fmt.Errorf("file for the picture: %w", err)
+		}
+		o.path = f.Name()
+		if err := errors.Join(write(f), f.Close()); err != nil {
+			return err
+		}
+	default:
+		if err := writeFile(o.path, write); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(p.Err, "wrote %s\n", printable(o.path))
+	if !o.open {
+		return nil
+	}
+	return openFile(o.path)
+}

@@ -1,0 +1,171 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/engine"
+	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/nearest"
+	"github.com/godags/godags/internal/view"
+)
+
+func (p Program) logsCommand() *ucli.Command {
+	return &ucli.Command{
+		Name: "logs", Usage: "print what stages printed", ArgsUsage: "RUN [STAGE]",
+		Description: runHelp + "\nWithout STAGE the output of all stages is printed, each line after the name of its stage.",
+		Flags: []ucli.Flag{redisFlag, homeFlag,
+			&ucli.UintFlag{Name: "attempt", Usage: "print the output of attempt `N`, from 1 (default: the last)"}},
+		Action: p.logs,
+	}
+}
+
+func (p Program) logs(c *ucli.Context) error {
+	word, err := runWord(c, 2)
+	if err != nil {
+		return err
+	}
+	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
+		found, err := p.findRun(ctx, s, word)
+		if err != nil {
+			return err
+		}
+		run, err := view.Load(ctx, s.Journal, found.Run)
+		if err != nil {
+			return err
+		}
+		l := logPrinter{run: run, journal: s.Journal, attempt: c.Uint("attempt"), out: out, harmless: p.onTerminal()}
+		if c.NArg() == 2 {
+			return p.stageLog(ctx, l, c.Args().Get(1))
+		}
+		return l.printAll(ctx)
+	})
+}
+
+func (p Program) stageLog(ctx context.Context, l logPrinter, name string) error {
+	stage, ok := l.run.Spec.Graph.Lookup(name)
+	if !ok {
+		return p.unknownStage(l.run, name)
+	}
+	last := begun(l.run.State, stage)
+	switch {
+	case last == 0:
+		fmt.Fprintf(p.Err, "stage %s was not executed: it is %s\n", name, l.run.State.State(stage))
+		return nil
+	case l.attempt > uint(last):
+		return usageError("stage %q has no attempt %d: its last is %d", name, l.attempt, last)
+	}
+	printed, err := l.print(ctx, stage, "")
+	if err == nil && !printed {
+		fmt.Fprintf(p.Err, "stage %s printed nothing\n", name)
+	}
+	return err
+}
+
+func (p Program) unknownStage(run *view.Run, name string) error {
+	names := make([]string, run.Spec.Graph.Len())
+	for s := range names {
+		names[s] = run.Spec.Graph.Name(dag.StageID(s))
+	}
+	if near := nearest.Name(name, names); near != "" {
+		return usageError("pipeline %s has no stage %.200q: did you mean %q?", run.Spec.Name, name, near)
+	}
+	return usageError("pipeline %s has no stage %.200q: `%s status %s --stages` lists them", run.Spec.Name, name, p.Name, run.ID)
+}
+
+// begun returns the newest attempt of a stage that was begun; 0 if none was. Of a cancelled stage it is the one that was due.
+func begun(r *dag.Run, s dag.StageID) dag.Attempt {
+	switch r.State(s) {
+	case dag.Waiting, dag.Ready, dag.Skipped:
+		return r.Attempt(s) - 1
+	}
+	return r.Attempt(s)
+}
+
+// logPrinter prints what attempts of stages printed, one at a time.
+type logPrinter struct {
+	run      *view.Run
+	journal  *journal.Journal
+	attempt  uint // 0: the last
+	out      *bufio.Writer
+	harmless bool // for a terminal: without control characters
+}
+
+// printAll prints the output of all stages that printed something, each after what it depends on.
+func (l logPrinter) printAll(ctx context.Context) error {
+	var stages []dag.StageID
+	for _, s := range l.run.Spec.Graph.Topological() {
+		_, active := l.run.Active[s]
+		if _, printed := l.run.Notes[s]; printed || active {
+			stages = append(stages, s)
+		}
+	}
+	for _, s := range stages {
+		prefix := ""
+		if len(stages) > 1 {
+			prefix = l.run.Spec.Graph.Name(s) + " | "
+		}
+		if _, err := l.print(ctx, s, prefix); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// print prints the output of one stage and reports whether there was any.
+func (l logPrinter) print(ctx context.Context, s dag.StageID, prefix string) (bool, error) {
+	attempt := begun(l.run.State, s)
+	if l.attempt > 0 {
+		attempt = dag.Attempt(min(l.attempt, 1<<16-1))
+	}
+	log, err := l.journal.Log(ctx, l.run.ID, journal.Attempted{Stage: s, Attempt: attempt})
+	if err != nil || len(log) == 0 {
+		return false, err
+	}
+	if prefix == "" && !l.harmless {
+		_, err = l.out.Write(log)
+		return true, err
+	}
+	for line := range bytes.Lines(log) {
+		text := string(bytes.TrimSuffix(line, []byte("\n")))
+		if l.harmless {
+			text = seen(text)
+		}
+		if _, err := l.out.WriteString(prefix + text + "\n"); err != nil {
+			return true, err
+		}
+	}
+	return true, nil
+}
+
+// escapes matches what terminals take as commands: colours, moves of the cursor, titles.
+var escapes = regexp.MustCompile(`\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)?`)
+
+// seen returns what a person would see of a line of output, harmless to a terminal: without colours, and of what was drawn
+// over and over, such as a progress bar, what came last.
+func seen(line string) string {
+	line = strings.TrimRight(line, "\r")
+	return printable(escapes.ReplaceAllString(line[strings.LastIndexByte(line, '\r')+1:], ""))
+}
+
+// tail returns the last lines of a log, as they are seen.
+func tail(log []byte, most int) []string {
+	log = bytes.TrimRight(log, "\r\n")
+	var lines []string
+	for len(log) > 0 && len(lines) < most {
+		start := bytes.LastIndexByte(log, '\n') + 1
+		lines = append(lines, seen(string(log[start:])))
+		log = log[:max(start-1, 0)]
+	}
+	for i, j := 0, len(lines)-1; i < j; i, j = i+1, j-1 {
+		lines[i], lines[j] = lines[j], lines[i]
+	}
+	return lines
+}

@@ -1,0 +1,77 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	ucli "github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
+	"github.com/godags/godags/internal/engine"
+)
+
+// read runs a command that looks into Redis and prints what it finds. A signal ends it in order: a Redis of our own is not left running.
+func (p Program) read(c *ucli.Context, do func(context.Context, *engine.Session, *bufio.Writer) error) error {
+	ctx, stop := untilSignal(c.Context)
+	defer stop()
+	session, err := p.connect(ctx, c, slog.New(slog.NewTextHandler(p.Err, nil)))
+	if err == nil {
+		err = p.print(func(out *bufio.Writer) error { return do(ctx, session, out) })
+		err = errors.Join(err, session.Close())
+	}
+	var sig interrupted
+	if errors.As(context.Cause(ctx), &sig) {
+		return &exitError{code: sig.code()}
+	}
+	return err
+}
+
+// untilSignal returns a context that the first Ctrl-C or SIGTERM ends. Another one ends the process at once.
+func untilSignal(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		select {
+		case s := <-signals:
+			signal.Stop(signals)
+			cancel(interrupted{s})
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		cancel(nil)
+		<-done
+	}
+}
+
+// print writes to standard output through a buffer. Whoever reads it may stop early, as head does: that is no error.
+func (p Program) print(do func(*bufio.Writer) error) error {
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, syscall.SIGPIPE) // or a write would end the process
+	defer signal.Stop(broken)
+	out := bufio.NewWriterSize(p.Out, 64<<10)
+	err := do(out)
+	if flushErr := out.Flush(); err == nil && flushErr != nil {
+		err = fmt.Errorf("print the result: %w", flushErr)
+	}
+	if errors.Is(err, syscall.EPIPE) {
+		return nil
+	}
+	return err
+}
+
+// onTerminal reports whether a person sees what is printed.
+func (p Program) onTerminal() bool {
+	f := file(p.Out)
+	return f != nil && term.IsTerminal(int(f.Fd()))
+}

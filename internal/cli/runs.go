@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/godags/godags/internal/engine"
+	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/redisx"
+)
+
+func (p Program) runsCommand() *ucli.Command {
+	return &ucli.Command{
+		Name: "runs", Usage: "list runs, newest first",
+		Flags: []ucli.Flag{redisFlag, homeFlag,
+			&ucli.IntFlag{Name: "limit", Value: 20, Usage: "list at most `N` runs"}, outFlag, colorFlag},
+		Action: p.runs,
+	}
+}
+
+func (p Program) runs(c *ucli.Context) error {
+	if err := noArguments(c); err != nil {
+		return err
+	}
+	form, err := p.form(c)
+	if err != nil {
+		return err
+	}
+	limit := c.Int("limit")
+	if limit < 1 {
+		return usageError("--limit must be at least 1")
+	}
+	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
+		runs, err := s.Journal.Runs(ctx, limit)
+		if err != nil {
+			return err
+		}
+		if form.json {
+			return printRunsJSON(out, runs, time.Now())
+		}
+		if len(runs) == 0 {
+			p.explainNoRuns(s)
+			return nil
+		}
+		runTable(runs, time.Now()).print(out, form.paint, "")
+		return nil
+	})
+}
+
+func (p Program) explainNoRuns(s *engine.Session) {
+	if s.Conn.Kind == redisx.InProcess {
+		fmt.Fprintln(p.Err, errNotKept)
+		return
+	}
+	fmt.Fprintf(p.Err, "no runs yet: start one with `%s run`\n", p.Name)
+}
+
+func runTable(runs []journal.Summary, now time.Time) table {
+	t := table{{"RUN", "PIPELINE", "STATE", "STAGES", "STARTED", "TOOK"}}
+	for _, r := range runs {
+		took := "-"
+		if r.State != "stalled" {
+			took = short(elapsed(r, now))
+		}
+		t = append(t, []string{string(r.Run), r.Pipeline, r.State, stageCounts(r), moment(r.Submitted, now), took})
+	}
+	return t
+}
+
+// elapsed returns the time from a run's submission to its end, or until now while it goes on.
+func elapsed(r journal.Summary, now time.Time) time.Duration {
+	if !r.Finished.IsZero() {
+		now = r.Finished
+	}
+	return max(0, now.Sub(r.Submitted)) // the clocks may differ
+}
+
+// stageCounts says how many stages succeeded, of how many, and what became of the others. While a run goes on its
+// list entry knows only how many there are.
+func stageCounts(r journal.Summary) string {
+	if r.Counts == nil {
+		return strconv.Itoa(r.Stages)
+	}
+	text := fmt.Sprintf("%d/%d", r.Counts["succeeded"], r.Stages)
+	for _, state := range []string{"failed", "skipped", "cancelled"} {
+		if n := r.Counts[state]; n > 0 {
+			text += fmt.Sprintf(", %d %s", n, state)
+		}
+	}
+	return text
+}
+
+// listedRun is a run in the list for programs. Its names are those of [view.Result].
+type listedRun struct {
+	Run      journal.RunID  `json:"run"`
+	Pipeline string         `json:"pipeline"`
+	State    string         `json:"state"`
+	Stages   map[string]int `json:"stages"` // only the total while the run goes on
+	Started  time.Time      `json:"started"`
+	Finished *time.Time     `json:"finished"` // null while the run goes on
+	Seconds  float64        `json:"seconds"`  // until now while the run goes on
+}
+
+func printRunsJSON(out *bufio.Writer, runs []journal.Summary, now time.Time) error {
+	list := make([]listedRun, len(runs))
+	for i, r := range runs {
+		list[i] = listedRun{r.Run, r.Pipeline, r.State, map[string]int{"total": r.Stages}, r.Submitted.UTC(), nil, elapsed(r, now).Seconds()}
+		for state, n := range r.Counts {
+			list[i].Stages[state] = n
+		}
+		if !r.Finished.IsZero() {
+			at := r.Finished.UTC()
+			list[i].Finished = &at
+		}
+	}
+	return json.NewEncoder(out).Encode(list)
+}

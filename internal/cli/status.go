@@ -1,0 +1,122 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/engine"
+	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/view"
+)
+
+func (p Program) statusCommand() *ucli.Command {
+	return &ucli.Command{
+		Name: "status", Usage: "say how a run stands: what runs, what failed and why, what waits", ArgsUsage: "RUN", Description: runHelp,
+		Flags: []ucli.Flag{redisFlag, homeFlag,
+			&ucli.BoolFlag{Name: "stages", Usage: "list every stage as well"}, outFlag, colorFlag},
+		Action: p.status,
+	}
+}
+
+func (p Program) status(c *ucli.Context) error {
+	word, err := runWord(c, 1)
+	if err != nil {
+		return err
+	}
+	form, err := p.form(c)
+	if err != nil {
+		return err
+	}
+	if form.json && c.Bool("stages") {
+		return usageError("--stages is for text: `%s graph RUN --format json` lists every stage with its state", p.Name)
+	}
+	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
+		found, err := p.findRun(ctx, s, word)
+		if err != nil {
+			return err
+		}
+		r, err := loadStatus(ctx, s, found)
+		if err != nil {
+			return err
+		}
+		if form.json {
+			return p.printStatusJSON(ctx, s, r, out)
+		}
+		return p.printStatus(ctx, c, s, r, out, form.paint, c.Bool("stages"))
+	})
+}
+
+// runStatus is a run and what can be said of it beside its journal.
+type runStatus struct {
+	*view.Run
+	word     string          // for its state: that of dag.Run, or stalled, or cancelling
+	now      time.Time       // when it was looked at
+	alive    map[string]bool // workers
+	unserved map[string]int  // by queue without live workers: stages that wait there
+}
+
+func loadStatus(ctx context.Context, s *engine.Session, found journal.Summary) (*runStatus, error) {
+	run, err := view.Load(ctx, s.Journal, found.Run)
+	if err != nil {
+		return nil, err
+	}
+	r := &runStatus{Run: run, word: run.State.Outcome().String(), now: time.Now()}
+	switch {
+	case run.State.Finished():
+		return r, nil
+	case found.State == "stalled":
+		r.word = found.State
+	case run.State.Cancelling():
+		r.word = "cancelling"
+	default:
+		r.word = dag.Running.String()
+	}
+	workers, err := s.Journal.Workers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.lookForWorkers(workers)
+	return r, nil
+}
+
+// lookForWorkers finds out which workers live, and which queues have none although stages wait there.
+func (r *runStatus) lookForWorkers(workers []journal.WorkerInfo) {
+	r.alive, r.unserved = make(map[string]bool), make(map[string]int)
+	served := make(map[string]bool)
+	for _, w := range workers {
+		if !w.Alive() {
+			continue
+		}
+		r.alive[w.ID] = true
+		for _, q := range w.Queues {
+			served[q] = true
+		}
+	}
+	if r.word != dag.Running.String() || r.State.Count(dag.Ready) == 0 {
+		return
+	}
+	for s := range dag.StageID(r.Spec.Graph.Len()) {
+		if r.State.State(s) != dag.Ready {
+			continue
+		}
+		if q := r.Spec.Queue(s); !served[q] {
+			r.unserved[q]++
+		}
+	}
+}
+
+// active returns the stages that are being executed, those first that have been so for the longest.
+func (r *runStatus) active() []dag.StageID {
+	return slices.SortedFunc(maps.Keys(r.Active), func(a, b dag.StageID) int {
+		if order := r.Active[a].Since.Compare(r.Active[b].Since); order != 0 {
+			return order
+		}
+		return int(a) - int(b)
+	})
+}

@@ -1,0 +1,187 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/engine"
+	"github.com/godags/godags/internal/journal"
+)
+
+// What text shows of lists that may be long.
+const (
+	shownActive   = 20
+	shownFailures = 10
+	shownRoots    = 10
+	shownNames    = 3
+	shownLogLines = 10
+)
+
+func (p Program) printStatus(ctx context.Context, c *ucli.Context, s *engine.Session, r *runStatus, out *bufio.Writer, paint painter, all bool) error {
+	r.printHead(s, out, paint)
+	if r.word == "stalled" {
+		fmt.Fprintf(out, "\nNobody drives this run: its coordinator is gone, and the last that is known of it is from %s.\n", moment(r.Last, r.now))
+	}
+	for _, q := range slices.Sorted(maps.Keys(r.unserved)) {
+		fmt.Fprintf(out, "\n%s for queue %s, but no live worker listens there: start one with `%s`\n",
+			stagesWait(r.unserved[q]), printable(q), printable(p.startWorker(c, q)))
+	}
+	r.printActive(out, paint)
+	if err := r.printFailures(ctx, s, out, paint); err != nil {
+		return err
+	}
+	r.printSkipped(out, paint)
+	if all {
+		r.printStages(out, paint)
+	}
+	return nil
+}
+
+func stagesWait(n int) string {
+	if n == 1 {
+		return "1 stage waits"
+	}
+	return fmt.Sprintf("%d stages wait", n)
+}
+
+func (r *runStatus) printHead(s *engine.Session, out *bufio.Writer, paint painter) {
+	took := " for " + short(r.Elapsed(r.now))
+	switch {
+	case r.State.Finished():
+		took = " after " + short(r.Elapsed(r.now))
+	case r.word == "stalled":
+		took = ""
+	}
+	fmt.Fprintf(out, "run       %s\n", r.ID)
+	fmt.Fprintf(out, "pipeline  %s\n", printable(r.Spec.Name))
+	fmt.Fprintf(out, "state     %s%s\n", paint.state(r.word), took)
+	fmt.Fprintf(out, "stages    %s\n", r.counts())
+	fmt.Fprintf(out, "started   %s (%s)\n", r.Submitted.Local().Format(time.DateTime), moment(r.Submitted, r.now))
+	fmt.Fprintf(out, "values    %s\n", printable(r.values()))
+	fmt.Fprintf(out, "redis     %s\n", s.Conn.Note)
+}
+
+// values says where the values of the run are.
+func (r *runStatus) values() string {
+	if r.Spec.Values == "" {
+		return "redis"
+	}
+	return r.Spec.Values
+}
+
+// counts says how many stages are in which state.
+func (r *runStatus) counts() string {
+	var parts []string
+	for _, state := range []dag.State{dag.Succeeded, dag.Failed, dag.Skipped, dag.Cancelled, dag.Running, dag.Ready, dag.Waiting} {
+		if n := r.State.Count(state); n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, state))
+		}
+	}
+	if r.Lost > 0 {
+		parts = append(parts, fmt.Sprintf("%d attempts lost with their workers", r.Lost))
+	}
+	return fmt.Sprintf("%d: %s", r.Spec.Graph.Len(), strings.Join(parts, ", "))
+}
+
+func (r *runStatus) printActive(out *bufio.Writer, paint painter) {
+	active := r.active()
+	if len(active) == 0 {
+		return
+	}
+	t := table{{"STAGE", "ATTEMPT", "WORKER", "FOR"}}
+	for _, s := range active[:min(len(active), shownActive)] {
+		a := r.Active[s]
+		worker := a.Worker
+		if !r.alive[worker] {
+			worker += " (silent)"
+		}
+		t = append(t, []string{r.Spec.Graph.Name(s), fmt.Sprint(a.Attempt), worker, short(max(0, r.now.Sub(a.Since)))})
+	}
+	fmt.Fprintf(out, "\n%s\n", paint.state("running"))
+	t.print(out, paint, "  ")
+	more(out, len(active)-shownActive)
+}
+
+// more says that a list has more than was shown.
+func more(out *bufio.Writer, n int) {
+	if n > 0 {
+		fmt.Fprintf(out, "  ... and %d more\n", n)
+	}
+}
+
+func (r *runStatus) printFailures(ctx context.Context, s *engine.Session, out *bufio.Writer, paint painter) error {
+	if len(r.Failures) == 0 {
+		return nil
+	}
+	fmt.Fprintf(out, "\n%s\n", paint.state("failed"))
+	for _, f := range r.Failures[:min(len(r.Failures), shownFailures)] {
+		log, err := s.Journal.Log(ctx, r.ID, journal.Attempted{Stage: f.Stage, Attempt: f.Attempt})
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "  %s (attempt %d, %s): %s\n", r.Spec.Graph.Name(f.Stage), f.Attempt, printable(f.Worker),
+			strings.ReplaceAll(printable(f.Text), "\n", "\n    "))
+		for _, line := range tail(log, shownLogLines) {
+			fmt.Fprintf(out, "    | %s\n", line)
+		}
+	}
+	more(out, len(r.Failures)-shownFailures)
+	return nil
+}
+
+// printSkipped names the stages that are not executed, by cause.
+func (r *runStatus) printSkipped(out *bufio.Writer, paint painter) {
+	if r.State.Count(dag.Skipped) == 0 {
+		return
+	}
+	skipped := make(map[dag.StageID][]dag.StageID)
+	for s := range dag.StageID(r.Spec.Graph.Len()) {
+		if r.State.State(s) == dag.Skipped {
+			skipped[r.State.Root(s)] = append(skipped[r.State.Root(s)], s)
+		}
+	}
+	fmt.Fprintf(out, "\n%s\n", paint.state("skipped"))
+	roots := slices.Sorted(maps.Keys(skipped))
+	for _, root := range roots[:min(len(roots), shownRoots)] {
+		names := make([]string, 0, shownNames+1)
+		for _, s := range skipped[root][:min(len(skipped[root]), shownNames)] {
+			names = append(names, r.Spec.Graph.Name(s))
+		}
+		if n := len(skipped[root]) - shownNames; n > 0 {
+			names = append(names, fmt.Sprintf("%d more", n))
+		}
+		fmt.Fprintf(out, "  because %s %s: %s\n", r.Spec.Graph.Name(root), r.State.State(root), strings.Join(names, ", "))
+	}
+	more(out, len(roots)-shownRoots)
+}
+
+// printStages lists all stages, in the order in which they were defined.
+func (r *runStatus) printStages(out *bufio.Writer, paint painter) {
+	const most = 60 // columns for names
+	g, width := r.Spec.Graph, len("STAGE")
+	for s := range dag.StageID(g.Len()) {
+		width = max(width, min(most, utf8.RuneCountInString(g.Name(s))))
+	}
+	fmt.Fprintf(out, "\n%-*s  %-9s  %7s  %9s  %s\n", width, "STAGE", "STATE", "ATTEMPT", "TOOK", "LAST LINE")
+	for s := range dag.StageID(g.Len()) {
+		state, attempt, took := r.State.State(s).String(), "-", "-"
+		if n := begun(r.State, s); n > 0 {
+			attempt = strconv.Itoa(int(n))
+		}
+		if d := r.Duration(s); d > 0 && r.State.State(s).Terminal() {
+			took = short(d)
+		}
+		padding := strings.Repeat(" ", len(dag.Succeeded.String())-len(state))
+		fmt.Fprintf(out, "%-*s  %s%s  %7s  %9s  %s\n", width, g.Name(s), paint.state(state), padding, attempt, took, printable(r.Notes[s]))
+	}
+}

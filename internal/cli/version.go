@@ -1,0 +1,30 @@
+package cli
+
+import (
+	"bufio"
+	"fmt"
+	"runtime"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/godags/godags/internal/version"
+)
+
+func (p Program) versionCommand() *ucli.Command {
+	return &ucli.Command{
+		Name: "version", Usage: "print the version",
+		Action: func(c *ucli.Context) error {
+			if err := noArguments(c); err != nil {
+				return err
+			}
+			return p.print(func(out *bufio.Writer) error {
+				_, err := fmt.Fprintln(out, versionLine())
+				return err
+			})
+		},
+	}
+}
+
+func versionLine() string {
+	return fmt.Sprintf("godags %s (%s %s/%s)", version.String(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}

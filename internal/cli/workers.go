@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/godags/godags/internal/engine"
+	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/spec"
+)
+
+func (p Program) workersCommand() *ucli.Command {
+	return &ucli.Command{
+		Name: "workers", Usage: "list the workers that listen on a Redis",
+		Description: fmt.Sprintf("A worker that has not been heard of for %s is silent; after a minute it is forgotten.", journal.WorkerTTL),
+		Flags:       []ucli.Flag{redisFlag, homeFlag, outFlag, colorFlag},
+		Action:      p.workers,
+	}
+}
+
+func (p Program) workers(c *ucli.Context) error {
+	if err := noArguments(c); err != nil {
+		return err
+	}
+	form, err := p.form(c)
+	if err != nil {
+		return err
+	}
+	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
+		workers, err := s.Journal.Workers(ctx)
+		if err != nil {
+			return err
+		}
+		if form.json {
+			return printWorkersJSON(out, workers)
+		}
+		if len(workers) == 0 {
+			fmt.Fprintln(p.Err, p.noWorkers(c, s))
+			return nil
+		}
+		workerTable(workers, time.Now()).print(out, form.paint, "")
+		return nil
+	})
+}
+
+// noWorkers says how to get some.
+func (p Program) noWorkers(c *ucli.Context, s *engine.Session) string {
+	if s.External() {
+		return fmt.Sprintf("no live workers: start one with `%s`", p.startWorker(c, spec.DefaultQueue))
+	}
+	return "no live workers: without --redis a run has its own, for as long as it goes on"
+}
+
+func workerTable(workers []journal.WorkerInfo, now time.Time) table {
+	t := table{{"WORKER", "STATE", "HOST", "PID", "QUEUES", "BUSY", "VERSION", "STARTED", "LAST BEAT"}}
+	for _, w := range workers {
+		t = append(t, []string{w.ID, workerState(w), w.Host, fmt.Sprint(w.PID), strings.Join(w.Queues, ","),
+			fmt.Sprintf("%d/%d", w.Busy, w.Slots), w.Version, moment(w.Started, now), short(w.Age) + " ago"})
+	}
+	return t
+}
+
+func workerState(w journal.WorkerInfo) string {
+	switch {
+	case !w.Alive():
+		return "silent"
+	case w.Busy > 0:
+		return "busy"
+	}
+	return "idle"
+}
+
+// listedWorker is a worker in the list for programs.
+type listedWorker struct {
+	Worker string `json:"worker"`
+	journal.WorkerInfo
+	State   string  `json:"state"` // idle, busy or silent
+	LastAge float64 `json:"seconds_since_beat"`
+}
+
+func printWorkersJSON(out *bufio.Writer, workers []journal.WorkerInfo) error {
+	list := make([]listedWorker, len(workers))
+	for i, w := range workers {
+		list[i] = listedWorker{w.ID, w, workerState(w), w.Age.Seconds()}
+	}
+	return json.NewEncoder(out).Encode(list)
+}

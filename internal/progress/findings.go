@@ -1,0 +1,173 @@
+package progress
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/view"
+)
+
+// What a summary shows at the most.
+const (
+	mostResults  = 10
+	mostFailures = 10
+	mostLines    = 10  // of the end of a log
+	mostCells    = 200 // of a result, or of a line of a log
+	mostRoots    = 5   // stages because of which others were skipped
+	mostNames    = 3   // of the stages that were skipped because of one
+	mostOfPath   = 3   // stages of the critical path
+
+	shortestPath = 10 * time.Millisecond // that is worth telling
+)
+
+// results shows what the stages returned that nothing depends on, or else printed last.
+func (s *summary) results() {
+	var names, texts []string
+	more := 0
+	for id := range s.run.Spec.Graph.Sinks() {
+		text := clean(s.run.Notes[id])
+		if out, ok := s.Outputs[s.run.Spec.Graph.Name(id)]; ok {
+			text = value(out)
+		}
+		switch {
+		case text == "" || s.run.State.State(id) != dag.Succeeded:
+		case len(names) == mostResults:
+			more++
+		default:
+			names, texts = append(names, s.name(id)), append(texts, text)
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	s.section("results", "")
+	s.table(names, func(i int, r *row) { r.put(green, texts[i]) })
+	s.more(more, "")
+}
+
+// value shows an output: text without its quotes, everything else as JSON in a line.
+func value(out json.RawMessage) string {
+	var text string
+	if json.Unmarshal(out, &text) != nil {
+		var b bytes.Buffer
+		if text = string(out); json.Compact(&b, out) == nil {
+			text = b.String()
+		}
+	}
+	return cut(clean(text), mostCells)
+}
+
+func (s *summary) failures() {
+	list := s.run.Failures
+	for _, f := range list[:min(len(list), mostFailures)] {
+		s.failure(f)
+	}
+	if more := len(list) - mostFailures; more > 0 {
+		s.line()
+		s.more(more, " failed")
+	}
+}
+
+func (s *summary) failure(f view.Failure) {
+	where := ""
+	if f.Attempt > 1 {
+		where = fmt.Sprintf("attempt %d", f.Attempt)
+	}
+	if d := s.run.Duration(f.Stage); d > 0 {
+		where = joined(where, "after "+took(d))
+	}
+	if f.Worker != "" {
+		where = joined(where, "on "+clean(f.Worker))
+	}
+	if where != "" {
+		where = "  " + where
+	}
+	s.line()
+	s.line(span{loud, "✗ " + s.name(f.Stage) + " failed"}, span{dim, where})
+	for line := range strings.SplitSeq(strings.TrimRight(f.Text, "\n"), "\n") {
+		s.line(span{none, "  " + clean(line)})
+	}
+	s.log(f)
+}
+
+// log shows the end of what a failed attempt printed.
+func (s *summary) log(f view.Failure) {
+	if s.Log == nil {
+		return
+	}
+	log, err := s.Log(journal.Attempted{Stage: f.Stage, Attempt: f.Attempt})
+	if err != nil {
+		s.line(span{yellow, "  its log cannot be read: " + clean(err.Error())})
+		return
+	}
+	log = bytes.TrimRight(log, "\r\n\t ")
+	if len(log) == 0 {
+		return
+	}
+	lines := strings.Split(string(log), "\n")
+	if more := len(lines) - mostLines; more > 0 {
+		s.line(span{dim, "  │ ... " + plural(more, "line") + " before"})
+		lines = lines[more:]
+	}
+	for _, line := range lines {
+		s.line(span{dim, "  │ "}, span{none, cut(clean(strings.TrimRight(line, "\r")), mostCells)})
+	}
+}
+
+// skips says which stages were skipped because of which.
+func (s *summary) skips() {
+	count, names := make(map[dag.StageID]int), make(map[dag.StageID][]string)
+	var roots []dag.StageID
+	for id := range dag.StageID(s.run.Spec.Graph.Len()) {
+		if s.run.State.State(id) != dag.Skipped {
+			continue
+		}
+		root := s.run.State.Root(id)
+		if count[root]++; count[root] == 1 {
+			roots = append(roots, root)
+		}
+		if count[root] <= mostNames {
+			names[root] = append(names[root], s.name(id))
+		}
+	}
+	if len(roots) == 0 {
+		return
+	}
+	s.section("skipped", "")
+	slices.SortStableFunc(roots, func(a, b dag.StageID) int { return cmp.Compare(count[b], count[a]) })
+	for _, root := range roots[:min(len(roots), mostRoots)] {
+		list := strings.Join(names[root], ", ")
+		if more := count[root] - mostNames; more > 0 {
+			list += ", +" + commas(more) + " more"
+		}
+		s.line(span{none, "  " + list}, span{dim, "  because " + s.name(root) + " " + was(s.run, root)})
+	}
+	s.more(len(roots)-mostRoots, " stages made others be skipped")
+}
+
+// path shows the stages that took the longest of the chain that took the longest.
+func (s *summary) path() {
+	path, sum := s.run.CriticalPath()
+	path = slices.DeleteFunc(path, func(id dag.StageID) bool { return s.run.Duration(id) == 0 }) // not executed
+	if sum < shortestPath || len(path) < 2 {
+		return
+	}
+	s.section("critical path", fmt.Sprintf("  %s, %s", plural(len(path), "stage"), took(sum)))
+	slices.SortStableFunc(path, func(a, b dag.StageID) int { return cmp.Compare(s.run.Duration(b), s.run.Duration(a)) })
+	var names []string
+	for _, id := range path[:min(len(path), mostOfPath)] {
+		names = append(names, s.name(id))
+	}
+	s.table(names, func(i int, r *row) {
+		d := s.run.Duration(path[i])
+		r.right(none, took(d), 7)
+		r.put(dim, fmt.Sprintf("  %3.0f%%", 100*float64(d)/float64(sum)))
+	})
+}

@@ -1,0 +1,112 @@
+package progress
+
+import (
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
+)
+
+func TestControlCharactersAreEscaped(t *testing.T) {
+	for text, want := range map[string]string{
+		"as it is":                  "as it is",
+		"\x1b[31mred\x07":           `\x1b[31mred\a`,
+		"a\tb\r\nc":                 `a  b\r\nc`,
+		"not \xff UTF-8 but \uFFFD": `not \xff UTF-8 but ` + "\uFFFD",
+		"turn\u202Earound\u200B":    `turn\u202earound\u200b`,
+		"日本語 👩\u200D🚀 ❤\uFE0F":      "日本語 👩\u200D🚀 ❤\uFE0F",
+		"C1 \u009b2J":               `C1 \u009b2J`,
+	} {
+		if got := clean(text); got != want {
+			t.Errorf("clean(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestNoTextCanTouchTheTerminal(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		for _, r := range clean(rapid.String().Draw(t, "text")) {
+			if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+				t.Fatalf("%q is left", r)
+			}
+		}
+	})
+}
+
+func TestColumns(t *testing.T) {
+	for text, want := range map[string]int{
+		"": 0, "abc": 3, "日本語": 6, "é": 1, "e\u0301": 1, "ｆｕｌｌ": 8, "한글": 4, "🚀": 2, "✓✗↻↷⊘━─⠋│…·": 11, "⌚⏰☔♿⚓⚡⛔✅❌➕⭐": 22, "𝒳": 1, "〿": 1,
+	} {
+		if got := cells(text); got != want {
+			t.Errorf("%q is %d columns wide, want %d", text, got, want)
+		}
+	}
+}
+
+func TestTextThatIsTooWide(t *testing.T) {
+	for _, c := range []struct {
+		text           string
+		most           int
+		cut, shortened string
+	}{
+		{"stage", 5, "stage", "stage"},
+		{"stage_1", 5, "stag…", "st…_1"},
+		{"shard_0001_train", 10, "shard_000…", "shard…rain"},
+		{"日本語の段階", 12, "日本語の段階", "日本語の段階"},
+		{"日本語の段階", 8, "日本語…", "日本…階"},
+		{"ab", 1, "…", "…"},
+		{"ab", 0, "", ""},
+		{"ab", -3, "", ""},
+	} {
+		if got := cut(c.text, c.most); got != c.cut {
+			t.Errorf("cut(%q, %d) = %q, want %q", c.text, c.most, got, c.cut)
+		}
+		if got := shorten(c.text, c.most); got != c.shortened {
+			t.Errorf("shorten(%q, %d) = %q, want %q", c.text, c.most, got, c.shortened)
+		}
+	}
+}
+
+func TestTextIsAsWideAsItMayBe(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text, most := clean(rapid.String().Draw(t, "text")), rapid.IntRange(0, 20).Draw(t, "most")
+		for _, got := range []string{cut(text, most), shorten(text, most)} {
+			if cells(got) > most || !utf8.ValidString(got) {
+				t.Fatalf("%q becomes %q", text, got)
+			}
+			if cells(text) <= most && got != text {
+				t.Fatalf("%q fits but becomes %q", text, got)
+			}
+		}
+	})
+}
+
+func TestDurations(t *testing.T) {
+	const ms = time.Millisecond
+	for d, want := range map[time.Duration][4]string{
+		0:                        {"0.00s", "0.0s", "0s", "00:00:00.0"},
+		14 * ms:                  {"0.01s", "0.0s", "0s", "00:00:00.0"},
+		9994 * ms:                {"9.99s", "9.9s", "9s", "00:00:09.9"},
+		9996 * ms:                {"10.0s", "9.9s", "9s", "00:00:09.9"},
+		59940 * ms:               {"59.9s", "59s", "59s", "00:00:59.9"},
+		59960 * ms:               {"59s", "59s", "59s", "00:00:59.9"},
+		72 * time.Second:         {"1m12s", "1m12s", "1m12s", "00:01:12.0"},
+		3599 * time.Second:       {"59m59s", "59m59s", "59m59s", "00:59:59.0"},
+		3725 * time.Second:       {"1h02m", "1h02m", "1h02m", "01:02:05.0"},
+		100 * 3600 * time.Second: {"100h00m", "100h00m", "100h00m", "100:00:00.0"},
+	} {
+		if got := [4]string{took(d), lasts(d), rough(d), stopwatch(d)}; got != want {
+			t.Errorf("%v: got %q, want %q", d, got, want)
+		}
+	}
+}
+
+func TestNumbers(t *testing.T) {
+	for n, want := range map[int]string{0: "0 stages", 1: "1 stage", 999: "999 stages", 4312: "4,312 stages", 1234567: "1,234,567 stages"} {
+		if got := plural(n, "stage"); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
