@@ -59,7 +59,7 @@ func (p Program) printEvents(ctx context.Context, j *journal.Journal, run *view.
 			out.Write(buf) // if it fails, so does Flush
 		})
 		if err != nil {
-			return err
+			return lost(err)
 		}
 		if err := out.Flush(); err != nil {
 			return fmt.Errorf("print events: %w", err)
@@ -83,12 +83,17 @@ func (p Program) printEvents(ctx context.Context, j *journal.Journal, run *view.
 // warnIfStalled says so if there may be nothing to wait for.
 func (p Program) warnIfStalled(ctx context.Context, j *journal.Journal, id journal.RunID) (bool, error) {
 	s, err := j.Summary(ctx, id)
-	if errors.Is(err, journal.ErrGone) {
-		return false, fmt.Errorf("%w: %w", engine.ErrStateLost, err)
-	}
 	if err != nil || s.State != "stalled" {
-		return false, err
+		return false, lost(err)
 	}
 	fmt.Fprintf(p.Err, "%s: nobody drives run %s: its coordinator is gone; waiting for another one\n", p.Name, id)
 	return true, nil
+}
+
+// lost says that a run which was there a moment ago is gone.
+func lost(err error) error {
+	if errors.Is(err, journal.ErrGone) {
+		return fmt.Errorf("%w: %w", engine.ErrStateLost, err)
+	}
+	return err
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/nearest"
-	"github.com/godags/godags/internal/redisx"
 )
 
 // runHelp says what commands take for a RUN.
@@ -39,7 +38,7 @@ func runWord(c *ucli.Context, most int) (string, error) {
 
 // findRun returns the run that a word names: see [runHelp]. A whole id counts before all else.
 func (p Program) findRun(ctx context.Context, s *engine.Session, word string) (journal.Summary, error) {
-	if s.Conn.Kind == redisx.InProcess {
+	if !s.Keeps() {
 		return journal.Summary{}, errNotKept
 	}
 	id, err := journal.ParseRunID(word)

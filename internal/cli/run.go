@@ -55,9 +55,6 @@ func (p Program) run(c *ucli.Context) error {
 		return err
 	}
 	return p.withScreen(c, func(session *engine.Session, screen *screen) error {
-		if !session.External() && flags.options.Children == 0 && flags.options.Slots == 0 {
-			flags.options.Slots = engine.Cores()
-		}
 		return p.conduct(c, session, screen, flags.options, flags.json, session.Run)
 	})
 }
@@ -93,16 +90,25 @@ func (p Program) parseRun(c *ucli.Context) (f runFlags, err error) {
 	if err != nil {
 		return f, &exitError{exitUsage, err}
 	}
-	f.options = engine.RunOptions{Spec: withValues(sp, store), Slots: c.Int("cores"), Children: c.Int("workers"), Grace: c.Duration("grace")}
+	if f.options, err = drivingOptions(c); err != nil {
+		return f, err
+	}
+	f.options.Spec = withValues(sp, store)
 	if id := c.String("run-id"); c.IsSet("run-id") {
 		if f.options.ID, err = journal.ParseRunID(id); err != nil {
 			return f, &exitError{exitUsage, err}
 		}
 	}
-	if f.options.Slots < 0 || f.options.Children < 0 || f.options.Grace < 0 {
-		return f, usageError("--cores, --workers and --grace cannot be negative")
-	}
 	return f, nil
+}
+
+// drivingOptions is what the driving flags say, checked.
+func drivingOptions(c *ucli.Context) (o engine.RunOptions, err error) {
+	o = engine.RunOptions{Slots: c.Int("cores"), Children: c.Int("workers"), Grace: c.Duration("grace")}
+	if o.Slots < 0 || o.Children < 0 || o.Grace < 0 {
+		return o, usageError("--cores, --workers and --grace cannot be negative")
+	}
+	return o, nil
 }
 
 func withValues(sp *spec.Spec, store string) *spec.Spec {
@@ -114,6 +120,9 @@ func withValues(sp *spec.Spec, store string) *spec.Spec {
 // conduct runs or resumes a run under the eyes of a person, prints the result, and returns the verdict.
 func (p Program) conduct(c *ucli.Context, session *engine.Session, screen *screen, o engine.RunOptions, asJSON bool,
 	start func(context.Context, engine.RunOptions) (*view.Run, error)) error {
+	if !session.External() && o.Children == 0 && o.Slots == 0 {
+		o.Slots = engine.Cores()
+	}
 	o.Observe, o.Unserved = screen.observe, screen.unserved
 	ctx, stop := p.cancelOnSignal(c.Context, screen, o.Grace)
 	defer stop()

@@ -12,7 +12,6 @@ import (
 
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/redisx"
 )
 
 func (p Program) runsCommand() *ucli.Command {
@@ -54,7 +53,7 @@ func (p Program) runs(c *ucli.Context) error {
 }
 
 func (p Program) explainNoRuns(s *engine.Session) {
-	if s.Conn.Kind == redisx.InProcess {
+	if !s.Keeps() {
 		fmt.Fprintln(p.Err, errNotKept)
 		return
 	}

@@ -88,7 +88,7 @@ func (r *runStatus) counts() string {
 		}
 	}
 	if r.Lost > 0 {
-		parts = append(parts, fmt.Sprintf("%d attempts lost with their workers", r.Lost))
+		parts = append(parts, count(r.Lost, "attempt lost with its worker", "attempts lost with their workers"))
 	}
 	return fmt.Sprintf("%d: %s", r.Spec.Graph.Len(), strings.Join(parts, ", "))
 }

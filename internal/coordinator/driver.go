@@ -20,6 +20,7 @@ type Queue interface {
 	Enqueue(ctx context.Context, queue, id, label string, b queue.Bundle) error
 	Wake(ctx context.Context, queue string) error
 	Pending(queue, id string) (bool, error)
+	Remove(queue, id string) error
 }
 
 // Lease is how long a coordinator that says nothing is left in charge of a run.
@@ -62,6 +63,7 @@ type Driver struct {
 	flights  map[dag.StageID]*flight
 	inFlight map[string]int // flights by queue
 	crashes  map[dag.StageID]int
+	unwanted map[string]string // tasks in the queue that nobody should take any more, with their queues
 	workers  workers
 	stopping time.Time // when the driver learned that the run is being cancelled
 }
@@ -73,7 +75,7 @@ func Drive(ctx context.Context, cfg Config, run journal.RunID, sp *spec.Spec, di
 		Config: cfg, run: run, spec: sp, digest: digest, epoch: epoch,
 		state: dag.NewRun(sp.Graph), position: journal.Start, ready: newReadyQueues(sp),
 		flights: make(map[dag.StageID]*flight), inFlight: make(map[string]int), crashes: make(map[dag.StageID]int),
-		workers: newWorkers(),
+		unwanted: make(map[string]string), workers: newWorkers(),
 	}
 	if err := d.replay(ctx); err != nil {
 		return d.state, err
@@ -181,7 +183,7 @@ func (d *Driver) apply(entries []journal.Entry, commands []dag.Command) ([]dag.C
 	return commands, nil
 }
 
-// carryOut does what the run's state machine asks for. What fails because Redis is away is asked for again by a later tick.
+// carryOut does what the run's state machine asks for.
 func (d *Driver) carryOut(ctx context.Context, commands []dag.Command) error {
 	var decisions []journal.Decision
 	finish := false
@@ -204,6 +206,7 @@ func (d *Driver) carryOut(ctx context.Context, commands []dag.Command) error {
 			return err
 		}
 	}
+	d.cleanUp()
 	if finish {
 		return d.persist(ctx, func() error { return d.Journal.Finish(ctx, d.run, d.epoch, d.state) })
 	}

@@ -65,6 +65,14 @@ func (q *fakeQueue) Pending(_, id string) (bool, error) {
 	return there, nil
 }
 
+func (q *fakeQueue) Remove(_, id string) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	delete(q.bundles, id)
+	q.order = slices.DeleteFunc(q.order, func(other string) bool { return other == id })
+	return nil
+}
+
 // take removes everything from the queue and returns the ids of the tasks.
 func (q *fakeQueue) take() []string {
 	q.mu.Lock()
@@ -426,6 +434,16 @@ func TestCancellingEndsWhatDoesNotRunAndWaitsForTheRest(t *testing.T) {
 		if got := w.story(); got != "run.submitted a.started run.cancelling b.cancelled c.cancelled d.cancelled a.cancelled run.finished" {
 			w.Fatal(got)
 		}
+	})
+}
+
+func TestACancelledRunLeavesNothingInTheQueue(t *testing.T) {
+	simulate(t, "a; b; c", func(w *world) {
+		w.pass(time.Millisecond)
+		_, err := w.journal.RequestCancel(w.Context(), w.run, "enough")
+		w.must(err)
+		w.ends(nil)
+		w.sent()
 	})
 }
 

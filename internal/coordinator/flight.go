@@ -56,9 +56,24 @@ func (d *Driver) takeOff(s dag.StageID, f *flight) {
 }
 
 func (d *Driver) land(s dag.StageID) {
-	if d.flights[s] != nil {
-		delete(d.flights, s)
-		d.inFlight[d.spec.Queue(s)]--
+	f := d.flights[s]
+	if f == nil {
+		return
+	}
+	delete(d.flights, s)
+	d.inFlight[d.spec.Queue(s)]--
+	if f.worker == "" {
+		d.unwanted[d.taskID(s, *f)] = d.spec.Queue(s)
+	}
+}
+
+// cleanUp takes tasks out of the queue whose stages came to their end in another way.
+func (d *Driver) cleanUp() {
+	for id, queue := range d.unwanted {
+		if err := d.Queue.Remove(queue, id); err != nil {
+			d.Logger.Warn("a task that nobody needs stays in the queue", "error", err)
+		}
+		delete(d.unwanted, id)
 	}
 }
 

@@ -69,9 +69,6 @@ var ErrSharedMemory = errors.New("values in memory can be seen by one process on
 // Run runs a pipeline to its end and returns what became of it. When ctx is done, the run is cancelled: its stages get the grace to stop.
 // An error means that the end of the run could not be reached or seen; a failed stage is none.
 func (s *Session) Run(ctx context.Context, o RunOptions) (*view.Run, error) {
-	if o.Spec.Values == "memory" && (o.Slots == 0 || o.Children > 0) {
-		return nil, ErrSharedMemory
-	}
 	if o.ID == "" {
 		o.ID = NewRunID(o.Spec.Name, time.Now())
 	}
@@ -95,6 +92,9 @@ type crew struct {
 }
 
 func (s *Session) hire(ctx context.Context, o RunOptions) (c crew, err error) {
+	if o.Spec.Values == "memory" && (o.Slots == 0 || o.Children > 0) {
+		return c, ErrSharedMemory
+	}
 	queues := Queues(o.Spec)
 	if o.Slots > 0 {
 		if c.local, err = s.startLocal(ctx, WorkerOptions{NewWorkerID(""), queues, o.Slots}); err != nil {
@@ -120,9 +120,56 @@ func (c crew) dismiss() (err error) {
 	return err
 }
 
+// Resume goes on with a run whose coordinator is gone. What has succeeded is not executed again. A run that another coordinator
+// still drives gives [journal.ErrFenced]; one that is finished is returned as it is.
+func (s *Session) Resume(ctx context.Context, o RunOptions) (*view.Run, error) {
+	encoded, digest, err := s.Journal.Spec(ctx, o.ID)
+	if err != nil {
+		return nil, err
+	}
+	if spec.Digest(encoded) != digest {
+		return nil, fmt.Errorf("run %s: %w: its spec was changed since it was submitted", o.ID, journal.ErrDigest)
+	}
+	if o.Spec, err = spec.Decode(encoded); err != nil {
+		return nil, fmt.Errorf("run %s: %w", o.ID, err)
+	}
+	driver := s.driver(o)
+	epoch, err := s.takeOver(ctx, o.ID, driver.ID)
+	if err != nil {
+		return nil, err
+	}
+	crew, err := s.hire(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	driver.Dead = crew.dead
+	run, err := s.drive(ctx, driver, o, digest, epoch)
+	return run, errors.Join(err, crew.dismiss())
+}
+
+// takeOver acquires a run. The lease of a coordinator that died just now must run out first.
+func (s *Session) takeOver(ctx context.Context, id journal.RunID, coordinatorID string) (epoch int64, err error) {
+	for begin := time.Now(); ; {
+		epoch, err = s.Journal.Acquire(ctx, id, coordinatorID, coordinator.Lease)
+		if !errors.Is(err, journal.ErrFenced) || time.Since(begin) > coordinator.Lease+time.Second {
+			return epoch, err
+		}
+		select {
+		case <-time.After(coordinator.Lease / 10):
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
+		}
+	}
+}
+
+func (s *Session) driver(o RunOptions) coordinator.Config {
+	return coordinator.Config{ID: NewWorkerID("coordinator"), Journal: s.Journal, Queue: s.queue, Logger: s.Logger,
+		Grace: o.Grace, Unserved: o.Unserved}
+}
+
 func (s *Session) submitAndDrive(ctx context.Context, o RunOptions, encoded []byte, dead <-chan string) (*view.Run, error) {
-	driver := coordinator.Config{ID: NewWorkerID("coordinator"), Journal: s.Journal, Queue: s.queue, Logger: s.Logger,
-		Grace: o.Grace, Dead: dead, Unserved: o.Unserved}
+	driver := s.driver(o)
+	driver.Dead = dead
 	digest := spec.Digest(encoded)
 	epoch, err := s.Journal.Submit(ctx, journal.Submission{Run: o.ID, Pipeline: o.Spec.Name, Stages: o.Spec.Graph.Len(),
 		Digest: digest, Spec: encoded, Coordinator: driver.ID, Lease: coordinator.Lease})

@@ -84,6 +84,18 @@ func (c *Client) Pending(queue, id string) (bool, error) {
 	return info.State == asynq.TaskStatePending, nil
 }
 
+// Remove takes a task out of its queue if it still waits there. One that a worker has taken meets a claim that is refused.
+func (c *Client) Remove(queue, id string) error {
+	err := c.inspect.DeleteTask(queue, id)
+	if err == nil || errors.Is(err, asynq.ErrTaskNotFound) || errors.Is(err, asynq.ErrQueueNotFound) {
+		return nil
+	}
+	if pending, lookErr := c.Pending(queue, id); lookErr == nil && !pending {
+		return nil // it is being worked on, which Asynq reports as an error without a name
+	}
+	return fmt.Errorf("remove task %s: %w", id, err)
+}
+
 // CheckName returns an error if the name is not legal for a queue: 1 to 100 letters, digits, '.', '_' and '-'.
 func CheckName(name string) error {
 	ok := len(name) > 0 && len(name) <= 100

@@ -1,0 +1,49 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/godags/godags/internal/engine"
+	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/view"
+)
+
+func (p Program) resumeCommand() *ucli.Command {
+	return &ucli.Command{
+		Name: "resume", Usage: "go on with a run whose coordinator is gone", ArgsUsage: "RUN",
+		Description: "What has succeeded is not executed again. What ran when the coordinator died goes on if its worker lives.",
+		Flags:       drivingFlags(), Action: p.resume,
+	}
+}
+
+func (p Program) resume(c *ucli.Context) error {
+	if c.NArg() != 1 {
+		return usageError("resume takes one RUN, but got %q", c.Args().Slice())
+	}
+	asJSON, err := asJSON(c)
+	if err != nil {
+		return err
+	}
+	options, err := drivingOptions(c)
+	if err != nil {
+		return err
+	}
+	return p.withScreen(c, func(session *engine.Session, screen *screen) error {
+		found, err := p.findRun(c.Context, session, c.Args().First())
+		if err != nil {
+			return err
+		}
+		options.ID = found.Run
+		return p.conduct(c, session, screen, options, asJSON, func(ctx context.Context, o engine.RunOptions) (*view.Run, error) {
+			run, err := session.Resume(ctx, o)
+			if errors.Is(err, journal.ErrFenced) && run == nil {
+				return nil, fmt.Errorf("%w: see `%s status %s`, or cancel it with `%s cancel %s`", err, p.Name, o.ID, p.Name, o.ID)
+			}
+			return run, err
+		})
+	})
+}

@@ -1,0 +1,171 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// replies are what Redis answers, one after the other; nil is success.
+type replies struct {
+	answers []error
+	asked   []time.Duration // since the start of the test
+	begin   time.Time
+}
+
+func (r *replies) next(context.Context, redis.Cmder) error {
+	r.asked = append(r.asked, time.Since(r.begin))
+	err := r.answers[min(len(r.asked), len(r.answers))-1]
+	return err
+}
+
+func dequeueOf(queue string) redis.Cmder {
+	return redis.NewCmd(context.Background(), "evalsha", "sha", 4, "asynq:{"+queue+"}:pending", "asynq:{"+queue+"}:paused", "a", "l")
+}
+
+func done() redis.Cmder {
+	return redis.NewCmd(context.Background(), "evalsha", "sha", 3, "asynq:{q}:active", "asynq:{q}:lease", "t")
+}
+
+type bench struct {
+	*testing.T
+	hook  *hook
+	redis *replies
+	stop  chan struct{}
+}
+
+func simulate(t *testing.T, queues int, answers []error, test func(b *bench)) {
+	synctest.Test(t, func(t *testing.T) {
+		stop := make(chan struct{})
+		test(&bench{t, &hook{queues: queues, wake: make(chan struct{}, 1), stop: stop}, &replies{answers: answers, begin: time.Now()}, stop})
+	})
+}
+
+func (b *bench) ask(ctx context.Context, cmd redis.Cmder) error {
+	return b.hook.ProcessHook(b.redis.next)(ctx, cmd)
+}
+
+func (b *bench) askedAt(want ...time.Duration) {
+	b.Helper()
+	if len(b.redis.asked) != len(want) {
+		b.Fatalf("asked at %v, want %v", b.redis.asked, want)
+	}
+	for i, at := range want {
+		if b.redis.asked[i] != at {
+			b.Fatalf("asked at %v, want %v", b.redis.asked, want)
+		}
+	}
+}
+
+func TestAnEmptyQueueIsAskedAgainAfterTheFallback(t *testing.T) {
+	simulate(t, 1, []error{redis.Nil, redis.Nil, nil}, func(b *bench) {
+		if err := b.ask(b.Context(), dequeueOf("q")); err != nil {
+			b.Fatal(err)
+		}
+		b.askedAt(0, fallback, 2*fallback)
+	})
+}
+
+func TestAWakeUpEndsTheWaitAtOnce(t *testing.T) {
+	simulate(t, 1, []error{redis.Nil, nil}, func(b *bench) {
+		time.AfterFunc(time.Millisecond, func() { b.hook.wake <- struct{}{} })
+		if err := b.ask(b.Context(), dequeueOf("q")); err != nil {
+			b.Fatal(err)
+		}
+		b.askedAt(0, time.Millisecond)
+	})
+}
+
+// The task came between the look and the wait.
+func TestAWakeUpBeforeTheWaitIsKept(t *testing.T) {
+	simulate(t, 1, []error{redis.Nil, nil}, func(b *bench) {
+		b.hook.wake <- struct{}{}
+		if err := b.ask(b.Context(), dequeueOf("q")); err != nil {
+			b.Fatal(err)
+		}
+		b.askedAt(0, 0)
+	})
+}
+
+func TestAStopEndsTheWait(t *testing.T) {
+	simulate(t, 1, []error{redis.Nil}, func(b *bench) {
+		time.AfterFunc(time.Millisecond, func() { close(b.stop) })
+		if err := b.ask(b.Context(), dequeueOf("q")); !errors.Is(err, redis.Nil) {
+			b.Fatal(err)
+		}
+		if waited := time.Since(b.redis.begin); waited != time.Millisecond {
+			b.Fatal(waited)
+		}
+	})
+}
+
+func TestOfSeveralQueuesAllAreAskedBeforeTheWait(t *testing.T) {
+	simulate(t, 2, []error{redis.Nil}, func(b *bench) {
+		for _, q := range []string{"one", "two", "two", "one"} {
+			if err := b.ask(b.Context(), dequeueOf(q)); !errors.Is(err, redis.Nil) {
+				b.Fatal(err)
+			}
+		}
+		b.askedAt(0, 0, fallback, fallback)
+	})
+}
+
+func TestFailingDequeuesAreSlowedDown(t *testing.T) {
+	oom := errors.New("OOM command not allowed")
+	simulate(t, 1, []error{oom}, func(b *bench) {
+		for range 20 {
+			if err := b.ask(b.Context(), dequeueOf("q")); !errors.Is(err, oom) {
+				b.Fatal(err)
+			}
+		}
+		if took := time.Since(b.redis.begin); took < 15*time.Second {
+			b.Fatalf("20 dequeues in %s", took)
+		}
+	})
+}
+
+func TestAScriptThatRedisDoesNotKnowIsSentAtOnce(t *testing.T) {
+	unknown := errors.New("NOSCRIPT No matching script")
+	simulate(t, 1, []error{unknown}, func(b *bench) {
+		if err := b.ask(b.Context(), dequeueOf("q")); !errors.Is(err, unknown) || time.Since(b.redis.begin) > 0 {
+			b.Fatal(err, time.Since(b.redis.begin))
+		}
+	})
+}
+
+func TestACompletionIsOfferedUntilRedisTakesIt(t *testing.T) {
+	simulate(t, 1, []error{errors.New("connection refused"), errors.New("EOF"), nil}, func(b *bench) {
+		ctx, cancel := context.WithTimeout(b.Context(), 30*time.Second)
+		defer cancel()
+		if err := b.ask(ctx, done()); err != nil {
+			b.Fatal(err)
+		}
+		b.askedAt(0, firstDelay, 3*firstDelay)
+	})
+}
+
+func TestACompletionIsGivenUpWhenTheLeaseEnds(t *testing.T) {
+	gone := errors.New("connection refused")
+	simulate(t, 1, []error{gone}, func(b *bench) {
+		ctx, cancel := context.WithTimeout(b.Context(), 30*time.Second)
+		defer cancel()
+		if err := b.ask(ctx, done()); !errors.Is(err, gone) || time.Since(b.redis.begin) != 30*time.Second {
+			b.Fatal(err, time.Since(b.redis.begin))
+		}
+	})
+}
+
+func TestOtherCommandsPass(t *testing.T) {
+	simulate(t, 1, []error{redis.Nil}, func(b *bench) {
+		for _, args := range [][]any{{"ping"}, {"evalsha", "sha", 0}, {"evalsha", "sha", 2, "asynq:{q}:t:1", "asynq:{q}:pending"}} {
+			if err := b.ask(b.Context(), redis.NewCmd(b.Context(), args...)); !errors.Is(err, redis.Nil) {
+				b.Fatal(err)
+			}
+		}
+		b.askedAt(0, 0, 0)
+	})
+}

@@ -1,0 +1,45 @@
+package queue
+
+import (
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/godags/godags/internal/redistest"
+)
+
+func TestATaskIsAddedOnceAndRemovedOnce(t *testing.T) {
+	redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
+		c := NewClient(rdb)
+		for range 2 { // the second is the first, sent again after a lost reply
+			if err := c.Enqueue(t.Context(), "q", "run/a#1", "a", Bundle{Run: "run", Pipeline: "p"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := rdb.LLen(t.Context(), "asynq:{q}:pending").Val(); n != 1 {
+			t.Errorf("%d tasks", n)
+		}
+		if pending, err := c.Pending("q", "run/a#1"); !pending || err != nil {
+			t.Error(pending, err)
+		}
+		for range 2 {
+			if err := c.Remove("q", "run/a#1"); err != nil {
+				t.Fatal(err)
+			}
+			if pending, err := c.Pending("q", "run/a#1"); pending || err != nil {
+				t.Error(pending, err)
+			}
+		}
+		if err := c.Remove("never seen", "x"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestQueueNames(t *testing.T) {
+	for name, legal := range map[string]bool{"default": true, "gpu-1.x_Y": true, "": false, "a b": false, "a{b}": false, "é": false, string(make([]byte, 101)): false} {
+		if err := CheckName(name); (err == nil) != legal {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
