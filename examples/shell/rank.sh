@@ -10,4 +10,4 @@ paste -d ' ' names cultivar_0 cultivar_1 cultivar_2 | awk '{
     within = $4 + $7 + $10
     printf "%.1f %s\n", (between / 2) / (within / (wines - 3)), $1
 }' | sort -rn > "$GODAGS_OUTPUT"
-echo "best: $(head -n 1 "$GODAGS_OUTPUT")"
+echo "$(wc -l < "$GODAGS_OUTPUT") measurements"

@@ -2,8 +2,9 @@
 # Hands on the rows of a CSV file without its header. A row with too few or too many fields fails the stage.
 set -eu
 awk -F , '
+    BEGIN { output = ENVIRON["GODAGS_OUTPUT"] }
     NR == 1 { fields = NF; next }
-    NF != fields { print "line " NR " has " NF " fields, the header has " fields; exit 1 }
-    { print > ENVIRON["GODAGS_OUTPUT"] }
-    END { print NR - 1 " wines" }
+    NF != fields { print FILENAME ":" NR ": " NF " fields, but the header has " fields; failed = 1; exit 1 }
+    { print > output }
+    END { if (!failed) print NR - 1 " wines" }
 ' "$1"

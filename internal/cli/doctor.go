@@ -109,7 +109,7 @@ func (d *diagnosis) checkHome(home string) {
 	case !info.IsDir():
 		d.add("home", redisx.Warning, home+" is not a folder", "choose another with --home or GODAGS_HOME")
 	case info.Mode().Perm()&0o077 != 0:
-		d.add("home", redisx.Warning, home+" can be looked into by other users", "chmod 700 "+home)
+		d.add("home", redisx.Warning, home+" can be looked into by other users", "take their rights away (chmod 700), or choose another with --home or GODAGS_HOME")
 	default:
 		d.add("home", redisx.OK, home+" is there, for you alone", "")
 	}

@@ -62,8 +62,8 @@ func (o outcome) expect(t *testing.T, code int, words ...string) {
 			t.Errorf("output lacks %q:\n%s", w, all)
 		}
 	}
-	if strings.Contains(all, "goroutine ") || strings.Count(all, "\n") > 60 {
-		t.Errorf("that is not a message on one screen:\n%.2000s", all)
+	if strings.Contains(o.stderr, "goroutine ") || strings.Count(o.stderr, "\n") > 60 {
+		t.Errorf("that is not a message on one screen:\n%.2000s", o.stderr)
 	}
 }
 

@@ -94,7 +94,7 @@ type Summary struct {
 	Run       RunID
 	Pipeline  string
 	Stages    int
-	State     string // running, stalled (its coordinator is gone), cancelling, succeeded, failed, cancelled
+	State     string // running, stalled (its coordinator is gone), cancelling, succeeded, failed, cancelled; damaged (nothing else is known)
 	Submitted time.Time
 	Finished  time.Time      // zero while the run goes on
 	Counts    map[string]int // of stages by terminal state; nil while the run goes on
@@ -114,6 +114,9 @@ func (j *Journal) Runs(ctx context.Context, limit int) ([]Summary, error) {
 		s, err := j.Summary(ctx, RunID(id))
 		if errors.Is(err, ErrGone) {
 			continue // expired since
+		}
+		if errors.Is(err, ErrDamaged) {
+			s, err = Summary{Run: RunID(id), State: "damaged"}, nil
 		}
 		if err != nil {
 			return nil, err

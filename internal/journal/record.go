@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"time"
+	"unicode/utf8"
 
 	"github.com/godags/godags/dag"
 )
@@ -111,8 +112,14 @@ func bit(field byte, there bool) byte {
 	return 0
 }
 
+// appendText keeps at most the given number of bytes, and no part of a character.
 func appendText(buf []byte, text string, most int) []byte {
-	text = text[:min(len(text), most)]
+	if len(text) > most {
+		for most > 0 && !utf8.RuneStart(text[most]) {
+			most--
+		}
+		text = text[:most]
+	}
 	return append(binary.AppendUvarint(buf, uint64(len(text))), text...)
 }
 

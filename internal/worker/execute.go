@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/godags/godags/dag"
@@ -30,6 +31,7 @@ type execution struct {
 
 // handle executes what it is granted of a bundle. What it is not granted is, or was, somebody else's.
 func (w *Worker) handle(ctx context.Context, b queue.Bundle) error {
+	ctx = context.WithoutCancel(ctx) // Asynq ends it with its own lease; the claim is what counts
 	c, granted, err := w.claim(ctx, b)
 	switch {
 	case errors.Is(err, journal.ErrGone), errors.Is(err, journal.ErrDigest):
@@ -58,11 +60,16 @@ func (w *Worker) claim(ctx context.Context, b queue.Bundle) (*claim, []journal.A
 	c := &claim{run, sp, journal.NewToken()}
 	var attempts []journal.Attempted
 	for _, item := range b.Items {
-		if int(item.Stage) < sp.Graph.Len() {
-			attempts = append(attempts, journal.Attempted(item))
+		if a := journal.Attempted(item); int(a.Stage) < sp.Graph.Len() && !slices.Contains(attempts, a) {
+			attempts = append(attempts, a)
 		}
 	}
-	yes, err := w.Journal.Claim(ctx, run, b.Digest, w.Info.ID, c.token, attempts)
+	// Tried again with the same token: a claim that took effect although its answer was lost must not be left behind.
+	var yes []bool
+	err = w.insist("claim", run, func() error {
+		yes, err = w.Journal.Claim(ctx, run, b.Digest, w.Info.ID, c.token, attempts)
+		return err
+	})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -90,7 +97,7 @@ func (w *Worker) execute(ctx context.Context, c *claim, a journal.Attempted) err
 		return nil
 	}
 	outcome.Record.Duration = time.Since(begin)
-	return w.report(context.WithoutCancel(ctx), c, outcome)
+	return w.report(context.WithoutCancel(ctx), c, outcome) // also when the attempt was stopped
 }
 
 func (w *Worker) hold(e *execution) {
@@ -160,29 +167,38 @@ func (w *Worker) outcome(ctx context.Context, e *execution, output []byte, err e
 	return &journal.Outcome{Record: r, Output: output, Log: e.log.Bytes()}
 }
 
-// Delays between tries to report.
 const (
 	firstDelay = 50 * time.Millisecond
 	lastDelay  = time.Second
 )
 
-// report records an outcome. While Redis cannot be reached it tries again: the work is done, and Redis will be back.
-// Only a worker that was told to stop at once gives up, and leaves the attempt to be lost.
+// report records an outcome. The work is done, so it is offered until Redis takes it.
 func (w *Worker) report(ctx context.Context, c *claim, o *journal.Outcome) error {
+	var accepted []bool
+	err := w.insist("report", c.run, func() (err error) {
+		accepted, err = w.Journal.Report(ctx, c.run, w.Info.ID, c.token, []journal.Outcome{*o})
+		return err
+	})
+	switch {
+	case errors.Is(err, journal.ErrGone):
+		w.Logger.Warn("report refused", "error", err)
+		return nil
+	case err == nil && !accepted[0]:
+		w.Logger.Warn("report refused: another attempt has replaced this one", "run", c.run,
+			"stage", c.spec.Graph.Name(o.Record.Stage), "attempt", o.Record.Attempt)
+	}
+	return err
+}
+
+// insist writes to the journal and tries again while Redis cannot be reached. Only a worker that was told to stop at once
+// gives up: its attempts are then lost with it.
+func (w *Worker) insist(what string, run journal.RunID, write func() error) error {
 	for delay := firstDelay; ; delay = min(lastDelay, 2*delay) {
-		accepted, err := w.Journal.Report(ctx, c.run, w.Info.ID, c.token, []journal.Outcome{*o})
-		switch {
-		case err == nil && !accepted[0]:
-			w.Logger.Warn("report refused: another attempt has replaced this one", "run", c.run,
-				"stage", c.spec.Graph.Name(o.Record.Stage), "attempt", o.Record.Attempt)
-			return nil
-		case err == nil:
-			return nil
-		case errors.Is(err, journal.ErrGone):
-			w.Logger.Warn("report refused", "error", err)
-			return nil
+		err := write()
+		if err == nil || errors.Is(err, journal.ErrGone) || errors.Is(err, journal.ErrDigest) {
+			return err
 		}
-		w.Logger.Warn("cannot report, will try again", "run", c.run, "error", err)
+		w.Logger.Warn("cannot "+what+", will try again", "run", run, "error", err)
 		select {
 		case <-time.After(delay):
 		case <-w.abort.Done():

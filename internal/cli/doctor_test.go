@@ -1,0 +1,65 @@
+package cli
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/godags/godags/internal/journal"
+)
+
+func TestDoctor(t *testing.T) {
+	f := newFixture(t)
+	home := t.TempDir()
+	o := f.execute("doctor", "--home", home)
+	o.expect(t, 0, "ok       version  godags ", "home     "+home, "ok       server ", "ok       redis    Redis ", "warning  redis    AOF is off", "-> CONFIG SET appendonly yes",
+		"it answers within", "ok       clock", "warning  workers  none is alive", "-> start one with `prog worker")
+	f.beat(journal.WorkerInfo{ID: "w-1", Slots: 4})
+	f.execute("doctor").expect(t, 0, "ok       workers  1 live worker, 4 slots")
+}
+
+func TestDoctorForPrograms(t *testing.T) {
+	f := newFixture(t)
+	o := f.execute("doctor", "--output", "json")
+	var d diagnosis
+	if err := json.Unmarshal([]byte(o.stdout), &d); err != nil || !d.OK || len(d.Checks) < 8 || o.code != 0 {
+		t.Fatalf("%v: exit code %d: %s", err, o.code, o.stdout)
+	}
+	for _, c := range d.Checks {
+		if c.Name == "" || c.Level == "" || c.What == "" {
+			t.Errorf("incomplete: %+v", c)
+		}
+	}
+}
+
+func TestDoctorFindsAReplica(t *testing.T) {
+	f := newFixture(t, "--replicaof", "127.0.0.1", "1")
+	f.execute("doctor").expect(t, 1, "error    redis    it is a replica", "-> use the URL of its primary")
+}
+
+func TestDoctorCannotReachRedis(t *testing.T) {
+	o := execute(t, "doctor", "--redis", "redis://user:secret@127.0.0.1:1/0")
+	o.expect(t, 3, "error    redis    redis://127.0.0.1:1/0: connection refused", "-> start a Redis there")
+	if strings.Contains(o.stdout+o.stderr, "secret") {
+		t.Error("it shows the password")
+	}
+	execute(t, "doctor", "--redis", "http://x").expect(t, 2, "error    redis    the Redis URL cannot be used")
+	o = execute(t, "doctor", "--redis", "unix:///nowhere", "--output", "json")
+	o.expect(t, 3, `"ok":false`, `"fix":"start a Redis there`)
+}
+
+func TestDoctorWithoutARedisServer(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	home := filepath.Join(t.TempDir(), "state")
+	execute(t, "doctor", "--home", home).expect(t, 0, "ok       home     "+home+" does not exist yet", "warning  server   no redis-server on PATH",
+		"-> install redis-server", "in-process Redis", "none is alive: a run has its own")
+}
+
+func TestDoctorLooksAtTheStateFolder(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	file := filepath.Join(t.TempDir(), "file")
+	writeText(t, file, "")
+	execute(t, "doctor", "--home", file).expect(t, 0, "warning  home     "+file+" is not a folder", "-> choose another")
+	execute(t, "doctor", "--home", "/").expect(t, 0, "warning  home     / can be looked into by other users", "-> take their rights away")
+}
