@@ -172,6 +172,11 @@ func TestErrorsQuoteNames(t *testing.T) {
 	if strings.Contains(text, "\x1b") || !strings.Contains(text, `"\x1b[2Jxxx`) || len(text) > 150 {
 		t.Errorf("the error reads %q", text)
 	}
+	for n, want := range map[int]string{80: strings.Repeat("é", 80), 81: strings.Repeat("é", 77) + "..."} {
+		if got := quote(strings.Repeat("é", n)); got != `"`+want+`"` {
+			t.Errorf("a name of %d characters is quoted as %s", n, got)
+		}
+	}
 }
 
 func TestDependenciesKeepTheirOrder(t *testing.T) {

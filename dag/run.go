@@ -174,7 +174,7 @@ func (r *Run) move(do move, e Event, commands []Command) []Command {
 		commands = r.due(s, commands)
 	case skip:
 		r.set(s, Skipped)
-		r.decide(s, toSkip, e.Root)
+		r.decideSkip(s, e.Root)
 		commands = r.doom(s, e.Root, commands)
 	case cancel:
 		r.set(s, Cancelled)
@@ -199,14 +199,12 @@ func (r *Run) set(s StageID, to State) {
 	r.state[s] = to
 }
 
-func (r *Run) decide(s StageID, v verdict, root StageID) {
-	r.verdict[s] = v
-	if v == toSkip {
-		if r.root == nil {
-			r.root = make([]StageID, len(r.state))
-		}
-		r.root[s] = root
+func (r *Run) decideSkip(s, root StageID) {
+	r.verdict[s] = toSkip
+	if r.root == nil {
+		r.root = make([]StageID, len(r.state))
 	}
+	r.root[s] = root
 }
 
 // release tells the dependents of s that it succeeded.
@@ -239,7 +237,7 @@ func (r *Run) doom(s, root StageID, commands []Command) []Command {
 	for first := len(commands); ; {
 		for _, d := range r.graph.Dependents(s) {
 			if r.verdict[d] == undecided && r.state[d] == Waiting {
-				r.decide(d, toSkip, root)
+				r.decideSkip(d, root)
 				commands = r.due(d, commands)
 			}
 		}

@@ -103,8 +103,17 @@ func (p Program) base() *ucli.App {
 		Name: p.Name, Writer: p.Out, ErrWriter: p.Err, Version: version.String(), HideVersion: true, HideHelpCommand: true,
 		CustomAppHelpTemplate: ucli.AppHelpTemplate + "\n" + exitCodeHelp,
 		ExitErrHandler:        func(*ucli.Context, error) {}, // Main decides
-		OnUsageError:          func(_ *ucli.Context, err error, _ bool) error { return &exitError{exitUsage, err} },
+		OnUsageError:          p.wrongFlag,
 	}
+}
+
+// wrongFlag says where to look up which flags there are.
+func (p Program) wrongFlag(c *ucli.Context, err error, _ bool) error {
+	command := p.Name
+	if name := c.Command.Name; name != p.Name {
+		command += " " + name
+	}
+	return usageError("%w: `%s --help` lists the flags", err, command)
 }
 
 func (p Program) unknownCommand(app *ucli.App, name string) error {

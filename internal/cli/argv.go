@@ -36,6 +36,8 @@ func arrange(app *ucli.App, args []string) ([]string, error) {
 			i = len(args)
 		case len(arg) < 2 || arg[0] != '-': // "-" alone is a word
 			words = append(words, arg)
+		case arg == "--help" || arg == "-h": // whatever else is said; urfave/cli would take an argument for a topic
+			return append(slices.Clip(head), arg), nil
 		default:
 			options = append(options, arg)
 			if takesValue(flags, arg) && i+1 < len(args) {

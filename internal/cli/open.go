@@ -53,7 +53,7 @@ func openFile(path string) error {
 		return failed(err)
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- viewer.Wait() }()
+	go func() { ended <- viewer.Wait() }() // a viewer that stays is left behind when our process ends, a moment later
 	select {
 	case err := <-ended:
 		if err != nil {

@@ -95,7 +95,7 @@ func (r *runStatus) lookForWorkers(workers []journal.WorkerInfo) {
 		}
 		r.alive[w.ID] = true
 		for _, q := range w.Queues {
-			served[q] = true
+			served[q] = served[q] || w.Serves(r.ID)
 		}
 	}
 	if r.word != dag.Running.String() || r.State.Count(dag.Ready) == 0 {

@@ -35,7 +35,7 @@ func (p Program) printStatus(ctx context.Context, c *ucli.Context, s *engine.Ses
 	}
 	for _, q := range slices.Sorted(maps.Keys(r.unserved)) {
 		fmt.Fprintf(out, "\n%s for queue %s, but no live worker listens there: start one with `%s`\n",
-			stagesWait(r.unserved[q]), printable(q), printable(p.startWorker(c, q)))
+			count(r.unserved[q], "stage waits", "stages wait"), printable(q), printable(p.startWorker(c, q)))
 	}
 	r.printActive(out, paint)
 	if err := r.printFailures(ctx, s, out, paint); err != nil {
@@ -46,13 +46,6 @@ func (p Program) printStatus(ctx context.Context, c *ucli.Context, s *engine.Ses
 		r.printStages(out, paint)
 	}
 	return nil
-}
-
-func stagesWait(n int) string {
-	if n == 1 {
-		return "1 stage waits"
-	}
-	return fmt.Sprintf("%d stages wait", n)
 }
 
 func (r *runStatus) printHead(s *engine.Session, out *bufio.Writer, paint painter) {

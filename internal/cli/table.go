@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -52,12 +53,14 @@ func (p painter) state(word string) string {
 // table is text in columns, the first row being their names. The column STATE is coloured.
 type table [][]string
 
+var oneLine = strings.NewReplacer("\n", " ", "\t", " ")
+
 // print writes the table with every line after an indent. Whatever a cell has is harmless to a terminal.
 func (t table) print(out *bufio.Writer, paint painter, indent string) {
 	widths, state := make([]int, len(t[0])), slices.Index(t[0], "STATE")
 	for _, row := range t {
 		for i := range row {
-			row[i] = printable(row[i])
+			row[i] = oneLine.Replace(printable(row[i]))
 			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
 		}
 	}
@@ -86,4 +89,12 @@ func moment(t, now time.Time) string {
 		return strings.TrimSuffix(ago.Truncate(time.Minute).String(), "0s") + " ago"
 	}
 	return t.Local().Format("2006-01-02 15:04")
+}
+
+// count writes a number of things.
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }

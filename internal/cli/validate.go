@@ -111,13 +111,6 @@ func (p Program) printFiles(out *bufio.Writer, list []checkedFile, asJSON bool) 
 	return nil
 }
 
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
-
 // pathText writes a -> b -> c, and leaves out the middle of a long path.
 func pathText(path []string) string {
 	const ends = 3

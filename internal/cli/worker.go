@@ -14,6 +14,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/godags/godags/internal/engine"
+	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
 	"github.com/godags/godags/internal/spec"
 )
@@ -25,6 +26,7 @@ func workerFlags() []ucli.Flag {
 		&ucli.IntFlag{Name: "concurrency", Value: 1, EnvVars: []string{"GODAGS_CONCURRENCY"}, Usage: "run up to `N` stages at once; the idea is one process per core"},
 		&ucli.StringFlag{Name: "name", Usage: "`NAME` to be listed under (default: the host's); a few letters are added to make it unique"},
 		&ucli.StringFlag{Name: "metrics-addr", Usage: "serve /healthz and /metrics on this `ADDRESS`, such as :9090, which means 127.0.0.1:9090 (default: off)"},
+		&ucli.StringFlag{Name: "run", Hidden: true, Usage: "the only `RUN` to serve"},
 		&ucli.StringFlag{Name: "id", Hidden: true, Usage: "the whole `ID`, chosen by whoever starts us"},
 	}
 }
@@ -52,7 +54,7 @@ func (p Program) work(c *ucli.Context) error {
 	if c.String("redis") == "" {
 		return usageError("a worker needs a Redis that others use as well: give --redis URL or REDIS_URL")
 	}
-	options := engine.WorkerOptions{ID: c.String("id"), Queues: queueNames(c.StringSlice("queue")), Slots: c.Int("concurrency")}
+	options := engine.WorkerOptions{ID: c.String("id"), Queues: queueNames(c.StringSlice("queue")), Slots: c.Int("concurrency"), Run: journal.RunID(c.String("run"))}
 	for _, q := range options.Queues {
 		if err := queue.CheckName(q); err != nil {
 			return &exitError{exitUsage, err}

@@ -255,7 +255,7 @@ func (d *Driver) look(ctx context.Context) error {
 		return err
 	}
 	now := time.Now()
-	d.workers.update(list, now)
+	d.workers.update(list, d.run)
 	dead := func(f *flight) bool { return d.workers.dead(f.worker, now) }
 	if err := d.lose(ctx, dead, "its worker was not heard of for "+journal.WorkerTTL.String()); err != nil {
 		return err

@@ -20,7 +20,7 @@ func newWorkers() workers {
 	return workers{suspects: make(map[string]time.Time), unserved: make(map[string]time.Time)}
 }
 
-func (w *workers) update(list []journal.WorkerInfo, now time.Time) {
+func (w *workers) update(list []journal.WorkerInfo, run journal.RunID) {
 	w.alive, w.slots = make(map[string]bool), make(map[string]int)
 	for _, info := range list {
 		if !info.Alive() {
@@ -28,6 +28,9 @@ func (w *workers) update(list []journal.WorkerInfo, now time.Time) {
 		}
 		w.alive[info.ID] = true
 		delete(w.suspects, info.ID)
+		if !info.Serves(run) {
+			continue
+		}
 		for _, q := range info.Queues {
 			w.slots[q] += info.Slots
 		}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/godags/godags/internal/journal"
 )
 
 // children are worker processes of our own. One that dies is replaced.
@@ -17,6 +19,7 @@ type children struct {
 	session *Session
 	url     string
 	queues  []string
+	run     journal.RunID // that they serve; empty: all
 	log     *os.File
 	dead    chan string // ids of workers that died
 	stopped context.Context
@@ -35,7 +38,7 @@ const (
 )
 
 // startChildren starts n worker processes with one slot each.
-func (s *Session) startChildren(ctx context.Context, n int, queues []string) (*children, error) {
+func (s *Session) startChildren(ctx context.Context, n int, queues []string, run journal.RunID) (*children, error) {
 	url, err := s.Conn.Share(ctx)
 	if err != nil {
 		return nil, err
@@ -47,7 +50,7 @@ func (s *Session) startChildren(ctx context.Context, n int, queues []string) (*c
 	if err != nil {
 		return nil, fmt.Errorf("log of the workers: %w", err)
 	}
-	c := &children{session: s, url: url, queues: queues, log: log, dead: make(chan string, n)}
+	c := &children{session: s, url: url, queues: queues, run: run, log: log, dead: make(chan string, n)}
 	c.stopped, c.stopAll = context.WithCancel(context.WithoutCancel(ctx))
 	for i := range n {
 		name := fmt.Sprintf("%s-%d", hostname(), i+1)
@@ -96,7 +99,7 @@ func (c *children) runOne(id string) error {
 	if err != nil {
 		return fmt.Errorf("find our own program: %w", err)
 	}
-	cmd := exec.Command(program, "worker", "--id", id, "--concurrency", "1", "--queue", strings.Join(c.queues, ","))
+	cmd := exec.Command(program, "worker", "--id", id, "--concurrency", "1", "--queue", strings.Join(c.queues, ","), "--run", string(c.run))
 	cmd.Env = append(os.Environ(), "REDIS_URL="+c.url, "GODAGS_HOME="+c.session.Home) // not in argv: the URL may have a password
 	cmd.Stdout, cmd.Stderr = c.log, c.log
 	cmd.SysProcAttr = ownGroup()

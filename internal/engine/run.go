@@ -81,7 +81,7 @@ func (s *Session) Run(ctx context.Context, o RunOptions) (*view.Run, error) {
 		return nil, err
 	}
 	run, err := s.submitAndDrive(ctx, o, encoded, crew.dead)
-	return run, errors.Join(err, crew.dismiss())
+	return run, errors.Join(err, crew.dismiss(), s.cleanUp(ctx, run))
 }
 
 // crew is the workers that were started for one run.
@@ -97,17 +97,38 @@ func (s *Session) hire(ctx context.Context, o RunOptions) (c crew, err error) {
 	}
 	queues := Queues(o.Spec)
 	if o.Slots > 0 {
-		if c.local, err = s.startLocal(ctx, WorkerOptions{NewWorkerID(""), queues, o.Slots}); err != nil {
+		if c.local, err = s.startLocal(ctx, WorkerOptions{NewWorkerID(""), queues, o.Slots, s.only(o.ID)}); err != nil {
 			return c, err
 		}
 	}
 	if o.Children > 0 {
-		if c.children, err = s.startChildren(ctx, o.Children, queues); err != nil {
+		if c.children, err = s.startChildren(ctx, o.Children, queues, s.only(o.ID)); err != nil {
 			return c, errors.Join(err, c.dismiss())
 		}
 		c.dead = c.children.dead
 	}
 	return c, nil
+}
+
+// only returns the run if its workers must serve no other. Where every command has workers for its own run only, one that took a stage
+// of another run would execute it in the wrong place, and give it up when its own run ends.
+func (s *Session) only(run journal.RunID) journal.RunID {
+	if s.External() {
+		return ""
+	}
+	return run
+}
+
+// cleanUp removes the queues of a run that had its own.
+func (s *Session) cleanUp(ctx context.Context, run *view.Run) (err error) {
+	if run == nil || !run.State.Finished() || s.only(run.ID) == "" {
+		return nil
+	}
+	own := s.queue.Own(string(run.ID))
+	for _, name := range Queues(run.Spec) {
+		err = errors.Join(err, own.RemoveQueue(context.WithoutCancel(ctx), name))
+	}
+	return err
 }
 
 func (c crew) dismiss() (err error) {
@@ -144,7 +165,7 @@ func (s *Session) Resume(ctx context.Context, o RunOptions) (*view.Run, error) {
 	}
 	driver.Dead = crew.dead
 	run, err := s.drive(ctx, driver, o, digest, epoch)
-	return run, errors.Join(err, crew.dismiss())
+	return run, errors.Join(err, crew.dismiss(), s.cleanUp(ctx, run))
 }
 
 // takeOver acquires a run. The lease of a coordinator that died just now must run out first.
@@ -163,7 +184,7 @@ func (s *Session) takeOver(ctx context.Context, id journal.RunID, coordinatorID 
 }
 
 func (s *Session) driver(o RunOptions) coordinator.Config {
-	return coordinator.Config{ID: NewWorkerID("coordinator"), Journal: s.Journal, Queue: s.queue, Logger: s.Logger,
+	return coordinator.Config{ID: NewWorkerID("coordinator"), Journal: s.Journal, Queue: s.queue.Own(string(s.only(o.ID))), Logger: s.Logger,
 		Grace: o.Grace, Unserved: o.Unserved}
 }
 

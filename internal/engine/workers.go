@@ -20,6 +20,7 @@ type WorkerOptions struct {
 	ID     string // unique among workers
 	Queues []string
 	Slots  int
+	Run    journal.RunID // the only run to serve; empty: all
 }
 
 // NewWorkerID returns a unique id for a worker with the given name; empty means the name of the host.
@@ -48,7 +49,7 @@ type Worker struct {
 func (s *Session) NewWorker(o WorkerOptions) *Worker {
 	client := s.Conn.NewClient()
 	w := worker.New(worker.Config{
-		Info: journal.WorkerInfo{ID: o.ID, Host: hostname(), PID: os.Getpid(), Queues: o.Queues, Slots: o.Slots,
+		Info: journal.WorkerInfo{ID: o.ID, Host: hostname(), PID: os.Getpid(), Queues: o.Queues, Slots: o.Slots, Run: o.Run,
 			Version: version.String(), Started: time.Now().UTC().Truncate(time.Second)},
 		Client: client, Journal: s.Journal, Registry: s.Registry, Stores: s.Stores, Logger: s.Logger,
 	})

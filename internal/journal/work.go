@@ -118,10 +118,11 @@ type WorkerInfo struct {
 	Host    string        `json:"host"`
 	PID     int           `json:"pid"`
 	Queues  []string      `json:"queues"`
-	Slots   int           `json:"slots"`   // stages that it executes at once
-	Busy    int           `json:"busy"`    // stages that it executes now
-	Version string        `json:"version"` // of godags
-	Started time.Time     `json:"started"` // by its own clock
+	Run     RunID         `json:"run,omitempty"` // the only run that it serves; empty: it serves all
+	Slots   int           `json:"slots"`         // stages that it executes at once
+	Busy    int           `json:"busy"`          // stages that it executes now
+	Version string        `json:"version"`       // of godags
+	Started time.Time     `json:"started"`       // by its own clock
 }
 
 // WorkerTTL is how long after its last beat a worker is taken for dead.
@@ -132,6 +133,9 @@ const BeatEvery = 500 * time.Millisecond
 
 // Alive reports whether the worker's last beat is recent.
 func (w WorkerInfo) Alive() bool { return w.Age < WorkerTTL }
+
+// Serves reports whether the worker lives and takes stages of the run.
+func (w WorkerInfo) Serves(run RunID) bool { return w.Alive() && (w.Run == "" || w.Run == run) }
 
 // Beat says that a worker lives.
 func (j *Journal) Beat(ctx context.Context, w WorkerInfo) error {

@@ -40,12 +40,25 @@ type Client struct {
 	rdb     redis.UniversalClient
 	client  *asynq.Client
 	inspect *asynq.Inspector
+	run     string // whose own queues are meant, or ""
 }
 
 // NewClient returns a client on the given connection, which stays the caller's.
 func NewClient(rdb redis.UniversalClient) *Client {
-	return &Client{rdb, asynq.NewClientFromRedisClient(rdb), asynq.NewInspectorFromRedisClient(rdb)}
+	return &Client{rdb, asynq.NewClientFromRedisClient(rdb), asynq.NewInspectorFromRedisClient(rdb), ""}
 }
+
+// Own returns the name of the queue from which only workers that serve one run take bundles: the queue itself if run is empty.
+// It is unlike all that [CheckName] permits.
+func Own(queue, run string) string {
+	if run == "" {
+		return queue
+	}
+	return queue + "@" + run
+}
+
+// Own returns a client for which every queue is the run's [Own].
+func (c *Client) Own(run string) *Client { return &Client{c.rdb, c.client, c.inspect, run} }
 
 // Enqueue adds a bundle to a queue. A task with the same id that is still there makes it do nothing, and is no error: it is
 // the same bundle, sent twice. The label is for people: the name of the stage, or how many there are.
@@ -55,7 +68,7 @@ func (c *Client) Enqueue(ctx context.Context, queue, id, label string, b Bundle)
 		return fmt.Errorf("enqueue %s: %w", id, err)
 	}
 	_, err = c.client.EnqueueContext(ctx, asynq.NewTask(b.Pipeline+"/"+label, payload),
-		asynq.Queue(queue), asynq.TaskID(id), asynq.MaxRetry(25), asynq.Timeout(taskTimeout))
+		asynq.Queue(Own(queue, c.run)), asynq.TaskID(id), asynq.MaxRetry(25), asynq.Timeout(taskTimeout))
 	if err != nil && !errors.Is(err, asynq.ErrTaskIDConflict) {
 		return fmt.Errorf("enqueue %s: %w", id, err)
 	}
@@ -64,7 +77,7 @@ func (c *Client) Enqueue(ctx context.Context, queue, id, label string, b Bundle)
 
 // Wake tells idle workers that there is something in the queue. A lost message costs them [fallback] at the most.
 func (c *Client) Wake(ctx context.Context, queue string) error {
-	if err := c.rdb.Publish(ctx, wakeChannel(queue), "").Err(); err != nil {
+	if err := c.rdb.Publish(ctx, wakeChannel(Own(queue, c.run)), "").Err(); err != nil {
 		return fmt.Errorf("wake workers of queue %s: %w", queue, err)
 	}
 	return nil
@@ -74,7 +87,7 @@ func wakeChannel(queue string) string { return "godags:wake:" + queue }
 
 // Pending reports whether the task waits in its queue: nobody has taken it, deleted it, or put it aside.
 func (c *Client) Pending(queue, id string) (bool, error) {
-	info, err := c.inspect.GetTaskInfo(queue, id)
+	info, err := c.inspect.GetTaskInfo(Own(queue, c.run), id)
 	if errors.Is(err, asynq.ErrTaskNotFound) || errors.Is(err, asynq.ErrQueueNotFound) {
 		return false, nil
 	}
@@ -86,7 +99,7 @@ func (c *Client) Pending(queue, id string) (bool, error) {
 
 // Remove takes a task out of its queue if it still waits there. One that a worker has taken meets a claim that is refused.
 func (c *Client) Remove(queue, id string) error {
-	err := c.inspect.DeleteTask(queue, id)
+	err := c.inspect.DeleteTask(Own(queue, c.run), id)
 	if err == nil || errors.Is(err, asynq.ErrTaskNotFound) || errors.Is(err, asynq.ErrQueueNotFound) {
 		return nil
 	}
@@ -94,6 +107,21 @@ func (c *Client) Remove(queue, id string) error {
 		return nil // it is being worked on, which Asynq reports as an error without a name
 	}
 	return fmt.Errorf("remove task %s: %w", id, err)
+}
+
+// RemoveQueue removes a queue that is not needed any more. One with a task that a worker had when it was killed stays.
+func (c *Client) RemoveQueue(ctx context.Context, queue string) error {
+	name := Own(queue, c.run)
+	err := c.inspect.DeleteQueue(name, true)
+	if err == nil || errors.Is(err, asynq.ErrQueueNotFound) {
+		err = c.rdb.Del(ctx, "asynq:{"+name+"}:processed", "asynq:{"+name+"}:failed").Err() // Asynq forgets its counts
+	} else if info, lookErr := c.inspect.GetQueueInfo(name); lookErr == nil && info.Active > 0 {
+		return nil // Asynq's error for this has no name
+	}
+	if err != nil {
+		return fmt.Errorf("remove queue %s: %w", name, err)
+	}
+	return nil
 }
 
 // CheckName returns an error if the name is not legal for a queue: 1 to 100 letters, digits, '.', '_' and '-'.

@@ -36,6 +36,29 @@ func TestATaskIsAddedOnceAndRemovedOnce(t *testing.T) {
 	})
 }
 
+func TestARunsOwnQueueIsApartAndCanBeRemoved(t *testing.T) {
+	redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
+		shared := NewClient(rdb)
+		own := shared.Own("run")
+		if err := own.Enqueue(t.Context(), "q", "id", "a", Bundle{Run: "run", Pipeline: "p"}); err != nil {
+			t.Fatal(err)
+		}
+		for c, want := range map[*Client]bool{own: true, shared: false, shared.Own("other"): false} {
+			if pending, err := c.Pending("q", "id"); pending != want || err != nil {
+				t.Errorf("run %q: %v, %v", c.run, pending, err)
+			}
+		}
+		for range 2 {
+			if err := own.RemoveQueue(t.Context(), "q"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if keys := rdb.Keys(t.Context(), "*").Val(); len(keys) > 0 {
+			t.Errorf("left behind: %q", keys)
+		}
+	})
+}
+
 func TestQueueNames(t *testing.T) {
 	for name, legal := range map[string]bool{"default": true, "gpu-1.x_Y": true, "": false, "a b": false, "a{b}": false, "é": false, string(make([]byte, 101)): false} {
 		if err := CheckName(name); (err == nil) != legal {

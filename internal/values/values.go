@@ -102,7 +102,7 @@ const (
 
 type reference struct {
 	Name string `json:"name"` // of the value in the stage's cache
-	Size int    `json:"size"`
+	Size int    `json:"size"` // of the value without the name of its codec
 	Sum  string `json:"sha256"`
 }
 
@@ -117,7 +117,7 @@ func (s *Stores) Seal(ctx context.Context, sp *spec.Spec, run journal.RunID, a j
 		return append([]byte{inline}, value...), nil
 	}
 	sum := sha256.Sum256(value)
-	ref := reference{fmt.Sprintf("out/%s/%d", sp.Graph.Name(a.Stage), a.Attempt), len(value), hex.EncodeToString(sum[:])}
+	ref := reference{fmt.Sprintf("out/%s/%d", sp.Graph.Name(a.Stage), a.Attempt), payload(value), hex.EncodeToString(sum[:])}
 	if err := store.Put(ctx, cache.Key{Run: string(run), Name: ref.Name}, value); err != nil {
 		return nil, fmt.Errorf("store output: %w", err)
 	}
@@ -165,11 +165,19 @@ func (s *Stores) explain(store cache.Cache, sp *spec.Spec, id dag.StageID, err e
 	return fmt.Errorf("output of stage %q: %w", sp.Graph.Name(id), err)
 }
 
-// Size returns the length of the value behind a recorded output, without fetching it.
+// Size returns the length of the value behind a recorded output, as its stage made it, without fetching it.
 func Size(recorded []byte) int {
 	var ref reference
 	if len(recorded) > 0 && recorded[0] == elsewhere && json.Unmarshal(recorded[1:], &ref) == nil {
 		return ref.Size
 	}
-	return max(0, len(recorded)-1)
+	return payload(recorded[min(1, len(recorded)):])
+}
+
+// payload returns the length of a value without the name of its codec.
+func payload(value []byte) int {
+	if _, bytes, err := cache.Split(value); err == nil {
+		return len(bytes)
+	}
+	return len(value)
 }

@@ -44,8 +44,12 @@ type Worker struct {
 // New returns a worker that has not started.
 func New(cfg Config) *Worker {
 	w := &Worker{Config: cfg, specs: newSpecs(cfg.Journal), held: make(map[*execution]struct{})}
+	queues := make([]string, len(cfg.Info.Queues))
+	for i, name := range cfg.Info.Queues {
+		queues[i] = queue.Own(name, string(cfg.Info.Run))
+	}
 	w.server = queue.NewServer(cfg.Client, queue.ServerConfig{
-		Queues: cfg.Info.Queues, Slots: cfg.Info.Slots, Handle: w.handle, Logger: cfg.Logger,
+		Queues: queues, Slots: cfg.Info.Slots, Handle: w.handle, Logger: cfg.Logger,
 	})
 	return w
 }

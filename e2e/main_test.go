@@ -1,0 +1,109 @@
+// Package e2e tests the programs as people use them: real processes, real signals and, where it is installed, a real redis-server.
+//
+// What one person does with the commands is a script in testdata, which can be read as documentation. What needs many processes, or a
+// look at every event of a run, is a test in Go. No test waits for a fixed time: each waits for what it can see, with a limit.
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/godags/godags"
+	"github.com/godags/godags/examples/simple"
+	"github.com/godags/godags/examples/wine"
+)
+
+// TestMain makes the test binary the programs coordinator and worker as well: those of cmd, on PATH for every test.
+func TestMain(m *testing.M) {
+	testscript.Main(tidy{m}, map[string]func(){
+		"coordinator": func() { godags.Main(simple.Pipeline(), wine.Pipeline()) },
+		"worker":      func() { godags.WorkerMain(simple.Pipeline(), wine.Pipeline()) },
+	})
+}
+
+// limit is how long a test waits for something that it expects: far longer than it takes on a busy machine.
+const limit = 60 * time.Second
+
+// tidy runs the tests and then looks for processes and files that were left behind.
+type tidy struct{ *testing.M }
+
+func (t tidy) Run() int {
+	root, err := os.MkdirTemp("", "e2e") // short: the path of a unix socket must fit into 103 bytes
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	for _, name := range []string{"REDIS_URL", "GODAGS_HOME", "GODAGS_PROGRESS", "GODAGS_QUEUE", "NO_COLOR", "CLICOLOR_FORCE"} {
+		os.Unsetenv(name)
+	}
+	os.Setenv("TMPDIR", root)
+	os.Setenv("PATH", filepath.Join(root, "bin")+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	code := t.M.Run()
+	if left := leftBehind(root); len(left) > 0 {
+		fmt.Fprintf(os.Stderr, "FAIL: the tests have left behind:\n  %s\n", strings.Join(left, "\n  "))
+		code = max(code, 1)
+	}
+	if err := os.RemoveAll(root); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
+	return code
+}
+
+// leftBehind names the processes and files that are there when all tests are over. Processes have a moment to end.
+func leftBehind(root string) (left []string) {
+	poll(10*time.Second, func() bool {
+		left = processesOf(root)
+		return len(left) == 0
+	})
+	if err := os.RemoveAll(filepath.Join(root, "bin")); err != nil {
+		return append(left, err.Error())
+	}
+	files, err := filepath.Glob(filepath.Join(root, "*"))
+	if err != nil {
+		return append(left, err.Error())
+	}
+	for _, file := range files {
+		if entries, err := os.ReadDir(file); err != nil || len(entries) > 0 { // testscript leaves its folder if -run leaves out scripts
+			left = append(left, file)
+		}
+	}
+	return left
+}
+
+// processesOf lists the processes, other than this one, whose environment mentions a folder. All that the tests start have their folder
+// in PATH. It finds none where there is no /proc.
+func processesOf(folder string) (list []string) {
+	environs, err := filepath.Glob("/proc/[0-9]*/environ")
+	if err != nil {
+		return []string{err.Error()}
+	}
+	for _, path := range environs {
+		environ, err := os.ReadFile(path)
+		pid := filepath.Base(filepath.Dir(path))
+		if err != nil || pid == fmt.Sprint(os.Getpid()) || !strings.Contains(string(environ), folder) {
+			continue // among others, it has just ended
+		}
+		command, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
+		list = append(list, fmt.Sprintf("process %s: %s", pid, strings.ReplaceAll(strings.TrimRight(string(command), "\x00"), "\x00", " ")))
+	}
+	return list
+}
+
+// poll waits until something holds, and returns false if it does not within the time.
+func poll(most time.Duration, holds func() bool) bool {
+	end := time.Now().Add(most)
+	for !holds() {
+		if time.Now().After(end) {
+			return false
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return true
+}
