@@ -39,6 +39,8 @@ func drivingFlags() []ucli.Flag {
 		&ucli.IntFlag{Name: "cores", Usage: "run up to `N` stages at once in this process (default without --redis and --workers: one per core)"},
 		&ucli.IntFlag{Name: "workers", Usage: "start `N` worker processes for this run, each running one stage at once"},
 		&ucli.DurationFlag{Name: "grace", Value: 10 * time.Second, Usage: "`TIME` that running stages have for stopping when the run is cancelled"},
+		&ucli.IntFlag{Name: "bundle", Usage: "send up to `N` short stages to a worker together (default: 256; 1: each alone)"},
+		&ucli.BoolFlag{Name: "no-fuse", Usage: "do not send a stage together with the only one that it depends on"},
 		redisFlag, homeFlag, outFlag, progressFlag, colorFlag,
 	}
 }
@@ -104,9 +106,10 @@ func (p Program) parseRun(c *ucli.Context) (f runFlags, err error) {
 
 // drivingOptions is what the driving flags say, checked.
 func drivingOptions(c *ucli.Context) (o engine.RunOptions, err error) {
-	o = engine.RunOptions{Slots: c.Int("cores"), Children: c.Int("workers"), Grace: c.Duration("grace")}
-	if o.Slots < 0 || o.Children < 0 || o.Grace < 0 {
-		return o, usageError("--cores, --workers and --grace cannot be negative")
+	o = engine.RunOptions{Slots: c.Int("cores"), Children: c.Int("workers"), Grace: c.Duration("grace"),
+		MaxBundle: c.Int("bundle"), NoFuse: c.Bool("no-fuse")}
+	if o.Slots < 0 || o.Children < 0 || o.Grace < 0 || o.MaxBundle < 0 {
+		return o, usageError("--cores, --workers, --grace and --bundle cannot be negative")
 	}
 	return o, nil
 }

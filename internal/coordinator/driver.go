@@ -37,6 +37,9 @@ type Config struct {
 	Logger  *slog.Logger
 	Grace   time.Duration // how long workers have for stopping their stages when the run is cancelled
 
+	MaxBundle int  // stages in one task at the most; 0 means 256, 1 that every stage travels alone
+	NoFuse    bool // a stage does not travel together with the one that it depends on
+
 	Dead     <-chan string           // ids of workers that are known to be dead
 	Observe  func([]journal.Entry)   // is told every entry of the journal, in order
 	Unserved func(queues []Unserved) // is told twice a second what no worker listens to
@@ -57,15 +60,19 @@ type Driver struct {
 	digest string
 	epoch  int64
 
-	state    *dag.Run
-	position string // of the last journal entry that was applied
-	ready    *readyQueues
-	flights  map[dag.StageID]*flight
-	inFlight map[string]int // flights by queue
-	crashes  map[dag.StageID]int
-	unwanted map[string]string // tasks in the queue that nobody should take any more, with their queues
-	workers  workers
-	stopping time.Time // when the driver learned that the run is being cancelled
+	state     *dag.Run
+	position  string // of the last journal entry that was applied
+	ready     *readyQueues
+	flights   map[dag.StageID]*flight
+	inFlight  map[string]int // bundles by queue
+	largest   int            // stages that a bundle may have; it grows as bundles of this size come to their end
+	packed    int            // bundles of several stages
+	resent    int            // bundles that got lost
+	durations *spec.Durations
+	crashes   map[dag.StageID]int
+	unwanted  map[string]string // tasks in the queue that nobody should take any more, with their queues
+	workers   workers
+	stopping  time.Time // when the driver learned that the run is being cancelled
 }
 
 // Drive brings a run to its end: first it learns from the journal how far the run is, then it goes on from there. It returns when the
@@ -74,6 +81,7 @@ func Drive(ctx context.Context, cfg Config, run journal.RunID, sp *spec.Spec, di
 	d := &Driver{
 		Config: cfg, run: run, spec: sp, digest: digest, epoch: epoch,
 		state: dag.NewRun(sp.Graph), position: journal.Start, ready: newReadyQueues(sp),
+		largest: 1, durations: spec.NewDurations(sp),
 		flights: make(map[dag.StageID]*flight), inFlight: make(map[string]int), crashes: make(map[dag.StageID]int),
 		unwanted: make(map[string]string), workers: newWorkers(),
 	}

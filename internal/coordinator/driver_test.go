@@ -33,6 +33,7 @@ type world struct {
 	stop    context.CancelCauseFunc
 	served  []Unserved
 	mu      sync.Mutex
+	bundles bool // of several stages are allowed
 }
 
 // fakeQueue keeps bundles for the test to take. What is in it is pending.
@@ -97,9 +98,15 @@ func pipeline(t *testing.T, text string) *spec.Spec {
 	return sp
 }
 
-func simulate(t *testing.T, graph string, test func(w *world)) {
+func simulate(t *testing.T, graph string, test func(w *world)) { simulateWith(t, false, graph, test) }
+
+func simulateBundles(t *testing.T, graph string, test func(w *world)) {
+	simulateWith(t, true, graph, test)
+}
+
+func simulateWith(t *testing.T, bundles bool, graph string, test func(w *world)) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{T: t, journal: journal.New(redistest.Mini(t)), dead: make(chan string), run: "r",
+		w := &world{T: t, journal: journal.New(redistest.Mini(t)), dead: make(chan string), run: "r", bundles: bundles,
 			queue: &fakeQueue{bundles: make(map[string]queue.Bundle)}, spec: pipeline(t, graph), tokens: make(map[journal.Attempted]journal.Token)}
 		encoded, err := w.spec.Encode()
 		w.must(err)
@@ -124,11 +131,15 @@ func (w *world) must(err error) {
 }
 
 func (w *world) drive(id string, epoch int64) {
+	most := 1
+	if w.bundles {
+		most = 8
+	}
 	ctx, stop := context.WithCancelCause(w.Context())
 	w.done, w.stop = make(chan error, 1), stop
 	done := w.done
 	go func() {
-		_, err := Drive(ctx, Config{ID: id, Journal: w.journal, Queue: w.queue, Logger: slog.New(slog.DiscardHandler), Grace: 10 * time.Second,
+		_, err := Drive(ctx, Config{ID: id, Journal: w.journal, Queue: w.queue, Logger: slog.New(slog.DiscardHandler), Grace: 10 * time.Second, MaxBundle: most,
 			Dead: w.dead, Unserved: func(u []Unserved) { w.mu.Lock(); w.served = u; w.mu.Unlock() }}, w.run, w.spec, w.digest, epoch)
 		done <- err
 	}()
@@ -174,7 +185,7 @@ func (w *world) attempt(name string, attempt int) journal.Attempted {
 func (w *world) claim(worker, name string, attempt int) bool {
 	w.Helper()
 	a, token := w.attempt(name, attempt), journal.NewToken()
-	yes, err := w.journal.Claim(w.Context(), w.run, w.digest, worker, token, []journal.Attempted{a})
+	yes, err := w.journal.Claim(w.Context(), journal.Claimant{Run: w.run, Digest: w.digest, Worker: worker, Token: token}, []journal.Attempted{a})
 	w.must(err)
 	if yes[0] {
 		w.tokens[a] = token
@@ -185,7 +196,7 @@ func (w *world) claim(worker, name string, attempt int) bool {
 func (w *world) report(name string, attempt int, typ journal.Type) bool {
 	w.Helper()
 	a := w.attempt(name, attempt)
-	yes, err := w.journal.Report(w.Context(), w.run, "w1", w.tokens[a], []journal.Outcome{
+	yes, err := w.journal.Report(w.Context(), journal.Claimant{Run: w.run, Worker: "w1", Token: w.tokens[a]}, []journal.Outcome{
 		{Record: journal.Record{Type: typ, Stage: a.Stage, Attempt: a.Attempt, Text: "text"}}})
 	w.must(err)
 	return yes[0]
@@ -468,6 +479,128 @@ func TestAQueueThatNobodyListensToIsNamed(t *testing.T) {
 		defer w.mu.Unlock()
 		if len(w.served) != 1 || w.served[0].Queue != "gpu" || w.served[0].Stages != 1 || w.served[0].For < 3*time.Second {
 			w.Fatalf("%+v", w.served)
+		}
+	})
+}
+
+// carries returns the stages of the only task that is in the queue, and takes it.
+func (w *world) carries() string {
+	w.Helper()
+	w.pass(time.Millisecond)
+	w.queue.mu.Lock()
+	if len(w.queue.order) != 1 {
+		w.Fatalf("in the queue: %v", w.queue.order)
+	}
+	var names []string
+	for _, item := range w.queue.bundles[w.queue.order[0]].Items {
+		names = append(names, fmt.Sprintf("%s#%d", w.spec.Graph.Name(item.Stage), item.Attempt))
+	}
+	w.queue.mu.Unlock()
+	w.queue.take()
+	return strings.Join(names, " ")
+}
+
+// took is a worker that executes a stage, which takes some time.
+func (w *world) took(name string, d time.Duration) {
+	w.Helper()
+	if !w.claim("w1", name, 1) {
+		w.Fatalf("the claim of %s was refused", name)
+	}
+	a := w.attempt(name, 1)
+	_, err := w.journal.Report(w.Context(), journal.Claimant{Run: w.run, Worker: "w1", Token: w.tokens[a]}, []journal.Outcome{
+		{Record: journal.Record{Type: journal.StageSucceeded, Stage: a.Stage, Attempt: 1, Duration: d}}})
+	w.must(err)
+}
+
+// wide is n stages that nothing must precede, behind a first one.
+func wide(n int) string {
+	text := "a"
+	for i := range n {
+		text += fmt.Sprintf("; s%d: a", i)
+	}
+	return text
+}
+
+func TestBundlesGrowWhileStagesAreShort(t *testing.T) {
+	simulateBundles(t, wide(40), func(w *world) {
+		if got := w.carries(); got != "a#1" {
+			w.Fatal("of an unknown stage: " + got)
+		}
+		w.took("a", time.Microsecond)
+		w.pass(time.Millisecond)
+		if got := len(w.queue.bundles[w.queue.order[0]].Items); got != 2 {
+			w.Fatalf("after one short stage: %d", got)
+		}
+	})
+}
+
+func TestAStageThatTakesLongTravelsAlone(t *testing.T) {
+	simulateBundles(t, wide(40), func(w *world) {
+		w.carries()
+		w.took("a", time.Second)
+		w.pass(time.Millisecond)
+		for id, b := range w.queue.bundles {
+			if len(b.Items) != 1 {
+				w.Errorf("%s carries %d", id, len(b.Items))
+			}
+		}
+	})
+}
+
+func TestAChainTravelsTogether(t *testing.T) {
+	simulateBundles(t, "a; b: a; c: b; d: c; e: d; f: e e2; e2: a", func(w *world) {
+		w.carries()
+		w.took("a", time.Microsecond)
+		w.pass(time.Millisecond)
+		var chains []string
+		for _, b := range w.queue.bundles {
+			var names string
+			for _, item := range b.Items {
+				names += w.spec.Graph.Name(item.Stage)
+			}
+			chains = append(chains, names)
+		}
+		slices.Sort(chains)
+		if got := fmt.Sprint(chains); got != "[bc e2]" { // of two stages, for now; f has two dependencies
+			w.Fatal(got)
+		}
+	})
+}
+
+func TestWhatAWorkerLeavesOfABundleIsSentAgain(t *testing.T) {
+	simulateBundles(t, wide(8), func(w *world) {
+		w.carries()
+		w.took("a", time.Microsecond)
+		w.sent("s0#1+1-1.1", "s2#1+1-1.2", "s4#1+1-1.3", "s6#1")
+		w.claim("w1", "s0", 1)
+		w.pass(time.Millisecond)
+		w.beat("w2", "default") // so that there is room for more bundles
+		w.dead <- "w1"
+		w.keepAlive("w3", time.Second)
+		var again []string
+		for _, b := range w.queue.bundles {
+			for _, item := range b.Items {
+				again = append(again, fmt.Sprintf("%s#%d", w.spec.Graph.Name(item.Stage), item.Attempt))
+			}
+		}
+		if !slices.Contains(again, "s0#2") || !slices.Contains(again, "s1#1") {
+			w.Fatal(again)
+		}
+	})
+}
+
+func TestAChainWhoseFirstStageIsLostIsSentAgain(t *testing.T) {
+	simulateBundles(t, "a; b: a; c: b", func(w *world) {
+		w.carries()
+		w.took("a", time.Microsecond)
+		if got := w.carries(); got != "b#1 c#1" {
+			w.Fatal(got)
+		}
+		w.claim("w1", "b", 1)
+		w.pass(time.Millisecond)
+		w.dead <- "w1"
+		if got := w.carries(); !strings.HasPrefix(got, "b#2") {
+			w.Fatal(got)
 		}
 	})
 }

@@ -16,14 +16,23 @@ import (
 // flight is an attempt that was handed to the queue, or claimed, and has not ended.
 type flight struct {
 	attempt dag.Attempt
-	worker  string    // who claimed it; empty until somebody has
-	sent    time.Time // when it was handed to the queue, or last found to be there
-	serial  int       // how often it was handed over again
+	worker  string // who claimed it; empty until somebody has
+	bundle  *bundle
+}
+
+// bundle is attempts that were handed to the queue as one task.
+type bundle struct {
+	id      string // of the task; empty if another coordinator sent it
+	queue   string
+	stages  []dag.StageID // in the order in which they are executed
+	left    int           // flights that have not landed
+	touched time.Time     // when it was handed over, or last heard of
+	taken   bool          // a worker has claimed something of it
 }
 
 // Limits of a flight.
 const (
-	unclaimedAfter = 3 * time.Second // then the queue is asked what became of it
+	unclaimedAfter = 3 * time.Second // then the queue is asked what became of a bundle
 	maxCrashes     = 3               // workers that may die with a stage before the stage is to blame
 	enqueuers      = 4               // bundles handed to the queue at once: each costs a round trip
 )
@@ -33,26 +42,37 @@ func (d *Driver) track(e journal.Entry, r journal.Record) {
 	switch r.Type {
 	case journal.StageStarted:
 		f := d.flights[r.Stage]
-		if f == nil {
-			f = &flight{}
-			d.takeOff(r.Stage, f)
+		if f == nil { // sent by another coordinator
+			f = d.takeOff(r.Stage, &bundle{queue: d.spec.Queue(r.Stage), stages: []dag.StageID{r.Stage}})
 		}
 		f.attempt, f.worker = r.Attempt, e.Worker
+		f.bundle.taken, f.bundle.touched = true, time.Now()
 	case journal.RunCancelling:
 		d.stopping = time.Now()
 	case journal.StageLost:
 		if e.Worker == "" { // not handed back by the worker itself
 			d.crashes[r.Stage]++
 		}
-		fallthrough
+		if f := d.flights[r.Stage]; f != nil {
+			d.ground(f.bundle)
+		}
+		d.land(r.Stage)
 	case journal.StageSucceeded, journal.StageFailed, journal.StageSkipped, journal.StageCancelled:
+		if r.Type == journal.StageSucceeded {
+			d.durations.Learn(r.Stage, r.Duration)
+		}
 		d.land(r.Stage)
 	}
 }
 
-func (d *Driver) takeOff(s dag.StageID, f *flight) {
+func (d *Driver) takeOff(s dag.StageID, b *bundle) *flight {
+	if b.left == 0 {
+		d.inFlight[b.queue]++
+	}
+	b.left++
+	f := &flight{attempt: d.state.Attempt(s), bundle: b}
 	d.flights[s] = f
-	d.inFlight[d.spec.Queue(s)]++
+	return f
 }
 
 func (d *Driver) land(s dag.StageID) {
@@ -61,9 +81,30 @@ func (d *Driver) land(s dag.StageID) {
 		return
 	}
 	delete(d.flights, s)
-	d.inFlight[d.spec.Queue(s)]--
-	if f.worker == "" {
-		d.unwanted[d.taskID(s, *f)] = d.spec.Queue(s)
+	b := f.bundle
+	b.touched = time.Now()
+	if b.left--; b.left > 0 {
+		return
+	}
+	d.inFlight[b.queue]--
+	if !b.taken && b.id != "" {
+		d.unwanted[b.id] = b.queue
+	}
+	if len(b.stages) == d.largest {
+		d.largest = min(2*d.largest, d.maxBundle())
+	}
+}
+
+// ground takes the stages of a bundle that nobody has claimed out of it: whoever had the bundle is gone, or has given it up.
+func (d *Driver) ground(b *bundle) {
+	for _, s := range b.stages {
+		if f := d.flights[s]; f == nil || f.bundle != b || f.worker != "" {
+			continue
+		}
+		d.land(s)
+		if d.state.State(s) == dag.Ready {
+			d.ready.push(s)
+		}
 	}
 }
 
@@ -77,7 +118,7 @@ func (d *Driver) cleanUp() {
 	}
 }
 
-// window is how many stages of a queue should be in flight: enough that no worker waits for us, and no more, so that a stage
+// window is how many bundles of a queue should be in flight: enough that no worker waits for us, and no more, so that a stage
 // that becomes ready later and matters more does not stand behind others.
 func (d *Driver) window(queue string) int { return 2*d.workers.slots[queue] + 2 }
 
@@ -87,15 +128,14 @@ func (d *Driver) dispatch(ctx context.Context) error {
 	group.SetLimit(enqueuers)
 	wake := make(map[string]bool)
 	for name, ready := range d.ready.byName {
-		for ready.Len() > 0 && d.inFlight[name] < d.window(name) {
-			s := ready.pop()
-			if d.state.State(s) != dag.Ready || d.flights[s] != nil {
-				continue // it was claimed, or decided upon, since it became ready
+		for d.inFlight[name] < d.window(name) {
+			b := d.pack(name, ready)
+			if b == nil {
+				break
 			}
-			f := &flight{attempt: d.state.Attempt(s), sent: time.Now()}
-			d.takeOff(s, f)
+			task := d.task(b)
 			wake[name] = true
-			group.Go(func() error { return d.send(enqueueCtx, s, *f) })
+			group.Go(func() error { return d.send(enqueueCtx, b, task) })
 		}
 	}
 	err := group.Wait()
@@ -108,44 +148,40 @@ func (d *Driver) dispatch(ctx context.Context) error {
 	return nil
 }
 
-// taskID is the same for every coordinator that comes to dispatch the attempt: what is in the queue already is not added again.
-func (d *Driver) taskID(s dag.StageID, f flight) string {
-	id := fmt.Sprintf("%s/%s#%d", d.run, d.spec.Graph.Name(s), f.attempt)
-	if f.serial > 0 {
-		id += fmt.Sprintf("~%d", f.serial)
+// task is what a worker is told of a bundle.
+func (d *Driver) task(b *bundle) queue.Bundle {
+	t := queue.Bundle{Run: string(d.run), Pipeline: d.spec.Name, Digest: d.digest}
+	for _, s := range b.stages {
+		t.Items = append(t.Items, queue.Item{Stage: s, Attempt: d.flights[s].attempt})
 	}
-	return id
+	return t
 }
 
-func (d *Driver) send(ctx context.Context, s dag.StageID, f flight) error {
-	return d.Queue.Enqueue(ctx, d.spec.Queue(s), d.taskID(s, f), d.spec.Graph.Name(s), queue.Bundle{
-		Run: string(d.run), Pipeline: d.spec.Name, Digest: d.digest, Items: []queue.Item{{Stage: s, Attempt: f.attempt}},
-	})
+func (d *Driver) send(ctx context.Context, b *bundle, t queue.Bundle) error {
+	return d.Queue.Enqueue(ctx, b.queue, b.id, queue.Label(len(t.Items), d.spec.Graph.Name(t.Items[0].Stage)), t)
 }
 
-// overdue asks the queue about stages that nobody has claimed for a while, and hands over again what is not there any more.
+// overdue asks the queue about bundles of which nothing was heard for a while, and dispatches again what is not there any more.
 func (d *Driver) overdue(ctx context.Context, now time.Time) error {
+	asked := make(map[*bundle]bool)
 	for s, f := range d.flights {
-		if f.worker != "" || now.Sub(f.sent) < unclaimedAfter {
+		b := f.bundle
+		if f.worker != "" || asked[b] || d.state.State(s) != dag.Ready || now.Sub(b.touched) < unclaimedAfter {
 			continue
 		}
-		name := d.spec.Queue(s)
-		pending, err := d.Queue.Pending(name, d.taskID(s, *f))
+		asked[b] = true
+		pending, err := d.Queue.Pending(b.queue, b.id)
 		if err != nil {
 			return err
 		}
-		f.sent = now
+		b.touched = now
 		if pending {
 			continue
 		}
-		f.serial++
-		d.Logger.Warn("a stage that nobody claimed is gone from its queue: sent again", "run", d.run, "stage", d.spec.Graph.Name(s))
-		if err := d.send(ctx, s, *f); err != nil {
-			return err
-		}
-		if err := d.Queue.Wake(ctx, name); err != nil {
-			return err
-		}
+		d.Logger.Warn("stages that nobody claimed are gone from their queue: sent again", "run", d.run, "task", b.id)
+		d.resent++
+		b.taken = true // there is nothing to remove
+		d.ground(b)
 	}
 	return nil
 }

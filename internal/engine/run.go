@@ -25,6 +25,9 @@ type RunOptions struct {
 	Children int           // worker processes to start
 	Grace    time.Duration // how long stages have for stopping when the run is cancelled
 
+	MaxBundle int  // stages in one task at the most; 0 for the default, 1 for none together
+	NoFuse    bool // a stage does not travel together with the one that it depends on
+
 	// Observe and Unserved, if not nil, are called from the goroutine that drives the run.
 	Observe  func(*view.Run, journal.Entry)
 	Unserved func([]coordinator.Unserved)
@@ -185,7 +188,7 @@ func (s *Session) takeOver(ctx context.Context, id journal.RunID, coordinatorID 
 
 func (s *Session) driver(o RunOptions) coordinator.Config {
 	return coordinator.Config{ID: NewWorkerID("coordinator"), Journal: s.Journal, Queue: s.queue.Own(string(s.only(o.ID))), Logger: s.Logger,
-		Grace: o.Grace, Unserved: o.Unserved}
+		Grace: o.Grace, MaxBundle: o.MaxBundle, NoFuse: o.NoFuse, Unserved: o.Unserved}
 }
 
 func (s *Session) submitAndDrive(ctx context.Context, o RunOptions, encoded []byte, dead <-chan string) (*view.Run, error) {

@@ -51,7 +51,7 @@ func (s *Session) NewWorker(o WorkerOptions) *Worker {
 	w := worker.New(worker.Config{
 		Info: journal.WorkerInfo{ID: o.ID, Host: hostname(), PID: os.Getpid(), Queues: o.Queues, Slots: o.Slots, Run: o.Run,
 			Version: version.String(), Started: time.Now().UTC().Truncate(time.Second)},
-		Client: client, Journal: s.Journal, Registry: s.Registry, Stores: s.Stores, Logger: s.Logger,
+		Client: client, Journal: s.Journal, Queue: s.queue, Registry: s.Registry, Stores: s.Stores, Logger: s.Logger,
 	})
 	return &Worker{w, client.Close}
 }

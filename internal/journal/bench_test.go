@@ -41,10 +41,10 @@ func BenchmarkClaimAndReport(b *testing.B) {
 
 func execute(b *testing.B, j *journal.Journal, attempts []journal.Attempted, outcomes []journal.Outcome) {
 	token := journal.NewToken()
-	if _, err := j.Claim(b.Context(), run, digest, "w1", token, attempts); err != nil {
+	if _, err := j.Claim(b.Context(), journal.Claimant{Run: run, Digest: digest, Worker: "w1", Token: token}, attempts); err != nil {
 		b.Fatal(err)
 	}
-	if accepted, err := j.Report(b.Context(), run, "w1", token, outcomes); err != nil || !accepted[0] {
+	if accepted, err := j.Report(b.Context(), journal.Claimant{Run: run, Worker: "w1", Token: token}, outcomes); err != nil || !accepted[0] {
 		b.Fatal(accepted, err)
 	}
 }

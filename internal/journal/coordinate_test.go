@@ -303,7 +303,7 @@ func TestTwoRunsDoNotTouchEachOther(t *testing.T) {
 		}
 		f.claim("w1", tokenA, []journal.Attempted{at(0, 1)}, true)
 		f.cancel(true)
-		got, err := f.Claim(f.t.Context(), "r2", digest, "w2", tokenB, []journal.Attempted{at(0, 1)})
+		got, err := f.Claim(f.t.Context(), journal.Claimant{Run: "r2", Digest: digest, Worker: "w2", Token: tokenB}, []journal.Attempted{at(0, 1)})
 		if err != nil || !slices.Equal(got, []bool{true}) {
 			f.t.Errorf("stage 0 of the other run: granted %v, %v", got, err)
 		}

@@ -49,8 +49,8 @@ func TestAFullRedisTakesNothingByHalves(t *testing.T) {
 
 func everyWrite(f *fixture) map[string]error {
 	ctx, errs := f.t.Context(), make(map[string]error)
-	_, errs["claim"] = f.Claim(ctx, run, digest, "w1", tokenA, []journal.Attempted{at(1, 1), at(2, 1)})
-	_, errs["report"] = f.Report(ctx, run, "w1", tokenA, []journal.Outcome{ended(journal.StageSucceeded, 0, 1)})
+	_, errs["claim"] = f.Claim(ctx, journal.Claimant{Run: run, Digest: digest, Worker: "w1", Token: tokenA}, []journal.Attempted{at(1, 1), at(2, 1)})
+	_, errs["report"] = f.Report(ctx, journal.Claimant{Run: run, Worker: "w1", Token: tokenA}, []journal.Outcome{ended(journal.StageSucceeded, 0, 1)})
 	errs["decide"] = f.Decide(ctx, run, f.epoch, []journal.Decision{decision(journal.Revoke, journal.StageLost, 0, 1)})
 	errs["finish"] = f.Finish(ctx, run, f.epoch, graph(f.t, 0))
 	_, errs["cancel"] = f.RequestCancel(ctx, run, "enough")

@@ -103,7 +103,7 @@ func decision(kind journal.DecisionKind, how journal.Type, stage dag.StageID, at
 // claim has a worker claim attempts, and checks which are granted.
 func (f *fixture) claim(worker string, token journal.Token, attempts []journal.Attempted, want ...bool) {
 	f.t.Helper()
-	got, err := f.Claim(f.t.Context(), run, digest, worker, token, attempts)
+	got, err := f.Claim(f.t.Context(), journal.Claimant{Run: run, Digest: digest, Worker: worker, Token: token}, attempts)
 	if err != nil || !slices.Equal(got, want) {
 		f.t.Errorf("%s claims %v: granted %v, %v; want %v", worker, attempts, got, err, want)
 	}
@@ -112,7 +112,7 @@ func (f *fixture) claim(worker string, token journal.Token, attempts []journal.A
 // report has a worker report an outcome, and checks whether it is accepted.
 func (f *fixture) report(worker string, token journal.Token, o journal.Outcome, want bool) {
 	f.t.Helper()
-	got, err := f.Report(f.t.Context(), run, worker, token, []journal.Outcome{o})
+	got, err := f.Report(f.t.Context(), journal.Claimant{Run: run, Worker: worker, Token: token}, []journal.Outcome{o})
 	if err != nil || !slices.Equal(got, []bool{want}) {
 		f.t.Errorf("%s reports %v: accepted %v, %v; want %v", worker, o.Record, got, err, want)
 	}

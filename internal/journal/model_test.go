@@ -249,7 +249,7 @@ func (w *world) claimAll(t *rapid.T, worker string, bundle []journal.Attempted) 
 	token := journal.NewToken()
 	var got, want []bool
 	repeat(t, func() (err error) {
-		got, err = w.j.Claim(w.ctx, w.run, digest, worker, token, bundle)
+		got, err = w.j.Claim(w.ctx, journal.Claimant{Run: w.run, Digest: digest, Worker: worker, Token: token}, bundle)
 		return err
 	})
 	for i, a := range bundle {
@@ -283,7 +283,7 @@ func (w *world) reportOne(t *rapid.T) {
 func (w *world) report(t *rapid.T, c *claim) {
 	var got []bool
 	repeat(t, func() (err error) {
-		got, err = w.j.Report(w.ctx, w.run, c.worker, c.token, []journal.Outcome{c.outcome})
+		got, err = w.j.Report(w.ctx, journal.Claimant{Run: w.run, Worker: c.worker, Token: c.token}, []journal.Outcome{c.outcome})
 		return err
 	})
 	if want := w.twin.report(c.worker, c.token, c.outcome.Record); got[0] != want {

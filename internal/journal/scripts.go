@@ -17,8 +17,7 @@ var sources embed.FS
 var (
 	submitScript  = script("submit")
 	acquireScript = script("acquire")
-	claimScript   = script("claim")
-	reportScript  = script("report")
+	stepScript    = script("step")
 	decideScript  = script("decide")
 	endScript     = script("end")
 	checkScript   = script("check")

@@ -26,17 +26,6 @@ func NewToken() (t Token) {
 	return t
 }
 
-// Claim asks for the right to execute attempts and reports, for each, whether it was granted: at most one claim of an attempt is.
-func (j *Journal) Claim(ctx context.Context, run RunID, digest, worker string, token Token, attempts []Attempted) ([]bool, error) {
-	keys := []string{j.key(run, "run"), j.key(run, "fence"), j.key(run, "journal")}
-	args := append(make([]any, 0, 3+3*len(attempts)), worker, token[:], digest)
-	for _, a := range attempts {
-		record := Record{Type: StageStarted, Stage: a.Stage, Attempt: a.Attempt}.append(nil)
-		args = append(args, uint32(a.Stage), uint16(a.Attempt), record)
-	}
-	return granted(j.flags(ctx, claimScript, run, keys, len(attempts), args))
-}
-
 // Outcome is how an attempt ended.
 type Outcome struct {
 	Record Record // of type StageSucceeded, StageFailed, StageLost (handed back) or StageCancelled
@@ -50,10 +39,20 @@ const (
 	cellTerminal = 3
 )
 
-// Report records how attempts ended and reports, for each, whether it was accepted: an attempt that was revoked is not.
-func (j *Journal) Report(ctx context.Context, run RunID, worker string, token Token, outcomes []Outcome) ([]bool, error) {
-	keys := []string{j.key(run, "run"), j.key(run, "fence"), j.key(run, "journal"), j.key(run, "out"), j.key(run, "log")}
-	args := append(make([]any, 0, 2+7*len(outcomes)), worker, token[:])
+// Claimant is who claims attempts and reports on them: a worker with one bundle of a run.
+type Claimant struct {
+	Run    RunID
+	Digest string // of the spec that the run must have
+	Worker string
+	Token  Token
+}
+
+// Step records how attempts ended, then asks for the right to execute further ones, in one call to Redis and in one entry of the journal.
+// It answers for each outcome whether it was accepted: that of an attempt which was revoked is not. And for each claim whether it
+// was granted: at most one claim of an attempt is, and none once the run is being cancelled.
+func (j *Journal) Step(ctx context.Context, c Claimant, outcomes []Outcome, claims []Attempted) (accepted, granted []bool, err error) {
+	keys := []string{j.key(c.Run, "run"), j.key(c.Run, "fence"), j.key(c.Run, "journal"), j.key(c.Run, "out"), j.key(c.Run, "log")}
+	args := append(make([]any, 0, 4+7*len(outcomes)+3*len(claims)), c.Worker, c.Token[:], c.Digest, len(outcomes))
 	for _, o := range outcomes {
 		cell, hasOutput := cellEnded, 0
 		if o.Record.Type == StageSucceeded || o.Record.Type == StageCancelled {
@@ -64,18 +63,31 @@ func (j *Journal) Report(ctx context.Context, run RunID, worker string, token To
 		}
 		args = append(args, uint32(o.Record.Stage), uint16(o.Record.Attempt), cell, o.Record.append(nil), hasOutput, o.Output, o.Log)
 	}
-	return granted(j.flags(ctx, reportScript, run, keys, len(outcomes), args))
-}
-
-func granted(flags []int64, err error) ([]bool, error) {
+	for _, a := range claims {
+		record := Record{Type: StageStarted, Stage: a.Stage, Attempt: a.Attempt}.append(nil)
+		args = append(args, uint32(a.Stage), uint16(a.Attempt), record)
+	}
+	flags, err := j.flags(ctx, stepScript, c.Run, keys, len(outcomes)+len(claims), args)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	yes := make([]bool, len(flags))
 	for i, f := range flags {
 		yes[i] = f == 1
 	}
-	return yes, nil
+	return yes[:len(outcomes)], yes[len(outcomes):], nil
+}
+
+// Claim is a [Journal.Step] without outcomes.
+func (j *Journal) Claim(ctx context.Context, c Claimant, claims []Attempted) (granted []bool, err error) {
+	_, granted, err = j.Step(ctx, c, nil, claims)
+	return granted, err
+}
+
+// Report is a [Journal.Step] without claims.
+func (j *Journal) Report(ctx context.Context, c Claimant, outcomes []Outcome) (accepted []bool, err error) {
+	accepted, _, err = j.Step(ctx, c, outcomes, nil)
+	return accepted, err
 }
 
 // Order is what a worker should do with an attempt that it executes.

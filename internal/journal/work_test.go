@@ -28,7 +28,7 @@ func TestOfManyWorkersThatClaimAnAttemptOneGetsIt(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 8 {
 			all.Go(func() {
-				got, err := f.Claim(t.Context(), run, digest, fmt.Sprint("w", i), journal.NewToken(), bundle[i:])
+				got, err := f.Claim(t.Context(), journal.Claimant{Run: run, Digest: digest, Worker: fmt.Sprint("w", i), Token: journal.NewToken()}, bundle[i:])
 				if err != nil {
 					t.Error(err)
 				}
@@ -125,7 +125,7 @@ func TestNoClaimIsGrantedWhileTheRunIsCancelledOrAfterItsEnd(t *testing.T) {
 
 func TestAWorkerWithAnotherSpecIsRefused(t *testing.T) {
 	journals(t, func(f *fixture) {
-		got, err := f.Claim(f.t.Context(), run, "d2", "w1", tokenA, []journal.Attempted{at(0, 1)})
+		got, err := f.Claim(f.t.Context(), journal.Claimant{Run: run, Digest: "d2", Worker: "w1", Token: tokenA}, []journal.Attempted{at(0, 1)})
 		if !errors.Is(err, journal.ErrDigest) || len(got) != 0 {
 			f.t.Errorf("granted %v, %v", got, err)
 		}
@@ -200,7 +200,7 @@ func TestAReportOfSeveralAttemptsAcceptsWhatIsStillHeld(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.claim("w1", tokenA, []journal.Attempted{at(0, 1), at(1, 1), at(2, 1)}, true, true, true)
 		f.decide(decision(journal.Revoke, journal.StageLost, 1, 1))
-		got, err := f.Report(f.t.Context(), run, "w1", tokenA, []journal.Outcome{
+		got, err := f.Report(f.t.Context(), journal.Claimant{Run: run, Worker: "w1", Token: tokenA}, []journal.Outcome{
 			ended(journal.StageSucceeded, 0, 1), ended(journal.StageSucceeded, 1, 1), ended(journal.StageFailed, 2, 1)})
 		if err != nil || !slices.Equal(got, []bool{true, false, true}) {
 			f.t.Errorf("accepted %v, %v", got, err)

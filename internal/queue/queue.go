@@ -6,6 +6,7 @@ package queue
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,6 +30,7 @@ type Bundle struct {
 	Pipeline string `json:"pipeline"`
 	Digest   string `json:"digest"` // of the run's spec
 	Items    []Item `json:"items"`
+	Queue    string `json:"-"` // that it was taken from
 }
 
 // taskTimeout is Asynq's limit for a bundle. A stage's own limits are the worker's, so this must only be longer than any of them;
@@ -73,6 +75,23 @@ func (c *Client) Enqueue(ctx context.Context, queue, id, label string, b Bundle)
 		return fmt.Errorf("enqueue %s: %w", id, err)
 	}
 	return nil
+}
+
+// PassOn adds what is left of a bundle to the queue that it came from, for another worker.
+func (c *Client) PassOn(ctx context.Context, b Bundle) error {
+	id := fmt.Sprintf("%s/%d#%d-%s", b.Run, b.Items[0].Stage, b.Items[0].Attempt, rand.Text()[:6])
+	if err := c.Enqueue(ctx, b.Queue, id, Label(len(b.Items), "1 stage"), b); err != nil {
+		return err
+	}
+	return c.Wake(ctx, b.Queue)
+}
+
+// Label is what people are shown of a bundle of n stages: the name of the only one, or how many there are.
+func Label(n int, name string) string {
+	if n == 1 {
+		return name
+	}
+	return fmt.Sprintf("[%d stages]", n)
 }
 
 // Wake tells idle workers that there is something in the queue. A lost message costs them [fallback] at the most.

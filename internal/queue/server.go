@@ -80,6 +80,7 @@ func (s *Server) process(ctx context.Context, task *asynq.Task) error {
 	if err := json.Unmarshal(task.Payload(), &b); err != nil {
 		return fmt.Errorf("task %s: payload: %w: %w", task.Type(), err, asynq.SkipRetry)
 	}
+	b.Queue, _ = asynq.GetQueueName(ctx)
 	return s.cfg.Handle(ctx, b)
 }
 

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -22,6 +25,7 @@ type Config struct {
 	Info     journal.WorkerInfo
 	Client   redis.UniversalClient // the worker's own: the queue puts a hook on it
 	Journal  *journal.Journal
+	Queue    *queue.Client // takes back what the worker cannot execute soon
 	Registry *tasks.Registry
 	Stores   *values.Stores
 	Logger   *slog.Logger
@@ -30,20 +34,21 @@ type Config struct {
 // Worker executes stages until it is told to stop.
 type Worker struct {
 	Config
-	server *queue.Server
-	specs  *specs
-	abort  context.Context // done when the worker was told to stop at once
+	server   *queue.Server
+	specs    *specs
+	draining atomic.Bool     // nothing more is claimed
+	abort    context.Context // done when the worker was told to stop at once
+
+	executed, failed atomic.Int64
 
 	mu       sync.Mutex
-	held     map[*execution]struct{}
+	held     map[*bundle]struct{}
 	lastBeat time.Time // when Redis last took a heartbeat
-	executed int64
-	failed   int64
 }
 
 // New returns a worker that has not started.
 func New(cfg Config) *Worker {
-	w := &Worker{Config: cfg, specs: newSpecs(cfg.Journal), held: make(map[*execution]struct{})}
+	w := &Worker{Config: cfg, specs: newSpecs(cfg.Journal), held: make(map[*bundle]struct{})}
 	queues := make([]string, len(cfg.Info.Queues))
 	for i, name := range cfg.Info.Queues {
 		queues[i] = queue.Own(name, string(cfg.Info.Run))
@@ -60,6 +65,7 @@ var (
 	errRevoked   = errors.New("another attempt has replaced this one")
 	errHandBack  = errors.New("the worker was told to stop at once")
 	errCutOff    = errors.New("the worker could not reach Redis")
+	errBehind    = errors.New("not begun: it was behind a stage that takes long")
 )
 
 // Run executes stages until drain is done; then it takes no more, finishes what it holds, and returns. When abort is done
@@ -79,6 +85,7 @@ func (w *Worker) Run(drain, abort context.Context, ready func()) error {
 		ready()
 	}
 	<-drain.Done()
+	w.draining.Store(true)
 	w.server.Stop()
 	stopHandBack := context.AfterFunc(abort, func() { w.stopAll(errHandBack) })
 	w.server.Shutdown()
@@ -107,7 +114,9 @@ func (w *Worker) live(ctx context.Context) {
 		bounded, cancel := context.WithTimeout(ctx, journal.WorkerTTL/2)
 		if err := w.beat(bounded); err != nil && ctx.Err() == nil {
 			w.Logger.Warn("heartbeat failed", "error", err)
-			w.fence()
+			if w.cutOff() {
+				w.stopAll(errCutOff)
+			}
 		}
 		w.obey(bounded)
 		cancel()
@@ -129,63 +138,55 @@ func (w *Worker) beat(ctx context.Context) error {
 	return nil
 }
 
-// fence stops everything when the worker may be taken for dead soon: somebody else is about to execute the same stages.
-func (w *Worker) fence() {
+// cutOff reports whether the worker may be taken for dead soon: somebody else is about to execute the same stages.
+func (w *Worker) cutOff() bool {
 	w.mu.Lock()
-	silent := time.Since(w.lastBeat)
-	w.mu.Unlock()
-	if silent > journal.WorkerTTL-time.Second {
-		w.stopAll(errCutOff)
+	defer w.mu.Unlock()
+	return time.Since(w.lastBeat) > journal.WorkerTTL-time.Second
+}
+
+// mustHalt returns why the worker must begin no attempt, nil if it may.
+func (w *Worker) mustHalt() error {
+	switch {
+	case w.abort.Err() != nil:
+		return errHandBack
+	case w.cutOff():
+		return errCutOff
 	}
+	return nil
+}
+
+func (w *Worker) hold(b *bundle) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.held[b] = struct{}{}
+}
+
+func (w *Worker) release(b *bundle) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.held, b)
+}
+
+func (w *Worker) bundles() []*bundle {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Collect(maps.Keys(w.held))
 }
 
 func (w *Worker) stopAll(cause error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for e := range w.held {
-		e.stop(cause)
+	for _, b := range w.bundles() {
+		b.stop(cause)
 	}
 }
 
-// obey asks for orders for all that the worker executes, and saves what it has printed.
+// obey asks for orders for all that the worker has claimed, and saves what it has printed.
 func (w *Worker) obey(ctx context.Context) {
-	w.mu.Lock()
-	held := make([]*execution, 0, len(w.held))
-	for e := range w.held {
-		held = append(held, e)
-	}
-	w.mu.Unlock()
-	for _, e := range held {
-		if err := w.control(ctx, e); err != nil && ctx.Err() == nil {
-			w.Logger.Warn("cannot ask for orders", "run", e.claim.run, "error", err)
+	for _, b := range w.bundles() {
+		if err := b.obey(ctx); err != nil && ctx.Err() == nil {
+			w.Logger.Warn("cannot ask for orders", "run", b.claim.Run, "error", err)
 		}
 	}
-}
-
-func (w *Worker) control(ctx context.Context, e *execution) error {
-	orders, err := w.Journal.Check(ctx, e.claim.run, e.claim.token, []journal.Attempted{e.Attempted})
-	if err != nil {
-		return err
-	}
-	switch orders[0] {
-	case journal.Stop:
-		e.stop(errCancelled)
-	case journal.Yield:
-		e.stop(errRevoked)
-	}
-	return w.saveLog(ctx, e)
-}
-
-func (w *Worker) saveLog(ctx context.Context, e *execution) error {
-	size := e.log.Len()
-	if size == e.saved {
-		return nil
-	}
-	if err := w.Journal.SaveLog(ctx, e.claim.run, e.Attempted, e.log.Bytes()); err != nil {
-		return err
-	}
-	e.saved = size
-	return nil
 }
 
 // Stats are counts since the worker started.
@@ -199,7 +200,7 @@ type Stats struct {
 func (w *Worker) Stats() Stats {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return Stats{w.executed, w.failed, len(w.held), w.lastBeat}
+	return Stats{w.executed.Load(), w.failed.Load(), len(w.held), w.lastBeat}
 }
 
 // Healthy returns an error if the worker would be taken for dead.

@@ -2,6 +2,8 @@ package worker
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"strings"
@@ -55,6 +57,10 @@ func simulate(t *testing.T, h handler, test func(w *world)) {
 		b.Add("s", nil, spec.Kind{Task: "task"})
 		b.Add("unknown", nil, spec.Kind{Task: "nobody knows it"})
 		b.Add("join", []string{"s"}, spec.Kind{})
+		for _, name := range []string{"x", "y", "z"} {
+			b.Add(name, nil, spec.Kind{Task: "task"})
+		}
+		b.Add("after x", []string{"x"}, spec.Kind{Task: "task"})
 		err := registry.Register("task", tasks.HandlerFunc(func(ctx context.Context, s *tasks.Stage) error { return h(w, ctx, s) }))
 		w.must(err)
 		w.spec, err = b.Build()
@@ -62,9 +68,9 @@ func simulate(t *testing.T, h handler, test func(w *world)) {
 		encoded, err := w.spec.Encode()
 		w.must(err)
 		w.digest = spec.Digest(encoded)
-		_, err = w.journal.Submit(t.Context(), journal.Submission{Run: run, Pipeline: "p", Stages: 3, Digest: w.digest, Spec: encoded, Coordinator: "c", Lease: time.Hour})
+		_, err = w.journal.Submit(t.Context(), journal.Submission{Run: run, Pipeline: "p", Stages: 7, Digest: w.digest, Spec: encoded, Coordinator: "c", Lease: time.Hour})
 		w.must(err)
-		w.worker = New(Config{Info: journal.WorkerInfo{ID: "w", Queues: []string{"default"}, Slots: 1}, Client: its, Journal: w.journal,
+		w.worker = New(Config{Info: journal.WorkerInfo{ID: "w", Queues: []string{"default"}, Slots: 1}, Client: its, Journal: w.journal, Queue: w.queue,
 			Registry: registry, Stores: values.NewStores(ours, nil), Logger: slog.New(slog.DiscardHandler)})
 		w.start()
 		defer func() {
@@ -104,13 +110,48 @@ func (w *world) start() {
 // send hands an attempt to the queue.
 func (w *world) send(id, stage string, attempt dag.Attempt) {
 	w.Helper()
-	s, ok := w.spec.Graph.Lookup(stage)
-	if !ok {
-		w.Fatal(stage)
+	w.bundle(id, attempt, stage)
+}
+
+// bundle hands attempts of several stages to the queue as one task.
+func (w *world) bundle(id string, attempt dag.Attempt, stages ...string) {
+	w.Helper()
+	task := queue.Bundle{Run: string(run), Pipeline: "p", Digest: w.digest}
+	for _, name := range stages {
+		s, ok := w.spec.Graph.Lookup(name)
+		if !ok {
+			w.Fatal(name)
+		}
+		task.Items = append(task.Items, queue.Item{Stage: s, Attempt: attempt})
 	}
-	w.must(w.queue.Enqueue(w.Context(), "default", id, stage, queue.Bundle{Run: string(run), Pipeline: "p", Digest: w.digest,
-		Items: []queue.Item{{Stage: s, Attempt: attempt}}}))
+	w.must(w.queue.Enqueue(w.Context(), "default", id, queue.Label(len(stages), stages[0]), task))
 	w.must(w.queue.Wake(w.Context(), "default"))
+}
+
+// story returns the journal with the stages' names.
+func (w *world) story() string {
+	w.Helper()
+	entries, err := w.journal.Read(w.Context(), run, journal.Start, 0)
+	w.must(err)
+	var words []string
+	for _, e := range entries {
+		for _, r := range e.Records {
+			if strings.HasPrefix(r.Type.String(), "stage.") {
+				words = append(words, w.spec.Graph.Name(r.Stage)+" "+strings.TrimPrefix(r.Type.String(), "stage."))
+			}
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+// tells waits until the journal tells a story, within a simulated minute.
+func (w *world) tells(want string) {
+	w.Helper()
+	for begin := time.Now(); w.story() != want; time.Sleep(time.Millisecond) {
+		if time.Since(begin) > time.Minute {
+			w.Fatalf("the journal tells\n%s, want\n%s", w.story(), want)
+		}
+	}
 }
 
 // records returns what the journal says of stages, as words, and the last record.
@@ -346,5 +387,137 @@ func TestHealthFollowsTheHeartbeat(t *testing.T) {
 		if err := w.worker.Healthy(); err != nil {
 			w.Error(err)
 		}
+	})
+}
+
+// choosy does what the stage's name says: "x" blocks, the others succeed at once.
+func choosy(w *world, ctx context.Context, s *tasks.Stage) error {
+	if s.Name == "x" {
+		return finishing(w, ctx, s)
+	}
+	return nil
+}
+
+func TestAllOfABundleIsExecutedInOrder(t *testing.T) {
+	simulate(t, succeeding, func(w *world) {
+		w.bundle("1", 1, "s", "x", "y", "join", "y") // the second y is nonsense
+		w.tells("s started, s succeeded, x started, y started, x succeeded, y succeeded, join started, join succeeded")
+	})
+}
+
+func TestInAChainAStageIsClaimedWhenTheOneBeforeItHasSucceeded(t *testing.T) {
+	simulate(t, succeeding, func(w *world) {
+		w.send("1", "s", 1) // from now on the worker knows how short such stages are
+		w.bundle("2", 1, "x", "after x", "y")
+		w.tells("s started, s succeeded, x started, x succeeded, after x started, y started, after x succeeded, y succeeded")
+	})
+}
+
+func TestAFailureEndsAChain(t *testing.T) {
+	simulate(t, func(_ *world, _ context.Context, s *tasks.Stage) error {
+		if s.Name == "x" {
+			return errors.New("no")
+		}
+		return nil
+	}, func(w *world) {
+		w.bundle("1", 1, "x", "after x", "y")
+		w.tells("x started, x failed, y started, y succeeded")
+	})
+}
+
+func TestWhatEndedBeforeALongStageIsRecordedSoon(t *testing.T) {
+	simulate(t, choosy, func(w *world) {
+		w.send("1", "s", 1)
+		w.tells("s started, s succeeded")
+		w.bundle("2", 1, "y", "x")
+		<-w.running
+		begin := time.Now()
+		w.tells("s started, s succeeded, y started, x started, y succeeded")
+		if took := time.Since(begin); took > 2*flushAfter {
+			w.Errorf("it took %s", took)
+		}
+		close(w.finish)
+	})
+}
+
+// x is of an unknown kind, so y and "after x" are not claimed when it begins.
+func TestWhatIsBehindALongStageGoesToAnotherWorker(t *testing.T) {
+	simulate(t, choosy, func(w *world) {
+		w.bundle("1", 1, "x", "y", "after x")
+		<-w.running
+		time.Sleep(2 * passOnAfter)
+		w.drain() // this worker takes no more
+		pending, err := w.passedOn()
+		if err != nil || pending != "y" {
+			w.Errorf("in the queue: %q %v", pending, err)
+		}
+		close(w.finish)
+	})
+}
+
+// passedOn returns the stages of the task in the queue.
+func (w *world) passedOn() (names string, err error) {
+	ids, err := w.mini.List("asynq:{default}:pending")
+	if err != nil || len(ids) != 1 {
+		return fmt.Sprint(ids), err
+	}
+	msg := w.mini.HGet("asynq:{default}:t:"+ids[0], "msg")
+	for id := range w.spec.Graph.Len() {
+		if strings.Contains(msg, fmt.Sprintf(`"stage":%d,`, id)) {
+			names += w.spec.Graph.Name(dag.StageID(id))
+		}
+	}
+	return names, nil
+}
+
+// y is known to be short, and is claimed together with x, which is taken for short too.
+func TestWhatIsClaimedBehindALongStageIsHandedBack(t *testing.T) {
+	simulate(t, choosy, func(w *world) {
+		w.send("1", "s", 1)
+		w.tells("s started, s succeeded")
+		w.bundle("2", 1, "x", "y")
+		<-w.running
+		w.tells("s started, s succeeded, x started, y started, y lost")
+		close(w.finish)
+		w.tells("s started, s succeeded, x started, y started, y lost, x succeeded")
+	})
+}
+
+func TestWhatIsClaimedBehindACancelledStageIsNotExecuted(t *testing.T) {
+	simulate(t, func(w *world, ctx context.Context, s *tasks.Stage) error {
+		switch s.Name {
+		case "x":
+			return blocking(w, ctx, s)
+		case "y":
+			w.Error("it was executed")
+		}
+		return nil
+	}, func(w *world) {
+		w.send("1", "s", 1)
+		w.tells("s started, s succeeded")
+		w.bundle("2", 1, "x", "y")
+		<-w.running
+		_, err := w.journal.RequestCancel(w.Context(), run, "enough")
+		w.must(err)
+		time.Sleep(journal.BeatEvery)
+		if got := w.story(); !strings.Contains(got, "x cancelled") || !strings.Contains(got, "y started") || strings.Contains(got, "y succeeded") {
+			w.Fatal(got)
+		}
+	})
+}
+
+func TestADrainingWorkerPassesOnWhatItHasNotClaimed(t *testing.T) {
+	simulate(t, choosy, func(w *world) {
+		w.bundle("1", 1, "x", "y")
+		<-w.running
+		w.drain()
+		synctest.Wait()
+		close(w.finish)
+		w.must(<-w.done)
+		w.done <- nil
+		if pending, err := w.passedOn(); err != nil || pending != "y" {
+			w.Errorf("in the queue: %q %v", pending, err)
+		}
+		w.tells("x started, x succeeded")
 	})
 }

@@ -1,0 +1,95 @@
+package coordinator
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/godags/godags/dag"
+)
+
+// What a bundle may carry.
+const (
+	bundleTime   = 4 * time.Millisecond  // of work, going by what such stages took before
+	stageCost    = 10 * time.Microsecond // what any stage costs besides
+	defaultLimit = 256                   // stages
+)
+
+func (d *Driver) maxBundle() int {
+	if d.MaxBundle > 0 {
+		return d.MaxBundle
+	}
+	return defaultLimit
+}
+
+// pack makes a bundle of ready stages: as many as fill the bundle's time, but not more than a fair share of what is ready, so that no
+// worker idles while another has a long bundle. A stage that takes long, or of which nothing is known, travels alone.
+// With a stage travel those that nothing else must precede, one after the other. It is nil if nothing is ready.
+func (d *Driver) pack(queue string, ready *readyQueue) *bundle {
+	b := &bundle{queue: queue, touched: time.Now()}
+	share := ready.Len() / max(1, 2*d.workers.slots[queue])
+	var total time.Duration
+	for ready.Len() > 0 {
+		s := ready.stages[0]
+		if d.state.State(s) != dag.Ready || d.flights[s] != nil {
+			ready.pop() // it was claimed, or decided upon, since it became ready
+			continue
+		}
+		cost, known := d.cost(s)
+		if len(b.stages) > 0 && (!known || total+cost > bundleTime || len(b.stages) >= min(share, d.largest)) {
+			break
+		}
+		total += cost
+		d.board(ready.pop(), b)
+		if !known {
+			break
+		}
+		total = d.fuse(s, b, total)
+	}
+	if len(b.stages) == 0 {
+		return nil
+	}
+	b.id = d.taskID(b)
+	return b
+}
+
+// fuse lets the only dependent of a stage travel with it, if it depends on nothing else, and so on.
+func (d *Driver) fuse(s dag.StageID, b *bundle, total time.Duration) time.Duration {
+	for !d.NoFuse && len(b.stages) < d.largest {
+		next := d.spec.Graph.Dependents(s)
+		if len(next) != 1 || len(d.spec.Graph.Deps(next[0])) != 1 || d.spec.Queue(next[0]) != b.queue || d.flights[next[0]] != nil {
+			return total
+		}
+		cost, known := d.cost(next[0])
+		if !known || total+cost > bundleTime {
+			return total
+		}
+		s, total = next[0], total+cost
+		d.board(s, b)
+	}
+	return total
+}
+
+func (d *Driver) cost(s dag.StageID) (time.Duration, bool) {
+	took, known := d.durations.Of(s)
+	return took + stageCost, known
+}
+
+func (d *Driver) board(s dag.StageID, b *bundle) {
+	b.stages = append(b.stages, s)
+	d.takeOff(s, b)
+}
+
+// taskID of a single stage is the same for every coordinator that comes to dispatch the attempt: what is in the queue already is not
+// added again. Any other bundle has an id of its own, since nobody else would pack the same one.
+func (d *Driver) taskID(b *bundle) string {
+	first := b.stages[0]
+	id := fmt.Sprintf("%s/%s#%d", d.run, d.spec.Graph.Name(first), d.flights[first].attempt)
+	if len(b.stages) > 1 {
+		d.packed++
+		id += fmt.Sprintf("+%d-%d.%d", len(b.stages)-1, d.epoch, d.packed)
+	}
+	if d.resent > 0 {
+		id += fmt.Sprintf("~%d", d.resent)
+	}
+	return id
+}

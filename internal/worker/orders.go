@@ -1,0 +1,73 @@
+package worker
+
+import (
+	"context"
+
+	"github.com/godags/godags/internal/journal"
+)
+
+// stop ends the current attempt and begins no other.
+func (b *bundle) stop(cause error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.halt = cause
+	if b.current != nil {
+		b.current.stop(cause)
+	}
+}
+
+// obey asks what should become of the attempts that are claimed, and saves what the current one has printed.
+func (b *bundle) obey(ctx context.Context) error {
+	b.mu.Lock()
+	e, attempts := b.current, b.claimed
+	if e != nil {
+		attempts = append([]journal.Attempted{e.Attempted}, attempts...)
+	}
+	b.mu.Unlock()
+	if len(attempts) == 0 {
+		return nil
+	}
+	orders, err := b.worker.Journal.Check(ctx, b.claim.Run, b.claim.Token, attempts)
+	if err != nil {
+		return err
+	}
+	for i, order := range orders {
+		switch order {
+		case journal.Stop:
+			b.stop(errCancelled)
+		case journal.Yield:
+			b.yield(attempts[i])
+		}
+	}
+	if e == nil {
+		return nil
+	}
+	return e.saveLog(ctx)
+}
+
+// yield gives up an attempt that another has replaced.
+func (b *bundle) yield(a journal.Attempted) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.current != nil && b.current.Attempted == a {
+		b.current.stop(errRevoked)
+	}
+	for i, c := range b.claimed {
+		if c == a {
+			b.claimed = append(b.claimed[:i:i], b.claimed[i+1:]...)
+			return
+		}
+	}
+}
+
+func (e *execution) saveLog(ctx context.Context) error {
+	size := e.log.Len()
+	if size == e.saved {
+		return nil
+	}
+	if err := e.bundle.worker.Journal.SaveLog(ctx, e.bundle.claim.Run, e.Attempted, e.log.Bytes()); err != nil {
+		return err
+	}
+	e.saved = size
+	return nil
+}
