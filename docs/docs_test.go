@@ -132,8 +132,7 @@ func TestPipelineFilesRun(t *testing.T) {
 	t.Chdir(root) // where the pages say that they are run
 	for _, file := range files {
 		if code, output := execute(t, "run", file); code != 0 {
-			text, _ := os.ReadFile(file)
-			t.Errorf("exit code %d of\n%s\n%s", code, text, output)
+			t.Errorf("%s ended with code %d:\n%s", file, code, output)
 		}
 	}
 }

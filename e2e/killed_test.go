@@ -1,9 +1,9 @@
 package e2e
 
 import (
-	"os"
-	"os/exec"
+	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -11,45 +11,28 @@ import (
 
 // held has two stages side by side that go on until there is a file "go", and one after them. The first attempt of victim never ends.
 const held = `{"stages": [
-	{"name": "victim", "run": "echo $$ >victim.$GODAGS_ATTEMPT; until [ -e go ] && [ $GODAGS_ATTEMPT -gt 1 ]; do sleep 0.05; done"},
+	{"name": "victim", "run": "echo $PPID >worker; echo $$ >victim.$GODAGS_ATTEMPT; until [ -e go ] && [ $GODAGS_ATTEMPT -gt 1 ]; do sleep 0.05; done"},
 	{"name": "witness", "run": "echo $$ >witness.$GODAGS_ATTEMPT; until [ -e go ]; do sleep 0.05; done"},
 	{"name": "after", "after": ["victim", "witness"], "task": "noop"}
 ]}`
 
-// killWorkerOf kills the worker that executes the first attempt of a stage, and returns its id.
-func (w *world) killWorkerOf(run, stage string) string {
+func (w *world) awaitHeld() {
 	w.t.Helper()
-	w.await("the stages run", func() bool { return w.exists("victim.1") && w.exists("witness.1") })
-	id := w.awaitEvent(run, "stage.started", stage).Worker
-	pid := w.workerPIDs()[id]
-	if pid == 0 {
-		w.t.Fatalf("no live worker %s", id)
+	w.await("both stages run", func() bool { return w.exists("victim.1") && w.exists("witness.1") })
+}
+
+// killWorkerOfVictim kills the worker that executes victim. What it has started dies with it.
+func (w *world) killWorkerOfVictim() {
+	w.t.Helper()
+	w.awaitHeld()
+	pid, err := strconv.Atoi(strings.TrimSpace(read(filepath.Join(w.dir, "worker"))))
+	if err != nil {
+		w.t.Fatal(err)
 	}
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		w.t.Fatal(err)
 	}
-	return id
-}
-
-// checkRerun finds out whether victim, and nothing else, was executed a second time, by another worker.
-func (w *world) checkRerun(run, killed string) {
-	w.t.Helper()
-	attempts := make(map[string][]string)
-	for _, e := range w.events(run) {
-		if e.Stage != "" {
-			attempts[e.Stage] = append(attempts[e.Stage], strings.TrimPrefix(e.Type, "stage.")+" "+string(rune('0'+e.Attempt)))
-		}
-		if e.Stage == "victim" && e.Attempt == 2 && e.Worker == killed {
-			w.t.Errorf("the dead worker %s has executed attempt 2", killed)
-		}
-	}
-	for stage, want := range map[string]string{
-		"victim": "started 1, lost 1, started 2, succeeded 2", "witness": "started 1, succeeded 1", "after": "started 1, succeeded 1",
-	} {
-		if got := strings.Join(attempts[stage], ", "); got != want {
-			w.t.Errorf("%s: %s; want %s", stage, got, want)
-		}
-	}
+	w.dead("victim.1")
 }
 
 // dead waits until the process whose number is in a file does not exist any more.
@@ -59,18 +42,48 @@ func (w *world) dead(name string) {
 	w.await("the end of process "+pid+", which is that of "+name, func() bool { return !alive(pid) })
 }
 
-func TestAKilledWorkerOfOurOwnIsReplacedAndItsStageRunsAgain(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.useRedis()
-	w.write("held.json", held)
-	run := w.start("coordinator", "run", "held.json", "--run-id", "held", "--workers", "2")
-	killed := w.killWorkerOf("held", "victim")
-	w.dead("victim.1")
+// checkRerun lets the stages of a run go on to their end, and finds out whether victim, and nothing else, was executed a second time,
+// by another worker.
+func (w *world) checkRerun(run *process) {
+	w.t.Helper()
 	w.await("attempt 2", func() bool { return w.exists("victim.2") })
 	w.write("go", "")
 	w.ended(run, 0)
-	w.checkRerun("held", killed)
+	story, worker := make(map[string][]string), make(map[int]string)
+	for _, e := range w.parse(run.stderr()) {
+		if e.Stage != "" {
+			story[e.Stage] = append(story[e.Stage], fmt.Sprintf("%s %d", strings.TrimPrefix(e.Type, "stage."), e.Attempt))
+		}
+		if e.Stage == "victim" && e.Type == "stage.started" {
+			worker[e.Attempt] = e.Worker
+		}
+	}
+	if worker[1] == worker[2] {
+		w.t.Errorf("the dead worker %s has executed attempt 2", worker[2])
+	}
+	for stage, want := range map[string]string{
+		"victim": "started 1, lost 1, started 2, succeeded 2", "witness": "started 1, succeeded 1", "after": "started 1, succeeded 1",
+	} {
+		if got := strings.Join(story[stage], ", "); got != want {
+			w.t.Errorf("%s: %s; want %s", stage, got, want)
+		}
+	}
+}
+
+func TestAKilledWorkerOfOurOwnIsReplacedAndItsStageRunsAgain(t *testing.T) {
+	for name, prepare := range map[string]func(*world){
+		"given Redis": (*world).useRedis, "private Redis": (*world).needRedis, "Redis in the process": (*world).hideRedis,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			prepare(w)
+			w.write("held.json", held)
+			run := w.start("coordinator", "run", "held.json", "--workers", "2", "--progress", "json")
+			w.killWorkerOfVictim()
+			w.checkRerun(run)
+		})
+	}
 }
 
 func TestAKilledWorkerThatNobodySupervisesIsNoticed(t *testing.T) {
@@ -80,25 +93,30 @@ func TestAKilledWorkerThatNobodySupervisesIsNoticed(t *testing.T) {
 	w.write("held.json", held)
 	w.start("worker", "--name", "one")
 	w.start("worker", "--name", "two")
-	run := w.start("coordinator", "run", "held.json", "--run-id", "held")
-	killed := w.killWorkerOf("held", "victim")
-	w.dead("victim.1")
+	run := w.start("coordinator", "run", "held.json", "--progress", "json")
+	w.killWorkerOfVictim()
 	w.start("worker", "--name", "three")
-	w.await("attempt 2", func() bool { return w.exists("victim.2") })
-	w.write("go", "")
-	w.ended(run, 0)
-	w.checkRerun("held", killed)
+	w.checkRerun(run)
 }
 
-func TestAStageThatKillsItsWorkersIsPoison(t *testing.T) {
+func TestAStageThatKillsItsWorkersIsPoisonAndOthersGoOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.useRedis()
-	w.write("poison.json", `{"stages": [{"name": "poison", "run": "kill -KILL $PPID; sleep 600"}, {"name": "other", "task": "noop"}]}`)
+	w.needRedis()
+	// The stage goes on for a moment first: what a command has started by the very instant in which it kills its worker may go on.
+	w.write("poison.json", `{"stages": [
+		{"name": "poison", "run": "sleep 0.2; kill -KILL $PPID; sleep 600"},
+		{"name": "first", "run": "until [ -e go ]; do sleep 0.05; done"},
+		{"name": "second", "after": "first", "task": "noop"}
+	]}`)
 	run := w.start("coordinator", "run", "poison.json", "--run-id", "poison", "--workers", "2")
+	w.awaitEvent("poison", "stage.failed", "poison")
+	w.write("go", "")
 	w.ended(run, 1)
-	if !strings.Contains(run.stdout(), "poison: 3 workers died while they executed it") || !strings.Contains(run.stdout(), "1 succeeded · 1 failed") {
-		t.Error("the summary does not tell what happened")
+	for _, want := range []string{"poison: 3 workers died while they executed it", "2 succeeded · 1 failed · 2 retried"} {
+		if !strings.Contains(run.stdout(), want) {
+			t.Errorf("the summary does not say %q", want)
+		}
 	}
 }
 
@@ -109,7 +127,7 @@ func TestAKilledCoordinatorLeavesAReadableJournalAndWorkersThatFinish(t *testing
 	w.write("held.json", held)
 	w.start("worker", "--concurrency", "2")
 	run := w.start("coordinator", "run", "held.json", "--run-id", "held")
-	w.await("the stages run", func() bool { return w.exists("victim.1") && w.exists("witness.1") })
+	w.awaitHeld()
 	run.kill()
 	w.awaitState("held", "stalled")
 	w.write("go", "") // the workers go on with what they hold
@@ -126,13 +144,11 @@ func TestAKilledCoordinatorLeavesAReadableJournalAndWorkersThatFinish(t *testing
 
 func TestAKilledCommandWithEverythingInOneProcessCanBeLookedAtNextDay(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		skip(t, "redis-server")
-	}
 	w := newWorld(t)
+	w.needRedis()
 	w.write("held.json", held)
 	run := w.start("coordinator", "run", "held.json", "--run-id", "held", "--cores", "2")
-	w.await("the stages run", func() bool { return w.exists("victim.1") && w.exists("witness.1") })
+	w.awaitHeld()
 	run.kill()
 	w.dead("victim.1")
 	w.dead("witness.1")
@@ -146,7 +162,7 @@ func TestAKilledCommandWithEverythingInOneProcessCanBeLookedAtNextDay(t *testing
 	if started != 2 {
 		t.Errorf("%d stages were started, want 2", started)
 	}
-	if _, err := os.Stat(filepath.Join(w.dir, ".godags", "redis", "redis.sock")); err == nil {
+	if w.exists(".godags/redis/redis.sock") {
 		t.Error("the private redis-server was left running")
 	}
 }

@@ -43,7 +43,7 @@ func (t tidy) Run() int {
 		os.Unsetenv(name)
 	}
 	os.Setenv("TMPDIR", root)
-	os.Setenv("PATH", filepath.Join(root, "bin")+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	os.Setenv("PATH", root+string(filepath.ListSeparator)+os.Getenv("PATH")) // nothing is there: see processesOf
 	code := t.M.Run()
 	if left := leftBehind(root); len(left) > 0 {
 		fmt.Fprintf(os.Stderr, "FAIL: the tests have left behind:\n  %s\n", strings.Join(left, "\n  "))
@@ -77,8 +77,8 @@ func leftBehind(root string) (left []string) {
 	return left
 }
 
-// processesOf lists the processes, other than this one, whose environment mentions a folder. All that the tests start have their folder
-// in PATH. It finds none where there is no /proc.
+// processesOf lists the processes, other than this one, whose environment mentions a folder. All that the tests start have the folder
+// for temporary files in PATH. It finds none where there is no /proc.
 func processesOf(folder string) (list []string) {
 	environs, err := filepath.Glob("/proc/[0-9]*/environ")
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 )
@@ -77,12 +78,37 @@ func alive(pid string) bool {
 	return err != nil || !bytes.HasPrefix(state, []byte("Z"))
 }
 
-// skip ends a test for lack of a program.
-func skip(t testing.TB, program string) {
+// need skips a test where a program is not installed.
+func need(t testing.TB, program string) {
 	t.Helper()
-	advice := fmt.Sprintf("%s is not on PATH: install %[1]s to run this test", program)
+	if _, err := exec.LookPath(program); err != nil {
+		skip(t, fmt.Sprintf("%s is not on PATH: install %[1]s to run this test", program))
+	}
+}
+
+// skip ends a test that cannot run here. If nothing may be skipped the test fails.
+func skip(t testing.TB, advice string) {
+	t.Helper()
 	if os.Getenv("GODAGS_TEST_STRICT") == "1" {
 		t.Fatal(advice)
 	}
 	t.Skip(advice)
+}
+
+// withoutRedis makes a folder in dir with everything that the tests need on PATH, except redis-server.
+func withoutRedis(dir string) (string, error) {
+	bin := filepath.Join(dir, ".bin")
+	if err := os.Mkdir(bin, 0o700); err != nil {
+		return "", err
+	}
+	for _, name := range []string{"coordinator", "worker", "sh", "cat", "env", "sleep", "touch", "rm"} {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			return "", err
+		}
+		if err := os.Symlink(path, filepath.Join(bin, name)); err != nil {
+			return "", err
+		}
+	}
+	return bin, nil
 }

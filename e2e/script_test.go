@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -173,20 +172,12 @@ func gone(ts *testscript.TestScript, args []string) {
 }
 
 func needs(ts *testscript.TestScript, args []string) {
-	if _, err := exec.LookPath(args[0]); err != nil {
-		skip(testOf(ts), args[0])
-	}
+	need(testOf(ts), args[0])
 }
 
-// hide makes a PATH on which there is everything that scripts use except redis-server.
 func hide(ts *testscript.TestScript, _ []string) {
-	dir := ts.MkAbs(".bin")
-	ts.Check(os.Mkdir(dir, 0o700))
-	for _, name := range []string{"coordinator", "worker", "sh", "cat", "env", "sleep", "touch"} {
-		path, err := exec.LookPath(name)
-		ts.Check(err)
-		ts.Check(os.Symlink(path, filepath.Join(dir, name)))
-	}
+	dir, err := withoutRedis(ts.MkAbs("."))
+	ts.Check(err)
 	ts.Setenv("PATH", dir)
 }
 

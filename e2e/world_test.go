@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -44,6 +43,22 @@ func (w *world) set(name, value string) { w.env = append(w.env, name+"="+value) 
 func (w *world) useRedis() {
 	w.t.Helper()
 	w.set("REDIS_URL", redistest.Start(w.t).URL())
+}
+
+// needRedis skips the test where there is no redis-server that a program could start.
+func (w *world) needRedis() {
+	w.t.Helper()
+	need(w.t, "redis-server")
+}
+
+// hideRedis takes redis-server off the programs' PATH.
+func (w *world) hideRedis() {
+	w.t.Helper()
+	dir, err := withoutRedis(w.dir)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.set("PATH", dir)
 }
 
 // write makes a file.
@@ -130,17 +145,25 @@ type event struct {
 }
 
 // events returns the journal of a run; nothing if it is not known yet.
-func (w *world) events(run string) (list []event) {
+func (w *world) events(run string) []event {
 	w.t.Helper()
 	out, err := w.command("coordinator", "events", run).Output()
 	if err != nil {
 		return nil
 	}
-	lines := bufio.NewScanner(strings.NewReader(string(out)))
-	for lines.Scan() {
+	return w.parse(string(out))
+}
+
+// parse reads a journal. Messages between its events are left out.
+func (w *world) parse(text string) (list []event) {
+	w.t.Helper()
+	for line := range strings.Lines(text) {
 		var e event
-		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
-			w.t.Fatalf("%v: %s", err, lines.Text())
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			w.t.Fatalf("%v: %s", err, line)
+		}
+		if e.Type == "message" {
+			continue
 		}
 		if e.Seq != len(list)+1 {
 			w.t.Fatalf("event %d has number %d", len(list)+1, e.Seq)

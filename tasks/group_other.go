@@ -25,7 +25,9 @@ func (g group) kill() {
 func (group) gone() bool   { return true }
 func (group) reaped() bool { return true }
 
-func (group) guard(string, io.Writer) (stop func()) { return func() {} }
+func startGuard(string, io.Writer) (watch func(group), stop func()) {
+	return func(group) {}, func() {}
+}
 
 func leaderAttr() *syscall.SysProcAttr { return nil }
 

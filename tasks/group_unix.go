@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -42,31 +41,38 @@ func (g group) reaped() bool {
 	}
 }
 
-// guardScript waits until its standard input ends, which means that the worker has died: a guard of a worker that lives is killed.
-const guardScript = `trap '' HUP INT TERM; read -r x; kill -s KILL -- "-$1"; rm -rf -- "$2"`
+// guardScript reads the group, and then waits until its standard input ends, which means that the worker has died: a guard of a worker that lives is killed.
+const guardScript = `trap '' HUP INT TERM; read -r group; read -r end; [ -z "$group" ] || kill -s KILL -- "-$group"; rm -rf -- "$1"`
 
-// guard starts a process that kills the group and removes folder if this process is killed; the caller must call stop.
-// A death signal cannot do this: it reaches the leader only, and not what the leader has started.
-func (g group) guard(folder string, log io.Writer) (stop func()) {
-	cmd := exec.Command("sh", "-c", guardScript, "godags-guard", strconv.Itoa(int(g)), folder)
+// startGuard starts a process that removes folder, and kills the group that it is given to watch, if this process is killed; the caller
+// must call stop. It is there before the group is, so that no moment is without it. A death signal cannot do this: it reaches the
+// leader only, and not what the leader has started.
+func startGuard(folder string, log io.Writer) (watch func(group), stop func()) {
+	cmd := exec.Command("sh", "-c", guardScript, "godags-guard", folder)
 	cmd.Dir, cmd.Env = "/", []string{"PATH=" + os.Getenv("PATH")}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	_, err := cmd.StdinPipe() // held open by cmd until Wait
+	stdin, err := cmd.StdinPipe() // held open by cmd until Wait
 	if err == nil {
 		err = cmd.Start()
 	}
-	if errors.Is(err, exec.ErrNotFound) {
-		return func() {}
-	}
 	if err != nil {
-		fmt.Fprintf(log, "godags: no guard: if this worker is killed, what the command started may go on: %v\n", err)
-		return func() {}
+		if !errors.Is(err, exec.ErrNotFound) {
+			fmt.Fprintf(log, noGuard, err)
+		}
+		return func(group) {}, func() {}
 	}
-	return func() {
+	watch = func(g group) {
+		if _, err := fmt.Fprintln(stdin, int(g)); err != nil {
+			fmt.Fprintf(log, noGuard, err)
+		}
+	}
+	return watch, func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	}
 }
+
+const noGuard = "godags: no guard: if this worker is killed, what the command started may go on: %v\n"
 
 func signalName(state *os.ProcessState) string {
 	status, ok := state.Sys().(syscall.WaitStatus)

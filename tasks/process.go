@@ -32,13 +32,15 @@ func (p program) execute(ctx context.Context, log io.Writer) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
+	watch, stopGuard := startGuard(p.folder, log)
+	defer stopGuard()
 	cmd, output, err := p.start()
 	if err != nil {
 		return err
 	}
 	defer output.Close()
 	g := group(cmd.Process.Pid)
-	defer g.guard(p.folder, log)()
+	watch(g)
 
 	copied := make(chan error, 1)
 	go func() { copied <- copyOutput(log, output) }()

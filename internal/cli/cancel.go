@@ -42,11 +42,11 @@ func (p Program) cancel(c *ucli.Context) error {
 			}
 			fmt.Fprintf(out, "run %s has ended already: it %s\n", found.Run, ended(found.State))
 		case found.State == "stalled":
-			fmt.Fprintf(out, "run %s: the request is recorded, but nobody drives the run: its coordinator is gone; `%s resume %s` brings it to its end\n",
-				found.Run, p.Name, found.Run)
+			fmt.Fprintf(out, "run %s: the request is recorded, but nobody drives the run: its coordinator is gone; `%s` brings it to its end\n",
+				found.Run, p.hint(c, "resume", string(found.Run)))
 		default:
-			fmt.Fprintf(out, "run %s is being cancelled: nothing more is started, and running stages are asked to stop; see `%s status %s`\n",
-				found.Run, p.Name, found.Run)
+			fmt.Fprintf(out, "run %s is being cancelled: nothing more is started, and running stages are asked to stop; see `%s`\n",
+				found.Run, p.hint(c, "status", string(found.Run)))
 		}
 		return nil
 	})

@@ -8,7 +8,7 @@ import (
 func TestCancelAsksTheCoordinator(t *testing.T) {
 	f := newFixture(t)
 	f.submit("demo-1", driven)
-	f.execute("cancel", "demo-1").expect(t, 0, "run demo-1 is being cancelled", "`prog status demo-1`")
+	f.execute("cancel", "demo-1").expect(t, 0, "run demo-1 is being cancelled", "`prog status demo-1 --redis ")
 	o := f.execute("events", "demo-1")
 	if !regexp.MustCompile(`"type":"run.cancelling","reason":"cancelled by [^"@]+@[^"@]+"`).MatchString(o.stdout) {
 		t.Errorf("the journal does not say who cancelled it:\n%s", o.stdout)

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
@@ -50,6 +51,21 @@ func short(d time.Duration) string {
 	default:
 		return d.Round(time.Second).String()
 	}
+}
+
+// hint is a command of this program that finds the same Redis. It names no URL that may have a password in it.
+func (p Program) hint(c *ucli.Context, words ...string) string {
+	for i, w := range words {
+		words[i] = shellWord(w)
+	}
+	command := strings.Join(append([]string{p.Name}, words...), " ")
+	if url := c.String("redis"); url != os.Getenv("REDIS_URL") && !strings.Contains(url, "@") {
+		command += " --redis " + shellWord(url)
+	}
+	if home := c.String("home"); home != "" && home != os.Getenv("GODAGS_HOME") {
+		command += " --home " + shellWord(home)
+	}
+	return command
 }
 
 // shellWord quotes a word for a POSIX shell if it needs to be.

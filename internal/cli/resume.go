@@ -41,7 +41,7 @@ func (p Program) resume(c *ucli.Context) error {
 		return p.conduct(c, session, screen, options, asJSON, func(ctx context.Context, o engine.RunOptions) (*view.Run, error) {
 			run, err := session.Resume(ctx, o)
 			if errors.Is(err, journal.ErrFenced) && run == nil {
-				return nil, fmt.Errorf("%w: see `%s status %s`, or cancel it with `%s cancel %s`", err, p.Name, o.ID, p.Name, o.ID)
+				return nil, fmt.Errorf("%w: see `%s`, or cancel it with `%s`", err, p.hint(c, "status", string(o.ID)), p.hint(c, "cancel", string(o.ID)))
 			}
 			return run, err
 		})

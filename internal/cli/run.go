@@ -132,15 +132,15 @@ func (p Program) conduct(c *ucli.Context, session *engine.Session, screen *scree
 	run, err := start(ctx, o)
 	err = errors.Join(err, screen.Close())
 	if run == nil {
-		return explainStart(o.ID, err)
+		return p.explainStart(c, o.ID, err)
 	}
 	return p.verdict(run, errors.Join(err, p.printResult(c, session, run, asJSON)), context.Cause(ctx))
 }
 
 // explainStart says what to do when a run could not be started.
-func explainStart(id journal.RunID, err error) error {
+func (p Program) explainStart(c *ucli.Context, id journal.RunID, err error) error {
 	if errors.Is(err, journal.ErrExists) {
-		return fmt.Errorf("%w: see what became of it with `status %s`, or choose another --run-id", err, id)
+		return fmt.Errorf("%w: see what became of it with `%s`, or choose another --run-id", err, p.hint(c, "status", string(id)))
 	}
 	return err
 }

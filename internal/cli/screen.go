@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"strings"
 	"time"
 
 	ucli "github.com/urfave/cli/v2"
@@ -16,6 +15,7 @@ import (
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/progress"
+	"github.com/godags/godags/internal/spec"
 	"github.com/godags/godags/internal/view"
 )
 
@@ -42,16 +42,12 @@ func (p Program) newScreen(c *ucli.Context) (*screen, error) {
 	})}, nil
 }
 
-// startWorker is the command that starts a worker for a queue. It names no URL that may have a password in it.
+// startWorker is the command that starts a worker for a queue.
 func (p Program) startWorker(c *ucli.Context, queue string) string {
-	command := p.Name + " worker"
-	if url := c.String("redis"); os.Getenv("REDIS_URL") != url && !strings.Contains(url, "@") {
-		command += " --redis " + url
+	if queue == spec.DefaultQueue {
+		return p.hint(c, "worker")
 	}
-	if queue != "default" {
-		command += " --queue " + queue
-	}
-	return command
+	return p.hint(c, "worker", "--queue", queue)
 }
 
 // logger shows warnings above the live block, and nothing if quiet is asked for.
@@ -105,18 +101,18 @@ func (p Program) summary(ctx context.Context, c *ucli.Context, session *engine.S
 
 // nextSteps says what can be done about a run that did not succeed. A run in a Redis of this process is gone with it.
 func (p Program) nextSteps(c *ucli.Context, session *engine.Session, run *view.Run) (hints []progress.Hint) {
-	again := progress.Hint{What: "run it again", Command: strings.TrimSpace(p.Name + " run " + c.Args().First())}
 	switch {
 	case run.State.Outcome() == dag.Succeeded:
 		return nil
-	case !session.Keeps():
-		return []progress.Hint{again}
-	case !run.State.Finished():
-		return []progress.Hint{{What: "go on with it", Command: p.Name + " resume " + string(run.ID)}}
-	}
-	if len(run.Failures) > 0 {
+	case session.Keeps() && !run.State.Finished():
+		return []progress.Hint{{What: "go on with it", Command: p.hint(c, "resume", string(run.ID))}}
+	case session.Keeps() && len(run.Failures) > 0:
 		stage := run.Spec.Graph.Name(run.Failures[0].Stage)
-		hints = append(hints, progress.Hint{What: "look closer", Command: fmt.Sprintf("%s logs %s %s", p.Name, run.ID, shellWord(stage))})
+		hints = append(hints, progress.Hint{What: "look closer", Command: p.hint(c, "logs", string(run.ID), stage)})
 	}
-	return append(hints, again)
+	if c.Command.Name == "run" {
+		again := append([]string{"run"}, c.Args().Slice()...)
+		hints = append(hints, progress.Hint{What: "run it again", Command: p.hint(c, again...)})
+	}
+	return hints
 }

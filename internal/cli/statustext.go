@@ -30,8 +30,8 @@ const (
 func (p Program) printStatus(ctx context.Context, c *ucli.Context, s *engine.Session, r *runStatus, out *bufio.Writer, paint painter, all bool) error {
 	r.printHead(s, out, paint)
 	if r.word == "stalled" {
-		fmt.Fprintf(out, "\nNobody drives this run: its coordinator is gone, and the last that is known of it is from %s.\n`%s resume %s` goes on with it.\n",
-			moment(r.Last, r.now), p.Name, r.ID)
+		fmt.Fprintf(out, "\nNobody drives this run: its coordinator is gone, and the last that is known of it is from %s.\n`%s` goes on with it.\n",
+			moment(r.Last, r.now), p.hint(c, "resume", string(r.ID)))
 	}
 	for _, q := range slices.Sorted(maps.Keys(r.unserved)) {
 		fmt.Fprintf(out, "\n%s for queue %s, but no live worker listens there: start one with `%s`\n",

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -23,18 +24,16 @@ type children struct {
 	log     *os.File
 	dead    chan string // ids of workers that died
 	stopped context.Context
-	stopAll context.CancelFunc
+	stopAll context.CancelCauseFunc // with the reason if it is that workers cannot be kept
 	wait    sync.WaitGroup
-
-	mu    sync.Mutex
-	early int // children that died soon after their start, in a row
-	err   error
 }
 
 const (
 	drainTime  = 2 * time.Second // for a worker that has nothing left to do
-	earlyDeath = 2 * time.Second // a child that dies sooner than this never worked
-	maxEarly   = 3
+	earlyDeath = 2 * time.Second // a worker that dies sooner than this is not replaced at once if its predecessor did too
+	firstPause = 100 * time.Millisecond
+	lastPause  = 2 * time.Second
+	maxUseless = 3 // workers in a row that die before they can take a stage
 )
 
 // startChildren starts n worker processes with one slot each.
@@ -51,7 +50,7 @@ func (s *Session) startChildren(ctx context.Context, n int, queues []string, run
 		return nil, fmt.Errorf("log of the workers: %w", err)
 	}
 	c := &children{session: s, url: url, queues: queues, run: run, log: log, dead: make(chan string, n)}
-	c.stopped, c.stopAll = context.WithCancel(context.WithoutCancel(ctx))
+	c.stopped, c.stopAll = context.WithCancelCause(context.WithoutCancel(ctx))
 	for i := range n {
 		name := fmt.Sprintf("%s-%d", hostname(), i+1)
 		c.wait.Go(func() { c.keep(name) })
@@ -61,6 +60,7 @@ func (s *Session) startChildren(ctx context.Context, n int, queues []string, run
 
 // keep runs one worker process after the other until the children are stopped.
 func (c *children) keep(name string) {
+	useless, pause := 0, time.Duration(0)
 	for c.stopped.Err() == nil {
 		id, begin := NewWorkerID(name), time.Now()
 		err := c.runOne(id)
@@ -72,26 +72,29 @@ func (c *children) keep(name string) {
 		case c.dead <- id:
 		case <-c.stopped.Done():
 		}
-		if c.tooMany(time.Since(begin) < earlyDeath, err) {
-			return
+		useless++
+		if c.wasUseful(id) {
+			useless = 0
 		}
+		if useless == maxUseless {
+			c.stopAll(fmt.Errorf("worker processes die as soon as they start (%w): see %s", err, c.log.Name()))
+		}
+		if time.Since(begin) > earlyDeath {
+			pause = 0
+			continue
+		}
+		select {
+		case <-time.After(pause):
+		case <-c.stopped.Done():
+		}
+		pause = min(lastPause, max(firstPause, 2*pause))
 	}
 }
 
-// tooMany counts deaths and gives up when workers die as soon as they start.
-func (c *children) tooMany(early bool, err error) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !early {
-		c.early = 0
-		return false
-	}
-	if c.early++; c.early < maxEarly {
-		return false
-	}
-	c.err = fmt.Errorf("worker processes die as soon as they start (%w): see %s", err, c.log.Name())
-	c.stopAll()
-	return true
+// wasUseful reports whether a worker has come as far as to be known in Redis: then its death is the fault of a stage rather than ours.
+func (c *children) wasUseful(id string) bool {
+	list, err := c.session.Journal.Workers(c.stopped)
+	return err != nil || slices.ContainsFunc(list, func(w journal.WorkerInfo) bool { return w.ID == id })
 }
 
 func (c *children) runOne(id string) error {
@@ -111,13 +114,19 @@ func (c *children) runOne(id string) error {
 	return cmd.Wait()
 }
 
-// stop ends the workers: they finish what they hold, and those that take too long are killed.
+// stop ends the workers: they finish what they hold, and those that take too long are killed. The error is why they could not be kept.
 func (c *children) stop() error {
-	c.stopAll()
+	c.stopAll(nil)
 	c.wait.Wait()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return errors.Join(c.err, c.log.Close())
+	return errors.Join(c.gaveUp(), c.log.Close())
+}
+
+// gaveUp returns why workers could not be kept, if so.
+func (c *children) gaveUp() error {
+	if err := context.Cause(c.stopped); err != context.Canceled {
+		return err
+	}
+	return nil
 }
 
 // terminate asks a worker to end, and kills it if it does not.

@@ -83,7 +83,7 @@ func (s *Session) Run(ctx context.Context, o RunOptions) (*view.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	run, err := s.submitAndDrive(ctx, o, encoded, crew.dead)
+	run, err := s.submitAndDrive(ctx, o, encoded, crew)
 	return run, errors.Join(err, crew.dismiss(), s.cleanUp(ctx, run))
 }
 
@@ -166,8 +166,7 @@ func (s *Session) Resume(ctx context.Context, o RunOptions) (*view.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	driver.Dead = crew.dead
-	run, err := s.drive(ctx, driver, o, digest, epoch)
+	run, err := s.drive(ctx, driver, o, crew, digest, epoch)
 	return run, errors.Join(err, crew.dismiss(), s.cleanUp(ctx, run))
 }
 
@@ -191,22 +190,22 @@ func (s *Session) driver(o RunOptions) coordinator.Config {
 		Grace: o.Grace, MaxBundle: o.MaxBundle, NoFuse: o.NoFuse, Unserved: o.Unserved}
 }
 
-func (s *Session) submitAndDrive(ctx context.Context, o RunOptions, encoded []byte, dead <-chan string) (*view.Run, error) {
+func (s *Session) submitAndDrive(ctx context.Context, o RunOptions, encoded []byte, crew crew) (*view.Run, error) {
 	driver := s.driver(o)
-	driver.Dead = dead
 	digest := spec.Digest(encoded)
 	epoch, err := s.Journal.Submit(ctx, journal.Submission{Run: o.ID, Pipeline: o.Spec.Name, Stages: o.Spec.Graph.Len(),
 		Digest: digest, Spec: encoded, Coordinator: driver.ID, Lease: coordinator.Lease})
 	if err != nil {
 		return nil, err
 	}
-	return s.drive(ctx, driver, o, digest, epoch)
+	return s.drive(ctx, driver, o, crew, digest, epoch)
 }
 
-// drive drives a run that is ours, and cancels it when ctx is done.
-func (s *Session) drive(ctx context.Context, cfg coordinator.Config, o RunOptions, digest string, epoch int64) (*view.Run, error) {
+// drive drives a run that is ours, and cancels it when ctx is done. It leaves the run if there are no workers and never will be.
+func (s *Session) drive(ctx context.Context, cfg coordinator.Config, o RunOptions, crew crew, digest string, epoch int64) (*view.Run, error) {
 	run := view.New(o.ID, o.Spec)
 	var damaged error
+	cfg.Dead = crew.dead
 	cfg.Observe = func(entries []journal.Entry) {
 		for _, e := range entries {
 			if err := run.Feed(e); err != nil {
@@ -222,6 +221,10 @@ func (s *Session) drive(ctx context.Context, cfg coordinator.Config, o RunOption
 	defer leave(nil)
 	stop := context.AfterFunc(ctx, func() { s.cancel(driving, leave, o, context.Cause(ctx)) })
 	defer stop()
+	if crew.children != nil && crew.local == nil && !s.External() {
+		forget := context.AfterFunc(crew.children.stopped, func() { leave(crew.children.gaveUp()) })
+		defer forget()
+	}
 	_, err := coordinator.Drive(driving, cfg, o.ID, o.Spec, digest, epoch)
 	if errors.Is(err, journal.ErrGone) {
 		err = fmt.Errorf("%w: %w", ErrStateLost, err)

@@ -14,6 +14,9 @@ import (
 // fallback is how long an idle worker waits for a wake-up before it looks by itself: wake-ups can get lost.
 const fallback = time.Second
 
+// freshFor is how long one dequeue may wait. It says until when the task would be leased, and Asynq leases tasks for 30 s.
+const freshFor = 5 * time.Second
+
 // Delays after errors: Asynq itself would ask again at once.
 const (
 	firstDelay = 100 * time.Millisecond
@@ -67,7 +70,7 @@ func scriptKeys(cmd redis.Cmder) (first, second string) {
 }
 
 func (h *hook) dequeue(ctx context.Context, cmd redis.Cmder, next redis.ProcessHook) error {
-	for {
+	for begin := time.Now(); ; {
 		err := next(ctx, cmd)
 		switch {
 		case err == nil:
@@ -80,8 +83,8 @@ func (h *hook) dequeue(ctx context.Context, cmd redis.Cmder, next redis.ProcessH
 				return err // Asynq asks the other queues first
 			}
 			h.empty.Store(0)
-			if !h.pause(fallback, h.wake) || h.queues > 1 {
-				return err // Asynq begins a new round
+			if !h.pause(fallback, h.wake) || h.queues > 1 || time.Since(begin) > freshFor {
+				return err // Asynq begins a new round, with a new lease
 			}
 			cmd.SetErr(nil)
 		case strings.HasPrefix(err.Error(), "NOSCRIPT"):

@@ -70,6 +70,18 @@ func TestAnEmptyQueueIsAskedAgainAfterTheFallback(t *testing.T) {
 	})
 }
 
+// The command says until when the task is leased: one that has waited too long would fetch a task whose lease has ended.
+func TestADequeueDoesNotGoStale(t *testing.T) {
+	simulate(t, 1, []error{redis.Nil}, func(b *bench) {
+		if err := b.ask(b.Context(), dequeueOf("q")); !errors.Is(err, redis.Nil) {
+			b.Fatal(err)
+		}
+		if waited := time.Since(b.redis.begin); waited > freshFor+fallback {
+			b.Fatalf("it waited for %s", waited)
+		}
+	})
+}
+
 func TestAWakeUpEndsTheWaitAtOnce(t *testing.T) {
 	simulate(t, 1, []error{redis.Nil, nil}, func(b *bench) {
 		time.AfterFunc(time.Millisecond, func() { b.hook.wake <- struct{}{} })

@@ -76,7 +76,8 @@ func (w *Worker) Run(drain, abort context.Context, ready func()) error {
 		return err
 	}
 	if err := w.server.Start(); err != nil {
-		return errors.Join(err, w.leave())
+		w.leave()
+		return err
 	}
 	beats, stopBeats := context.WithCancel(context.WithoutCancel(drain))
 	var helpers sync.WaitGroup
@@ -92,13 +93,17 @@ func (w *Worker) Run(drain, abort context.Context, ready func()) error {
 	stopHandBack()
 	stopBeats()
 	helpers.Wait()
-	return w.leave()
+	w.leave()
+	return nil
 }
 
-func (w *Worker) leave() error {
+// leave takes the worker off the list. Without Redis it stays there, silent, until it is forgotten.
+func (w *Worker) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	return w.Journal.Leave(ctx, w.Info.ID)
+	if err := w.Journal.Leave(ctx, w.Info.ID); err != nil {
+		w.Logger.Warn("cannot leave the list of workers", "error", err)
+	}
 }
 
 // live keeps the worker known, its attempts under control and their logs readable.

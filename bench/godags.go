@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/godags/godags/internal/journal"
+)
+
+// outcome is what came of a run.
+type outcome struct {
+	Started time.Time // when it was submitted, by the clock of Redis
+	Seconds float64   // from submission to end
+	begun   time.Time // when the command was started
+	wall    time.Duration
+	peak    float64 // memory of the coordinator, in bytes
+}
+
+// run runs a pipeline file on the workers of this world.
+func (w *world) run(file string, args ...string) (outcome, error) {
+	return w.lab.coordinate(w.ctx, nil, append([]string{file, "--redis", w.url()}, args...)...)
+}
+
+// coordinate runs the command run.
+func (l *lab) coordinate(ctx context.Context, env []string, args ...string) (o outcome, err error) {
+	o.begun = time.Now()
+	args = append([]string{"run", "--progress", "quiet", "--output", "json"}, args...)
+	text, cmd, err := execute(ctx, l.folder, env, l.coordinator, args...)
+	o.wall = time.Since(o.begun)
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &o)
+	}
+	if err != nil {
+		return o, fmt.Errorf("run %s: %w", args[4:], err)
+	}
+	o.peak = peakMemory(cmd)
+	return o, nil
+}
+
+// sighting is a record of a journal and when it was seen.
+type sighting struct {
+	journal.Type
+	at time.Time
+}
+
+// watched runs a pipeline file while somebody reads along in its journal, and calls see, if not nil, at each record.
+func (w *world) watched(file string, see func(sighting) error, args ...string) ([]sighting, error) {
+	const id = "watched"
+	ctx, cancel := context.WithCancel(w.ctx)
+	defer cancel()
+	var seen []sighting
+	watching := make(chan error, 1)
+	go func() {
+		watching <- w.watch(ctx, id, func(s sighting) error {
+			seen = append(seen, s)
+			if see == nil {
+				return nil
+			}
+			return see(s)
+		})
+	}()
+	if _, err := w.run(file, append(args, "--run-id", id)...); err != nil {
+		cancel()
+		return nil, errors.Join(err, <-watching)
+	}
+	return seen, <-watching
+}
+
+// watch reads a journal to its end.
+func (w *world) watch(ctx context.Context, run journal.RunID, see func(sighting) error) error {
+	for position := journal.Start; ; {
+		entries, err := w.journal.Read(ctx, run, position, time.Second)
+		if err != nil && !errors.Is(err, journal.ErrGone) { // it has not been submitted yet
+			return err
+		}
+		now := time.Now()
+		for _, e := range entries {
+			position = e.ID
+			for _, r := range e.Records {
+				if err := see(sighting{r.Type, now}); err != nil || r.Type == journal.RunFinished {
+					return err
+				}
+			}
+		}
+	}
+}
+
+// gaps returns the times from each sighting of one type to the next of another, in milliseconds.
+func gaps(seen []sighting, from, to journal.Type) (ms []float64) {
+	var since time.Time
+	for _, s := range seen {
+		if s.Type == to && !since.IsZero() {
+			ms = append(ms, milliseconds(s.at.Sub(since)))
+			since = time.Time{}
+		}
+		if s.Type == from {
+			since = s.at
+		}
+	}
+	return ms
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// scripts run a pipeline file once with another runner, on two worker processes, and print how long that took.
+//
+//go:embed peers/bench_*
+var scripts embed.FS
+
+// peer is another runner of task graphs, measured by a script.
+type peer struct {
+	who     string
+	command []string // program and script; its arguments are the URL of a Redis and a pipeline file, or "version"
+	version string
+	lacks   string // why it cannot be measured here
+	most    int    // samples
+}
+
+// What the environment says of peers.
+const (
+	pythonVariable = "BENCH_PYTHON"       // a Python that has celery, rq or distributed; default: python3
+	nodeVariable   = "BENCH_NODE_MODULES" // a folder node_modules with bullmq
+)
+
+// peerTime is how long a peer may take for one sample, with the start of its workers.
+const peerTime = 90 * time.Second
+
+// findPeers says which peers there are. Each is to be sampled so many times at the most.
+func (l *lab) findPeers(ctx context.Context, most int) (peers []peer, err error) {
+	if err := os.CopyFS(l.folder, scripts); err != nil {
+		return nil, err
+	}
+	folder, python := filepath.Join(l.folder, "peers"), cmp.Or(os.Getenv(pythonVariable), "python3")
+	for _, p := range []struct{ who, module string }{{"Celery", "celery"}, {"RQ", "rq"}, {"Dask", "distributed"}} {
+		peers = append(peers, peer{who: p.who, command: []string{python, filepath.Join(folder, "bench_"+p.module+".py")},
+			lacks: fmt.Sprintf("%s cannot import %s: set %s to a Python that can", python, p.module, pythonVariable)})
+	}
+	peers = append(peers, peer{who: "BullMQ", command: []string{"node", filepath.Join(folder, "bench_bullmq.js")},
+		lacks: fmt.Sprintf("node finds no bullmq: set %s to a folder node_modules that has it", nodeVariable)})
+	for i := range peers {
+		p := &peers[i]
+		p.most = most
+		if version, err := p.call(ctx, "version"); err == nil {
+			p.version, p.lacks = strings.TrimSpace(version), ""
+		}
+		if most == 0 {
+			p.lacks = "not asked for"
+		}
+	}
+	return peers, nil
+}
+
+func (p peer) call(ctx context.Context, args ...string) (string, error) {
+	env := []string{"NODE_PATH=" + os.Getenv(nodeVariable)}
+	text, _, err := execute(ctx, filepath.Dir(p.command[1]), env, p.command[0], append(p.command[1:2:2], args...)...)
+	return text, err
+}
+
+var errSlow = errors.New("not done within " + peerTime.String())
+
+// time is how long the peer takes for a pipeline file, by its own clock: its workers have been started before.
+func (p peer) time(ctx context.Context, l *lab, file string) (seconds float64, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, peerTime, errSlow)
+	defer cancel()
+	err = l.inWorld(ctx, func(w *world) error {
+		text, err := p.call(ctx, w.url(), file)
+		if err != nil {
+			return err
+		}
+		if err := json.Unmarshal([]byte(text), &seconds); err != nil {
+			return fmt.Errorf("%s: %w: %.200q", p.command[1], err, text)
+		}
+		return nil
+	})
+	return seconds, err
+}
+
+// side returns the peer as a side of an experiment.
+func (p peer) side(l *lab, file pipeline, read reading) side {
+	return side{who: p.who, lacks: p.lacks, most: p.most, sample: func(ctx context.Context) ([]figure, error) {
+		path, err := l.file(file)
+		if err != nil {
+			return nil, err
+		}
+		seconds, err := p.time(ctx, l, path)
+		return read(seconds), err
+	}}
+}
