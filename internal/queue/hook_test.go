@@ -41,7 +41,7 @@ type bench struct {
 func simulate(t *testing.T, queues int, answers []error, test func(b *bench)) {
 	synctest.Test(t, func(t *testing.T) {
 		stop := make(chan struct{})
-		test(&bench{t, &hook{queues: queues, wake: make(chan struct{}, 1), stop: stop}, &replies{answers: answers, begin: time.Now()}, stop})
+		test(&bench{t, &hook{queues: queues, slots: make(chan struct{}, 1), wake: make(chan struct{}, 1), stop: stop}, &replies{answers: answers, begin: time.Now()}, stop})
 	})
 }
 
@@ -67,6 +67,22 @@ func TestAnEmptyQueueIsAskedAgainAfterTheFallback(t *testing.T) {
 			b.Fatal(err)
 		}
 		b.askedAt(0, fallback, 2*fallback)
+	})
+}
+
+func TestNothingIsDequeuedWhileAllSlotsAreTaken(t *testing.T) {
+	simulate(t, 1, []error{nil}, func(b *bench) {
+		for range 2 {
+			if err := b.ask(b.Context(), dequeueOf("q")); err != nil {
+				b.Fatal(err)
+			}
+			time.AfterFunc(time.Hour, func() { <-b.hook.slots }) // the bundle is executed
+		}
+		b.askedAt(0, time.Hour)
+		close(b.stop)
+		if err := b.ask(b.Context(), dequeueOf("q")); !errors.Is(err, redis.Nil) {
+			b.Fatal("a stopped server waits for a slot")
+		}
 	})
 }
 
