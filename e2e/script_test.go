@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -37,7 +38,7 @@ import (
 //	fields NAME,...                  the JSON object on stdout has these fields and no others
 //	project FIELD...                 makes stdout of the NDJSON on stdout: the fields of each object, separated by spaces
 //
-// No program may show a stack trace, whatever it is given.
+// $REPOSITORY is the root of this module. No program may show a stack trace, whatever it is given.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:      "testdata",
@@ -62,6 +63,11 @@ func setUp(env *testscript.Env) error {
 	programs := make(map[string]*process)
 	env.Values[spawned{}] = programs
 	env.Values[test{}] = env.T()
+	root, err := filepath.Abs(repository)
+	if err != nil {
+		return err
+	}
+	env.Setenv("REPOSITORY", root)
 	env.Defer(func() {
 		for _, p := range programs {
 			p.kill()

@@ -571,7 +571,7 @@ func TestWhatAWorkerLeavesOfABundleIsSentAgain(t *testing.T) {
 	simulateBundles(t, wide(8), func(w *world) {
 		w.carries()
 		w.took("a", time.Microsecond)
-		w.sent("s0#1+1-1.1", "s2#1+1-1.2", "s4#1+1-1.3", "s6#1")
+		w.sent("s0#1+1-1.1", "s2#1+1-1.2", "s4#1+1-1.3", "s6#1+1-1.4")
 		w.claim("w1", "s0", 1)
 		w.pass(time.Millisecond)
 		w.beat("w2", "default") // so that there is room for more bundles

@@ -9,9 +9,10 @@ import (
 
 // What a bundle may carry.
 const (
-	bundleTime   = 4 * time.Millisecond  // of work, going by what such stages took before
-	stageCost    = 10 * time.Microsecond // what any stage costs besides
-	defaultLimit = 256                   // stages
+	bundleTime   = 4 * time.Millisecond   // of work, going by what such stages took before
+	stageCost    = 10 * time.Microsecond  // what any stage costs besides
+	taskCost     = 200 * time.Microsecond // less work than this is not worth another task
+	defaultLimit = 256                    // stages
 )
 
 func (d *Driver) maxBundle() int {
@@ -26,7 +27,8 @@ func (d *Driver) maxBundle() int {
 // With a stage travel those that nothing else must precede, one after the other. It is nil if nothing is ready.
 func (d *Driver) pack(queue string, ready *readyQueue) *bundle {
 	b := &bundle{queue: queue, touched: time.Now()}
-	share := ready.Len() / max(1, 2*d.workers.slots[queue])
+	slots := max(1, d.workers.slots[queue])
+	share := (ready.Len() + slots - 1) / slots
 	var total time.Duration
 	for ready.Len() > 0 {
 		s := ready.stages[0]
@@ -35,7 +37,8 @@ func (d *Driver) pack(queue string, ready *readyQueue) *bundle {
 			continue
 		}
 		cost, known := d.cost(s)
-		if len(b.stages) > 0 && (!known || total+cost > bundleTime || len(b.stages) >= min(share, d.largest)) {
+		if len(b.stages) > 0 && (!known || len(b.stages) >= d.largest || total+cost > bundleTime ||
+			len(b.stages) >= share && total+cost > taskCost) {
 			break
 		}
 		total += cost

@@ -26,11 +26,14 @@ const (
 // hook sits between an Asynq server and Redis.
 //
 //   - An empty queue is not polled: the dequeue is parked until a wake-up, the fallback timer, or the stop of the server.
+//   - Nothing is dequeued while all slots are taken. A slot is free again as soon as the stages of its bundle are executed, so that
+//     the next bundle is fetched while the last one is still being reported.
 //   - A dequeue that fails is followed by a pause.
 //   - A completion that cannot reach Redis is tried again until the task's lease ends. Asynq means to do so itself,
 //     but with a context that it has already cancelled.
 type hook struct {
 	queues int
+	slots  chan struct{} // holds an element for each slot that is taken
 	wake   chan struct{} // one slot: a wake-up between "empty" and "park" is kept
 	stop   <-chan struct{}
 	empty  atomic.Int32 // queues found empty in this round
@@ -69,8 +72,30 @@ func scriptKeys(cmd redis.Cmder) (first, second string) {
 	return first, second
 }
 
+// dequeue takes a slot, which goes to the handler of the bundle, or is given back when there is none.
 func (h *hook) dequeue(ctx context.Context, cmd redis.Cmder, next redis.ProcessHook) error {
-	for begin := time.Now(); ; {
+	begin := time.Now()
+	select {
+	case h.slots <- struct{}{}:
+	case <-h.stop:
+		cmd.SetErr(redis.Nil)
+		return redis.Nil
+	}
+	err := error(redis.Nil)
+	if time.Since(begin) > freshFor {
+		cmd.SetErr(err) // Asynq asks again, with a new lease
+	} else {
+		err = h.fetch(ctx, cmd, next, begin)
+	}
+	if err != nil {
+		<-h.slots
+	}
+	return err
+}
+
+// fetch waits while the queues are empty.
+func (h *hook) fetch(ctx context.Context, cmd redis.Cmder, next redis.ProcessHook, begin time.Time) error {
+	for {
 		err := next(ctx, cmd)
 		switch {
 		case err == nil:

@@ -41,7 +41,7 @@ type bench struct {
 func simulate(t *testing.T, queues int, answers []error, test func(b *bench)) {
 	synctest.Test(t, func(t *testing.T) {
 		stop := make(chan struct{})
-		test(&bench{t, &hook{queues: queues, wake: make(chan struct{}, 1), stop: stop}, &replies{answers: answers, begin: time.Now()}, stop})
+		test(&bench{t, &hook{queues: queues, slots: make(chan struct{}, 1), wake: make(chan struct{}, 1), stop: stop}, &replies{answers: answers, begin: time.Now()}, stop})
 	})
 }
 
@@ -79,6 +79,39 @@ func TestADequeueDoesNotGoStale(t *testing.T) {
 		if waited := time.Since(b.redis.begin); waited > freshFor+fallback {
 			b.Fatalf("it waited for %s", waited)
 		}
+	})
+}
+
+func TestNothingIsDequeuedWhileAllSlotsAreTaken(t *testing.T) {
+	simulate(t, 1, []error{nil}, func(b *bench) {
+		for range 2 {
+			if err := b.ask(b.Context(), dequeueOf("q")); err != nil {
+				b.Fatal(err)
+			}
+			time.AfterFunc(time.Second, func() { <-b.hook.slots }) // the bundle is executed
+		}
+		b.askedAt(0, time.Second)
+		close(b.stop)
+		if err := b.ask(b.Context(), dequeueOf("q")); !errors.Is(err, redis.Nil) {
+			b.Fatal("a stopped server waits for a slot")
+		}
+	})
+}
+
+func TestADequeueDoesNotGoStaleWhileItWaitsForASlot(t *testing.T) {
+	simulate(t, 1, []error{nil}, func(b *bench) {
+		if err := b.ask(b.Context(), dequeueOf("q")); err != nil {
+			b.Fatal(err)
+		}
+		time.AfterFunc(time.Hour, func() { <-b.hook.slots })
+		if err := b.ask(b.Context(), dequeueOf("q")); !errors.Is(err, redis.Nil) {
+			b.Fatal(err)
+		}
+		b.askedAt(0)
+		if err := b.ask(b.Context(), dequeueOf("q")); err != nil {
+			b.Fatal("the slot was not given back")
+		}
+		b.askedAt(0, time.Hour)
 	})
 }
 

@@ -15,9 +15,9 @@ import (
 
 // ServerConfig says how bundles are taken from queues.
 type ServerConfig struct {
-	Queues []string // names, each asked as often as the others
-	Slots  int      // bundles in work at once
-	Handle func(context.Context, Bundle) error
+	Queues []string                                                   // names, each asked as often as the others
+	Slots  int                                                        // bundles in work at once
+	Handle func(ctx context.Context, b Bundle, executed func()) error // calls executed once its slot may go to another bundle
 	Logger *slog.Logger
 }
 
@@ -26,6 +26,7 @@ type Server struct {
 	cfg    ServerConfig
 	rdb    redis.UniversalClient
 	asynq  *asynq.Server
+	slots  chan struct{} // see hook
 	wake   chan struct{}
 	stop   chan struct{} // closed first when the server stops
 	cancel context.CancelFunc
@@ -35,14 +36,14 @@ type Server struct {
 
 // NewServer returns a server on the given connection, which must be its own (it gets a hook) and which the caller closes.
 func NewServer(rdb redis.UniversalClient, cfg ServerConfig) *Server {
-	s := &Server{cfg: cfg, rdb: rdb, wake: make(chan struct{}, 1), stop: make(chan struct{})}
-	rdb.AddHook(&hook{queues: len(cfg.Queues), wake: s.wake, stop: s.stop})
+	s := &Server{cfg: cfg, rdb: rdb, slots: make(chan struct{}, cfg.Slots), wake: make(chan struct{}, 1), stop: make(chan struct{})}
+	rdb.AddHook(&hook{queues: len(cfg.Queues), slots: s.slots, wake: s.wake, stop: s.stop})
 	queues := make(map[string]int)
 	for _, q := range cfg.Queues {
 		queues[q] = 1
 	}
 	s.asynq = asynq.NewServerFromRedisClient(rdb, asynq.Config{
-		Concurrency:       cfg.Slots,
+		Concurrency:       2 * cfg.Slots, // half of them report what they have executed
 		Queues:            queues,
 		TaskCheckInterval: time.Millisecond, // the hook does the waiting
 		ShutdownTimeout:   taskTimeout,      // handlers end when their context does
@@ -76,12 +77,14 @@ func (s *Server) Start() error {
 }
 
 func (s *Server) process(ctx context.Context, task *asynq.Task) error {
+	executed := sync.OnceFunc(func() { <-s.slots })
+	defer executed()
 	var b Bundle
 	if err := json.Unmarshal(task.Payload(), &b); err != nil {
 		return fmt.Errorf("task %s: payload: %w: %w", task.Type(), err, asynq.SkipRetry)
 	}
 	b.Queue, _ = asynq.GetQueueName(ctx)
-	return s.cfg.Handle(ctx, b)
+	return s.cfg.Handle(ctx, b, executed)
 }
 
 // listen turns wake-up messages into wake-ups. go-redis connects again by itself when the connection is lost.

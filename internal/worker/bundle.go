@@ -15,10 +15,11 @@ import (
 // bundle is one delivery of a task: attempts of one run, executed one after the other. They are claimed in chunks, shortly before they
 // are executed, and each is recorded by itself; what is recorded and what is claimed next share a call to Redis.
 type bundle struct {
-	worker *Worker
-	claim  journal.Claimant
-	loaded *loaded
-	queue  string
+	worker   *Worker
+	claim    journal.Claimant
+	loaded   *loaded
+	queue    string
+	executed func() // lets another bundle have the slot
 
 	stepping sync.Mutex // held during a call to Redis: outcomes are recorded in the order in which they came about
 
@@ -42,7 +43,7 @@ const (
 )
 
 // handle executes what it is granted of a bundle. What it is not granted is, or was, somebody else's.
-func (w *Worker) handle(ctx context.Context, task queue.Bundle) error {
+func (w *Worker) handle(ctx context.Context, task queue.Bundle, executed func()) error {
 	ctx = context.WithoutCancel(ctx) // Asynq ends it with its own lease; the claim is what counts
 	b, err := w.open(ctx, task)
 	if errors.Is(err, journal.ErrGone) || errors.Is(err, journal.ErrDigest) {
@@ -52,6 +53,7 @@ func (w *Worker) handle(ctx context.Context, task queue.Bundle) error {
 	if err != nil {
 		return err // deliver it again
 	}
+	b.executed = executed
 	w.hold(b)
 	defer w.release(b)
 	err = b.work(ctx)
@@ -129,6 +131,9 @@ func (b *bundle) next(ctx context.Context) (*execution, error) {
 		chunk := b.chunk()
 		nothing := len(chunk)+len(b.outcomes) == 0
 		b.mu.Unlock()
+		if len(chunk) == 0 {
+			b.executed()
+		}
 		if nothing {
 			return nil, b.passOn(ctx)
 		}

@@ -521,3 +521,16 @@ func TestADrainingWorkerPassesOnWhatItHasNotClaimed(t *testing.T) {
 		w.tells("x started, x succeeded")
 	})
 }
+
+// A lease that was computed before the wait would have ended: Asynq would not remove the task.
+func TestAfterALongIdleTimeATaskIsDoneWhenItIsExecuted(t *testing.T) {
+	simulate(t, succeeding, func(w *world) {
+		time.Sleep(10 * time.Minute)
+		w.send("1", "s", 1)
+		w.tells("s started, s succeeded")
+		time.Sleep(time.Second)
+		if ids, err := w.mini.List("asynq:{default}:active"); err == nil {
+			w.Errorf("still active: %v", ids)
+		}
+	})
+}
