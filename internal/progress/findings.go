@@ -48,11 +48,31 @@ func (s *summary) results() {
 		return
 	}
 	s.section("results", "")
-	s.table(names, func(i int, r *row) { r.put(green, texts[i]) })
+	var single, lines []string
+	for i, text := range texts {
+		if !strings.Contains(text, "\n") {
+			single, lines = append(single, names[i]), append(lines, text)
+		}
+	}
+	s.table(single, func(i int, r *row) { r.put(green, lines[i]) })
+	for i, text := range texts {
+		if strings.Contains(text, "\n") {
+			s.block(names[i], strings.Split(text, "\n"))
+		}
+	}
 	s.more(more, "")
 }
 
-// value shows an output: text without its quotes, everything else as JSON in a line.
+// block shows a text of several lines.
+func (s *summary) block(name string, lines []string) {
+	s.line(span{none, "  " + name})
+	for _, line := range lines[:min(len(lines), mostLines)] {
+		s.line(span{green, "    " + line})
+	}
+	s.more(max(0, len(lines)-mostLines), " lines")
+}
+
+// value shows an output: text without its quotes, line by line, everything else as JSON in a line.
 func value(out json.RawMessage) string {
 	var text string
 	if json.Unmarshal(out, &text) != nil {
@@ -61,7 +81,11 @@ func value(out json.RawMessage) string {
 			text = b.String()
 		}
 	}
-	return cut(clean(text), mostCells)
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	for i, line := range lines {
+		lines[i] = cut(clean(line), mostCells)
+	}
+	return strings.Join(lines, "\n")
 }
 
 func (s *summary) failures() {

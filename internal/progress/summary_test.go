@@ -44,7 +44,7 @@ func TestSummaryOfSuccess(t *testing.T) {
 	s.succeed("w1", "clean", 0, "")
 	s.finish()
 	golden(t, "summary-success.txt", summaryOf(t, s, SummaryConfig{
-		Outputs: map[string]json.RawMessage{"accuracy": json.RawMessage("{\n\"test\": 0.97,\n\"note\": \"\u202e\"}")},
+		Outputs: map[string]json.RawMessage{"accuracy": json.RawMessage("{\n\"test\": 0.97,\n\"note\": \"\u202e\"}"), "plot": json.RawMessage(`"a  *\nb  ***\n"`)},
 		Next:    []Hint{{"see its logs", "coordinator logs demo-1"}},
 	}))
 }
