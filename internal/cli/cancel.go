@@ -16,7 +16,7 @@ func (p Program) cancelCommand() *ucli.Command {
 	return &ucli.Command{
 		Name: "cancel", Usage: "stop a run: nothing more is started, and running stages are asked to stop", ArgsUsage: "RUN",
 		Description: runHelp + "\nA run that has ended already is left as it is, and that is no error.",
-		Flags:       []ucli.Flag{redisFlag, homeFlag},
+		Flags:       []ucli.Flag{redisFlag(), homeFlag()},
 		Action:      p.cancel,
 	}
 }

@@ -12,13 +12,23 @@ import (
 	"github.com/godags/godags/internal/engine"
 )
 
-// Flags that several commands have.
-var (
-	redisFlag = &ucli.StringFlag{Name: "redis", EnvVars: []string{"REDIS_URL"}, Usage: "`URL` of Redis: redis://, rediss:// or unix:// (default: a Redis of our own)"}
-	homeFlag  = &ucli.StringFlag{Name: "home", EnvVars: []string{"GODAGS_HOME"}, Usage: "`FOLDER` for the state of a Redis of our own (default: .godags)"}
-	colorFlag = &ucli.StringFlag{Name: "color", Value: "auto", Usage: "`WHEN` to use colour: auto, always, never"}
-	outFlag   = &ucli.StringFlag{Name: "output", Value: "text", EnvVars: []string{"GODAGS_OUTPUT_FORMAT"}, Usage: "`FORMAT` of the result: text, json"}
-)
+// Flags that several commands have. Each needs one of its own: urfave/cli keeps what was read from the environment in it.
+
+func redisFlag() *ucli.StringFlag {
+	return &ucli.StringFlag{Name: "redis", EnvVars: []string{"REDIS_URL"}, Usage: "`URL` of Redis: redis://, rediss:// or unix:// (default: a Redis of our own)"}
+}
+
+func homeFlag() *ucli.StringFlag {
+	return &ucli.StringFlag{Name: "home", EnvVars: []string{"GODAGS_HOME"}, Usage: "`FOLDER` for the state of a Redis of our own (default: .godags)"}
+}
+
+func colorFlag() *ucli.StringFlag {
+	return &ucli.StringFlag{Name: "color", Value: "auto", Usage: "`WHEN` to use colour: auto, always, never"}
+}
+
+func outFlag() *ucli.StringFlag {
+	return &ucli.StringFlag{Name: "output", Value: "text", EnvVars: []string{"GODAGS_OUTPUT_FORMAT"}, Usage: "`FORMAT` of the result: text, json"}
+}
 
 // connect opens the Redis that the flags name. The caller closes the session.
 func (p Program) connect(ctx context.Context, c *ucli.Context, logger *slog.Logger) (*engine.Session, error) {

@@ -178,9 +178,9 @@ const completionTime = 300 * time.Millisecond
 
 // recentRuns returns the ids of runs, if Redis is there and quick. It starts none.
 func recentRuns(words []string) []string {
-	redis := givenFlag(words, redisFlag)
+	redis := givenFlag(words, redisFlag())
 	if redis == "" {
-		if redis = privateRedis(givenFlag(words, homeFlag)); redis == "" {
+		if redis = privateRedis(givenFlag(words, homeFlag())); redis == "" {
 			return nil
 		}
 	}

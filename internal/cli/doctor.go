@@ -25,7 +25,7 @@ func (p Program) doctorCommand() *ucli.Command {
 	return &ucli.Command{
 		Name: "doctor", Usage: "check what runs need: Redis and its settings, workers, clocks, the folder for state",
 		Description: "It ends with code 0 if runs work, 1 if something is wrong with Redis, and 3 if Redis cannot be reached.",
-		Flags:       []ucli.Flag{redisFlag, homeFlag, outFlag, colorFlag},
+		Flags:       []ucli.Flag{redisFlag(), homeFlag(), outFlag(), colorFlag()},
 		Action:      p.doctor,
 	}
 }

@@ -19,7 +19,7 @@ import (
 func (p Program) eventsCommand() *ucli.Command {
 	return &ucli.Command{
 		Name: "events", Usage: "print the journal of a run, as one JSON object per line", ArgsUsage: "RUN", Description: runHelp,
-		Flags: []ucli.Flag{redisFlag, homeFlag,
+		Flags: []ucli.Flag{redisFlag(), homeFlag(),
 			&ucli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "go on until the run is finished"}},
 		Action: p.events,
 	}

@@ -23,7 +23,7 @@ func (p Program) graphCommand() *ucli.Command {
 		Name: "graph", Usage: "draw a pipeline, or a run with the state of each stage", ArgsUsage: "[TARGET|RUN]",
 		Description: "TARGET is a pipeline of this program or a .yaml, .yml or .json file; without it the first pipeline of this program is drawn.\n" +
 			"Another word is taken for a run: " + runHelp,
-		Flags: []ucli.Flag{redisFlag, homeFlag,
+		Flags: []ucli.Flag{redisFlag(), homeFlag(),
 			&ucli.StringFlag{Name: "format", Usage: "`FORMAT`: dot, svg, mermaid, ascii or json (default: by the extension of the file, else ascii)"},
 			&ucli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the picture to `FILE`, whole or not at all; - is standard output"},
 			&ucli.BoolFlag{Name: "open", Usage: "show the picture in a viewer: an SVG in a temporary file unless --out or --format says otherwise"}},

@@ -21,7 +21,7 @@ func (p Program) logsCommand() *ucli.Command {
 	return &ucli.Command{
 		Name: "logs", Usage: "print what stages printed", ArgsUsage: "RUN [STAGE]",
 		Description: runHelp + "\nWithout STAGE the output of all stages is printed, each line after the name of its stage.",
-		Flags: []ucli.Flag{redisFlag, homeFlag,
+		Flags: []ucli.Flag{redisFlag(), homeFlag(),
 			&ucli.UintFlag{Name: "attempt", Usage: "print the output of attempt `N`, from 1 (default: the last)"}},
 		Action: p.logs,
 	}

@@ -41,7 +41,7 @@ func drivingFlags() []ucli.Flag {
 		&ucli.DurationFlag{Name: "grace", Value: 10 * time.Second, Usage: "`TIME` that running stages have for stopping when the run is cancelled"},
 		&ucli.IntFlag{Name: "bundle", Usage: "send up to `N` short stages to a worker together (default: 256; 1: each alone)"},
 		&ucli.BoolFlag{Name: "no-fuse", Usage: "do not send a stage together with the only one that it depends on"},
-		redisFlag, homeFlag, outFlag, progressFlag, colorFlag,
+		redisFlag(), homeFlag(), outFlag(), progressFlag(), colorFlag(),
 	}
 }
 

@@ -17,8 +17,8 @@ import (
 func (p Program) runsCommand() *ucli.Command {
 	return &ucli.Command{
 		Name: "runs", Usage: "list runs, newest first",
-		Flags: []ucli.Flag{redisFlag, homeFlag,
-			&ucli.IntFlag{Name: "limit", Value: 20, Usage: "list at most `N` runs"}, outFlag, colorFlag},
+		Flags: []ucli.Flag{redisFlag(), homeFlag(),
+			&ucli.IntFlag{Name: "limit", Value: 20, Usage: "list at most `N` runs"}, outFlag(), colorFlag()},
 		Action: p.runs,
 	}
 }

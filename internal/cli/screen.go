@@ -19,8 +19,10 @@ import (
 	"github.com/godags/godags/internal/view"
 )
 
-var progressFlag = &ucli.StringFlag{Name: "progress", Value: "auto", EnvVars: []string{"GODAGS_PROGRESS"},
-	Usage: "`VIEW` of the run on standard error: auto, tty, plain, json, quiet"}
+func progressFlag() *ucli.StringFlag {
+	return &ucli.StringFlag{Name: "progress", Value: "auto", EnvVars: []string{"GODAGS_PROGRESS"},
+		Usage: "`VIEW` of the run on standard error: auto, tty, plain, json, quiet"}
+}
 
 // screen is what a person sees of a run on standard error.
 type screen struct {

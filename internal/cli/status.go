@@ -18,8 +18,8 @@ import (
 func (p Program) statusCommand() *ucli.Command {
 	return &ucli.Command{
 		Name: "status", Usage: "say how a run stands: what runs, what failed and why, what waits", ArgsUsage: "RUN", Description: runHelp,
-		Flags: []ucli.Flag{redisFlag, homeFlag,
-			&ucli.BoolFlag{Name: "stages", Usage: "list every stage as well"}, outFlag, colorFlag},
+		Flags: []ucli.Flag{redisFlag(), homeFlag(),
+			&ucli.BoolFlag{Name: "stages", Usage: "list every stage as well"}, outFlag(), colorFlag()},
 		Action: p.status,
 	}
 }

@@ -19,7 +19,7 @@ func (p Program) validateCommand() *ucli.Command {
 	return &ucli.Command{
 		Name: "validate", Usage: "check pipeline files, and say all that is wrong with them", ArgsUsage: "FILE...",
 		Description: "It needs no Redis. Tasks and their parameters are checked against what this program can do.",
-		Flags:       []ucli.Flag{outFlag},
+		Flags:       []ucli.Flag{outFlag()},
 		Action:      p.validate,
 	}
 }

@@ -19,7 +19,7 @@ func (p Program) workersCommand() *ucli.Command {
 	return &ucli.Command{
 		Name: "workers", Usage: "list the workers that listen on a Redis",
 		Description: fmt.Sprintf("A worker that has not been heard of for %s is silent; after a minute it is forgotten.", journal.WorkerTTL),
-		Flags:       []ucli.Flag{redisFlag, homeFlag, outFlag, colorFlag},
+		Flags:       []ucli.Flag{redisFlag(), homeFlag(), outFlag(), colorFlag()},
 		Action:      p.workers,
 	}
 }
