@@ -407,7 +407,8 @@ func TestAllOfABundleIsExecutedInOrder(t *testing.T) {
 
 func TestInAChainAStageIsClaimedWhenTheOneBeforeItHasSucceeded(t *testing.T) {
 	simulate(t, succeeding, func(w *world) {
-		w.send("1", "s", 1) // from now on the worker knows how short such stages are
+		w.send("1", "s", 1)
+		w.tells("s started, s succeeded") // from now on the worker knows how short such stages are
 		w.bundle("2", 1, "x", "after x", "y")
 		w.tells("s started, s succeeded, x started, x succeeded, after x started, y started, after x succeeded, y succeeded")
 	})
