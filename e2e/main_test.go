@@ -43,6 +43,9 @@ func (t tidy) Run() int {
 		os.Unsetenv(name)
 	}
 	os.Setenv("TMPDIR", root)
+	if os.Getenv("GORACE") == "" {
+		os.Setenv("GORACE", "atexit_sleep_ms=50") // in place of a second for each of some hundred processes
+	}
 	os.Setenv("PATH", root+string(filepath.ListSeparator)+os.Getenv("PATH")) // nothing is there: see processesOf
 	code := t.M.Run()
 	if left := leftBehind(root); len(left) > 0 {
@@ -99,11 +102,11 @@ func processesOf(folder string) (list []string) {
 // poll waits until something holds, and returns false if it does not within the time.
 func poll(most time.Duration, holds func() bool) bool {
 	end := time.Now().Add(most)
-	for !holds() {
+	for pause := 10 * time.Millisecond; !holds(); pause = min(2*pause, 500*time.Millisecond) {
 		if time.Now().After(end) {
 			return false
 		}
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(pause)
 	}
 	return true
 }

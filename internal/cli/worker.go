@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -67,12 +68,34 @@ func (p Program) work(c *ucli.Context) error {
 		options.ID = engine.NewWorkerID(c.String("name"))
 	}
 	logger := slog.New(slog.NewTextHandler(p.Err, nil))
-	session, err := p.connect(c.Context, c, logger)
+	session, err := p.awaitRedis(c, logger)
 	if err != nil {
 		return err
 	}
 	err = p.serve(c, session.NewWorker(options), options, logger)
 	return errors.Join(err, session.Close())
+}
+
+// redisWait is how long a worker waits for a Redis that does not listen yet: a process manager starts both at once.
+const redisWait = 10 * time.Second
+
+func (p Program) awaitRedis(c *ucli.Context, logger *slog.Logger) (*engine.Session, error) {
+	for begin, told := time.Now(), false; ; {
+		session, err := p.connect(c.Context, c, logger)
+		absent := errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist)
+		if !absent || time.Since(begin) > redisWait {
+			return session, err
+		}
+		if !told {
+			logger.Info("waiting for Redis", "for", redisWait, "error", err)
+			told = true
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-c.Context.Done():
+			return nil, err
+		}
+	}
 }
 
 func queueNames(given []string) (names []string) {
