@@ -175,7 +175,7 @@ func (p Program) cancelOnSignal(ctx context.Context, screen *screen, grace time.
 			select {
 			case s := <-signals:
 				if !first {
-					screen.Close()
+					screen.printer.Close() // whatever it says: we leave
 					os.Exit(interrupted{s}.code())
 				}
 				screen.stopping(s, grace)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	ucli "github.com/urfave/cli/v2"
@@ -28,6 +30,10 @@ func progressFlag() *ucli.StringFlag {
 type screen struct {
 	printer *progress.Printer
 	quiet   bool
+	run     atomic.Value // journal.RunID, once there is one
+	tails   sync.WaitGroup
+	closed  chan struct{}
+	once    sync.Once
 }
 
 func (p Program) newScreen(c *ucli.Context) (*screen, error) {
@@ -39,7 +45,7 @@ func (p Program) newScreen(c *ucli.Context) (*screen, error) {
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
-	return &screen{quiet: mode == progress.Quiet, printer: progress.New(progress.Config{
+	return &screen{quiet: mode == progress.Quiet, closed: make(chan struct{}), printer: progress.New(progress.Config{
 		Out: p.Err, Mode: mode, Color: color, WorkerCommand: func(queue string) string { return p.startWorker(c, queue) },
 	})}, nil
 }
@@ -71,11 +77,49 @@ func (s *screen) begin(session *engine.Session) {
 	if !session.External() {
 		s.say("%s", session.Conn.Note)
 	}
+	s.tails.Go(func() { s.follow(session.Journal) })
 }
 
-func (s *screen) Close() error { return s.printer.Close() }
+// follow fetches what the running stages that a terminal shows have printed so far.
+func (s *screen) follow(j *journal.Journal) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-s.closed:
+			return
+		}
+		s.printer.Logs(s.logs(j, s.printer.Shown()))
+	}
+}
 
-func (s *screen) observe(run *view.Run, e journal.Entry) { s.printer.Observe(run, e) }
+// logs reads what attempts have printed. Without Redis there is nothing to show, and nothing to say that others do not.
+func (s *screen) logs(j *journal.Journal, attempts []journal.Attempted) map[journal.Attempted][]byte {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	logs := make(map[journal.Attempted][]byte)
+	for _, a := range attempts {
+		log, err := j.Log(ctx, s.run.Load().(journal.RunID), a)
+		if err != nil {
+			return logs
+		}
+		logs[a] = log
+	}
+	return logs
+}
+
+// Close leaves the terminal as it was. It may be called again.
+func (s *screen) Close() error {
+	s.once.Do(func() { close(s.closed) })
+	s.tails.Wait()
+	return s.printer.Close()
+}
+
+func (s *screen) observe(run *view.Run, e journal.Entry) {
+	s.run.Store(run.ID)
+	s.printer.Observe(run, e)
+}
 
 func (s *screen) unserved(list []coordinator.Unserved) {
 	waiting := make([]progress.Waiting, len(list))

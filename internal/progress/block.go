@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/journal"
 )
 
 const maxRows = 10 // of running stages
@@ -54,6 +55,7 @@ func (t *tty) active(a attempt, now time.Time) row {
 	if t.several {
 		remark = joined(remark, "on "+clean(a.worker))
 	}
+	remark = joined(remark, t.tails[journal.Attempted{Stage: a.stage, Attempt: a.number}])
 	t.stage(&r, clean(t.graph.Name(a.stage)), look{word: "running", style: cyan}, lasts(t.clock(now).Sub(a.since)), remark)
 	return r
 }

@@ -349,3 +349,24 @@ demo · 4 stages · run demo-1
 `)
 	})
 }
+
+func TestARunningStageShowsTheLastLineThatItPrinted(t *testing.T) {
+	onTTY(t, 60, 24, diamond, func(s *screen, p *Printer, run *story) {
+		run.submit()
+		run.start("w1", "ingest")
+		for _, a := range p.Shown() {
+			p.Logs(map[journal.Attempted][]byte{a: []byte("part 1\npart\x1b[2J 2\r\n")})
+		}
+		pass(200 * time.Millisecond)
+		expect(t, "it runs", s.seen(), `
+demo · 4 stages · run demo-1
+
+⠹ ingest  running      0.2s  part\x1b[2J 2
+[0/4] 1 running · 0s               ────────────────────────
+`)
+		run.succeed("w1", "ingest", time.Second, "")
+		if shown := p.Shown(); len(shown) != 0 {
+			t.Errorf("%v runs no more", shown)
+		}
+	})
+}

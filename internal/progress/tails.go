@@ -1,0 +1,37 @@
+package progress
+
+import (
+	"bytes"
+
+	"github.com/godags/godags/internal/journal"
+)
+
+// Shown returns the running attempts that a terminal shows at the moment: at most ten, and none in another mode.
+func (p *Printer) Shown() []journal.Attempted {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t, ok := p.display.(*tty)
+	if !ok {
+		return nil
+	}
+	running := t.oldest()
+	var shown []journal.Attempted
+	for _, a := range running[:min(len(running), maxRows)] {
+		shown = append(shown, journal.Attempted{Stage: a.stage, Attempt: a.number})
+	}
+	return shown
+}
+
+// Logs shows beside each running attempt the last line of what it has printed so far.
+func (p *Printer) Logs(logs map[journal.Attempted][]byte) {
+	tails := make(map[journal.Attempted]string, len(logs))
+	for a, log := range logs {
+		log = bytes.TrimRight(log, " \r\n\t")
+		tails[a] = cut(clean(string(log[bytes.LastIndexByte(log, '\n')+1:])), mostCells)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if t, ok := p.display.(*tty); ok {
+		t.tails = tails
+	}
+}
