@@ -1,4 +1,4 @@
-.PHONY: build test race lint fmt fuzz clean
+.PHONY: build test race lint fmt fuzz bench bench-check clean
 
 GO ?= go
 STATICCHECK = $(GO) tool -modfile=tools/go.mod staticcheck
@@ -23,6 +23,14 @@ fmt:
 FUZZTIME ?= 30s
 fuzz: ## every fuzz target for FUZZTIME
 	@./scripts/fuzz.sh $(FUZZTIME)
+
+bench: ## measure, beside what else is installed; docs/benchmarks.md says more. BENCH_FLAGS='-n 1 -peers 0' for a short look
+	$(GO) build -C bench -o ../bin/bench .
+	./bin/bench $(BENCH_FLAGS)
+
+bench-check: ## build, vet and test the benchmarks without running them
+	$(GO) vet -C bench ./...
+	$(GO) test -C bench ./...
 
 clean:
 	rm -rf bin

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"strconv"
 	"sync"
@@ -99,42 +98,6 @@ func (a *asynqSide) startReady(n int) error {
 	return nil
 }
 
-// flat drains n no-ops that do not depend on each other with two workers, and returns how many a second that was, from the beginning of the first
-// to the end of the last. All are in the queue before, so that putting them there costs nothing.
-func (a *asynqSide) flat(n int) (rate float64, err error) {
-	if err := a.fill(n); err != nil {
-		return 0, err
-	}
-	if err := a.start(2); err != nil {
-		return 0, err
-	}
-	if err := a.drained(); err != nil {
-		return 0, err
-	}
-	if err := a.stop(); err != nil {
-		return 0, err
-	}
-	close(a.notices)
-	var count int64
-	var first, last time.Time
-	for said := range a.notices {
-		if said.Count == 0 {
-			continue
-		}
-		count += said.Count
-		if first.IsZero() || said.First.Before(first) {
-			first = said.First
-		}
-		if said.Last.After(last) {
-			last = said.Last
-		}
-	}
-	if count != int64(n) {
-		return 0, fmt.Errorf("raw Asynq executed %d of %d tasks", count, n)
-	}
-	return float64(n) / last.Sub(first).Seconds(), nil
-}
-
 const enqueuers = 8
 
 func (a *asynqSide) fill(n int) error {
@@ -170,49 +133,4 @@ func (a *asynqSide) drained() error {
 func (a *asynqSide) enqueue(task *asynq.Task) error {
 	_, err := a.client.EnqueueContext(a.world.ctx, task)
 	return err
-}
-
-// pickUp is how long it takes from enqueueing a task to its beginning, n times, while there are two idle workers.
-func (a *asynqSide) pickUp(n int) (ms []float64, err error) {
-	if err := a.startReady(2); err != nil {
-		return nil, err
-	}
-	for range n {
-		begin := time.Now()
-		if err := a.enqueue(hopTask(0)); err != nil {
-			return nil, err
-		}
-		said, err := a.next()
-		if err != nil {
-			return nil, err
-		}
-		ms = append(ms, milliseconds(said.Stamp.Sub(begin)))
-	}
-	return ms, nil
-}
-
-// hop is how long one of n tasks takes that enqueue each other.
-func (a *asynqSide) hop(n int) (ms float64, err error) {
-	if err := a.startReady(2); err != nil {
-		return 0, err
-	}
-	begin := time.Now()
-	if err := a.enqueue(hopTask(n - 1)); err != nil {
-		return 0, err
-	}
-	said, err := a.next()
-	return milliseconds(said.Stamp.Sub(begin)) / float64(n), err
-}
-
-// firstTask is how long it takes from the start of a worker to the beginning of a task that is in the queue.
-func (a *asynqSide) firstTask() (ms float64, err error) {
-	if err := a.enqueue(hopTask(0)); err != nil {
-		return 0, err
-	}
-	begin := time.Now()
-	if err := a.startReady(1); err != nil {
-		return 0, err
-	}
-	said, err := a.next()
-	return milliseconds(said.Stamp.Sub(begin)), err
 }

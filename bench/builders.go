@@ -17,18 +17,19 @@ type builder struct {
 	name   string
 	header string
 	rule   func(s stage) string
-	args   func(file string) []string
+	all    string // comes before the names of all stages, which are to be executed
+	args   []string
 }
 
 // Targets are names of files that never come about, so that every stage is executed.
 var (
 	ninja = builder{"ninja", "rule run\n  command = true\n", func(s stage) string {
 		return fmt.Sprintf("build %s: run %s\n", s.Name, strings.Join(s.After, " "))
-	}, func(file string) []string { return []string{"-j2", "--quiet", "-f", file, "sink"} }}
+	}, "build all: phony", []string{"-j2", "--quiet", "all", "-f"}}
 
 	gnuMake = builder{"make", ".SUFFIXES:\n", func(s stage) string {
 		return fmt.Sprintf("%s: %s\n\t@true\n", s.Name, strings.Join(s.After, " "))
-	}, func(file string) []string { return []string{"-r", "-j2", "-f", file, "sink"} }}
+	}, "all:", []string{"-r", "-j2", "all", "-f"}}
 )
 
 // time is how long the tool takes, from its start to its end, for a shape of which every stage executes the program true.
@@ -38,7 +39,7 @@ func (b builder) time(ctx context.Context, l *lab, shape shape) (seconds float64
 		return 0, err
 	}
 	begin := time.Now()
-	_, _, err = execute(ctx, l.folder, nil, b.name, b.args(file)...)
+	_, _, err = execute(ctx, l.folder, nil, b.name, append(b.args[:len(b.args):len(b.args)], file)...)
 	return time.Since(begin).Seconds(), err
 }
 
@@ -50,16 +51,22 @@ func (b builder) write(file string, shape shape) (err error) {
 	defer func() { err = errors.Join(err, f.Close()) }()
 	out := bufio.NewWriter(f)
 	fmt.Fprint(out, b.header)
+	all := b.all
 	for s := range shape {
 		fmt.Fprint(out, b.rule(s))
+		all += " " + s.Name
 	}
+	fmt.Fprintln(out, all)
 	return out.Flush()
 }
 
+// who is what the tool is called in tables.
+func (b builder) who() string { return b.name + " -j2" }
+
 // side returns the tool as a side of an experiment.
-func (b builder) side(l *lab, shape shape, read reading) side {
-	s := side{who: b.name + " -j2", sample: func(ctx context.Context) ([]figure, error) {
-		seconds, err := b.time(ctx, l, shape)
+func (b builder) side(l *lab, p pipeline, read reading) side {
+	s := side{who: b.who(), sample: func(ctx context.Context) ([]figure, error) {
+		seconds, err := b.time(ctx, l, p.shape)
 		return read(seconds), err
 	}}
 	if _, err := exec.LookPath(b.name); err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -25,29 +26,37 @@ type experiment struct {
 
 // measure adds samples to the report. A side that fails is not tried again.
 func (e experiment) measure(ctx context.Context, r *report, progress io.Writer) {
-	failed := make(map[string]bool)
+	out := make([]bool, len(e.sides))
 	for turn := range r.Repeat {
-		for _, s := range e.sides {
-			switch {
-			case s.lacks != "":
-				if turn == 0 {
-					r.Skipped = append(r.Skipped, fmt.Sprintf("%s: %s: %s", e.name, s.who, s.lacks))
-				}
-				continue
-			case s.most > 0 && turn >= s.most, failed[s.who], ctx.Err() != nil:
+		for i, s := range e.sides {
+			if s.lacks != "" {
+				r.skip(s.who + ": " + s.lacks)
+			}
+			if s.lacks != "" || out[i] || s.most > 0 && turn >= s.most || ctx.Err() != nil {
 				continue
 			}
 			figures, err := s.sample(ctx)
-			if err != nil {
-				failed[s.who] = true
-				r.Failed = append(r.Failed, fmt.Sprintf("%s: %s: %v", e.name, s.who, err))
-				fmt.Fprintf(progress, "%s: %s: %v\n", e.name, s.who, err)
-				continue
+			switch {
+			case errors.Is(err, errSlow):
+				r.skip(fmt.Sprintf("%s: %s: %v", s.who, e.name, errSlow))
+			case err != nil:
+				r.Failed = append(r.Failed, fmt.Sprintf("%s: %s: %v", s.who, e.name, err))
+			default:
+				r.add(s.who, figures)
 			}
-			r.add(s.who, figures)
-			for _, f := range figures {
-				fmt.Fprintf(progress, "%d/%d  %-40s %-28s %10s %s\n", turn+1, r.Repeat, f.What, s.who, number(f.value), f.Unit)
-			}
+			out[i] = err != nil
+			tell(progress, fmt.Sprintf("%d/%d", turn+1, r.Repeat), s.who, figures, err)
 		}
+	}
+}
+
+// tell shows a sample to whoever waits.
+func tell(out io.Writer, turn, who string, figures []figure, err error) {
+	if err != nil {
+		fmt.Fprintf(out, "%s  %s: %v\n", turn, who, err)
+		return
+	}
+	for _, f := range figures {
+		fmt.Fprintf(out, "%s  %-50s %-25s %10s %s\n", turn, f.What, who, number(f.value), f.Unit)
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"slices"
 	"time"
 
 	"github.com/godags/godags/internal/journal"
@@ -12,32 +12,27 @@ import (
 
 // outcome is what came of a run.
 type outcome struct {
-	Started time.Time // when it was submitted, by the clock of Redis
-	Seconds float64   // from submission to end
-	begun   time.Time // when the command was started
-	wall    time.Duration
-	peak    float64 // memory of the coordinator, in bytes
+	Started time.Time     // when it was submitted, by the clock of Redis
+	Seconds float64       // from submission to end
+	begun   time.Time     // when the command was started
+	wall    time.Duration // of the whole command
 }
 
-// run runs a pipeline file on the workers of this world.
-func (w *world) run(file string, args ...string) (outcome, error) {
-	return w.lab.coordinate(w.ctx, nil, append([]string{file, "--redis", w.url()}, args...)...)
+// run runs a pipeline on the workers of this world.
+func (w *world) run(target string, args ...string) (outcome, error) {
+	return w.lab.run(w.ctx, w.team, nil, append([]string{target, "--redis", w.url()}, args...)...)
 }
 
-// coordinate runs the command run.
-func (l *lab) coordinate(ctx context.Context, env []string, args ...string) (o outcome, err error) {
+// run calls the command run.
+func (l *lab) run(ctx context.Context, t team, env []string, args ...string) (o outcome, err error) {
 	o.begun = time.Now()
-	args = append([]string{"run", "--progress", "quiet", "--output", "json"}, args...)
-	text, cmd, err := execute(ctx, l.folder, env, l.coordinator, args...)
+	args = slices.Concat(t.coordinator[1:], []string{"run", "--progress", "quiet", "--output", "json"}, args)
+	text, _, err := execute(ctx, l.folder, env, t.coordinator[0], args...)
 	o.wall = time.Since(o.begun)
 	if err == nil {
 		err = json.Unmarshal([]byte(text), &o)
 	}
-	if err != nil {
-		return o, fmt.Errorf("run %s: %w", args[4:], err)
-	}
-	o.peak = peakMemory(cmd)
-	return o, nil
+	return o, err
 }
 
 // sighting is a record of a journal and when it was seen.

@@ -5,10 +5,10 @@ import (
 	"context"
 	"embed"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -25,6 +25,7 @@ type peer struct {
 	version string
 	lacks   string // why it cannot be measured here
 	most    int    // samples
+	trees   bool   // it runs nothing else
 }
 
 // What the environment says of peers.
@@ -46,7 +47,7 @@ func (l *lab) findPeers(ctx context.Context, most int) (peers []peer, err error)
 		peers = append(peers, peer{who: p.who, command: []string{python, filepath.Join(folder, "bench_"+p.module+".py")},
 			lacks: fmt.Sprintf("%s cannot import %s: set %s to a Python that can", python, p.module, pythonVariable)})
 	}
-	peers = append(peers, peer{who: "BullMQ", command: []string{"node", filepath.Join(folder, "bench_bullmq.js")},
+	peers = append(peers, peer{who: "BullMQ", trees: true, command: []string{"node", filepath.Join(folder, "bench_bullmq.js")},
 		lacks: fmt.Sprintf("node finds no bullmq: set %s to a folder node_modules that has it", nodeVariable)})
 	for i := range peers {
 		p := &peers[i]
@@ -67,13 +68,14 @@ func (p peer) call(ctx context.Context, args ...string) (string, error) {
 	return text, err
 }
 
-var errSlow = errors.New("not done within " + peerTime.String())
+// errSlow is no failure of ours.
+var errSlow = fmt.Errorf("not done within %.0f s", peerTime.Seconds())
 
 // time is how long the peer takes for a pipeline file, by its own clock: its workers have been started before.
 func (p peer) time(ctx context.Context, l *lab, file string) (seconds float64, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, peerTime, errSlow)
-	defer cancel()
 	err = l.inWorld(ctx, func(w *world) error {
+		ctx, cancel := context.WithTimeoutCause(ctx, peerTime, errSlow)
+		defer cancel()
 		text, err := p.call(ctx, w.url(), file)
 		if err != nil {
 			return err
@@ -96,4 +98,15 @@ func (p peer) side(l *lab, file pipeline, read reading) side {
 		seconds, err := p.time(ctx, l, path)
 		return read(seconds), err
 	}}
+}
+
+// graphs is peers for a graph that is no tree.
+func graphs(peers []peer) []peer {
+	peers = slices.Clone(peers)
+	for i := range peers {
+		if peers[i].trees && peers[i].lacks == "" {
+			peers[i].lacks = "layers cannot be expressed, only trees"
+		}
+	}
+	return peers
 }

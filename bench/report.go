@@ -10,9 +10,10 @@ import (
 
 // The systems that others are compared with.
 const (
-	godags   = "godags"
-	oneByOne = "godags, each stage alone" // --bundle=1 --no-fuse
-	rawAsynq = "raw Asynq"
+	ours         = "godags"
+	oneByOne     = "godags, each stage alone" // --bundle=1 --no-fuse
+	rawAsynq     = "raw Asynq"                // a slot for each of two workers, as godags
+	rawAsynqMany = "raw Asynq, 10 slots"      // for each of two workers
 )
 
 // figure is one number that came out of one sample.
@@ -75,6 +76,13 @@ func (r *report) add(who string, figures []figure) {
 	}
 }
 
+// skip notes what is not measured, once.
+func (r *report) skip(what string) {
+	if !slices.Contains(r.Skipped, what) {
+		r.Skipped = append(r.Skipped, what)
+	}
+}
+
 // find returns a system's series of a figure.
 func (r *report) find(what, who string) (series, bool) {
 	i := slices.IndexFunc(r.Series, func(s series) bool { return s.What == what && s.Who == who })
@@ -97,5 +105,5 @@ func quantile(values []float64, share float64) float64 {
 	return sorted[low] + (at-float64(low))*(sorted[high]-sorted[low])
 }
 
-// ratio is the median of ours divided by that of theirs.
-func ratio(ours, theirs series) float64 { return ours.median() / theirs.median() }
+// ratio is the median of one series divided by that of another.
+func ratio(a, b series) float64 { return a.median() / b.median() }

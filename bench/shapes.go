@@ -9,6 +9,8 @@ import (
 	"iter"
 	"math/rand/v2"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -23,6 +25,13 @@ type stage struct {
 
 // shape is the stages of a pipeline, in an order in which each comes after those that it depends on.
 type shape iter.Seq[stage]
+
+// pipeline is a pipeline file.
+type pipeline struct {
+	name   string // of the file: .json or .yaml
+	stages int
+	shape  shape
+}
 
 // layeredSeed makes every layered shape the same each time.
 const layeredSeed = 1
@@ -48,7 +57,7 @@ func naps(n int, duration string) shape {
 	}
 }
 
-// fan is a source, n stages after it, and a sink after all of them.
+// fan is a source, n stages after it, and one after all of them.
 func fan(n int) shape {
 	return func(yield func(stage) bool) {
 		if !yield(stage{Name: "src", Task: "noop"}) {
@@ -61,12 +70,15 @@ func fan(n int) shape {
 				return
 			}
 		}
-		yield(stage{Name: "sink", After: middle, Task: "noop"})
+		yield(stage{Name: lastStage, After: middle, Task: "noop"})
 	}
 }
 
-// layered is layers of stages that come after a few random ones of the layer before, and a sink. Names are short,
-// so that a million stages fit into a file.
+// lastStage is the name of the stage that comes after all others in the shapes that have one.
+const lastStage = "the-end"
+
+// layered is layers of stages that come after a few random ones of the layer before, and one after all. Names are numbers to the base
+// of 36, so that a million stages fit into the 64 MiB that a file may have.
 func layered(layers, width, parents int, action stage) shape {
 	return func(yield func(stage) bool) {
 		random := rand.New(rand.NewPCG(layeredSeed, layeredSeed))
@@ -74,7 +86,7 @@ func layered(layers, width, parents int, action stage) shape {
 		for l := range layers {
 			current := make([]string, width)
 			for i := range current {
-				current[i] = fmt.Sprintf("%d_%d", l, i)
+				current[i] = strconv.FormatInt(int64(l*width+i), 36)
 				s := action
 				s.Name, s.After = current[i], pick(random, before, parents)
 				if !yield(s) {
@@ -83,9 +95,9 @@ func layered(layers, width, parents int, action stage) shape {
 			}
 			before = current
 		}
-		sink := action
-		sink.Name, sink.After = "sink", before
-		yield(sink)
+		end := action
+		end.Name, end.After = lastStage, before
+		yield(end)
 	}
 }
 
@@ -94,21 +106,17 @@ func pick(random *rand.Rand, names []string, n int) []string {
 	picked := make([]string, 0, n)
 	for want := min(n, len(names)); len(picked) < want; {
 		name := names[random.IntN(len(names))]
-		twice := false
-		for _, p := range picked {
-			twice = twice || p == name
-		}
-		if !twice {
+		if !slices.Contains(picked, name) {
 			picked = append(picked, name)
 		}
 	}
 	return picked
 }
 
-// straggler is chains whose stages take 200 and 10 ms in turn, every other chain the other way round, and a sink.
+// straggler is chains whose stages take 200 and 10 ms in turn, every other chain the other way round, and one after all.
 func straggler(chains, length int) shape {
 	return func(yield func(stage) bool) {
-		sink := stage{Name: "sink", Task: "noop"}
+		end := stage{Name: lastStage, Task: "noop"}
 		for c := range chains {
 			var before []string
 			for i := range length {
@@ -121,9 +129,9 @@ func straggler(chains, length int) shape {
 				}
 				before = []string{s.Name}
 			}
-			sink.After = append(sink.After, before...)
+			end.After = append(end.After, before...)
 		}
-		yield(sink)
+		yield(end)
 	}
 }
 

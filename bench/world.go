@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 // world is a redis-server with nothing in it, and the processes that use it. Every sample is taken in one of its own.
 type world struct {
 	lab     *lab
+	team    team
 	ctx     context.Context // of everything in it
 	addr    string
 	rdb     *redis.Client
@@ -35,7 +35,7 @@ const (
 func (l *lab) inWorld(ctx context.Context, f func(*world) error) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	w := &world{lab: l, ctx: ctx}
+	w := &world{lab: l, team: l.files, ctx: ctx}
 	defer func() {
 		for i := range w.stops {
 			err = errors.Join(err, w.stops[len(w.stops)-1-i]())
@@ -107,7 +107,7 @@ func (w *world) wait(what string, ready func() (bool, error)) error {
 // hire starts worker processes of godags with one slot each, and has them execute a few stages, so that scripts and connections are there.
 func (w *world) hire(n int) (workers []*process, err error) {
 	for range n {
-		p, err := w.launch(w.lab.worker, "--redis", w.url())
+		p, err := w.startWorker()
 		if err != nil {
 			return nil, err
 		}
@@ -120,11 +120,15 @@ func (w *world) hire(n int) (workers []*process, err error) {
 	if err != nil {
 		return nil, err
 	}
-	warm, err := w.lab.file("warm.json", fan(20))
+	warm, err := w.lab.file(warmUp)
 	if err == nil {
 		_, err = w.run(warm)
 	}
 	return workers, err
+}
+
+func (w *world) startWorker() (*process, error) {
+	return w.launch(w.team.worker[0], append(w.team.worker[1:len(w.team.worker):len(w.team.worker)], "--redis", w.url())...)
 }
 
 // redisMemory returns a figure of the memory of Redis, in bytes.
@@ -134,16 +138,4 @@ func (w *world) redisMemory(name string) (float64, error) {
 		return 0, err
 	}
 	return strconv.ParseFloat(info["Memory"][name], 64)
-}
-
-// file returns the path of a pipeline file, which is written when it is asked for first.
-func (l *lab) file(name string, stages shape) (string, error) {
-	path := filepath.Join(l.folder, name)
-	if _, err := os.Stat(path); err == nil {
-		return path, nil
-	}
-	if err := stages.write(path); err != nil {
-		return "", fmt.Errorf("write pipeline: %w", err)
-	}
-	return path, nil
 }
