@@ -47,7 +47,7 @@ const (
 	panelHead  = 48
 	firstRate  = 100
 	decades    = 3
-	decade     = 210
+	decade     = 195
 )
 
 const chartStyle = `  <style>
