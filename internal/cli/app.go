@@ -156,7 +156,7 @@ func noArguments(c *ucli.Context) error {
 	return nil
 }
 
-// environ is the folder for state: the flag --home, else the environment's.
+// homeOf returns the folder for state: the flag --home, else the environment's.
 func homeOf(c *ucli.Context) string {
 	if home := c.String("home"); home != "" {
 		return home
@@ -164,7 +164,7 @@ func homeOf(c *ucli.Context) string {
 	return engine.Home()
 }
 
-// isTerminal reports whether what is written to w is seen by a person.
+// file returns the file behind w, or nil.
 func file(w io.Writer) *os.File {
 	f, _ := w.(*os.File)
 	return f
