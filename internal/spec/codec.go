@@ -22,7 +22,8 @@ type header struct {
 	Values  string `json:"values,omitempty"`
 	Stages  int    `json:"stages"`
 	Edges   int    `json:"edges"`
-	Kinds   []Kind `json:"kinds"`
+	Settings
+	Kinds []Kind `json:"kinds"`
 }
 
 const (
@@ -39,7 +40,7 @@ func Digest(encoded []byte) string {
 // Encode returns the stored form.
 func (s *Spec) Encode() ([]byte, error) {
 	g := s.Graph
-	head, err := json.Marshal(header{version, s.Name, s.Values, g.Len(), g.Edges(), s.kinds})
+	head, err := json.Marshal(header{version, s.Name, s.Values, g.Len(), g.Edges(), s.Settings, s.kinds})
 	if err != nil {
 		return nil, fmt.Errorf("encode pipeline %q: %w", s.Name, err)
 	}
@@ -150,7 +151,7 @@ func (r *reader) spec() (*Spec, error) {
 	if r.err != nil || r.data != "" {
 		return nil, errors.Join(errTruncated, r.err)
 	}
-	return &Spec{Name: h.Name, Values: h.Values, Graph: g, kinds: h.Kinds, kindOf: kindOf}, nil
+	return &Spec{Name: h.Name, Values: h.Values, Graph: g, Settings: h.Settings, kinds: h.Kinds, kindOf: kindOf}, nil
 }
 
 func (r *reader) graph(h header) (*dag.Graph, error) {

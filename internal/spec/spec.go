@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"reflect"
 
 	"github.com/godags/godags/dag"
 )
@@ -14,6 +15,7 @@ type Kind struct {
 	Task   string          `json:"task,omitempty"`   // name of the handler; empty for a join point, which does nothing
 	Params json.RawMessage `json:"params,omitempty"` // JSON object
 	Queue  string          `json:"queue,omitempty"`  // empty for DefaultQueue
+	Policy
 }
 
 // DefaultQueue is where stages go that name no queue.
@@ -24,6 +26,7 @@ type Spec struct {
 	Name   string
 	Values string // where values live: "" (Redis), or a URL such as "disk:/data"
 	Graph  *dag.Graph
+	Settings
 	kinds  []Kind
 	kindOf []uint32 // per stage, an index of kinds
 }
@@ -49,6 +52,7 @@ func (s *Spec) Queue(id dag.StageID) string {
 type Builder struct {
 	Name   string
 	Values string
+	Settings
 
 	graph  dag.Builder
 	kinds  []Kind
@@ -70,6 +74,9 @@ func (b *Builder) intern(k Kind) uint32 {
 		b.index = make(map[string]uint32)
 	}
 	key := fmt.Sprintf("%q %q %s", k.Task, k.Queue, k.Params)
+	if !reflect.ValueOf(k.Policy).IsZero() {
+		key += fmt.Sprintf(" %+v", k.Policy)
+	}
 	i, ok := b.index[key]
 	if !ok {
 		i = uint32(len(b.kinds))
@@ -91,5 +98,5 @@ func (b *Builder) Build() (*Spec, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pipeline %q: %w", b.Name, err)
 	}
-	return &Spec{Name: b.Name, Values: b.Values, Graph: g, kinds: b.kinds, kindOf: b.kindOf}, nil
+	return &Spec{Name: b.Name, Values: b.Values, Graph: g, Settings: b.Settings, kinds: b.kinds, kindOf: b.kindOf}, nil
 }
