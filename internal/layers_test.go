@@ -21,7 +21,7 @@ const module = "github.com/godags/godags"
 // layers lists the rooms of this module from the top down. A room is a folder with all below it; "." is the front door alone.
 // A room imports rooms of lower layers only, and none of its own layer.
 var layers = [][]string{
-	{"cmd", "bench", "scripts", "internal/redistest"}, // nothing but tests may import these
+	{"cmd", "bench", "scripts", "internal/redistest", "internal/faulttest"}, // nothing but tests may import these
 	{"examples"},
 	{"."},
 	{"internal/cli"},
@@ -45,7 +45,7 @@ var secrets = []struct {
 }{
 	{"asynq", importOf("github.com/hibiken/asynq"), []string{"internal/queue"},
 		"so that another queue, or a newer Asynq, concerns one package: say what you need as a method of internal/queue"},
-	{"a Redis key", isKey, []string{"internal/journal", "internal/queue", "cache"},
+	{"a Redis key", isKey, []string{"internal/journal", "internal/queue", "cache", "internal/faulttest"},
 		"so that the layout of a run in Redis can change in one place: ask internal/journal for the fact behind the key"},
 	{"a Redis script", isScript, []string{"internal/journal", "internal/queue", "cache"},
 		"so that everything that must be atomic can be read in one place: add it to internal/journal/lua"},

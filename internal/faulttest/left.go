@@ -1,0 +1,86 @@
+package faulttest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Leftovers names what a finished run has left behind in Redis (I6): tasks of its that are in a queue or leased, and claims that nobody will
+// ever report on. No tasks of other runs may be there.
+func Leftovers(ctx context.Context, rdb redis.UniversalClient, run string) (left []string, err error) {
+	for _, kind := range []string{"active", "pending", "lease", "retry", "scheduled", "archived", "completed"} {
+		tasks, err := tasksIn(ctx, rdb, kind)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range tasks {
+			if strings.HasPrefix(id, run+"/") {
+				left = append(left, fmt.Sprintf("%s task %s", kind, id))
+			}
+		}
+	}
+	claims, err := openClaims(ctx, rdb, run)
+	return append(left, claims...), err
+}
+
+// tasksIn returns the ids of the tasks in one state, of all queues.
+func tasksIn(ctx context.Context, rdb redis.UniversalClient, state string) (ids []string, err error) {
+	keys, err := rdb.Keys(ctx, "asynq:{*}:"+state).Result()
+	if err != nil {
+		return nil, fmt.Errorf("leftovers: %w", err)
+	}
+	for _, key := range keys {
+		kind, err := rdb.Type(ctx, key).Result()
+		if err != nil {
+			return nil, fmt.Errorf("leftovers: %w", err)
+		}
+		members := rdb.ZRange
+		if kind == "list" {
+			members = rdb.LRange
+		}
+		list, err := members(ctx, key, 0, -1).Result()
+		if err != nil {
+			return nil, fmt.Errorf("leftovers: %w", err)
+		}
+		ids = append(ids, list...)
+	}
+	return ids, nil
+}
+
+// openClaims names the stages whose fence cell, eight bytes each, says that an attempt is claimed (1).
+func openClaims(ctx context.Context, rdb redis.UniversalClient, run string) (left []string, err error) {
+	fence, err := rdb.Get(ctx, "godags:{"+run+"}:fence").Bytes()
+	if err != nil {
+		return nil, fmt.Errorf("leftovers: fence of run %s: %w", run, err)
+	}
+	for stage := 0; len(fence) >= 8*(stage+1); stage++ {
+		if cell := fence[8*stage:]; cell[2] == 1 {
+			left = append(left, fmt.Sprintf("claim of attempt %d of stage %d", int(cell[0])<<8+int(cell[1]), stage))
+		}
+	}
+	return left, nil
+}
+
+// Processes names the processes that a run has left behind (I7): those whose environment says that they are commands of its stages. It finds
+// none where there is no /proc.
+func Processes(run string) (left []string) {
+	environs, err := filepath.Glob("/proc/[0-9]*/environ")
+	if err != nil {
+		return []string{err.Error()}
+	}
+	for _, path := range environs {
+		environ, err := os.ReadFile(path)
+		if err != nil || !bytes.Contains(append([]byte{0}, environ...), []byte("\x00GODAGS_RUN="+run+"\x00")) {
+			continue // among others, it has just ended
+		}
+		command, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
+		left = append(left, fmt.Sprintf("process %s: %s", filepath.Base(filepath.Dir(path)), bytes.ReplaceAll(command, []byte{0}, []byte{' '})))
+	}
+	return left
+}

@@ -1,0 +1,73 @@
+package faulttest_test
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"slices"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/goleak"
+
+	"github.com/godags/godags/internal/faulttest"
+	"github.com/godags/godags/internal/redistest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestWhatARunLeavesInRedisIsFound(t *testing.T) {
+	rdb, ctx := redistest.Mini(t), t.Context()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	look := func(want ...string) {
+		t.Helper()
+		left, err := faulttest.Leftovers(ctx, rdb, "r")
+		if must(err); !slices.Equal(left, want) {
+			t.Errorf("found %q, want %q", left, want)
+		}
+	}
+	ended, claimed := "\x00\x01\x03.....", "\x00\x02\x01....."
+	must(rdb.Set(ctx, "godags:{r}:fence", ended+ended, 0).Err())
+	must(rdb.LPush(ctx, "asynq:{default}:active", "other/a#1").Err())
+	look()
+	must(rdb.Set(ctx, "godags:{r}:fence", ended+claimed, 0).Err())
+	must(rdb.LPush(ctx, "asynq:{default}:active", "r/a#1").Err())
+	must(rdb.ZAdd(ctx, "asynq:{default}:lease", redis.Z{Member: "r/a#1"}).Err())
+	look("active task r/a#1", "lease task r/a#1", "claim of attempt 2 of stage 1")
+}
+
+func TestAProcessThatARunLeavesBehindIsFound(t *testing.T) {
+	if _, err := os.Stat("/proc/self/environ"); err != nil {
+		return // nothing can be found here
+	}
+	cmd := exec.Command("sh", "-c", "echo; read word")
+	cmd.Env = append(os.Environ(), "GODAGS_RUN=left-behind")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	bufio.NewReader(out).ReadString('\n') // it runs
+	if left := faulttest.Processes("left-behind"); len(left) != 1 {
+		t.Errorf("found %q", left)
+	}
+	if left := faulttest.Processes("left"); len(left) != 0 {
+		t.Errorf("of another run: found %q", left)
+	}
+	in.Close()
+	cmd.Wait() // read finds nothing to read
+	if left := faulttest.Processes("left-behind"); len(left) != 0 {
+		t.Errorf("it has ended: found %q", left)
+	}
+}
