@@ -30,6 +30,7 @@ var layers = [][]string{
 	{"internal/view"},
 	{"internal/values"},
 	{"internal/queue", "internal/journal", "internal/redisx"},
+	{"internal/condition"},
 	{"internal/spec"},
 	{"tasks", "cache"},
 	{"dag"},

@@ -15,6 +15,8 @@ type Kind struct {
 	Task   string          `json:"task,omitempty"`   // name of the handler; empty for a join point, which does nothing
 	Params json.RawMessage `json:"params,omitempty"` // JSON object
 	Queue  string          `json:"queue,omitempty"`  // empty for DefaultQueue
+	Item   json.RawMessage `json:"item,omitempty"`   // of a cell of a matrix, a JSON object; else nil
+	Index  int             `json:"index,omitempty"`  // of that cell, from 0
 	Policy
 }
 
@@ -74,6 +76,9 @@ func (b *Builder) intern(k Kind) uint32 {
 		b.index = make(map[string]uint32)
 	}
 	key := fmt.Sprintf("%q %q %s", k.Task, k.Queue, k.Params)
+	if k.Item != nil {
+		key += fmt.Sprintf(" %d %s", k.Index, k.Item)
+	}
 	if !reflect.ValueOf(k.Policy).IsZero() {
 		key += fmt.Sprintf(" %+v", k.Policy)
 	}

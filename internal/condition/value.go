@@ -1,0 +1,92 @@
+package condition
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/godags/godags/cache"
+	"github.com/godags/godags/internal/spec"
+)
+
+// paramValue returns the value of a parameter in the Go type that its declaration promises.
+func paramValue(p spec.Param) (any, error) {
+	v, err := anyValue(p.Value)
+	if err != nil {
+		return nil, fmt.Errorf("parameter %q: %w", p.Name, err)
+	}
+	if n, ok := v.(int); ok && p.Type == spec.Float {
+		return float64(n), nil
+	}
+	return v, nil
+}
+
+// outputValue returns what a stage has left: JSON as its value, other text as text.
+func outputValue(stored []byte) (any, error) {
+	if stored == nil {
+		return nil, nil
+	}
+	codec, payload, err := cache.Split(stored)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case len(payload) > MaxOutput:
+		return nil, fmt.Errorf("it has %d bytes, and a condition reads at most %d: let the stage put out what matters", len(payload), MaxOutput)
+	case codec == cache.JSON.Name():
+		return anyValue(payload)
+	case codec != cache.Raw.Name():
+		return nil, fmt.Errorf("a condition cannot read the codec %s", codec)
+	case json.Valid(payload):
+		return anyValue(payload)
+	case utf8.Valid(payload):
+		return strings.TrimRight(string(payload), "\r\n"), nil
+	}
+	return nil, errors.New("it is neither JSON nor text")
+}
+
+// anyValue decodes JSON with whole numbers as int.
+func anyValue(data []byte) (any, error) {
+	if len(data) == 0 {
+		return nil, nil
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil, errors.New("text follows the JSON value")
+	}
+	return natural(v)
+}
+
+// natural replaces numbers in their written form by int or float64.
+func natural(v any) (_ any, err error) {
+	switch v := v.(type) {
+	case json.Number:
+		if i, err := strconv.Atoi(v.String()); err == nil {
+			return i, nil
+		}
+		return v.Float64()
+	case []any:
+		for i := range v {
+			if v[i], err = natural(v[i]); err != nil {
+				return nil, err
+			}
+		}
+	case map[string]any:
+		for k := range v {
+			if v[k], err = natural(v[k]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return v, nil
+}
