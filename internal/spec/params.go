@@ -1,11 +1,162 @@
 package spec
 
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/godags/godags/internal/nearest"
+)
+
 // Types of parameters: the values of [Param.Type].
 const (
 	String = "string"
-	Int    = "int"
+	Int    = "int" // a whole number of 64 bits
 	Float  = "float"
 	Bool   = "bool"
 	List   = "list"
 	Object = "object"
 )
+
+// ParamTypes returns the names of all types of parameters.
+func ParamTypes() []string { return []string{String, Int, Float, Bool, List, Object} }
+
+// MaxParam is the size in bytes of the largest value of a parameter, as JSON: commands get it in their environment.
+const MaxParam = 64 << 10
+
+// Bind returns the declared parameters with the values that they have in a run: those given, as JSON, else the defaults.
+// The error names every given one that is not declared or has the wrong type, and every one without a value.
+func Bind(declared []Param, given map[string]json.RawMessage) ([]Param, error) {
+	bound := slices.Clone(declared)
+	var problems []error
+	for i := range bound {
+		p := &bound[i]
+		value, isGiven := given[p.Name]
+		if isGiven {
+			p.Value = value
+		}
+		if p.Value == nil {
+			problems = append(problems, fmt.Errorf("parameter %q (%s) must be given: it has no default", p.Name, p.about()))
+			continue
+		}
+		var err error
+		if p.Value, err = p.Check(p.Value); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if !slices.ContainsFunc(declared, func(p Param) bool { return p.Name == name }) {
+			problems = append(problems, unknownParam(name, declared))
+		}
+	}
+	return bound, errors.Join(problems...)
+}
+
+func unknownParam(name string, declared []Param) error {
+	if len(declared) == 0 {
+		return fmt.Errorf("parameter %.100q is unknown: the pipeline declares none", name)
+	}
+	known := make([]string, len(declared))
+	for i, p := range declared {
+		known[i] = p.Name
+	}
+	if meant := nearest.Name(name, known); meant != "" {
+		return fmt.Errorf("parameter %.100q is unknown: did you mean %q?", name, meant)
+	}
+	return fmt.Errorf("parameter %.100q is unknown: the pipeline declares %s", name, strings.Join(known, ", "))
+}
+
+func (p Param) about() string {
+	if p.Description == "" {
+		return p.Type
+	}
+	return p.Type + ": " + p.Description
+}
+
+// Check returns a value of the parameter, which is JSON, in its shortest form, or says why the parameter cannot have it.
+func (p Param) Check(value json.RawMessage) (json.RawMessage, error) {
+	var short bytes.Buffer
+	if err := json.Compact(&short, value); err != nil {
+		return nil, fmt.Errorf("parameter %q: %w", p.Name, err)
+	}
+	if short.Len() > MaxParam {
+		return nil, fmt.Errorf("parameter %q has %d bytes, and may have %d: hand over the path of a file", p.Name, short.Len(), MaxParam)
+	}
+	if !p.takes(short.String()) {
+		return nil, fmt.Errorf("parameter %q must be %s, not %.100s", p.Name, typeText[p.Type], short.Bytes())
+	}
+	return short.Bytes(), nil
+}
+
+var typeText = map[string]string{String: "a string", Int: "an int", Float: "a float", Bool: "true or false", List: "a list", Object: "an object"}
+
+// takes reports whether valid JSON is of the parameter's type.
+func (p Param) takes(value string) bool {
+	switch p.Type {
+	case String:
+		return value[0] == '"'
+	case Int:
+		_, err := strconv.ParseInt(value, 10, 64)
+		return err == nil
+	case Float:
+		f, err := strconv.ParseFloat(value, 64)
+		return err == nil && !math.IsInf(f, 0)
+	case Bool:
+		return value == "true" || value == "false"
+	case List:
+		return value[0] == '['
+	}
+	return value[0] == '{'
+}
+
+// Parse returns the value that text on a command line stands for: text for a string, else JSON.
+func (p Param) Parse(text string) (json.RawMessage, error) {
+	if p.Type == String {
+		return json.Marshal(text)
+	}
+	if text == "" || !json.Valid([]byte(text)) {
+		return nil, fmt.Errorf("parameter %q must be %s, not %.100q", p.Name, typeText[p.Type], text)
+	}
+	return p.Check(json.RawMessage(text))
+}
+
+// Text returns a value as commands and people see it: a string bare, other types as JSON.
+func (p Param) Text() string {
+	var text string
+	if p.Type == String && json.Unmarshal(p.Value, &text) == nil {
+		return text
+	}
+	return string(p.Value)
+}
+
+// TypeOf returns the type of a parameter with this default, or "" for null and for what is not JSON.
+func TypeOf(value json.RawMessage) string {
+	for _, t := range ParamTypes() { // an int comes before a float
+		if p := (Param{Type: t}); json.Valid(value) && p.takes(string(bytes.TrimSpace(value))) {
+			return t
+		}
+	}
+	return ""
+}
+
+// CheckVariable returns an error unless name can be that of a parameter, a variable of the environment or a secret:
+// up to 100 letters, digits and '_', no digit first.
+func CheckVariable(name string) error {
+	const most = 100
+	for i, c := range []byte(name) {
+		letter := c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+		if !letter && (i == 0 || c < '0' || c > '9') {
+			return fmt.Errorf("the name %.100q can have letters, digits and _, no digit first", name)
+		}
+	}
+	if name == "" || len(name) > most {
+		return fmt.Errorf("the name %.100q has %d bytes: it can have 1 to %d", name, len(name), most)
+	}
+	return nil
+}

@@ -21,12 +21,23 @@ type Policy struct {
 }
 
 // Backoff says how long to wait before a further attempt: Initial after the first failure, Factor times as long after each
-// further one, at most Max; less or more by up to the fraction Jitter of it.
+// further one, at most Max; less or more by up to the fraction Jitter of it. The zero Backoff stands for [DefaultBackoff].
 type Backoff struct {
 	Initial time.Duration `json:"initial,omitempty"`
 	Factor  float64       `json:"factor,omitempty"`
 	Max     time.Duration `json:"max,omitempty"`
 	Jitter  float64       `json:"jitter,omitempty"`
+}
+
+// DefaultBackoff is what holds where no back-off is given: 1 s, twice as long each time, at most 5 min, more or less by a tenth.
+var DefaultBackoff = Backoff{Initial: time.Second, Factor: 2, Max: 5 * time.Minute, Jitter: 0.1}
+
+// OrDefault returns b, or [DefaultBackoff] for the zero Backoff.
+func (b Backoff) OrDefault() Backoff {
+	if b == (Backoff{}) {
+		return DefaultBackoff
+	}
+	return b
 }
 
 // Settings are what holds for a run as a whole.
@@ -39,7 +50,8 @@ type Settings struct {
 
 // Param is a parameter of the pipeline, with the value that it has in this run.
 type Param struct {
-	Name  string          `json:"name"`
-	Type  string          `json:"type"`            // string, int, float, bool, list or object
-	Value json.RawMessage `json:"value,omitempty"` // nil: it has no default, and must be given
+	Name        string          `json:"name"`
+	Type        string          `json:"type"`            // string, int, float, bool, list or object
+	Value       json.RawMessage `json:"value,omitempty"` // before a run the default; nil: it has none, and must be given
+	Description string          `json:"description,omitempty"`
 }
