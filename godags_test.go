@@ -221,14 +221,49 @@ func TestRunsDoNotSeeEachOther(t *testing.T) {
 	}
 }
 
-func TestARunIDCannotBeUsedTwice(t *testing.T) {
+func TestTheIDOfAFinishedRunShowsWhatBecameOfIt(t *testing.T) {
 	server := redistest.Start(t)
-	if _, err := godags.Start(t.Context(), simple.Pipeline(), godags.Redis(server.URL()), godags.RunID("once")); err != nil {
+	once := []godags.RunOption{godags.Redis(server.URL()), godags.RunID("once")}
+	first, err := godags.Start(t.Context(), simple.Pipeline(), once...)
+	if err != nil {
 		t.Fatal(err)
 	}
-	_, err := godags.Start(t.Context(), simple.Pipeline(), godags.Redis(server.URL()), godags.RunID("once"))
-	if err == nil || !strings.Contains(err.Error(), "taken") {
-		t.Fatal(err)
+	second, err := godags.Start(t.Context(), simple.Pipeline(), once...)
+	if err != nil || !second.Finished.Equal(first.Finished) || second.Succeeded != 6 {
+		t.Fatalf("%v: %+v", err, second)
+	}
+	other := godags.New("other")
+	other.Do("one", func(context.Context) error { return nil })
+	if _, err := godags.Start(t.Context(), other, once...); err == nil || !strings.Contains(err.Error(), "taken") {
+		t.Fatalf("the id of a run of another pipeline: %v", err)
+	}
+}
+
+func TestTwoCallsWithOneRunIDExecuteEachStageOnce(t *testing.T) {
+	server := redistest.Start(t)
+	var executed atomic.Int32
+	p := godags.New("shared")
+	arrived, release := make(chan struct{}), make(chan struct{})
+	p.Do("only", func(context.Context) error { executed.Add(1); close(arrived); <-release; return nil })
+	results := make(chan error, 2)
+	run := func() {
+		report, err := godags.Start(t.Context(), p, godags.Redis(server.URL()), godags.RunID("shared"))
+		if err == nil && report.Succeeded != 1 {
+			err = fmt.Errorf("%+v", report)
+		}
+		results <- err
+	}
+	go run()
+	<-arrived
+	go run()
+	close(release)
+	for range 2 {
+		if err := <-results; err != nil {
+			t.Error(err)
+		}
+	}
+	if n := executed.Load(); n != 1 {
+		t.Errorf("executed %d times", n)
 	}
 }
 

@@ -36,7 +36,8 @@ func Cores(n int) RunOption { return func(o *runOptions) { o.cores = n } }
 func Redis(url string) RunOption { return func(o *runOptions) { o.redis = url } }
 
 // RunID sets the id of the run: up to 100 letters, digits, '.', '_' and '-'. The default is the pipeline's name, the time and a
-// few random letters. An id that was used before is an error.
+// few random letters. A run of the same pipeline that has this id already is followed to its end, and gone on with if its coordinator
+// dies: two processes that start the same run share it. The id of a run of another pipeline is an error.
 func RunID(id string) RunOption { return func(o *runOptions) { o.id = id } }
 
 // Grace sets how long stages have for stopping when the context of [Start] is done. The default is 10 seconds.
@@ -94,8 +95,8 @@ func (e *RunError) Unwrap() []error {
 
 // Start runs a pipeline in this process and waits for its end. Each stage starts as soon as all that it comes after have succeeded.
 //
-// A run that ends badly gives a [*RunError] beside its report. When ctx is done the run is cancelled; the error is then the
-// context's cause as well. Any other error means that the pipeline is not valid ([*dag.InvalidError]) or that Redis
+// A run that ends badly gives a [*RunError] beside its report. When ctx is done the run is cancelled, unless another process drives it;
+// the error is then the context's cause as well. Any other error means that the pipeline is not valid ([*dag.InvalidError]) or that Redis
 // cannot be reached.
 func Start(ctx context.Context, p *Pipeline, opts ...RunOption) (*Report, error) {
 	o := runOptions{cores: engine.Cores(), redis: os.Getenv("REDIS_URL"), grace: 10 * time.Second}

@@ -80,7 +80,7 @@ func (p Program) app() *ucli.App {
 	app := p.base()
 	app.Usage = "runs pipelines of stages that depend on each other"
 	app.Commands = []*ucli.Command{
-		p.runCommand(), p.resumeCommand(), p.workerCommand(),
+		p.runCommand(), p.resumeCommand(), p.attachCommand(), p.workerCommand(),
 		p.runsCommand(), p.statusCommand(), p.eventsCommand(), p.logsCommand(), p.cancelCommand(),
 		p.graphCommand(), p.validateCommand(), p.workersCommand(), p.doctorCommand(),
 		p.completionCommand(), p.versionCommand(),

@@ -1,22 +1,17 @@
 package cli
 
 import (
-	"context"
-	"errors"
-	"fmt"
-
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/godags/godags/internal/engine"
-	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/view"
 )
 
 func (p Program) resumeCommand() *ucli.Command {
 	return &ucli.Command{
 		Name: "resume", Usage: "go on with a run whose coordinator is gone", ArgsUsage: "RUN",
-		Description: "What has succeeded is not executed again. What ran when the coordinator died goes on if its worker lives.",
-		Flags:       drivingFlags(), Action: p.resume,
+		Description: "What has succeeded is not executed again. What ran when the coordinator died goes on if its worker lives.\n" +
+			"A run that another coordinator drives is followed, and taken over if that coordinator dies. " + runHelp,
+		Flags: drivingFlags(), Action: p.resume,
 	}
 }
 
@@ -38,12 +33,6 @@ func (p Program) resume(c *ucli.Context) error {
 			return err
 		}
 		options.ID = found.Run
-		return p.conduct(c, session, screen, options, asJSON, func(ctx context.Context, o engine.RunOptions) (*view.Run, error) {
-			run, err := session.Resume(ctx, o)
-			if errors.Is(err, journal.ErrFenced) && run == nil {
-				return nil, fmt.Errorf("%w: see `%s`, or cancel it with `%s`", err, p.hint(c, "status", string(o.ID)), p.hint(c, "cancel", string(o.ID)))
-			}
-			return run, err
-		})
+		return p.conduct(c, session, screen, options, asJSON, session.Resume)
 	})
 }

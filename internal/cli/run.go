@@ -24,9 +24,10 @@ func (p Program) runCommand() *ucli.Command {
 	return &ucli.Command{
 		Name: "run", Usage: "run a pipeline and wait for its end", ArgsUsage: "[TARGET]",
 		Description: "TARGET is a pipeline of this program or a .yaml, .yml or .json file; without it the first pipeline of this program is run.\n" +
-			"Without --redis the stages run here, on a Redis of our own. With it they run on the workers that listen there.",
+			"Without --redis the stages run here, on a Redis of our own. With it they run on the workers that listen there.\n" +
+			"With the --run-id of a run of the same pipeline it follows that run, and goes on with it if its coordinator dies.",
 		Flags: append([]ucli.Flag{
-			&ucli.StringFlag{Name: "run-id", Usage: "`ID` of the run (default: pipeline, time and a few letters)"},
+			&ucli.StringFlag{Name: "run-id", Usage: "`ID` of the run (default: pipeline, time and a few letters); one that is known is followed"},
 			&ucli.StringFlag{Name: "values", Usage: "`STORE` of values between stages: redis, memory, disk or disk:FOLDER (default: redis)"},
 		}, drivingFlags()...),
 		Action: p.run,
@@ -126,10 +127,14 @@ func (p Program) conduct(c *ucli.Context, session *engine.Session, screen *scree
 	if !session.External() && o.Children == 0 && o.Slots == 0 {
 		o.Slots = engine.Cores()
 	}
-	o.Observe, o.Unserved = screen.observe, screen.unserved
+	o.Observe, o.Unserved, o.Tell = screen.observe, screen.unserved, screen.tell
 	ctx, stop := p.cancelOnSignal(c.Context, screen, o.Grace)
 	defer stop()
 	run, err := start(ctx, o)
+	var sig interrupted
+	if errors.As(context.Cause(ctx), &sig) && screen.follows() {
+		return &exitError{sig.code(), screen.Close()}
+	}
 	err = errors.Join(err, screen.Close())
 	if run == nil {
 		return p.explainStart(c, o.ID, err)

@@ -34,6 +34,10 @@ type screen struct {
 	tails   sync.WaitGroup
 	closed  chan struct{}
 	once    sync.Once
+
+	part    atomic.Value                 // engine.Part, once it is known
+	standBy bool                         // the run is taken over if nobody drives it
+	hint    func(words ...string) string // see [Program.hint]
 }
 
 func (p Program) newScreen(c *ucli.Context) (*screen, error) {
@@ -45,9 +49,11 @@ func (p Program) newScreen(c *ucli.Context) (*screen, error) {
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
-	return &screen{quiet: mode == progress.Quiet, closed: make(chan struct{}), printer: progress.New(progress.Config{
+	s := &screen{quiet: mode == progress.Quiet, standBy: true, closed: make(chan struct{}), printer: progress.New(progress.Config{
 		Out: p.Err, Mode: mode, Color: color, WorkerCommand: func(queue string) string { return p.startWorker(c, queue) },
-	})}, nil
+	})}
+	s.hint = func(words ...string) string { return p.hint(c, words...) }
+	return s, nil
 }
 
 // startWorker is the command that starts a worker for a queue.
@@ -127,10 +133,6 @@ func (s *screen) unserved(list []coordinator.Unserved) {
 		waiting[i] = progress.Waiting(u)
 	}
 	s.printer.Waiting(waiting)
-}
-
-func (s *screen) stopping(sig os.Signal, grace time.Duration) {
-	s.say("%s: the run is being cancelled; running stages have %s to stop (once more: leave at once)", signalName(sig), grace)
 }
 
 // summary prints the last block on standard output.

@@ -84,6 +84,11 @@ func (j *Journal) acquire(ctx context.Context, run RunID, coordinator string, le
 	return epoch, nil
 }
 
+// Release gives up a run that the coordinator drives: another may acquire it at once. It does nothing if another has done so already.
+func (j *Journal) Release(ctx context.Context, run RunID, coordinator string, epoch int64) error {
+	return named(run, releaseScript.Run(ctx, j.rdb, []string{j.key(run, "run")}, coordinator, epoch).Err())
+}
+
 // DecisionKind says when a decision about a stage takes effect.
 type DecisionKind string
 

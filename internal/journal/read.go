@@ -28,6 +28,21 @@ var ErrDamaged = errors.New("the journal is damaged")
 // Start is the position before the first entry of a stream.
 const Start = "0"
 
+// After reports whether one position in a stream comes after another.
+func After(a, b string) bool {
+	ms1, n1 := splitID(a)
+	ms2, n2 := splitID(b)
+	return ms1 > ms2 || ms1 == ms2 && n1 > n2
+}
+
+// splitID takes a position apart: milliseconds, and a number within them.
+func splitID(id string) (ms, n uint64) {
+	first, second, _ := strings.Cut(id, "-")
+	ms, _ = strconv.ParseUint(first, 10, 64) // positions come from Redis
+	n, _ = strconv.ParseUint(second, 10, 64)
+	return ms, n
+}
+
 // Read returns the entries after a position, oldest first and at most a few thousand. If there are none yet it waits for one
 // up to the given time; less than a millisecond means that it does not wait.
 func (j *Journal) Read(ctx context.Context, run RunID, after string, wait time.Duration) ([]Entry, error) {

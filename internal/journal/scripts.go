@@ -17,6 +17,7 @@ var sources embed.FS
 var (
 	submitScript  = script("submit")
 	acquireScript = script("acquire")
+	releaseScript = script("release")
 	stepScript    = script("step")
 	decideScript  = script("decide")
 	endScript     = script("end")

@@ -87,6 +87,20 @@ func (r *Run) Follow(ctx context.Context, j *journal.Journal, wait time.Duration
 	return len(entries), nil
 }
 
+// Catch applies the entries that are new among some that may have been applied before. Each is called for every new one.
+func (r *Run) Catch(entries []journal.Entry, each func(journal.Entry)) error {
+	for _, e := range entries {
+		if !journal.After(e.ID, r.position) {
+			continue
+		}
+		if err := r.Feed(e); err != nil {
+			return err
+		}
+		each(e)
+	}
+	return nil
+}
+
 // Feed applies an entry.
 func (r *Run) Feed(e journal.Entry) error {
 	r.position, r.Last = e.ID, e.Time

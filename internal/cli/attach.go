@@ -1,0 +1,81 @@
+package cli
+
+import (
+	"os"
+	"time"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/godags/godags/internal/engine"
+	"github.com/godags/godags/internal/journal"
+)
+
+func (p Program) attachCommand() *ucli.Command {
+	return &ucli.Command{
+		Name: "attach", Usage: "follow a run to its end", ArgsUsage: "RUN",
+		Description: "It shows what run shows, and ends with the exit code of the run. Ctrl-C ends this command and leaves the run alone. " + runHelp,
+		Flags:       []ucli.Flag{redisFlag(), homeFlag(), outFlag(), progressFlag(), colorFlag()},
+		Action:      p.attach,
+	}
+}
+
+func (p Program) attach(c *ucli.Context) error {
+	word, err := runWord(c, 1)
+	if err != nil {
+		return err
+	}
+	asJSON, err := asJSON(c)
+	if err != nil {
+		return err
+	}
+	return p.withScreen(c, func(session *engine.Session, screen *screen) error {
+		found, err := p.findRun(c.Context, session, word)
+		if err != nil {
+			return err
+		}
+		screen.standBy = false
+		return p.conduct(c, session, screen, engine.RunOptions{ID: found.Run}, asJSON, session.Attach)
+	})
+}
+
+// tell says what we have to do with the run, when that changes.
+func (s *screen) tell(part engine.Part, coordinator string) {
+	before, _ := s.part.Swap(part).(engine.Part)
+	switch {
+	case part == before:
+	case part == engine.Ended:
+		s.say("the run is finished already: this is what became of it")
+	case part == engine.Follows && before == engine.Drives:
+		s.say("%s has taken over the run: following it", coordinator)
+	case part == engine.Follows && s.standBy:
+		s.say("%s drives this run already: following it, to go on with it should that coordinator die", coordinator)
+	case part == engine.Follows && before == engine.Waits:
+		s.say("%s drives the run now", coordinator)
+	case part == engine.Waits && coordinator == "":
+		s.say("no coordinator has taken the run yet: start one with `%s`, or drive it here with `%s`", s.hint("serve"), s.about("resume"))
+	case part == engine.Waits:
+		s.say("stalled: nobody drives the run, its coordinator %s is gone; `%s` goes on with it", coordinator, s.about("resume"))
+	case part == engine.Drives && before != "":
+		s.say("the coordinator of the run is gone: going on with it")
+	}
+}
+
+// about is a command of this program that concerns the run.
+func (s *screen) about(command string) string {
+	return s.hint(command, string(s.run.Load().(journal.RunID)))
+}
+
+// follows reports whether somebody else is in charge of the run.
+func (s *screen) follows() bool {
+	part, _ := s.part.Load().(engine.Part)
+	return part == engine.Follows || part == engine.Waits
+}
+
+// stopping says what a signal does.
+func (s *screen) stopping(sig os.Signal, grace time.Duration) {
+	if s.follows() {
+		s.say("%s: leaving the run, which goes on; `%s` follows it again, `%s` stops it", signalName(sig), s.about("attach"), s.about("cancel"))
+		return
+	}
+	s.say("%s: the run is being cancelled; running stages have %s to stop (once more: leave at once)", signalName(sig), grace)
+}

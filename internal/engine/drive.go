@@ -1,0 +1,62 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/godags/godags/internal/coordinator"
+	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/view"
+)
+
+func (s *Session) driver(o RunOptions) coordinator.Config {
+	return coordinator.Config{ID: NewWorkerID(""), Journal: s.Journal, Queue: s.queue.Own(string(s.only(o.ID))), Logger: s.Logger,
+		Grace: o.Grace, MaxBundle: o.MaxBundle, NoFuse: o.NoFuse, Unserved: o.Unserved}
+}
+
+// drive hires workers and drives a run that is ours. When ctx is done, it cancels the run. A run that it must leave unfinished is given up.
+func (s *Session) drive(ctx context.Context, cfg coordinator.Config, o RunOptions, run *view.Run, digest string, epoch int64) error {
+	crew, err := s.hire(ctx, o)
+	if err == nil {
+		cfg.Dead = crew.dead
+		err = errors.Join(s.lead(ctx, cfg, o, run, crew, digest, epoch), crew.dismiss(), s.cleanUp(ctx, run))
+	}
+	if run.State.Finished() || errors.Is(err, journal.ErrFenced) || errors.Is(err, journal.ErrGone) {
+		return err
+	}
+	return errors.Join(err, s.Journal.Release(context.WithoutCancel(ctx), o.ID, cfg.ID, epoch))
+}
+
+// lead drives a run with the workers that were hired for it. It leaves the run if there are no workers and never will be.
+func (s *Session) lead(ctx context.Context, cfg coordinator.Config, o RunOptions, run *view.Run, crew crew, digest string, epoch int64) error {
+	var damaged error
+	cfg.Observe = func(entries []journal.Entry) {
+		if damaged == nil {
+			damaged = run.Catch(entries, o.observe(run))
+		}
+	}
+	driving, leave := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer leave(nil)
+	stop := context.AfterFunc(ctx, func() { s.cancel(driving, leave, o, context.Cause(ctx)) })
+	defer stop()
+	if crew.children != nil && crew.local == nil && !s.External() {
+		forget := context.AfterFunc(crew.children.stopped, func() { leave(crew.children.gaveUp()) })
+		defer forget()
+	}
+	_, err := coordinator.Drive(driving, cfg, o.ID, o.Spec, digest, epoch)
+	if errors.Is(err, journal.ErrGone) {
+		err = fmt.Errorf("%w: %w", ErrStateLost, err)
+	}
+	return errors.Join(err, damaged)
+}
+
+// cancel asks for the end of the run. If that does not come about in time it leaves the run alone.
+func (s *Session) cancel(ctx context.Context, leave context.CancelCauseFunc, o RunOptions, cause error) {
+	if _, err := s.Journal.RequestCancel(ctx, o.ID, cause.Error()); err != nil {
+		leave(fmt.Errorf("cannot cancel the run: %w", err))
+		return
+	}
+	time.AfterFunc(o.Grace+5*time.Second, func() { leave(cause) })
+}

@@ -1,0 +1,44 @@
+package journal
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Lead says who drives a run.
+type Lead struct {
+	Run         RunID
+	Coordinator string        // the last that drove it; empty if none has yet
+	Left        time.Duration // of its lease, by the clock of Redis; not positive: nobody drives the run
+	Finished    bool
+	Gone        bool // Redis does not have the run
+}
+
+// Leads says who drives runs, in their order, at the cost of one round trip.
+func (j *Journal) Leads(ctx context.Context, runs ...RunID) ([]Lead, error) {
+	pipe := j.rdb.Pipeline()
+	now := pipe.Time(ctx)
+	fields := make([]*redis.SliceCmd, len(runs))
+	for i, run := range runs {
+		fields[i] = pipe.HMGet(ctx, j.key(run, "run"), "digest", "owner", "until", "state", "epoch")
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, err
+	}
+	leads := make([]Lead, len(runs))
+	for i, f := range fields {
+		m := make([]string, 5)
+		for k, v := range f.Val() {
+			m[k], _ = v.(string)
+		}
+		until, _ := strconv.ParseInt(m[2], 10, 64) // nonsense means that nobody drives the run
+		leads[i] = Lead{Run: runs[i], Coordinator: m[1], Left: time.UnixMilli(until).Sub(now.Val()), Finished: m[3] == "finished", Gone: m[0] == ""}
+		if m[4] == "0" {
+			leads[i].Coordinator = ""
+		}
+	}
+	return leads, nil
+}

@@ -1,0 +1,51 @@
+package journal_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/godags/godags/internal/journal"
+)
+
+// lead asks who drives the run of the fixture.
+func (f *fixture) lead() journal.Lead {
+	f.t.Helper()
+	leads, err := f.Leads(f.t.Context(), run, "nobody-knows-it")
+	if err != nil || len(leads) != 2 || !leads[1].Gone || leads[0].Gone {
+		f.t.Fatalf("%+v, %v", leads, err)
+	}
+	return leads[0]
+}
+
+func TestARunThatIsGivenUpCanBeAcquiredAtOnce(t *testing.T) {
+	journals(t, func(f *fixture) {
+		ctx := f.t.Context()
+		if l := f.lead(); l.Coordinator != "ann" || l.Left < lease/2 || l.Finished {
+			f.t.Errorf("%+v", l)
+		}
+		if err := f.Release(ctx, run, "bob", f.epoch); err != nil || f.lead().Left <= 0 {
+			f.t.Errorf("somebody else gave the run up: %v", err)
+		}
+		if err := f.Release(ctx, run, "ann", f.epoch); err != nil || f.lead().Left > 0 {
+			f.t.Errorf("the run was not given up: %v", err)
+		}
+		epoch, err := f.Acquire(ctx, run, "bob", time.Minute)
+		if err != nil || epoch != f.epoch+1 {
+			f.t.Fatalf("epoch %d, %v", epoch, err)
+		}
+		if err := f.Release(ctx, run, "ann", f.epoch); err != nil || f.lead().Left <= 0 {
+			f.t.Errorf("a coordinator of an old epoch gave the run up: %v", err)
+		}
+	})
+}
+
+func TestPositionsInAStreamAreComparedByNumber(t *testing.T) {
+	for _, test := range []struct {
+		a, b string
+		want bool
+	}{{"10-0", "9-5", true}, {"9-5", "10-0", false}, {"9-10", "9-9", true}, {"9-9", "9-9", false}, {"9-0", journal.Start, true}} {
+		if got := journal.After(test.a, test.b); got != test.want {
+			t.Errorf("%s after %s: %v", test.a, test.b, got)
+		}
+	}
+}
