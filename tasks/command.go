@@ -50,22 +50,29 @@ func (c Command) Handle(ctx context.Context, s *Stage) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	x, err := openExchange(ctx, s)
+	d, err := takeDesk(s.Log)
 	if err != nil {
 		return err
 	}
-	p := program{argv: argv, env: append(commandEnv(os.Environ(), s), x.env()...), folder: x.dir, grace: c.Grace}
+	err = c.execute(ctx, argv, d, s)
+	if leaveErr := d.leave(); leaveErr != nil {
+		fmt.Fprintf(s.Log, "godags: %v\n", leaveErr) // what the command did stays done
+	}
+	return err
+}
+
+func (c Command) execute(ctx context.Context, argv []string, d *desk, s *Stage) error {
+	if err := d.putInputs(ctx, s); err != nil {
+		return err
+	}
+	p := program{argv: argv, env: commandEnv(os.Environ(), s, d), grace: c.Grace}
 	if p.grace == 0 {
 		p.grace = DefaultGrace
 	}
-	err = p.execute(ctx, s.Log)
-	if err == nil {
-		err = x.collect(s)
+	if err := p.execute(ctx, d, s.Log); err != nil {
+		return err
 	}
-	if closeErr := x.close(); closeErr != nil {
-		fmt.Fprintf(s.Log, "godags: %v\n", closeErr) // what the command did stays done
-	}
-	return err
+	return d.collect(s)
 }
 
 // commandArgv returns the program and its arguments that params ask for.
@@ -94,19 +101,26 @@ func commandArgv(params json.RawMessage) ([]string, error) {
 }
 
 // commandEnv returns the worker's environment without what only the worker may know, and with what the stage is.
-func commandEnv(environ []string, s *Stage) []string {
-	env := make([]string, 0, len(environ)+6)
+func commandEnv(environ []string, s *Stage, d *desk) []string {
+	own := map[string]string{
+		"GODAGS_RUN":      s.Run,
+		"GODAGS_PIPELINE": s.Pipeline,
+		"GODAGS_STAGE":    s.Name,
+		"GODAGS_ATTEMPT":  strconv.Itoa(s.Attempt),
+		"GODAGS_INPUTS":   d.inputs(),
+		"GODAGS_OUTPUT":   d.output(),
+	}
+	env := make([]string, 0, len(environ)+len(own))
 	for _, entry := range environ {
-		if name, _, _ := strings.Cut(entry, "="); !private(name) {
+		name, _, _ := strings.Cut(entry, "=")
+		if _, replaced := own[name]; !replaced && !private(name) {
 			env = append(env, entry)
 		}
 	}
-	return append(env,
-		"GODAGS_RUN="+s.Run,
-		"GODAGS_PIPELINE="+s.Pipeline,
-		"GODAGS_STAGE="+s.Name,
-		"GODAGS_ATTEMPT="+strconv.Itoa(s.Attempt),
-	)
+	for name, value := range own {
+		env = append(env, name+"="+value)
+	}
+	return env
 }
 
 // private tells whether a variable of the worker's environment is hidden from commands.

@@ -137,16 +137,17 @@ func TestCommandInputThatCannotBeGiven(t *testing.T) {
 }
 
 func TestCommandLeavesNoFiles(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir())
-	ends := map[string]error{
-		"success": shell(`echo x > "$GODAGS_OUTPUT"; mkdir "$GODAGS_INPUTS/more"`).do(t),
-		"failure": shell("exit 1").do(t),
-		"start":   argv("no-such-program-here").do(t),
-		"cancel":  shell("echo ready; sleep 1000").interrupt(t, Command{}, "ready"),
-	}
-	left, err := os.ReadDir(os.TempDir())
-	if err != nil || len(left) > 0 {
-		t.Errorf("left in the temporary folder: %v %v (the commands ended with %v)", left, err, ends)
+	shell(`echo x > "$GODAGS_OUTPUT"; mkdir "$GODAGS_INPUTS/more"; : > "$GODAGS_OUTPUT.part"`).must(t)
+	checkDesksClear(t)
+	for _, err := range []error{
+		shell(`: > "$GODAGS_OUTPUT"; exit 1`).do(t),
+		argv("no-such-program-here").do(t),
+		shell(`: > "$GODAGS_OUTPUT"; echo ready; sleep 1000`).interrupt(t, Command{}, "ready"),
+	} {
+		if err == nil {
+			t.Error("a command that fails has succeeded")
+		}
+		checkDesksClear(t)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 )
 
 // ErrNoOutput is what [Values].Output returns for a dependency that has produced no value.
@@ -21,44 +20,13 @@ const maxOutput = 64 << 20
 // It is repeated here because tasks must not import cache.
 const rawHeader = "raw\n"
 
-// exchange is the private folder through which a command gets its inputs and hands over its output.
-type exchange struct {
-	dir string
-}
-
-// openExchange makes the folder and writes an input for each dependency of s that has an output.
-func openExchange(ctx context.Context, s *Stage) (exchange, error) {
-	dir, err := os.MkdirTemp("", "godags-")
-	if err != nil {
-		return exchange{}, fmt.Errorf("folder for inputs and output: %w", err)
-	}
-	x := exchange{dir}
-	if err := x.writeInputs(ctx, s); err != nil {
-		return x, errors.Join(err, x.close())
-	}
-	return x, nil
-}
-
-func (x exchange) inputs() string { return filepath.Join(x.dir, "inputs") }
-func (x exchange) output() string { return filepath.Join(x.dir, "output") }
-
-func (x exchange) env() []string {
-	return []string{"GODAGS_INPUTS=" + x.inputs(), "GODAGS_OUTPUT=" + x.output()}
-}
-
-func (x exchange) close() error {
-	if err := os.RemoveAll(x.dir); err != nil {
-		return fmt.Errorf("remove the folder of inputs and output: %w", err)
-	}
-	return nil
-}
-
-func (x exchange) writeInputs(ctx context.Context, s *Stage) error {
-	if err := os.Mkdir(x.inputs(), 0o700); err != nil {
-		return fmt.Errorf("folder for inputs: %w", err)
+// putInputs writes a file for each dependency of s that has an output.
+func (d *desk) putInputs(ctx context.Context, s *Stage) error {
+	if len(s.After) == 0 {
+		return nil
 	}
 	// A root, so that no name of a stage can lead out of the folder.
-	root, err := os.OpenRoot(x.inputs())
+	root, err := os.OpenRoot(d.inputs())
 	if err != nil {
 		return fmt.Errorf("folder for inputs: %w", err)
 	}
@@ -87,8 +55,8 @@ func writeInput(ctx context.Context, root *os.Root, values Values, stage string)
 }
 
 // collect makes what the command left in the output file the output of s. No file is no output.
-func (x exchange) collect(s *Stage) error {
-	value, err := readOutput(x.output())
+func (d *desk) collect(s *Stage) error {
+	value, err := readOutput(d.output())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

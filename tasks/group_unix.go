@@ -4,13 +4,10 @@ package tasks
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // group is a process group: the pid of its leader.
@@ -41,46 +38,76 @@ func (g group) reaped() bool {
 	}
 }
 
-// guardScript reads the group, and then waits until its standard input ends, which means that the worker has died: a guard of a worker that lives is killed.
-const guardScript = `trap '' HUP INT TERM; read -r group; read -r end; [ -z "$group" ] || kill -s KILL -- "-$group"; rm -rf -- "$1"`
+// guardScript waits until its standard input ends, which means that the worker has, and ends what the worker has left behind:
+// the groups whose numbers are the lines of its descriptor 3, and the folder.
+const guardScript = `trap '' HUP INT TERM
+read -r end
+while read -r group <&3; do
+	[ -z "$group" ] || kill -s KILL -- "-$group"
+done
+rm -rf -- "$1"`
 
-// startGuard starts a process that removes folder, and kills the group that it is given to watch, if this process is killed; the caller
-// must call stop. It is there before the group is, so that no moment is without it. A death signal cannot do this: it reaches the
-// leader only, and not what the leader has started.
-func startGuard(folder string, log io.Writer) (watch func(group), stop func()) {
-	cmd := exec.Command("sh", "-c", guardScript, "godags-guard", folder)
-	cmd.Dir, cmd.Env = "/", []string{"PATH=" + os.Getenv("PATH")}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	stdin, err := cmd.StdinPipe() // held open by cmd until Wait
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		if !errors.Is(err, exec.ErrNotFound) {
-			fmt.Fprintf(log, noGuard, err)
-		}
-		return func(group) {}, func() {}
-	}
-	watch = func(g group) {
-		if _, err := fmt.Fprintln(stdin, int(g)); err != nil {
-			fmt.Fprintf(log, noGuard, err)
-		}
-	}
-	return watch, func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	}
+// guard is a process that outlives this one for a moment. A death signal cannot replace it: that reaches the leader of a group only, and
+// not what the leader has started.
+type guard struct {
+	pid    int
+	alive  int      // a pipe that nobody writes to: it ends when this process does
+	groups *os.File // has a line of groupLine bytes for each desk; no name leads to it
 }
 
-const noGuard = "godags: no guard: if this worker is killed, what the command started may go on: %v\n"
+const groupLine = 12
 
-func signalName(state *os.ProcessState) string {
-	status, ok := state.Sys().(syscall.WaitStatus)
-	if !ok || !status.Signaled() {
-		return ""
+// startGuard starts the guard of a folder. Without an sh there is none.
+func startGuard(dir string) (*guard, error) {
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		return nil, nil
 	}
-	if name := unix.SignalName(status.Signal()); name != "" {
-		return name
+	groups, err := os.CreateTemp(dir, "groups-")
+	if err != nil {
+		return nil, err
 	}
-	return status.Signal().String() // real-time signals have no name
+	stdin, alive, err := pipe()
+	if err != nil {
+		return nil, errors.Join(err, groups.Close())
+	}
+	defer syscall.Close(stdin)
+	pid, err := syscall.ForkExec(sh, []string{"sh", "-c", guardScript, "godags-guard", dir}, &syscall.ProcAttr{
+		Dir: "/", Env: []string{"PATH=" + os.Getenv("PATH")}, Sys: &syscall.SysProcAttr{Setpgid: true},
+		Files: []uintptr{uintptr(stdin), uintptr(stdin), uintptr(stdin), groups.Fd()},
+	})
+	if err == nil {
+		err = os.Remove(groups.Name())
+	}
+	if err != nil {
+		syscall.Close(alive)
+		return nil, errors.Join(err, groups.Close())
+	}
+	return &guard{pid, alive, groups}, nil
+}
+
+func (g *guard) watch(desk int, watched group) error {
+	line := make([]byte, 0, groupLine)
+	if watched != 0 {
+		line = strconv.AppendInt(line, int64(watched), 10)
+	}
+	line = append(line, "           "[len(line):]...)
+	_, err := g.groups.WriteAt(append(line, '\n'), int64(desk)*groupLine)
+	return err
+}
+
+// dead tells whether somebody has killed the guard.
+func (g *guard) dead() bool {
+	pid, err := syscall.Wait4(g.pid, nil, syscall.WNOHANG, nil)
+	return pid == g.pid || errors.Is(err, syscall.ECHILD)
+}
+
+// dismiss ends the guard.
+func (g *guard) dismiss() {
+	_ = syscall.Kill(g.pid, syscall.SIGKILL)
+	for err := error(syscall.EINTR); err == syscall.EINTR; {
+		_, err = syscall.Wait4(g.pid, nil, 0, nil)
+	}
+	syscall.Close(g.alive)
+	g.groups.Close()
 }

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -44,12 +45,20 @@ func daemon() {
 	fmt.Println(cmd.Process.Pid)
 }
 
-// worker executes the command with params, and shows what it logs.
+const helperCommands = 3
+
+// worker executes the command with params, a few times at once, and shows what they log.
 func worker(params string) {
 	os.Unsetenv(helperEnv)
-	if err := (Command{}).Handle(context.Background(), &Stage{Params: json.RawMessage(params), Log: os.Stdout}); err != nil {
-		panic(err)
+	var wg sync.WaitGroup
+	for range helperCommands {
+		wg.Go(func() {
+			if err := (Command{}).Handle(context.Background(), &Stage{Params: json.RawMessage(params), Log: os.Stdout}); err != nil {
+				panic(err)
+			}
+		})
 	}
+	wg.Wait()
 }
 
 // fakeValues are the outputs of other stages, and the one of the stage under test.
@@ -117,6 +126,18 @@ func (a *attempt) interrupt(t *testing.T, c Command, words ...string) error {
 	}
 	cancel(errStopped)
 	return <-done
+}
+
+// closeOffice lets the next command open a new one.
+func closeOffice(t *testing.T) {
+	t.Helper()
+	commands.Lock()
+	defer commands.Unlock()
+	if commands.office != nil {
+		if err := commands.office.closeIfEmpty(); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // eventually waits until a condition holds.

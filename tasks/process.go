@@ -14,70 +14,48 @@ import (
 const (
 	// drainTime is how long output is still read after a command and its group have ended: only a process that left the group can write then.
 	drainTime = time.Second
-	// pollTime is how often a group that is to end is looked at.
+	// pollTime is how often something that is to end is looked at.
 	pollTime = 5 * time.Millisecond
 )
 
 // program is a command to execute.
 type program struct {
-	argv   []string
-	env    []string
-	folder string        // the guard removes it too
-	grace  time.Duration // from SIGTERM to SIGKILL
+	argv  []string
+	env   []string
+	grace time.Duration // from SIGTERM to SIGKILL
 }
 
 // execute returns when the command and its process group are gone and their output is in log.
-func (p program) execute(ctx context.Context, log io.Writer) error {
-	// Linux kills the command when the thread that started it ends, so the thread must stay until then.
+func (p program) execute(ctx context.Context, d *desk, log io.Writer) error {
+	// Linux kills the leader when the thread that started it ends, so the thread must stay until then.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-
-	watch, stopGuard := startGuard(p.folder, log)
-	defer stopGuard()
-	cmd, output, err := p.start()
+	l, err := p.start(log)
 	if err != nil {
-		return err
+		return startError(p.argv[0], err)
 	}
-	defer output.Close()
-	g := group(cmd.Process.Pid)
-	watch(g)
+	defer l.close()
+	d.watch(l.group, log)
+	defer d.watch(0, log)
 
-	copied := make(chan error, 1)
-	go func() { copied <- copyOutput(log, output) }()
-	ended, interrupted := make(chan struct{}), make(chan bool, 1)
-	go func() { interrupted <- g.stopWhenDone(ctx, ended, p.grace) }()
+	s := &stopper{group: l.group, grace: p.grace, ended: make(chan struct{}), stopped: make(chan struct{})}
+	release := context.AfterFunc(ctx, s.stop)
+	waitErr := l.wait()
+	close(s.ended)
+	interrupted := !release()
+	if interrupted {
+		l.copyUntil(func() bool { return closed(s.stopped) })
+		<-s.stopped
+	}
+	l.group.kill()
+	waitUntil(l.group.reaped, drainTime)
+	deadline := time.Now().Add(drainTime)
+	l.copyUntil(func() bool { return time.Now().After(deadline) })
 
-	waitErr := cmd.Wait()
-	close(ended)
-	wasInterrupted := <-interrupted
-	g.kill()
-	waitUntil(g.reaped, drainTime)
-	drain := time.AfterFunc(drainTime, func() { output.Close() })
-	defer drain.Stop()
-	logErr := <-copied
-
-	if waitErr == nil && wasInterrupted {
+	if waitErr == nil && interrupted {
 		waitErr = context.Cause(ctx)
 	}
-	return errors.Join(exitError(waitErr), logErr)
-}
-
-// start returns the started command and the end of the pipe from which its output is read.
-func (p program) start() (*exec.Cmd, *os.File, error) {
-	output, input, err := os.Pipe()
-	if err != nil {
-		return nil, nil, fmt.Errorf("pipe for the output: %w", err)
-	}
-	defer input.Close()
-	cmd := exec.Command(p.argv[0], p.argv[1:]...)
-	cmd.Env = p.env
-	cmd.Stdout, cmd.Stderr = input, input
-	cmd.SysProcAttr = leaderAttr()
-	if err := cmd.Start(); err != nil {
-		output.Close()
-		return nil, nil, startError(p.argv[0], err)
-	}
-	return cmd, output, nil
+	return errors.Join(waitErr, l.logError())
 }
 
 func startError(name string, err error) error {
@@ -87,29 +65,22 @@ func startError(name string, err error) error {
 	return fmt.Errorf("cannot start %q: %w", name, err)
 }
 
-// copyOutput reads output to its end, also when log fails, since the command would wait for a reader otherwise.
-func copyOutput(log io.Writer, output *os.File) error {
-	_, err := io.Copy(log, output)
-	if err == nil || errors.Is(err, os.ErrClosed) {
-		return nil
-	}
-	_, _ = io.Copy(io.Discard, output)
-	return fmt.Errorf("log of the output: %w", err)
+// stopper ends a group whose time is over.
+type stopper struct {
+	group   group
+	grace   time.Duration
+	ended   chan struct{} // closed when the leader was waited for
+	stopped chan struct{} // closed when the group is gone, or was killed
 }
 
-// stopWhenDone stops the group when ctx is done, politely at first. It returns false if the command has ended by itself before.
-func (g group) stopWhenDone(ctx context.Context, ended <-chan struct{}, grace time.Duration) bool {
-	select {
-	case <-ended:
-		return false
-	case <-ctx.Done():
-	}
-	g.terminate()
+// stop ends the group, politely at first.
+func (s *stopper) stop() {
+	defer close(s.stopped)
+	s.group.terminate()
 	// Not only the leader: the grace is for the programs that a shell has started, too.
-	if !waitUntil(func() bool { return closed(ended) && g.gone() }, grace) {
-		g.kill()
+	if !waitUntil(func() bool { return closed(s.ended) && s.group.gone() }, s.grace) {
+		s.group.kill()
 	}
-	return true
 }
 
 func closed(c <-chan struct{}) bool {
@@ -140,12 +111,4 @@ func waitUntil(holds func() bool, limit time.Duration) bool {
 			return false
 		}
 	}
-}
-
-func exitError(err error) error {
-	exit, ok := errors.AsType[*exec.ExitError](err)
-	if !ok {
-		return err
-	}
-	return &ExitError{Code: exit.ExitCode(), Signal: signalName(exit.ProcessState)}
 }

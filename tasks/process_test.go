@@ -4,7 +4,6 @@ package tasks
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
@@ -76,23 +75,20 @@ func TestProcessThatLeftTheGroupDoesNotHoldTheStageUp(t *testing.T) {
 
 func TestNothingOutlivesAKilledWorker(t *testing.T) {
 	tmp := t.TempDir()
-	params, err := json.Marshal(map[string]string{"run": `sleep 1000 & echo $!; echo $$; echo ready; wait; echo after`})
-	if err != nil {
-		t.Fatal(err)
-	}
+	params := string(shell(`sleep 1000 & echo $!; echo $$; echo ready; wait; echo after`).Params)
 	log := NewLogBuffer(0)
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), helperEnv+"="+string(params), "TMPDIR="+tmp)
+	cmd.Env = append(os.Environ(), helperEnv+"="+params, "TMPDIR="+tmp)
 	cmd.Stdout, cmd.Stderr = log, os.Stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the command runs", func() bool { return bytes.Contains(log.Bytes(), []byte("ready")) })
+	eventually(t, "the command runs", func() bool { return bytes.Count(log.Bytes(), []byte("ready")) == helperCommands })
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	for _, pid := range pids(t, string(log.Bytes()), 2) {
+	for _, pid := range pids(t, string(log.Bytes()), 2*helperCommands) {
 		waitGone(t, pid)
 	}
 	eventually(t, "the folder of inputs and output is removed", func() bool {
