@@ -17,8 +17,7 @@ import (
 
 // Queue takes bundles to workers.
 type Queue interface {
-	Enqueue(ctx context.Context, queue, id, label string, b queue.Bundle) error
-	Wake(ctx context.Context, queue string) error
+	EnqueueAll(ctx context.Context, queue string, tasks ...queue.Task) error
 	Pending(queue, id string) (bool, error)
 	Remove(queue, id string) error
 }

@@ -44,20 +44,20 @@ type fakeQueue struct {
 	failing bool
 }
 
-func (q *fakeQueue) Enqueue(_ context.Context, _, id, _ string, b queue.Bundle) error {
+func (q *fakeQueue) EnqueueAll(_ context.Context, _ string, tasks ...queue.Task) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.failing {
 		return errors.New("the queue is away")
 	}
-	if _, there := q.bundles[id]; !there {
-		q.bundles[id] = b
-		q.order = append(q.order, id)
+	for _, t := range tasks {
+		if _, there := q.bundles[t.ID]; !there {
+			q.bundles[t.ID] = t.Bundle
+			q.order = append(q.order, t.ID)
+		}
 	}
 	return nil
 }
-
-func (q *fakeQueue) Wake(context.Context, string) error { return nil }
 
 func (q *fakeQueue) Pending(_, id string) (bool, error) {
 	q.mu.Lock()
@@ -168,7 +168,7 @@ func (w *world) sent(want ...string) {
 	for i, id := range want {
 		want[i] = "r/" + id
 	}
-	slices.Sort(got) // what is sent at once is sent by several goroutines
+	slices.Sort(got)
 	if strings.Join(got, " ") != strings.Join(want, " ") {
 		w.Fatalf("sent %v, want %v", got, want)
 	}

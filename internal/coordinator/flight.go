@@ -2,11 +2,8 @@ package coordinator
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/journal"
@@ -34,7 +31,6 @@ type bundle struct {
 const (
 	unclaimedAfter = 3 * time.Second // then the queue is asked what became of a bundle
 	maxCrashes     = 3               // workers that may die with a stage before the stage is to blame
-	enqueuers      = 4               // bundles handed to the queue at once: each costs a round trip
 )
 
 // track notes who executes what.
@@ -124,41 +120,32 @@ func (d *Driver) window(queue string) int { return 2*d.workers.slots[queue] + 2 
 
 // dispatch hands ready stages to the queue while there are workers for them.
 func (d *Driver) dispatch(ctx context.Context) error {
-	group, enqueueCtx := errgroup.WithContext(ctx)
-	group.SetLimit(enqueuers)
-	wake := make(map[string]bool)
 	for name, ready := range d.ready.byName {
+		var tasks []queue.Task
 		for d.inFlight[name] < d.window(name) {
 			b := d.pack(name, ready)
 			if b == nil {
 				break
 			}
-			task := d.task(b)
-			wake[name] = true
-			group.Go(func() error { return d.send(enqueueCtx, b, task) })
+			tasks = append(tasks, d.task(b))
 		}
-	}
-	err := group.Wait()
-	for name := range wake {
-		err = errors.Join(err, d.Queue.Wake(ctx, name))
-	}
-	if err != nil && ctx.Err() == nil { // what was not sent is found overdue and sent again
-		d.Logger.Warn("cannot hand stages to the queue, will try again", "run", d.run, "error", err)
+		if len(tasks) == 0 {
+			continue
+		}
+		if err := d.Queue.EnqueueAll(ctx, name, tasks...); err != nil && ctx.Err() == nil { // what was not sent is found overdue and sent again
+			d.Logger.Warn("cannot hand stages to the queue, will try again", "run", d.run, "error", err)
+		}
 	}
 	return nil
 }
 
 // task is what a worker is told of a bundle.
-func (d *Driver) task(b *bundle) queue.Bundle {
+func (d *Driver) task(b *bundle) queue.Task {
 	t := queue.Bundle{Run: string(d.run), Pipeline: d.spec.Name, Digest: d.digest}
 	for _, s := range b.stages {
 		t.Items = append(t.Items, queue.Item{Stage: s, Attempt: d.flights[s].attempt})
 	}
-	return t
-}
-
-func (d *Driver) send(ctx context.Context, b *bundle, t queue.Bundle) error {
-	return d.Queue.Enqueue(ctx, b.queue, b.id, queue.Label(len(t.Items), d.spec.Graph.Name(t.Items[0].Stage)), t)
+	return queue.Task{ID: b.id, Label: queue.Label(len(t.Items), d.spec.Graph.Name(b.stages[0])), Bundle: t}
 }
 
 // overdue asks the queue about bundles of which nothing was heard for a while, and dispatches again what is not there any more.

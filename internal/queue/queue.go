@@ -33,6 +33,13 @@ type Bundle struct {
 	Queue    string `json:"-"` // that it was taken from
 }
 
+// Task is a bundle on its way into a queue.
+type Task struct {
+	ID     string // of which there is one at a time
+	Label  string // for people: see [Label]
+	Bundle Bundle
+}
+
 // taskTimeout is Asynq's limit for a bundle. A stage's own limits are the worker's, so this must only be longer than any of them;
 // without it Asynq would take 30 minutes.
 const taskTimeout = 365 * 24 * time.Hour
@@ -47,7 +54,7 @@ type Client struct {
 
 // NewClient returns a client on the given connection, which stays the caller's.
 func NewClient(rdb redis.UniversalClient) *Client {
-	return &Client{rdb, asynq.NewClientFromRedisClient(rdb), asynq.NewInspectorFromRedisClient(rdb), ""}
+	return &Client{rdb, asynq.NewClientFromRedisClient(batching{rdb}), asynq.NewInspectorFromRedisClient(rdb), ""}
 }
 
 // Own returns the name of the queue from which only workers that serve one run take bundles: the queue itself if run is empty.
@@ -62,17 +69,16 @@ func Own(queue, run string) string {
 // Own returns a client for which every queue is the run's [Own].
 func (c *Client) Own(run string) *Client { return &Client{c.rdb, c.client, c.inspect, run} }
 
-// Enqueue adds a bundle to a queue. A task with the same id that is still there makes it do nothing, and is no error: it is
-// the same bundle, sent twice. The label is for people: the name of the stage, or how many there are.
-func (c *Client) Enqueue(ctx context.Context, queue, id, label string, b Bundle) error {
-	payload, err := json.Marshal(b)
+// enqueue adds a task to a queue, or does nothing if it is there. The wake-up is the caller's.
+func (c *Client) enqueue(ctx context.Context, queue string, t Task) error {
+	payload, err := json.Marshal(t.Bundle)
 	if err != nil {
-		return fmt.Errorf("enqueue %s: %w", id, err)
+		return fmt.Errorf("task %s: %w", t.ID, err)
 	}
-	_, err = c.client.EnqueueContext(ctx, asynq.NewTask(b.Pipeline+"/"+label, payload),
-		asynq.Queue(Own(queue, c.run)), asynq.TaskID(id), asynq.MaxRetry(25), asynq.Timeout(taskTimeout))
+	_, err = c.client.EnqueueContext(ctx, asynq.NewTask(t.Bundle.Pipeline+"/"+t.Label, payload),
+		asynq.Queue(Own(queue, c.run)), asynq.TaskID(t.ID), asynq.MaxRetry(25), asynq.Timeout(taskTimeout))
 	if err != nil && !errors.Is(err, asynq.ErrTaskIDConflict) {
-		return fmt.Errorf("enqueue %s: %w", id, err)
+		return fmt.Errorf("task %s: %w", t.ID, err)
 	}
 	return nil
 }
@@ -80,10 +86,7 @@ func (c *Client) Enqueue(ctx context.Context, queue, id, label string, b Bundle)
 // PassOn adds what is left of a bundle to the queue that it came from, for another worker.
 func (c *Client) PassOn(ctx context.Context, b Bundle) error {
 	id := fmt.Sprintf("%s/%d#%d-%s", b.Run, b.Items[0].Stage, b.Items[0].Attempt, rand.Text()[:6])
-	if err := c.Enqueue(ctx, b.Queue, id, Label(len(b.Items), "1 stage"), b); err != nil {
-		return err
-	}
-	return c.Wake(ctx, b.Queue)
+	return c.EnqueueAll(ctx, b.Queue, Task{id, Label(len(b.Items), "1 stage"), b})
 }
 
 // Label is what people are shown of a bundle of n stages: the name of the only one, or how many there are.
@@ -94,15 +97,10 @@ func Label(n int, name string) string {
 	return fmt.Sprintf("[%d stages]", n)
 }
 
-// Wake tells idle workers that there is something in the queue. A lost message costs them [fallback] at the most.
-func (c *Client) Wake(ctx context.Context, queue string) error {
-	if err := c.rdb.Publish(ctx, wakeChannel(Own(queue, c.run)), "").Err(); err != nil {
-		return fmt.Errorf("wake workers of queue %s: %w", queue, err)
-	}
-	return nil
-}
-
+// wakeChannel is where idle workers hear that there is something in the queue. A lost message costs them [fallback] at the most.
 func wakeChannel(queue string) string { return "godags:wake:" + queue }
+
+func (c *Client) wakeChannel(queue string) string { return wakeChannel(Own(queue, c.run)) }
 
 // Pending reports whether the task waits in its queue: nobody has taken it, deleted it, or put it aside.
 func (c *Client) Pending(queue, id string) (bool, error) {

@@ -8,11 +8,13 @@ import (
 	"github.com/godags/godags/internal/redistest"
 )
 
+func task(id string) Task { return Task{id, "a", Bundle{Run: "run", Pipeline: "p"}} }
+
 func TestATaskIsAddedOnceAndRemovedOnce(t *testing.T) {
 	redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
 		c := NewClient(rdb)
 		for range 2 { // the second is the first, sent again after a lost reply
-			if err := c.Enqueue(t.Context(), "q", "run/a#1", "a", Bundle{Run: "run", Pipeline: "p"}); err != nil {
+			if err := c.EnqueueAll(t.Context(), "q", task("run/a#1")); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -40,7 +42,7 @@ func TestARunsOwnQueueIsApartAndCanBeRemoved(t *testing.T) {
 	redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
 		shared := NewClient(rdb)
 		own := shared.Own("run")
-		if err := own.Enqueue(t.Context(), "q", "id", "a", Bundle{Run: "run", Pipeline: "p"}); err != nil {
+		if err := own.EnqueueAll(t.Context(), "q", task("id")); err != nil {
 			t.Fatal(err)
 		}
 		for c, want := range map[*Client]bool{own: true, shared: false, shared.Own("other"): false} {

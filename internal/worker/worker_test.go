@@ -125,8 +125,7 @@ func (w *world) bundle(id string, attempt dag.Attempt, stages ...string) {
 		}
 		task.Items = append(task.Items, queue.Item{Stage: s, Attempt: attempt})
 	}
-	w.must(w.queue.Enqueue(w.Context(), "default", id, queue.Label(len(stages), stages[0]), task))
-	w.must(w.queue.Wake(w.Context(), "default"))
+	w.must(w.queue.EnqueueAll(w.Context(), "default", queue.Task{ID: id, Label: queue.Label(len(stages), stages[0]), Bundle: task}))
 }
 
 // story returns the journal with the stages' names.
@@ -283,7 +282,7 @@ func TestNonsenseInTheQueueHarmsNobody(t *testing.T) {
 	simulate(t, succeeding, func(w *world) {
 		for i, b := range []queue.Bundle{{}, {Run: "..", Items: []queue.Item{{}}}, {Run: "gone", Items: []queue.Item{{}}},
 			{Run: string(run), Digest: w.digest, Items: []queue.Item{{Stage: 99, Attempt: 1}}}, {Run: string(run), Digest: w.digest}} {
-			w.must(w.queue.Enqueue(w.Context(), "default", string(rune('a'+i)), "x", b))
+			w.must(w.queue.EnqueueAll(w.Context(), "default", queue.Task{ID: string(rune('a' + i)), Label: "x", Bundle: b}))
 		}
 		w.send("1", "s", 1)
 		w.expect("started succeeded")
