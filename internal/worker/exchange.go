@@ -4,8 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/godags/godags/cache"
+	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/tasks"
 )
 
@@ -26,14 +33,49 @@ func (x *exchange) Output(ctx context.Context, stage string) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("run %s has no stage %q", run, stage)
 	}
-	recorded, err := x.worker.Journal.Outputs(ctx, run, id)
-	if err != nil {
-		return nil, err
+	var value []byte
+	err := steadily(ctx, func() error {
+		recorded, err := x.worker.Journal.Outputs(ctx, run, id)
+		if err != nil {
+			return err
+		}
+		if recorded[0] == nil {
+			return fmt.Errorf("run %s: stage %q: %w", run, stage, tasks.ErrNoOutput)
+		}
+		value, err = x.worker.Stores.Open(ctx, sp, run, id, recorded[0])
+		return err
+	})
+	return value, err
+}
+
+// patience is how long a stage waits for values while they cannot be reached. A worker that cannot reach Redis stops its stages sooner,
+// and they are executed again; a cache that is somewhere else must not hold a stage for ever.
+const patience = 2 * journal.WorkerTTL
+
+// steadily does something with values, and does it again while a connection is broken: that is no failure of the stage.
+func steadily(ctx context.Context, do func() error) error {
+	begin := time.Now()
+	for delay := firstDelay; ; delay = min(lastDelay, 2*delay) {
+		err := do()
+		if err == nil || !unreachable(err) || time.Since(begin) > patience {
+			return err
+		}
+		select {
+		case <-time.After(delay):
+		case <-ctx.Done():
+			return err
+		}
 	}
-	if recorded[0] == nil {
-		return nil, fmt.Errorf("run %s: stage %q: %w", run, stage, tasks.ErrNoOutput)
+}
+
+// unreachable reports whether an error says that a connection is broken, or a Redis not ready yet.
+func unreachable(err error) bool {
+	var broken net.Error
+	var reply redis.Error
+	if errors.As(err, &reply) {
+		return strings.HasPrefix(reply.Error(), "LOADING") || strings.HasPrefix(reply.Error(), "READONLY")
 	}
-	return x.worker.Stores.Open(ctx, sp, run, id, recorded[0])
+	return errors.As(err, &broken) || errors.Is(err, io.EOF)
 }
 
 func (x *exchange) SetOutput(value []byte) {
@@ -48,7 +90,11 @@ func (x *exchange) key(name string) cache.Key {
 }
 
 func (x *exchange) Get(ctx context.Context, name string) ([]byte, error) {
-	value, err := x.store.Get(ctx, x.key(name))
+	var value []byte
+	err := steadily(ctx, func() (err error) {
+		value, err = x.store.Get(ctx, x.key(name))
+		return err
+	})
 	if errors.Is(err, cache.ErrNotFound) {
 		return nil, &cache.NotFoundError{Key: cache.Key{Run: string(x.execution.bundle.claim.Run), Name: name}, Stage: x.execution.name()}
 	}
@@ -56,9 +102,9 @@ func (x *exchange) Get(ctx context.Context, name string) ([]byte, error) {
 }
 
 func (x *exchange) Put(ctx context.Context, name string, value []byte) error {
-	return x.store.Put(ctx, x.key(name), value)
+	return steadily(ctx, func() error { return x.store.Put(ctx, x.key(name), value) })
 }
 
 func (x *exchange) Delete(ctx context.Context, name string) error {
-	return x.store.Delete(ctx, x.key(name))
+	return steadily(ctx, func() error { return x.store.Delete(ctx, x.key(name)) })
 }

@@ -79,7 +79,12 @@ func (w *Worker) run(ctx context.Context, e *execution) ([]byte, error) {
 	if err != nil || exchange.output == nil {
 		return nil, err
 	}
-	return w.Stores.Seal(ctx, sp, run, e.Attempted, exchange.output)
+	var sealed []byte
+	err = steadily(ctx, func() (err error) {
+		sealed, err = w.Stores.Seal(ctx, sp, run, e.Attempted, exchange.output)
+		return err
+	})
+	return sealed, err
 }
 
 func names(sp *spec.Spec, id dag.StageID) []string {

@@ -550,3 +550,23 @@ func TestAfterALongIdleTimeATaskIsDoneWhenItIsExecuted(t *testing.T) {
 		}
 	})
 }
+
+func TestAStageWaitsForItsValuesWhileRedisIsAway(t *testing.T) {
+	simulate(t, func(w *world, ctx context.Context, s *tasks.Stage) error {
+		w.mini.SetError("LOADING no use")
+		time.AfterFunc(time.Second, func() { w.mini.SetError("") })
+		err := s.Values.Put(ctx, "key", []byte("value"))
+		value, err2 := s.Values.Get(ctx, "key")
+		if string(value) != "value" {
+			w.Errorf("it reads %q", value)
+		}
+		s.Values.SetOutput(make([]byte, 2*values.MaxInline)) // which is stored before the success is recorded
+		w.mini.SetError("LOADING no use")
+		time.AfterFunc(time.Second, func() { w.mini.SetError("") })
+		return errors.Join(err, err2)
+	}, func(w *world) {
+		w.send("1", "s", 1)
+		time.Sleep(5 * time.Second)
+		w.expect("started succeeded")
+	})
+}
