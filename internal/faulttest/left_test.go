@@ -8,13 +8,17 @@ import (
 	"testing"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 	"go.uber.org/goleak"
 
 	"github.com/godags/godags/internal/faulttest"
 	"github.com/godags/godags/internal/redistest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	logging.Disable() // go-redis tells of every connection that a test breaks
+	goleak.VerifyTestMain(m)
+}
 
 func TestWhatARunLeavesInRedisIsFound(t *testing.T) {
 	rdb, ctx := redistest.Mini(t), t.Context()

@@ -17,6 +17,8 @@ type event struct {
 	Test    string
 	Output  string
 	Elapsed float64
+	Key     string // of an attribute: what the test counted
+	Value   string
 }
 
 type key struct{ pkg, test string }
@@ -55,6 +57,9 @@ func (r *report) add(e event) {
 		return
 	case "output":
 		r.output[k] = append(r.output[k], e.Output)
+		return
+	case "attr":
+		fmt.Printf("%-8s %s: %s: %s\n", "", e.Test, e.Key, e.Value)
 		return
 	case "pass", "fail", "skip":
 	default:
