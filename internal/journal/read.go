@@ -185,18 +185,22 @@ func (j *Journal) Outputs(ctx context.Context, run RunID, stages ...dag.StageID)
 	for i, s := range stages {
 		fields[i] = strconv.Itoa(int(s))
 	}
-	got, err := j.rdb.HMGet(ctx, j.key(run, "out"), fields...).Result()
-	if err != nil {
+	var values *redis.SliceCmd
+	var known *redis.IntCmd
+	if _, err := j.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		values, known = p.HMGet(ctx, j.key(run, "out"), fields...), p.Exists(ctx, j.key(run, "run"))
+		return nil
+	}); err != nil {
 		return nil, named(run, fmt.Errorf("read outputs: %w", err))
 	}
-	outputs, found := make([][]byte, len(got)), false
-	for i, v := range got {
-		if text, ok := v.(string); ok {
-			outputs[i], found = []byte(text), true
-		}
+	if known.Val() == 0 {
+		return nil, named(run, ErrGone)
 	}
-	if !found {
-		return outputs, j.exists(ctx, run)
+	outputs := make([][]byte, len(stages))
+	for i, v := range values.Val() {
+		if text, ok := v.(string); ok {
+			outputs[i] = []byte(text)
+		}
 	}
 	return outputs, nil
 }

@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/godags/godags/cache"
+	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/tasks"
 )
@@ -22,7 +25,13 @@ type exchange struct {
 	execution *execution
 	store     cache.Cache
 	output    []byte // nil until it is set
+
+	mu      sync.Mutex
+	fetched map[dag.StageID][]byte // what is recorded as the outputs of some dependencies; nil for none
 }
+
+// fetchedAtOnce is how many dependencies' outputs are asked for in one call to Redis.
+const fetchedAtOnce = 256
 
 var _ tasks.Values = (*exchange)(nil)
 
@@ -35,17 +44,40 @@ func (x *exchange) Output(ctx context.Context, stage string) ([]byte, error) {
 	}
 	var value []byte
 	err := steadily(ctx, func() error {
-		recorded, err := x.worker.Journal.Outputs(ctx, run, id)
+		recorded, err := x.recorded(ctx, id)
 		if err != nil {
 			return err
 		}
-		if recorded[0] == nil {
+		if recorded == nil {
 			return fmt.Errorf("run %s: stage %q: %w", run, stage, tasks.ErrNoOutput)
 		}
-		value, err = x.worker.Stores.Open(ctx, sp, run, id, recorded[0])
+		value, err = x.worker.Stores.Open(ctx, sp, run, id, recorded)
 		return err
 	})
 	return value, err
+}
+
+// recorded returns what is recorded as the output of a stage. Those of the dependencies that follow it are fetched with it.
+func (x *exchange) recorded(ctx context.Context, id dag.StageID) ([]byte, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if recorded, ok := x.fetched[id]; ok {
+		return recorded, nil
+	}
+	ids := []dag.StageID{id}
+	deps := x.execution.bundle.loaded.spec.Graph.Deps(x.execution.Stage)
+	if i := slices.Index(deps, id); i >= 0 {
+		ids = deps[i:min(len(deps), i+fetchedAtOnce)]
+	}
+	list, err := x.worker.Journal.Outputs(ctx, x.execution.bundle.claim.Run, ids...)
+	if err != nil {
+		return nil, err
+	}
+	x.fetched = make(map[dag.StageID][]byte, len(ids))
+	for i, fetched := range ids {
+		x.fetched[fetched] = list[i]
+	}
+	return list[0], nil
 }
 
 // patience is how long a stage waits for values while they cannot be reached. A worker that cannot reach Redis stops its stages sooner,
