@@ -118,6 +118,8 @@ func located(source string, err error) error {
 	}
 	if strings.HasPrefix(e.Message, "unexpected token EOF") {
 		e.Message, e.At = "the condition ends in the middle", len(strings.TrimSpace(source))
+	} else if kind, ok := strings.CutPrefix(e.Message, "expected bool, but got "); ok {
+		e.Message = fmt.Sprintf("a condition is true or false, and this one is of type %s", kind)
 	}
 	return e
 }

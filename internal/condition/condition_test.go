@@ -90,7 +90,7 @@ func TestWhatIsWrongIsKnownBeforeTheRun(t *testing.T) {
 		`outputs.no == nil`:     `outputs.^no == nil: the stage does not come after "no", so it has no output of it: a name like "no output" is written outputs["no output"]`,
 		`outputs == nil`:        `^outputs == nil: outputs needs a name: write outputs.NAME or outputs["NAME"]`,
 		`outputs[params.mode]`:  `outputs[params.^mode]: outputs[...] takes a name in quotes`,
-		`params.seed`:           `^params.seed: expected bool, but got int`,
+		`params.seed`:           `^params.seed: a condition is true or false, and this one is of type int`,
 		`params.mode > 1`:       `params.mode ^> 1: invalid operation: > (mismatched types string and int)`,
 		`"é" + 1 == ""`:         `"é" ^+ 1 == "": invalid operation: + (mismatched types string and int)`,
 		`params.seed ==`:        `params.seed ==^: the condition ends in the middle`,

@@ -12,38 +12,71 @@ import (
 
 // build makes the pipeline, or reports why it cannot be.
 func (s *source) build(p pipeline, fileName string, v Validator) *spec.Spec {
-	b := spec.Builder{Name: s.pipelineName(p.name, fileName)}
+	b := builder{source: s, pipeline: &p, check: checker{source: s, tasks: v, checked: make(map[string]error)}}
+	b.Name, b.Settings = s.pipelineName(p.name, fileName), p.settings
 	edges := 0
 	for _, st := range p.stages {
 		edges += len(st.after)
 	}
-	b.Grow(len(p.stages), edges)
-	check := checker{source: s, tasks: v, checked: make(map[string]error)}
-	added := make([]*stage, 0, len(p.stages)) // by StageID
-	var after []string
+	b.Grow(len(p.stages)+s.cells, edges)
+	b.added = make([]added, 0, len(p.stages)+s.cells)
 	for i := range p.stages {
-		st := &p.stages[i]
-		kind := check.kind(st)
-		if st.name.kind == absent {
-			s.report(st.at, "%v has no name", st)
-		}
-		if st.name.kind != text {
-			continue
-		}
-		after = after[:0]
-		for _, dep := range st.after {
-			after = append(after, dep.text)
-		}
-		b.Add(st.name.text, after, kind)
-		added = append(added, st)
+		b.stage(&p.stages[i])
 	}
 	sp, err := b.Build()
 	if invalid, ok := errors.AsType[*dag.InvalidError](err); ok {
-		s.reportGraph(invalid, added)
+		s.reportGraph(invalid, b.added)
 	} else if err != nil {
 		s.report(0, "%v", err)
 	}
+	b.checkStages()
 	return sp
+}
+
+// builder adds the stages of a file to the spec.
+type builder struct {
+	spec.Builder
+	*source
+	*pipeline
+	check checker
+	added []added // by StageID
+	after []string
+}
+
+// added is where a stage of the graph comes from.
+type added struct {
+	*stage
+	again bool // another cell of the same matrix was there before: what is wrong with its dependencies has been reported
+}
+
+// stage adds what the file says of a stage: one of the graph, or the cells of a matrix and the point where they come together.
+func (b *builder) stage(st *stage) {
+	kind := b.check.kind(st)
+	if st.name.kind == absent {
+		b.report(st.at, "%v has no name", st)
+	}
+	if st.name.kind != text {
+		return
+	}
+	b.after = b.after[:0]
+	for _, dep := range st.after {
+		b.after = append(b.after, dep.text)
+	}
+	if st.matrix.kind == absent || st.forEach.kind != absent {
+		b.add(added{stage: st}, st.name.text, b.after, kind)
+		return
+	}
+	cells, items := st.cells()
+	for i, name := range cells {
+		kind.Item, kind.Index = items[i], i
+		b.add(added{st, i > 0}, name, b.after, kind)
+	}
+	b.add(added{stage: st, again: true}, st.name.text, cells, spec.Kind{})
+}
+
+func (b *builder) add(from added, name string, after []string, kind spec.Kind) {
+	b.Add(name, after, kind)
+	b.added = append(b.added, from)
 }
 
 // pipelineName returns a legal name in any case: an illegal one must not hide other problems.
@@ -65,15 +98,20 @@ func (s *source) pipelineName(name value, fileName string) string {
 }
 
 // reportGraph gives the problems of names and dependencies their positions.
-func (s *source) reportGraph(invalid *dag.InvalidError, stages []*stage) {
+func (s *source) reportGraph(invalid *dag.InvalidError, stages []added) {
 	for _, p := range invalid.Problems {
 		st := stages[p.Stage]
 		place, suggestion := st.name, p.Suggestion
 		switch p.Kind {
 		case dag.UnknownDependency, dag.SelfDependency:
+			if st.again {
+				continue
+			}
 			place, p.Suggestion = st.after[p.Dep], ""
 		case dag.Cycle:
-			place = st.after[slices.IndexFunc(st.after, func(v value) bool { return v.text == p.Path[1] })]
+			if i := slices.IndexFunc(st.after, func(v value) bool { return v.text == p.Path[1] }); i >= 0 {
+				place = st.after[i] // else it is the end of a matrix, that comes after its cells
+			}
 		case dag.DuplicateName:
 			s.reportSecond(int(place.at), int(stages[p.First].name.at), "%v", p)
 			continue
@@ -91,14 +129,15 @@ type checker struct {
 
 // kind returns how a stage is executed.
 func (c *checker) kind(st *stage) spec.Kind {
-	kind, place := spec.Kind{Queue: st.queue.text}, st.task
+	kind, place := spec.Kind{Queue: st.policy.queue, Policy: st.policy.Policy}, st.task
+	kind.When, kind.ForEach = st.policy.when.text, st.forEach.text
 	switch {
 	case st.run.kind != absent && st.task.kind != absent:
 		c.report(int(max(st.run.at, st.task.at)), "a stage has run or task, not both")
 	case st.run.kind != absent && st.params.kind != absent:
 		c.report(int(st.params.at), "params are for a task: a stage with run has none")
 	case st.run.kind == text || st.run.kind == list:
-		kind.Task, kind.Params, place = "command", commandParams(st.run), st.run
+		kind.Task, kind.Params, place = "command", st.commandParams(), st.run
 	case st.task.kind == text:
 		kind.Task, kind.Params = st.task.text, taskParams(st.params)
 	case st.task.kind == absent && st.params.kind != absent:
@@ -107,15 +146,8 @@ func (c *checker) kind(st *stage) spec.Kind {
 	if kind.Task != "" && c.tasks != nil {
 		c.validate(kind, st, place)
 	}
+	c.fit(st, &kind)
 	return kind
-}
-
-func commandParams(run value) json.RawMessage {
-	key := value{kind: text, text: "run"}
-	if run.kind == list {
-		key.text = "argv"
-	}
-	return appendJSON(nil, value{kind: mapping, items: []value{key, run}})
 }
 
 // taskParams returns nothing for an empty mapping: it means the same, so it should be the same.

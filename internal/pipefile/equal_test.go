@@ -42,7 +42,7 @@ func TestFormatsMeanTheSame(t *testing.T) {
 
 var (
 	firstLine = regexp.MustCompile(`: first on line \d+$`)
-	ofMapping = regexp.MustCompile(`not a mapping$|has no name$|: task train: |^params `)
+	ofMapping = regexp.MustCompile(`not a (mapping|list)( or a mapping)?$|has no (name|value)$|: task train: |^params |^a value of a matrix|(is for a stage|a list is executed)|such as |: when: `)
 )
 
 // findings returns what was reported, and what is written at the place, in an order of its own.
@@ -77,6 +77,9 @@ func drawFile(t *rapid.T) any {
 		stages = append(stages, drawStage(t))
 	}
 	file := object{{"stages", stages}}
+	if rapid.Bool().Draw(t, "with params") {
+		file = append(file, member{"params", object{{"x", words.Draw(t, "x")}, {"n", object{{"type", "int"}}}}}, member{"defaults", object{{"retries", literal("2")}}})
+	}
 	if rapid.Bool().Draw(t, "named") {
 		file = append(file, member{"name", words.Draw(t, "name")})
 	}
@@ -98,6 +101,20 @@ func drawStage(t *rapid.T) any {
 	}
 	if rapid.Bool().Draw(t, "has queue") {
 		st = append(st, member{"queue", words.Draw(t, "queue")})
+	}
+	switch rapid.IntRange(0, 9).Draw(t, "policy") {
+	case 0:
+		st = append(st, member{"retries", literal("3")}, member{"backoff", object{{"initial", "10s"}, {"jitter", literal("0.5")}}}, member{"when", "params.x == 'x'"})
+	case 1:
+		st = append(st, member{"matrix", object{{"os", []any{"x", literal("1.50")}}, {"n", []any{true}}}}, member{"env", object{{"A", "c"}}})
+	case 2:
+		st = append(st, member{"for_each", words.Draw(t, "list")}, member{"max_parallel", literal("2")})
+	case 3:
+		for _, key := range rapid.SliceOfNDistinct(rapid.SampledFrom(names(policyKeys)), 1, 3, rapid.ID).Draw(t, "keys") {
+			if key != "queue" {
+				st = append(st, member{key, drawValue(t, 2)})
+			}
+		}
 	}
 	if rapid.IntRange(0, 9).Draw(t, "odd") == 0 {
 		st[rapid.IntRange(0, len(st)-1).Draw(t, "which")] = member{words.Draw(t, "key"), drawValue(t, 2)}

@@ -1,6 +1,7 @@
 package pipefile
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -75,4 +76,50 @@ func show(r rune, size int) (string, int) {
 func isWide(r rune) bool {
 	return r >= 0x1100 && (unicode.In(r, unicode.Han, unicode.Hangul, unicode.Hiragana, unicode.Katakana) ||
 		r >= 0x3000 && r <= 0x303E || r >= 0xFF01 && r <= 0xFF60 || r >= 0x1F300 && r <= 0x1F64F || r >= 0x1F900 && r <= 0x1FAFF)
+}
+
+// within returns where a part of a text is in the file: its beginning is at bytes behind that of the text.
+func within(src []byte, v value, at int) int {
+	written := token(src, int(v.at))
+	if len(written) == 0 {
+		return int(v.at)
+	}
+	quote := written[0]
+	if quote != '"' && quote != '\'' {
+		return int(v.at) + behind(src[v.at:], v.text, at)
+	}
+	i := 1
+	for n := 0; n < at && i < len(written)-1; {
+		wide, means := 1, 1 // bytes as written, and what they mean
+		switch {
+		case quote == '"' && bytes.HasPrefix(written[i:], []byte(`\u`)):
+			wide, means = 6, meant(written[i:])
+		case quote == '\'' && written[i] == '\'', quote == '"' && written[i] == '\\':
+			wide = 2
+		}
+		i, n = i+wide, n+means
+	}
+	return int(v.at) + min(i, len(written)-1)
+}
+
+// meant returns the number of bytes that \u and four digits stand for.
+func meant(escape []byte) int {
+	r, err := strconv.ParseUint(string(escape[2:min(6, len(escape))]), 16, 16)
+	switch {
+	case err != nil:
+		return 1
+	case r >= 0xD800 && r < 0xE000:
+		return 2 // half of a character with four
+	}
+	return utf8.RuneLen(rune(r))
+}
+
+// behind finds the line of a text that a part begins on in what is written, which may be indented, and returns where the part is.
+func behind(written []byte, text string, at int) int {
+	begin := strings.LastIndexByte(text[:at], '\n') + 1
+	line, _, _ := strings.Cut(text[begin:], "\n")
+	if i := bytes.Index(written, []byte(line)); i >= 0 && line != "" {
+		return i + at - begin
+	}
+	return 0
 }

@@ -1,52 +1,45 @@
 package pipefile
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/godags/godags/internal/nearest"
+	"github.com/godags/godags/internal/spec"
 )
 
 // key is a key that a mapping may have. What reads its value reports what is wrong with it.
 type key[T any] struct {
-	name string
-	read func(s *source, into *T, v value)
+	name  string
+	about string // one line, for editors
+	shape shape  // what values look like
+	read  func(s *source, into *T, v value)
 }
 
 // pipeline is a file's content. A value of a kind that its key cannot have has been reported, and is not used.
 type pipeline struct {
-	name   value
-	stages []stage
+	name     value
+	settings spec.Settings
+	defaults policy
+	list     value // of the stages
+	stages   []stage
 }
 
 var pipelineKeys = []key[pipeline]{
-	{"name", func(s *source, p *pipeline, v value) { p.name = s.text("name", v) }},
-	{"stages", (*source).stages},
-}
-
-type stage struct {
-	number                         int // from 1
-	at                             int
-	name, run, task, params, queue value
-	after                          []value // text
-}
-
-// String names the stage in messages.
-func (st *stage) String() string {
-	if st.name.text == "" {
-		return fmt.Sprintf("stage %d", st.number)
-	}
-	return "stage " + quote(st.name.text)
-}
-
-var stageKeys = []key[stage]{
-	{"name", func(s *source, st *stage, v value) { st.name = s.text("name", v) }},
-	{"after", func(s *source, st *stage, v value) { st.after = s.texts("after", v) }},
-	{"run", (*source).run},
-	{"task", func(s *source, st *stage, v value) { st.task = s.nonempty("task", v) }},
-	{"params", (*source).params},
-	{"queue", (*source).queue},
+	{"name", "name of the pipeline. Default: the name of the file without its extension", shapeText,
+		func(s *source, p *pipeline, v value) { p.name = s.text("name", v) }},
+	{"params", "what may be chosen for each run: name and default, or name and {type, default, description}", shapeParams, (*source).declare},
+	{"env", "variables that commands get, and conditions read", shapeEnv,
+		func(s *source, p *pipeline, v value) { p.settings.Env = s.pipelineEnv(v) }},
+	{"timeout", "how long a run may take. Default: any time", shapeDuration,
+		func(s *source, p *pipeline, v value) { s.duration(&p.settings.Timeout, "timeout", v) }},
+	{"on_failure", "continue (default): stages that do not depend on what failed go on; stop: nothing more is begun", shapeOneOf("continue", "stop"),
+		(*source).onFailure},
+	{"defaults", "what holds for every stage that does not say otherwise", shapeRef("defaults"),
+		func(s *source, p *pipeline, v value) {
+			s.members("defaults", v, func() { readKeys(s, "defaults", v, policyKeys, &p.defaults) })
+		}},
+	{"stages", "list of stages, in any order", shapeStages, func(s *source, p *pipeline, v value) { p.list = v }},
 }
 
 // readKeys reads the keys of a mapping. what names it in messages.
@@ -79,15 +72,37 @@ func names[T any](keys []key[T]) []string {
 	return names
 }
 
+// elsewhere are keys of other tools, with those that mean the same here.
+var elsewhere = map[string]string{
+	"needs": "after", "depends": "after", "depends_on": "after", "dependencies": "after", "command": "run", "cmd": "run", "script": "run",
+	"if": "when", "condition": "when", "environment": "env", "retry": "retries", "cwd": "dir", "workdir": "dir", "working_dir": "dir",
+	"foreach": "for_each", "tasks": "stages", "steps": "stages", "jobs": "stages", "parameters": "params", "variables": "env", "trigger_rule": "trigger",
+}
+
 // unknownKey returns the key that was probably meant, or "".
 func (s *source) unknownKey(what string, key value, known []string) string {
-	meant := nearest.Name(key.text, known)
+	meant := elsewhere[key.text]
+	if !slices.Contains(known, meant) {
+		meant = nearest.Name(key.text, known)
+	}
 	if meant == "" {
 		s.report(int(key.at), "%s has no key %s: it can have %s", what, quote(key.text), strings.Join(known, ", "))
 	} else {
 		s.suggest(int(key.at), meant, "%s has no key %s", what, quote(key.text))
 	}
 	return meant
+}
+
+// members reports a value that is not a mapping, and goes on with one that is.
+func (s *source) members(key string, v value, read func()) {
+	switch v.kind {
+	case mapping:
+		read()
+	case null:
+		s.report(int(v.at), "%s has no value", key)
+	default:
+		s.report(int(v.at), "%s must be a mapping, not %v", key, v.kind)
+	}
 }
 
 // pipeline reads the whole file.
@@ -102,14 +117,16 @@ func (s *source) pipeline(root value) (p pipeline) {
 		return p
 	}
 	readKeys(s, "a pipeline", root, pipelineKeys, &p)
-	if p.stages == nil {
+	if p.list.kind == absent {
 		s.report(int(root.at), `the pipeline has no stages: write "stages:" and a list of them`)
+	} else {
+		s.readStages(&p) // at last, since they begin with the defaults
 	}
 	return p
 }
 
-func (s *source) stages(p *pipeline, v value) {
-	p.stages = make([]stage, 0, len(v.items))
+func (s *source) readStages(p *pipeline) {
+	v := p.list
 	if v.kind != list {
 		s.report(int(v.at), "stages must be a list of stages, not %v", v.kind)
 		return
@@ -117,13 +134,18 @@ func (s *source) stages(p *pipeline, v value) {
 	if len(v.items) == 0 {
 		s.report(int(v.at), "the pipeline has no stages: the list is empty")
 	}
+	p.stages = make([]stage, 0, len(v.items))
 	for i, item := range v.items {
 		if item.kind != mapping {
 			s.report(int(item.at), "a stage is a mapping with the key name, not %v", item.kind)
 			continue
 		}
-		st := stage{number: i + 1, at: int(item.at)}
+		st := stage{number: i + 1, at: int(item.at), policy: &p.defaults}
 		readKeys(s, "a stage", item, stageKeys, &st)
 		p.stages = append(p.stages, st)
 	}
+}
+
+func (s *source) onFailure(p *pipeline, v value) {
+	p.settings.Stop = s.oneOf("on_failure", v, "continue", "stop") == "stop"
 }

@@ -95,6 +95,9 @@ func describe(sp *spec.Spec) string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "pipeline %s\n", sp.Name)
+	if settings, _ := json.Marshal(sp.Settings); string(settings) != "{}" {
+		fmt.Fprintf(&b, "  %s\n", settings)
+	}
 	for s := range dag.StageID(sp.Graph.Len()) {
 		fmt.Fprintf(&b, "%s", sp.Graph.Name(s))
 		for i, d := range sp.Graph.Deps(s) {
@@ -102,6 +105,12 @@ func describe(sp *spec.Spec) string {
 		}
 		k := sp.Kind(s)
 		fmt.Fprintf(&b, ": %s %s @%s\n", k.Task, k.Params, sp.Queue(s))
+		if k.Item != nil {
+			fmt.Fprintf(&b, "  item %d %s\n", k.Index, k.Item)
+		}
+		if policy, _ := json.Marshal(k.Policy); string(policy) != "{}" {
+			fmt.Fprintf(&b, "  %s\n", policy)
+		}
 	}
 	return b.String()
 }

@@ -96,14 +96,15 @@ func (s *source) params(st *stage, v value) {
 	}
 }
 
-func (s *source) queue(st *stage, v value) {
-	st.queue = s.nonempty("queue", v)
-	if st.queue.kind != text || st.queue.text == "" {
+func (s *source) queue(p *policy, v value) {
+	v = s.nonempty("queue", v)
+	if v.kind != text || v.text == "" {
 		return
 	}
-	if err := dag.CheckName(st.queue.text); err != nil {
+	if err := dag.CheckName(v.text); err != nil {
 		s.report(int(v.at), "queue: %v", err)
 	}
+	p.queue = v.text
 }
 
 // token returns the text of a scalar as it is written, up to the end of its line, and not more than anybody wants to see.

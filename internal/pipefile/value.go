@@ -51,6 +51,7 @@ type source struct {
 	problems []problem
 	omitted  int // problems beyond maxProblems
 	weight   int
+	cells    int  // of matrices
 	tooDeep  bool // and reported
 }
 

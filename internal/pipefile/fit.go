@@ -1,0 +1,175 @@
+package pipefile
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/condition"
+	"github.com/godags/godags/internal/spec"
+)
+
+// Keys of stages that mean nothing without others.
+var (
+	commandKeys = []string{"env", "dir", "shell", "no_retry_codes"}                                          // need run
+	workKeys    = []string{"retries", "backoff", "timeout", "secrets", "for_each", "matrix", "max_parallel"} // need run or task
+)
+
+// fit reports keys of the stage that do nothing beside its others, and takes from kind what the defaults say without effect.
+func (c *checker) fit(st *stage, kind *spec.Kind) {
+	for _, key := range st.keysOf(commandKeys) {
+		if st.run.kind == absent {
+			c.report(int(key.at), "%s is for a stage with run", key.name)
+		}
+	}
+	works := st.run.kind != absent || st.task.kind != absent
+	for _, key := range st.keysOf(workKeys) {
+		if !works {
+			c.report(int(key.at), "%s is for a stage with run or task: this one executes nothing", key.name)
+		}
+	}
+	if !works {
+		kind.Policy = spec.Policy{Trigger: kind.Trigger, When: kind.When, Priority: kind.Priority}
+	}
+	if st.forEach.kind == absent {
+		kind.MaxParallel = 0
+		if at := st.ownAt("max_parallel"); at >= 0 && works {
+			c.report(at, "max_parallel is for a stage with for_each")
+		}
+	} else if st.matrix.kind != absent {
+		c.report(int(max(st.forEach.at, st.matrix.at)), "a stage has for_each or matrix, not both")
+	}
+	if len(st.after) == 0 && kind.Trigger != dag.AllSuccess {
+		if at := st.ownAt("trigger"); at >= 0 {
+			c.report(at, "trigger %v is about the stages in after, and there are none", kind.Trigger)
+		}
+		kind.Trigger = dag.AllSuccess
+	}
+	if at := st.ownAt("shell"); at >= 0 && st.run.kind == list {
+		c.report(at, "shell is for a run that is text: a list is executed without one")
+	}
+	if st.run.kind != absent {
+		c.twice(st, kind.Secrets)
+	}
+}
+
+// twice reports variables that the command would get as a secret and as another one.
+func (c *checker) twice(st *stage, secrets []string) {
+	for i := 0; i < len(st.env.items); i += 2 {
+		if name := st.env.items[i]; slices.Contains(secrets, name.text) {
+			c.report(int(name.at), "env: %s is among the secrets of the stage", quote(name.text))
+		}
+	}
+}
+
+// keysOf returns those of the keys that the stage itself has.
+func (st *stage) keysOf(names []string) []ownKey {
+	var found []ownKey
+	for _, k := range st.own {
+		if slices.Contains(names, k.name) {
+			found = append(found, k)
+		}
+	}
+	for _, k := range []struct {
+		name string
+		v    value
+	}{{"env", st.env}, {"for_each", st.forEach}, {"matrix", st.matrix}} {
+		if k.v.kind != absent && slices.Contains(names, k.name) {
+			found = append(found, ownKey{k.name, k.v.at})
+		}
+	}
+	return found
+}
+
+// ownAt returns where the value of the stage's own key is, or -1.
+func (st *stage) ownAt(key string) int {
+	for _, k := range st.own {
+		if k.name == key {
+			return int(k.at)
+		}
+	}
+	return -1
+}
+
+// checkStages checks what stages say of each other.
+func (b *builder) checkStages() {
+	if slices.ContainsFunc(b.stages, func(st stage) bool { return st.forEach.kind == text }) {
+		b.checkLists()
+	}
+	compiled := make(map[string]*condition.Condition)
+	for i := range b.stages {
+		if st := &b.stages[i]; st.policy.when.text != "" && len(b.problems) < maxProblems {
+			b.checkWhen(st, compiled)
+		}
+	}
+}
+
+// checkLists checks the stages with for_each.
+func (b *builder) checkLists() {
+	named := make(map[string]*stage)
+	for i := range b.stages {
+		if st := &b.stages[i]; st.name.text != "" {
+			named[st.name.text] = st
+		}
+	}
+	for i := range b.stages {
+		st := &b.stages[i]
+		if list := named[st.forEach.text]; list != nil && list != st {
+			b.checkList(st, list)
+		}
+		if of := named[instanceOf(st.name.text)]; of != nil && of.forEach.kind == text {
+			b.report(int(st.name.at), "stage %s has the name of an instance of %s", quote(st.name.text), quote(of.name.text))
+		}
+	}
+}
+
+// checkList reports a for_each over a stage that has no list as its output.
+func (b *builder) checkList(st, list *stage) {
+	switch {
+	case list.matrix.kind != absent:
+		b.report(int(st.forEach.at), "for_each: stage %s has no output of its own: it is where the cells of its matrix come together", quote(list.name.text))
+	case list.run.kind == absent && list.task.kind == absent:
+		b.report(int(st.forEach.at), "for_each: stage %s has no output: it has neither run nor task", quote(list.name.text))
+	}
+}
+
+// instanceOf returns the stage that has instances with such names, or "".
+func instanceOf(name string) string {
+	of, rest, found := strings.Cut(name, "[")
+	index, ends := strings.CutSuffix(rest, "]")
+	if !found || !ends || index == "" || strings.Trim(index, "0123456789") != "" {
+		return ""
+	}
+	return of
+}
+
+// checkWhen reports what is wrong with a condition. Stages that have it from the defaults mostly differ in what they come after,
+// but read the same: it is compiled again only for a stage that lacks something.
+func (b *builder) checkWhen(st *stage, compiled map[string]*condition.Condition) {
+	scope := condition.Scope{Params: b.settings.Params, Env: b.settings.Env, Item: st.forEach.kind != absent || st.matrix.kind != absent}
+	for _, dep := range st.after {
+		scope.Outputs = append(scope.Outputs, dep.text)
+	}
+	when := st.policy.when
+	id := when.text
+	if scope.Item {
+		id += "\x00"
+	}
+	lacks := func(name string) bool { return !slices.Contains(scope.Outputs, name) }
+	if c := compiled[id]; c != nil && !slices.ContainsFunc(c.Outputs(), lacks) {
+		return
+	}
+	c, err := condition.Compile(when.text, scope)
+	whose := st.String()
+	if when.at == b.defaults.when.at {
+		whose = "defaults" // so that it is reported once
+	}
+	if wrong, ok := errors.AsType[*condition.Error](err); ok {
+		b.suggest(within(b.bytes, when, wrong.At), wrong.Suggestion, "%s: when: %s", whose, wrong.Message)
+	} else if err != nil {
+		b.report(int(when.at), "%s: when: %v", whose, err)
+	} else {
+		compiled[id] = c
+	}
+}
