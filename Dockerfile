@@ -7,7 +7,7 @@ RUN CGO_ENABLED=0 go build -o /out/ ./cmd/...
 
 FROM debian:stable-slim
 COPY --from=build /out/coordinator /out/worker /usr/local/bin/
-RUN useradd --create-home godags
+RUN useradd --create-home godags && install -d -o godags -g godags -m 700 /home/godags/.config /home/godags/.config/godags
 USER godags
 WORKDIR /home/godags
 CMD ["worker"]

@@ -180,6 +180,7 @@ func TestOutsideAStageThereAreNoValues(t *testing.T) {
 // Two runs of one pipeline at the same time, and one after the other, on the same Redis.
 func TestRunsDoNotSeeEachOther(t *testing.T) {
 	server := redistest.Start(t)
+	t.Setenv("GODAGS_KEY", "the key of these tests")
 	var mu sync.Mutex
 	seen := make(map[string]string)
 	pipeline := func() *godags.Pipeline {
@@ -223,6 +224,7 @@ func TestRunsDoNotSeeEachOther(t *testing.T) {
 
 func TestTheIDOfAFinishedRunShowsWhatBecameOfIt(t *testing.T) {
 	server := redistest.Start(t)
+	t.Setenv("GODAGS_KEY", "the key of these tests")
 	once := []godags.RunOption{godags.Redis(server.URL()), godags.RunID("once")}
 	first, err := godags.Start(t.Context(), simple.Pipeline(), once...)
 	if err != nil {
@@ -241,6 +243,7 @@ func TestTheIDOfAFinishedRunShowsWhatBecameOfIt(t *testing.T) {
 
 func TestTwoCallsWithOneRunIDExecuteEachStageOnce(t *testing.T) {
 	server := redistest.Start(t)
+	t.Setenv("GODAGS_KEY", "the key of these tests")
 	var executed atomic.Int32
 	p := godags.New("shared")
 	arrived, release := make(chan struct{}), make(chan struct{})

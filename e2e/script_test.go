@@ -68,6 +68,7 @@ func setUp(env *testscript.Env) error {
 		return err
 	}
 	env.Setenv("REPOSITORY", root)
+	env.Setenv("HOME", filepath.Join(env.WorkDir, ".home")) // where keys are made
 	env.Defer(func() {
 		for _, p := range programs {
 			p.kill()

@@ -34,7 +34,7 @@ var layers = [][]string{
 	{"internal/spec"},
 	{"tasks", "cache"},
 	{"dag"},
-	{"internal/nearest", "internal/version"},
+	{"internal/nearest", "internal/version", "internal/seal"},
 }
 
 // secrets are what only some rooms know.

@@ -17,13 +17,15 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/godags/godags/internal/engine"
+	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/redisx"
 	"github.com/godags/godags/internal/spec"
+	"github.com/godags/godags/internal/version"
 )
 
 func (p Program) doctorCommand() *ucli.Command {
 	return &ucli.Command{
-		Name: "doctor", Usage: "check what runs need: Redis and its settings, workers, clocks, the folder for state",
+		Name: "doctor", Usage: "check what runs need: Redis and its settings, the key, workers, clocks, the folder for state",
 		Description: "It ends with code 0 if runs work, 1 if something is wrong with Redis, and 3 if Redis cannot be reached.",
 		Flags:       []ucli.Flag{redisFlag(), homeFlag(), outFlag(), colorFlag()},
 		Action:      p.doctor,
@@ -166,7 +168,18 @@ func (d *diagnosis) checkSession(ctx context.Context, p Program, c *ucli.Context
 	if err := d.checkClock(ctx, s); err != nil {
 		return err
 	}
+	d.checkKey(s)
 	return d.checkWorkers(ctx, p, c, s)
+}
+
+// checkKey looks for the key that signs what workers execute.
+func (d *diagnosis) checkKey(s *engine.Session) {
+	key, err := s.Key()
+	if err != nil {
+		d.add("key", redisx.Error, err.Error(), "without it nothing can be run: docs/security.md says where keys come from")
+		return
+	}
+	d.add("key", redisx.OK, key.Fingerprint()+" signs what workers execute", "")
 }
 
 // clockSlack is how much our clock and that of Redis may differ before times that people see are wrong. No decision depends on it.
@@ -196,6 +209,35 @@ func (d *diagnosis) checkClock(ctx context.Context, s *engine.Session) error {
 	return nil
 }
 
+// compare finds live workers that do not fit this program.
+func (d *diagnosis) compare(workers []journal.WorkerInfo, s *engine.Session) {
+	var strange, other []string
+	key, err := s.Key()
+	for _, w := range workers {
+		if w.Alive() && err == nil && w.Run == "" && w.Key != key.Fingerprint() {
+			strange = append(strange, fmt.Sprintf("%s (%s)", w.ID, w.Key))
+		}
+		if w.Alive() && w.Version != version.String() {
+			other = append(other, fmt.Sprintf("%s (%s)", w.ID, w.Version))
+		}
+	}
+	if len(strange) > 0 {
+		d.add("workers", redisx.Warning, "with another key than ours, so that they execute nothing that is submitted from here: "+some(strange),
+			"set the same GODAGS_KEY there and here")
+	}
+	if len(other) > 0 {
+		d.add("workers", redisx.Warning, fmt.Sprintf("of another version than %s: %s", version.String(), some(other)), "use the same version everywhere")
+	}
+}
+
+// some is the first few of a list.
+func some(list []string) string {
+	if n := len(list) - shownNames; n > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(list[:shownNames], ", "), n)
+	}
+	return strings.Join(list, ", ")
+}
+
 func (d *diagnosis) checkWorkers(ctx context.Context, p Program, c *ucli.Context, s *engine.Session) error {
 	workers, err := s.Journal.Workers(ctx)
 	if err != nil {
@@ -207,6 +249,7 @@ func (d *diagnosis) checkWorkers(ctx context.Context, p Program, c *ucli.Context
 			alive, slots = alive+1, slots+w.Slots
 		}
 	}
+	d.compare(workers, s)
 	switch {
 	case alive > 0:
 		d.add("workers", redisx.OK, fmt.Sprintf("%s, %s (`%s workers` lists them)", count(alive, "live worker", "live workers"),

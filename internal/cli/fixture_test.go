@@ -77,6 +77,7 @@ type fixture struct {
 func newFixture(t *testing.T, redisArgs ...string) fixture {
 	t.Helper()
 	server := redistest.Start(t, redisArgs...)
+	t.Setenv("GODAGS_KEY", "the key of these tests")
 	return fixture{t, server, journal.New(server.Client())}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/seal"
 	"github.com/godags/godags/internal/view"
 )
 
@@ -59,6 +60,7 @@ type runStatus struct {
 	now      time.Time       // when it was looked at
 	alive    map[string]bool // workers
 	unserved map[string]int  // by queue without live workers: stages that wait there
+	strange  map[string]bool // queues to which only workers listen that have another key than whoever submitted the run
 }
 
 func loadStatus(ctx context.Context, s *engine.Session, found journal.Summary) (*runStatus, error) {
@@ -81,13 +83,18 @@ func loadStatus(ctx context.Context, s *engine.Session, found journal.Summary) (
 	if err != nil {
 		return nil, err
 	}
-	r.lookForWorkers(workers)
+	signature, err := s.Journal.Signature(ctx, found.Run)
+	if err != nil {
+		return nil, err
+	}
+	r.lookForWorkers(workers, seal.Signer(signature))
 	return r, nil
 }
 
-// lookForWorkers finds out which workers live, and which queues have none although stages wait there.
-func (r *runStatus) lookForWorkers(workers []journal.WorkerInfo) {
-	r.alive, r.unserved = make(map[string]bool), make(map[string]int)
+// lookForWorkers finds out which workers live, and which queues have none although stages wait there. The signer is the fingerprint of the
+// run's key.
+func (r *runStatus) lookForWorkers(workers []journal.WorkerInfo, signer string) {
+	r.alive, r.unserved, r.strange = make(map[string]bool), make(map[string]int), make(map[string]bool)
 	served := make(map[string]bool)
 	for _, w := range workers {
 		if !w.Alive() {
@@ -95,7 +102,8 @@ func (r *runStatus) lookForWorkers(workers []journal.WorkerInfo) {
 		}
 		r.alive[w.ID] = true
 		for _, q := range w.Queues {
-			served[q] = served[q] || w.Serves(r.ID)
+			served[q] = served[q] || w.Serves(r.ID) && w.Key == signer
+			r.strange[q] = r.strange[q] || w.Serves(r.ID) && w.Key != signer
 		}
 	}
 	if r.word != dag.Running.String() || r.State.Count(dag.Ready) == 0 {

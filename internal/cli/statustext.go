@@ -34,8 +34,14 @@ func (p Program) printStatus(ctx context.Context, c *ucli.Context, s *engine.Ses
 			moment(r.Last, r.now), p.hint(c, "resume", string(r.ID)))
 	}
 	for _, q := range slices.Sorted(maps.Keys(r.unserved)) {
+		waiting := count(r.unserved[q], "stage waits", "stages wait")
+		if r.strange[q] {
+			fmt.Fprintf(out, "\n%s for queue %s, but the live workers there have another key than this run: set the same GODAGS_KEY for all (`%s` lists them)\n",
+				waiting, printable(q), printable(p.hint(c, "workers")))
+			continue
+		}
 		fmt.Fprintf(out, "\n%s for queue %s, but no live worker listens there: start one with `%s`\n",
-			count(r.unserved[q], "stage waits", "stages wait"), printable(q), printable(p.startWorker(c, q)))
+			waiting, printable(q), printable(p.startWorker(c, q)))
 	}
 	r.printActive(out, paint)
 	if err := r.printFailures(ctx, s, out, paint); err != nil {

@@ -64,6 +64,11 @@ func (p Program) work(c *ucli.Context) error {
 	if options.Slots < 1 {
 		return usageError("--concurrency must be at least 1")
 	}
+	if options.Run != "" {
+		if _, err := journal.ParseRunID(string(options.Run)); err != nil {
+			return &exitError{exitUsage, err}
+		}
+	}
 	if options.ID == "" {
 		options.ID = engine.NewWorkerID(c.String("name"))
 	}
@@ -72,7 +77,10 @@ func (p Program) work(c *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	err = p.serve(c, session.NewWorker(options), options, logger)
+	w, err := session.NewWorker(options)
+	if err == nil {
+		err = p.serve(c, w, options, logger)
+	}
 	return errors.Join(err, session.Close())
 }
 
@@ -130,7 +138,7 @@ func (p Program) serve(c *ucli.Context, w *engine.Worker, o engine.WorkerOptions
 	ended := make(chan error, 1)
 	go func() {
 		ended <- w.Run(drain, abort, func() {
-			logger.Info("worker listens", "worker", o.ID, "queues", o.Queues, "concurrency", o.Slots)
+			logger.Info("worker listens", "worker", o.ID, "queues", o.Queues, "concurrency", o.Slots, "key", w.Info.Key)
 		})
 	}()
 	var overdue <-chan time.Time

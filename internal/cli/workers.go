@@ -58,10 +58,10 @@ func (p Program) noWorkers(c *ucli.Context, s *engine.Session) string {
 }
 
 func workerTable(workers []journal.WorkerInfo, now time.Time) table {
-	t := table{{"WORKER", "STATE", "HOST", "PID", "QUEUES", "BUSY", "VERSION", "STARTED", "LAST BEAT"}}
+	t := table{{"WORKER", "STATE", "HOST", "PID", "QUEUES", "BUSY", "VERSION", "KEY", "STARTED", "LAST BEAT"}}
 	for _, w := range workers {
 		t = append(t, []string{w.ID, workerState(w), w.Host, fmt.Sprint(w.PID), strings.Join(w.Queues, ","),
-			fmt.Sprintf("%d/%d", w.Busy, w.Slots), w.Version, moment(w.Started, now), short(w.Age) + " ago"})
+			fmt.Sprintf("%d/%d", w.Busy, w.Slots), w.Version, w.Key, moment(w.Started, now), short(w.Age) + " ago"})
 	}
 	return t
 }

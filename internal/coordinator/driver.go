@@ -31,6 +31,7 @@ const tickEvery = 500 * time.Millisecond
 // Config says what a driver works with. Dead, Observe, Unserved may be nil.
 type Config struct {
 	ID      string // of the coordinator
+	Key     string // fingerprint of the key with which it signs: workers with another one do not count
 	Journal *journal.Journal
 	Queue   Queue
 	Logger  *slog.Logger
@@ -49,6 +50,8 @@ type Unserved struct {
 	Queue  string
 	Stages int
 	For    time.Duration
+
+	Strangers []string // live workers that do listen to it, but have another key
 }
 
 // Driver drives one run. Its state is what the journal says, plus what it has handed to the queue.
@@ -245,6 +248,9 @@ func (d *Driver) tick(ctx context.Context) error {
 	if err == nil {
 		err = d.look(ctx)
 	}
+	if errors.Is(err, journal.ErrDigest) {
+		return err
+	}
 	if err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -262,7 +268,7 @@ func (d *Driver) look(ctx context.Context) error {
 		return err
 	}
 	now := time.Now()
-	d.workers.update(list, d.run)
+	d.workers.update(list, d.run, d.Key)
 	dead := func(f *flight) bool { return d.workers.dead(f.worker, now) }
 	if err := d.lose(ctx, dead, "its worker was not heard of for "+journal.WorkerTTL.String()); err != nil {
 		return err

@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
@@ -22,6 +24,7 @@ import (
 // world is a driver in a bubble of simulated time, with a real journal on miniredis. The test plays the workers.
 type world struct {
 	*testing.T
+	rdb     *redis.Client
 	journal *journal.Journal
 	queue   *fakeQueue
 	dead    chan string
@@ -106,7 +109,8 @@ func simulateBundles(t *testing.T, graph string, test func(w *world)) {
 
 func simulateWith(t *testing.T, bundles bool, graph string, test func(w *world)) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{T: t, journal: journal.New(redistest.Mini(t)), dead: make(chan string), run: "r", bundles: bundles,
+		rdb := redistest.Mini(t)
+		w := &world{T: t, rdb: rdb, journal: journal.New(rdb), dead: make(chan string), run: "r", bundles: bundles,
 			queue: &fakeQueue{bundles: make(map[string]queue.Bundle)}, spec: pipeline(t, graph), tokens: make(map[journal.Attempted]journal.Token)}
 		encoded, err := w.spec.Encode()
 		w.must(err)
@@ -480,6 +484,31 @@ func TestAQueueThatNobodyListensToIsNamed(t *testing.T) {
 		if len(w.served) != 1 || w.served[0].Queue != "gpu" || w.served[0].Stages != 1 || w.served[0].For < 3*time.Second {
 			w.Fatalf("%+v", w.served)
 		}
+	})
+}
+
+// A worker with another key would refuse what it takes.
+func TestWorkersWithAnotherKeyDoNotCount(t *testing.T) {
+	simulate(t, "a; b", func(w *world) {
+		for range 8 {
+			w.must(w.journal.Beat(w.Context(), journal.WorkerInfo{ID: "w1", Queues: []string{"default"}, Slots: 4, Key: "other"}))
+			w.pass(journal.BeatEvery)
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if len(w.served) != 1 || w.served[0].Stages != 2 || !slices.Equal(w.served[0].Strangers, []string{"w1"}) {
+			w.Fatalf("%+v", w.served)
+		}
+	})
+}
+
+// Workers refuse what they are sent: to send it again and again would never end.
+func TestARunWhoseSpecWasChangedInRedisIsLeft(t *testing.T) {
+	simulate(t, "a", func(w *world) {
+		w.must(w.rdb.Set(w.Context(), "godags:{r}:spec", "something else", 0).Err())
+		w.sent("a#1") // and taken
+		w.keepAlive("w1", 4*time.Second)
+		w.ends(journal.ErrDigest)
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
+	"github.com/godags/godags/internal/spec"
 )
 
 // flight is an attempt that was handed to the queue, or claimed, and has not ended.
@@ -165,12 +166,25 @@ func (d *Driver) overdue(ctx context.Context, now time.Time) error {
 		if pending {
 			continue
 		}
+		if err := d.intact(ctx); err != nil {
+			return err
+		}
 		d.Logger.Warn("stages that nobody claimed are gone from their queue: sent again", "run", d.run, "task", b.id)
 		d.resent++
 		b.taken = true // there is nothing to remove
 		d.ground(b)
 	}
 	return nil
+}
+
+// intact returns [journal.ErrDigest] if the spec in Redis is not the one that is driven: workers refuse all that is sent, and would for ever.
+func (d *Driver) intact(ctx context.Context) error {
+	encoded, digest, err := d.Journal.Spec(ctx, d.run)
+	if err == nil && (digest != d.digest || spec.Digest(encoded) != digest) {
+		return fmt.Errorf("run %s: %w: its spec was changed in Redis since it was submitted, and workers refuse it; start the pipeline again under another id",
+			d.run, journal.ErrDigest)
+	}
+	return err
 }
 
 // lose records the loss of the claimed attempts that match. A stage that has cost too many workers fails.

@@ -12,6 +12,7 @@ import (
 type workers struct {
 	alive    map[string]bool
 	slots    map[string]int       // by queue, of live workers
+	strange  map[string][]string  // by queue, live workers with another key
 	suspects map[string]time.Time // workers with claims that are not alive, and since when
 	unserved map[string]time.Time // queues with stages but without live workers, and since when
 }
@@ -20,8 +21,8 @@ func newWorkers() workers {
 	return workers{suspects: make(map[string]time.Time), unserved: make(map[string]time.Time)}
 }
 
-func (w *workers) update(list []journal.WorkerInfo, run journal.RunID) {
-	w.alive, w.slots = make(map[string]bool), make(map[string]int)
+func (w *workers) update(list []journal.WorkerInfo, run journal.RunID, key string) {
+	w.alive, w.slots, w.strange = make(map[string]bool), make(map[string]int), make(map[string][]string)
 	for _, info := range list {
 		if !info.Alive() {
 			continue
@@ -32,6 +33,10 @@ func (w *workers) update(list []journal.WorkerInfo, run journal.RunID) {
 			continue
 		}
 		for _, q := range info.Queues {
+			if info.Key != key {
+				w.strange[q] = append(w.strange[q], info.ID)
+				continue
+			}
 			w.slots[q] += info.Slots
 		}
 	}
@@ -79,7 +84,7 @@ func (d *Driver) reportUnserved(now time.Time) {
 			since = now
 			d.workers.unserved[name] = now
 		}
-		list = append(list, Unserved{name, waiting[name], now.Sub(since)})
+		list = append(list, Unserved{name, waiting[name], now.Sub(since), d.workers.strange[name]})
 	}
 	if d.Unserved != nil {
 		d.Unserved(list)

@@ -13,12 +13,14 @@ import (
 	"time"
 
 	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/seal"
 )
 
 // children are worker processes of our own. One that dies is replaced.
 type children struct {
 	session *Session
 	url     string
+	key     seal.Key
 	queues  []string
 	run     journal.RunID // that they serve; empty: all
 	log     *os.File
@@ -42,6 +44,10 @@ func (s *Session) startChildren(ctx context.Context, n int, queues []string, run
 	if err != nil {
 		return nil, err
 	}
+	key, err := s.Key()
+	if err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(s.Home, 0o700); err != nil {
 		return nil, fmt.Errorf("state folder: %w", err)
 	}
@@ -49,7 +55,7 @@ func (s *Session) startChildren(ctx context.Context, n int, queues []string, run
 	if err != nil {
 		return nil, fmt.Errorf("log of the workers: %w", err)
 	}
-	c := &children{session: s, url: url, queues: queues, run: run, log: log, dead: make(chan string, n)}
+	c := &children{session: s, url: url, key: key, queues: queues, run: run, log: log, dead: make(chan string, n)}
 	c.stopped, c.stopAll = context.WithCancelCause(context.WithoutCancel(ctx))
 	for i := range n {
 		name := fmt.Sprintf("%s-%d", hostname(), i+1)
@@ -103,7 +109,7 @@ func (c *children) runOne(id string) error {
 		return fmt.Errorf("find our own program: %w", err)
 	}
 	cmd := exec.Command(program, "worker", "--id", id, "--concurrency", "1", "--queue", strings.Join(c.queues, ","), "--run", string(c.run))
-	cmd.Env = append(os.Environ(), "REDIS_URL="+c.url, "GODAGS_HOME="+c.session.Home) // not in argv: the URL may have a password
+	cmd.Env = append(os.Environ(), "REDIS_URL="+c.url, seal.Variable+"="+c.key.Text(), "GODAGS_HOME="+c.session.Home) // others can read argv
 	cmd.Stdout, cmd.Stderr = c.log, c.log
 	cmd.SysProcAttr = ownGroup()
 	if err := cmd.Start(); err != nil {

@@ -12,7 +12,7 @@ import (
 )
 
 func (s *Session) driver(o RunOptions) coordinator.Config {
-	return coordinator.Config{ID: NewWorkerID(""), Journal: s.Journal, Queue: s.queue.Own(string(s.only(o.ID))), Logger: s.Logger,
+	return coordinator.Config{ID: NewWorkerID(""), Key: s.queue.Fingerprint(), Journal: s.Journal, Queue: s.queue.Own(string(s.only(o.ID))), Logger: s.Logger,
 		Grace: o.Grace, MaxBundle: o.MaxBundle, NoFuse: o.NoFuse, Unserved: o.Unserved}
 }
 

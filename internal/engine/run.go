@@ -97,13 +97,17 @@ func (s *Session) Run(ctx context.Context, o RunOptions) (*view.Run, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
+	key, err := s.Key()
+	if err != nil {
+		return nil, err
+	}
 	encoded, err := o.Spec.Encode()
 	if err != nil {
 		return nil, err
 	}
 	driver, digest := s.driver(o), spec.Digest(encoded)
 	epoch, err := s.Journal.Submit(ctx, journal.Submission{Run: o.ID, Pipeline: o.Spec.Name, Stages: o.Spec.Graph.Len(),
-		Digest: digest, Spec: encoded, Coordinator: driver.ID, Lease: coordinator.Lease})
+		Digest: digest, Spec: encoded, Signature: sealSpec(key, o.ID, digest), Coordinator: driver.ID, Lease: coordinator.Lease})
 	if errors.Is(err, journal.ErrDigest) || err != nil && !errors.Is(err, journal.ErrExists) {
 		return nil, err
 	}
@@ -116,7 +120,7 @@ func (s *Session) Run(ctx context.Context, o RunOptions) (*view.Run, error) {
 func (s *Session) Resume(ctx context.Context, o RunOptions) (*view.Run, error) {
 	digest, err := s.load(ctx, &o)
 	if err == nil {
-		err = o.check()
+		err = errors.Join(s.verify(ctx, o.ID, digest), o.check())
 	}
 	if err != nil {
 		return nil, err

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"sync"
 
 	"github.com/godags/godags/cache"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
 	"github.com/godags/godags/internal/redisx"
+	"github.com/godags/godags/internal/seal"
 	"github.com/godags/godags/internal/values"
 	"github.com/godags/godags/tasks"
 )
@@ -30,7 +32,8 @@ type Session struct {
 	Conn    *redisx.Conn
 	Journal *journal.Journal
 	Stores  *values.Stores
-	queue   *queue.Client
+	Key     func() (seal.Key, error) // signs and verifies what workers execute; it is looked for, or made, when it is first asked for
+	queue   *queue.Client            // nil until Key was asked for: reading needs none
 }
 
 // Open connects. The caller closes the session.
@@ -40,7 +43,13 @@ func Open(ctx context.Context, cfg Config) (*Session, error) {
 		return nil, err
 	}
 	rdb := conn.Client()
-	return &Session{cfg, conn, journal.New(rdb), values.NewStores(rdb, cfg.Caches), queue.NewClient(rdb)}, nil
+	s := &Session{Config: cfg, Conn: conn, Journal: journal.New(rdb), Stores: values.NewStores(rdb, cfg.Caches)}
+	s.Key = sync.OnceValues(func() (seal.Key, error) {
+		key, err := findKey(conn.Kind, cfg.Home)
+		s.queue = queue.NewClient(rdb, key)
+		return key, err
+	})
+	return s, nil
 }
 
 // Close ends the connection, and a Redis of our own if nobody else uses it.

@@ -46,14 +46,18 @@ type Worker struct {
 }
 
 // NewWorker returns a worker that has not started.
-func (s *Session) NewWorker(o WorkerOptions) *Worker {
+func (s *Session) NewWorker(o WorkerOptions) (*Worker, error) {
+	key, err := s.Key()
+	if err != nil {
+		return nil, err
+	}
 	client := s.Conn.NewClient()
 	w := worker.New(worker.Config{
-		Info: journal.WorkerInfo{ID: o.ID, Host: hostname(), PID: os.Getpid(), Queues: o.Queues, Slots: o.Slots, Run: o.Run,
+		Info: journal.WorkerInfo{ID: o.ID, Host: hostname(), PID: os.Getpid(), Queues: o.Queues, Slots: o.Slots, Run: o.Run, Key: key.Fingerprint(),
 			Version: version.String(), Started: time.Now().UTC().Truncate(time.Second)},
-		Client: client, Journal: s.Journal, Queue: s.queue, Registry: s.Registry, Stores: s.Stores, Logger: s.Logger,
+		Client: client, Journal: s.Journal, Queue: s.queue.Own(string(o.Run)), Key: key, Registry: s.Registry, Stores: s.Stores, Logger: s.Logger,
 	})
-	return &Worker{w, client.Close}
+	return &Worker{w, client.Close}, nil
 }
 
 // Run executes stages; see [worker.Worker.Run].
@@ -70,6 +74,10 @@ type local struct {
 
 // startLocal starts a worker and returns when it takes stages.
 func (s *Session) startLocal(ctx context.Context, o WorkerOptions) (*local, error) {
+	w, err := s.NewWorker(o)
+	if err != nil {
+		return nil, err
+	}
 	base := context.WithoutCancel(ctx)
 	drain, stopDrain := context.WithCancel(base)
 	abort, stopAbort := context.WithCancel(base)
@@ -78,7 +86,7 @@ func (s *Session) startLocal(ctx context.Context, o WorkerOptions) (*local, erro
 	var once sync.Once
 	go func() {
 		defer close(l.done)
-		l.err = s.NewWorker(o).Run(drain, abort, func() { once.Do(func() { close(ready) }) })
+		l.err = w.Run(drain, abort, func() { once.Do(func() { close(ready) }) })
 	}()
 	select {
 	case <-ready:

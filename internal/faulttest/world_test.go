@@ -19,6 +19,7 @@ import (
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/progress"
 	"github.com/godags/godags/internal/queue"
+	"github.com/godags/godags/internal/seal"
 	"github.com/godags/godags/internal/spec"
 	"github.com/godags/godags/internal/values"
 	"github.com/godags/godags/internal/view"
@@ -50,6 +51,12 @@ const (
 	// worker (3 s until that is noticed), and a coordinator or worker that is dead (3 s to its lease, 4 s to the end of its heartbeats).
 	usual = 15 * time.Second
 )
+
+func (w *world) key() seal.Key {
+	k, err := seal.Parse("the key of these tests")
+	w.must(err)
+	return k
+}
 
 // stages: a chain, a fan whose stages are short enough for a bundle, a long one with output and log, and one behind all.
 var stages = []faulttest.Stage{
@@ -166,7 +173,7 @@ func (w *world) coordinate(a *actor) error {
 	if err != nil {
 		return err
 	}
-	_, err = coordinator.Drive(ctx, coordinator.Config{ID: a.name, Journal: j, Queue: queue.NewClient(rdb), Logger: slog.New(slog.DiscardHandler)},
+	_, err = coordinator.Drive(ctx, coordinator.Config{ID: a.name, Journal: j, Queue: queue.NewClient(rdb, w.key()), Logger: slog.New(slog.DiscardHandler)},
 		run, w.spec, w.digest, epoch)
 	return err
 }
@@ -196,7 +203,7 @@ func (w *world) work(a *actor, drain <-chan struct{}) {
 	registry := tasks.NewRegistry()
 	w.must(registry.Register("work", tasks.HandlerFunc(func(ctx context.Context, s *tasks.Stage) error { return w.execute(ctx, a, s) })))
 	one := worker.New(worker.Config{Info: journal.WorkerInfo{ID: a.name, Queues: []string{spec.DefaultQueue}, Slots: 1}, Client: client,
-		Journal: journal.New(shared), Queue: queue.NewClient(shared), Registry: registry, Stores: values.NewStores(shared, nil), Logger: slog.New(slog.DiscardHandler)})
+		Journal: journal.New(shared), Queue: queue.NewClient(shared, w.key()), Key: w.key(), Registry: registry, Stores: values.NewStores(shared, nil), Logger: slog.New(slog.DiscardHandler)})
 	client.AddHook(a) // after the queue's own hook, and so between that and Redis
 	shared.AddHook(a)
 	ended := make(chan struct{})

@@ -19,6 +19,7 @@ type Submission struct {
 	Stages      int
 	Digest      string // of Spec
 	Spec        []byte
+	Signature   string // of run and digest, by whoever submits
 	Coordinator string // who will drive it
 	Lease       time.Duration
 }
@@ -42,7 +43,7 @@ func (j *Journal) Submit(ctx context.Context, s Submission) (epoch int64, err er
 	}
 	record := Record{Type: RunSubmitted, Text: string(text)}.append(nil)
 	keys := []string{j.key(s.Run, "run"), j.key(s.Run, "spec"), j.key(s.Run, "journal")}
-	got, err := submitScript.Run(ctx, j.rdb, keys, s.Digest, s.Spec, s.Pipeline, s.Stages, s.Coordinator, s.Lease.Milliseconds(), record).Slice()
+	got, err := submitScript.Run(ctx, j.rdb, keys, s.Digest, s.Spec, s.Pipeline, s.Stages, s.Coordinator, s.Lease.Milliseconds(), record, s.Signature).Slice()
 	if err != nil {
 		return 0, fmt.Errorf("submit run %s: %w", s.Run, err)
 	}

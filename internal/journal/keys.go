@@ -8,7 +8,7 @@
 //
 //	runs          sorted set: run ids by time of submission, in milliseconds
 //	workers       hash: what each live worker last said of itself, and when
-//	{R}:run       hash: pipeline, number of stages, digest of the spec, state; who coordinates it, in which epoch, until when
+//	{R}:run       hash: pipeline, number of stages, digest of the spec and its signature, state; who coordinates it, in which epoch, until when
 //	{R}:spec      the frozen pipeline
 //	{R}:journal   the stream
 //	{R}:fence     eight bytes a stage: newest attempt, its state, the token of its claim

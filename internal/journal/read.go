@@ -104,6 +104,15 @@ func (j *Journal) Spec(ctx context.Context, run RunID) (encoded []byte, digest s
 	return encoded, recorded.Val(), named(run, err)
 }
 
+// Signature returns the signature of the run's id and digest as recorded at submission; it is empty if there is none.
+func (j *Journal) Signature(ctx context.Context, run RunID) (string, error) {
+	signature, err := j.rdb.HGet(ctx, j.key(run, "run"), "signature").Result()
+	if errors.Is(err, redis.Nil) {
+		return "", j.exists(ctx, run)
+	}
+	return signature, named(run, err)
+}
+
 // Summary is what a list of runs shows of one.
 type Summary struct {
 	Run       RunID

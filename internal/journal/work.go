@@ -134,6 +134,7 @@ type WorkerInfo struct {
 	Slots   int           `json:"slots"`         // stages that it executes at once
 	Busy    int           `json:"busy"`          // stages that it executes now
 	Version string        `json:"version"`       // of godags
+	Key     string        `json:"key"`           // fingerprint of the key with which stages must be signed
 	Started time.Time     `json:"started"`       // by its own clock
 }
 

@@ -121,6 +121,8 @@ type Waiting struct {
 	Queue  string
 	Stages int
 	For    time.Duration
+
+	Strangers []string // live workers that do listen to it, but have another key
 }
 
 // When a queue without workers is worth a line.
@@ -156,7 +158,14 @@ func (p *Printer) explain(w Waiting) string {
 	if w.Stages == 1 {
 		wait = "waits"
 	}
-	text := fmt.Sprintf("%s %s, but no worker listens on queue %s (%d s)", plural(w.Stages, "stage"), wait, w.Queue, int(w.For.Seconds()))
+	worker := "worker"
+	if len(w.Strangers) > 0 {
+		worker = "worker with our key"
+	}
+	text := fmt.Sprintf("%s %s, but no %s listens on queue %s (%d s)", plural(w.Stages, "stage"), wait, worker, w.Queue, int(w.For.Seconds()))
+	if len(w.Strangers) > 0 {
+		return text + fmt.Sprintf(": %q refuses this run's signature, so set the same GODAGS_KEY there and here", w.Strangers[0])
+	}
 	if p.workerCommand != nil {
 		text += fmt.Sprintf(`: start one with "%s"`, p.workerCommand(w.Queue))
 	}

@@ -44,7 +44,7 @@ func (h *trips) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proces
 // queued returns the ids of the tasks that wait, the oldest first.
 func queued(t *testing.T, rdb *redis.Client) []string {
 	t.Helper()
-	ids, err := rdb.LRange(t.Context(), "asynq:{q}:pending", 0, -1).Result()
+	ids, err := rdb.LRange(t.Context(), "asynq:{"+name("q", "", key(t))+"}:pending", 0, -1).Result()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,11 +54,11 @@ func queued(t *testing.T, rdb *redis.Client) []string {
 
 func TestSeveralTasksAndTheirWakeUpAreOneTrip(t *testing.T) {
 	redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
-		c := NewClient(rdb)
+		c := NewClient(rdb, key(t))
 		if err := c.EnqueueAll(t.Context(), "q", task("0")); err != nil { // Redis gets the script and the name of the queue
 			t.Fatal(err)
 		}
-		heard := rdb.Subscribe(t.Context(), wakeChannel("q"))
+		heard := rdb.Subscribe(t.Context(), c.wakeChannel("q"))
 		defer heard.Close()
 		if _, err := heard.Receive(t.Context()); err != nil {
 			t.Fatal(err)
@@ -82,8 +82,8 @@ func TestSeveralTasksAndTheirWakeUpAreOneTrip(t *testing.T) {
 
 func TestRedisMayForgetScriptsAtAnyTime(t *testing.T) {
 	rdb := redistest.Start(t).Client()
-	c := NewClient(rdb)
-	heard := rdb.Subscribe(t.Context(), wakeChannel("q"))
+	c := NewClient(rdb, key(t))
+	heard := rdb.Subscribe(t.Context(), c.wakeChannel("q"))
 	defer heard.Close()
 	if _, err := heard.Receive(t.Context()); err != nil {
 		t.Fatal(err)
@@ -108,7 +108,7 @@ func TestRedisMayForgetScriptsAtAnyTime(t *testing.T) {
 
 func TestWhenTheAnswerIsLostTheSameTasksMayBeSentAgain(t *testing.T) {
 	redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
-		c := NewClient(rdb)
+		c := NewClient(rdb, key(t))
 		if err := c.EnqueueAll(t.Context(), "q", task("0")); err != nil {
 			t.Fatal(err)
 		}

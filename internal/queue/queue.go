@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/seal"
 )
 
 // Item is one attempt of a stage.
@@ -44,30 +45,36 @@ type Task struct {
 // without it Asynq would take 30 minutes.
 const taskTimeout = 365 * 24 * time.Hour
 
-// Client enqueues bundles. It is safe for concurrent use.
+// Client enqueues bundles, signed. It is safe for concurrent use.
 type Client struct {
 	rdb     redis.UniversalClient
 	client  *asynq.Client
 	inspect *asynq.Inspector
+	key     seal.Key
 	run     string // whose own queues are meant, or ""
 }
 
-// NewClient returns a client on the given connection, which stays the caller's.
-func NewClient(rdb redis.UniversalClient) *Client {
-	return &Client{rdb, asynq.NewClientFromRedisClient(batching{rdb}), asynq.NewInspectorFromRedisClient(rdb), ""}
+// NewClient returns a client on the given connection, which stays the caller's. Only workers with the same key take its bundles.
+func NewClient(rdb redis.UniversalClient, key seal.Key) *Client {
+	return &Client{rdb, asynq.NewClientFromRedisClient(batching{rdb}), asynq.NewInspectorFromRedisClient(rdb), key, ""}
 }
 
-// Own returns the name of the queue from which only workers that serve one run take bundles: the queue itself if run is empty.
-// It is unlike all that [CheckName] permits.
-func Own(queue, run string) string {
+// Own returns a client for the queues from which only workers that serve one run take bundles; with an empty run it is the client itself.
+func (c *Client) Own(run string) *Client { return &Client{c.rdb, c.client, c.inspect, c.key, run} }
+
+// Fingerprint returns that of the key with which bundles are signed.
+func (c *Client) Fingerprint() string { return c.key.Fingerprint() }
+
+func (c *Client) name(queue string) string { return name(queue, c.run, c.key) }
+
+// name returns the name that a queue has in Redis. Runs with queues of their own, and workers with different keys, must not meet in one:
+// who takes what he then refuses keeps it from the others. It is unlike all that [CheckName] permits.
+func name(queue, run string, key seal.Key) string {
 	if run == "" {
-		return queue
+		run = "key:" + key.Fingerprint()
 	}
 	return queue + "@" + run
 }
-
-// Own returns a client for which every queue is the run's [Own].
-func (c *Client) Own(run string) *Client { return &Client{c.rdb, c.client, c.inspect, run} }
 
 // enqueue adds a task to a queue, or does nothing if it is there. The wake-up is the caller's.
 func (c *Client) enqueue(ctx context.Context, queue string, t Task) error {
@@ -75,8 +82,9 @@ func (c *Client) enqueue(ctx context.Context, queue string, t Task) error {
 	if err != nil {
 		return fmt.Errorf("task %s: %w", t.ID, err)
 	}
+	payload = sign(c.key, c.name(queue), payload)
 	_, err = c.client.EnqueueContext(ctx, asynq.NewTask(t.Bundle.Pipeline+"/"+t.Label, payload),
-		asynq.Queue(Own(queue, c.run)), asynq.TaskID(t.ID), asynq.MaxRetry(25), asynq.Timeout(taskTimeout))
+		asynq.Queue(c.name(queue)), asynq.TaskID(t.ID), asynq.MaxRetry(25), asynq.Timeout(taskTimeout))
 	if err != nil && !errors.Is(err, asynq.ErrTaskIDConflict) {
 		return fmt.Errorf("task %s: %w", t.ID, err)
 	}
@@ -100,11 +108,11 @@ func Label(n int, name string) string {
 // wakeChannel is where idle workers hear that there is something in the queue. A lost message costs them [fallback] at the most.
 func wakeChannel(queue string) string { return "godags:wake:" + queue }
 
-func (c *Client) wakeChannel(queue string) string { return wakeChannel(Own(queue, c.run)) }
+func (c *Client) wakeChannel(queue string) string { return wakeChannel(c.name(queue)) }
 
 // Pending reports whether the task waits in its queue: nobody has taken it, deleted it, or put it aside.
 func (c *Client) Pending(queue, id string) (bool, error) {
-	info, err := c.inspect.GetTaskInfo(Own(queue, c.run), id)
+	info, err := c.inspect.GetTaskInfo(c.name(queue), id)
 	if errors.Is(err, asynq.ErrTaskNotFound) || errors.Is(err, asynq.ErrQueueNotFound) {
 		return false, nil
 	}
@@ -116,7 +124,7 @@ func (c *Client) Pending(queue, id string) (bool, error) {
 
 // Remove takes a task out of its queue if it still waits there. One that a worker has taken meets a claim that is refused.
 func (c *Client) Remove(queue, id string) error {
-	err := c.inspect.DeleteTask(Own(queue, c.run), id)
+	err := c.inspect.DeleteTask(c.name(queue), id)
 	if err == nil || errors.Is(err, asynq.ErrTaskNotFound) || errors.Is(err, asynq.ErrQueueNotFound) {
 		return nil
 	}
@@ -128,7 +136,7 @@ func (c *Client) Remove(queue, id string) error {
 
 // RemoveQueue removes a queue that is not needed any more. One with a task that a worker had when it was killed stays.
 func (c *Client) RemoveQueue(ctx context.Context, queue string) error {
-	name := Own(queue, c.run)
+	name := c.name(queue)
 	err := c.inspect.DeleteQueue(name, true)
 	if err == nil || errors.Is(err, asynq.ErrQueueNotFound) {
 		err = c.rdb.Del(ctx, "asynq:{"+name+"}:processed", "asynq:{"+name+"}:failed").Err() // Asynq forgets its counts

@@ -12,13 +12,13 @@ func task(id string) Task { return Task{id, "a", Bundle{Run: "run", Pipeline: "p
 
 func TestATaskIsAddedOnceAndRemovedOnce(t *testing.T) {
 	redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
-		c := NewClient(rdb)
+		c := NewClient(rdb, key(t))
 		for range 2 { // the second is the first, sent again after a lost reply
 			if err := c.EnqueueAll(t.Context(), "q", task("run/a#1")); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if n := rdb.LLen(t.Context(), "asynq:{q}:pending").Val(); n != 1 {
+		if n := rdb.LLen(t.Context(), "asynq:{"+c.name("q")+"}:pending").Val(); n != 1 {
 			t.Errorf("%d tasks", n)
 		}
 		if pending, err := c.Pending("q", "run/a#1"); !pending || err != nil {
@@ -40,7 +40,7 @@ func TestATaskIsAddedOnceAndRemovedOnce(t *testing.T) {
 
 func TestARunsOwnQueueIsApartAndCanBeRemoved(t *testing.T) {
 	redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
-		shared := NewClient(rdb)
+		shared := NewClient(rdb, key(t))
 		own := shared.Own("run")
 		if err := own.EnqueueAll(t.Context(), "q", task("id")); err != nil {
 			t.Fatal(err)

@@ -11,11 +11,15 @@ import (
 
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/godags/godags/internal/seal"
 )
 
 // ServerConfig says how bundles are taken from queues.
 type ServerConfig struct {
 	Queues []string                                                   // names, each asked as often as the others
+	Run    string                                                     // whose own queues are meant, or ""
+	Key    seal.Key                                                   // with which bundles are signed; others are refused
 	Slots  int                                                        // bundles in work at once
 	Handle func(ctx context.Context, b Bundle, executed func()) error // calls executed once its slot may go to another bundle
 	Logger *slog.Logger
@@ -26,7 +30,8 @@ type Server struct {
 	cfg    ServerConfig
 	rdb    redis.UniversalClient
 	asynq  *asynq.Server
-	slots  chan struct{} // see hook
+	names  map[string]string // of the queues, by the names that they have in Redis
+	slots  chan struct{}     // see hook
 	wake   chan struct{}
 	stop   chan struct{} // closed first when the server stops
 	cancel context.CancelFunc
@@ -36,11 +41,12 @@ type Server struct {
 
 // NewServer returns a server on the given connection, which must be its own (it gets a hook) and which the caller closes.
 func NewServer(rdb redis.UniversalClient, cfg ServerConfig) *Server {
-	s := &Server{cfg: cfg, rdb: rdb, slots: make(chan struct{}, cfg.Slots), wake: make(chan struct{}, 1), stop: make(chan struct{})}
+	s := &Server{cfg: cfg, rdb: rdb, names: make(map[string]string), slots: make(chan struct{}, cfg.Slots), wake: make(chan struct{}, 1), stop: make(chan struct{})}
 	rdb.AddHook(&hook{queues: len(cfg.Queues), slots: s.slots, wake: s.wake, stop: s.stop})
 	queues := make(map[string]int)
 	for _, q := range cfg.Queues {
-		queues[q] = 1
+		inRedis := name(q, cfg.Run, cfg.Key)
+		queues[inRedis], s.names[inRedis] = 1, q
 	}
 	s.asynq = asynq.NewServerFromRedisClient(rdb, asynq.Config{
 		Concurrency:       2 * cfg.Slots, // half of them report what they have executed
@@ -58,9 +64,9 @@ func NewServer(rdb redis.UniversalClient, cfg ServerConfig) *Server {
 // Start begins to take bundles. It returns once wake-ups are heard and the first bundle can be taken.
 func (s *Server) Start() error {
 	ctx, cancel := context.WithCancel(context.Background())
-	channels := make([]string, len(s.cfg.Queues))
-	for i, q := range s.cfg.Queues {
-		channels[i] = wakeChannel(q)
+	var channels []string
+	for inRedis := range s.names {
+		channels = append(channels, wakeChannel(inRedis))
 	}
 	wakeUps := s.rdb.Subscribe(ctx, channels...)
 	_, err := wakeUps.Receive(ctx) // the answer to the subscription: from now on none is missed
@@ -79,13 +85,23 @@ func (s *Server) Start() error {
 func (s *Server) process(ctx context.Context, task *asynq.Task) error {
 	executed := sync.OnceFunc(func() { <-s.slots })
 	defer executed()
+	queue, _ := asynq.GetQueueName(ctx)
 	var b Bundle
-	if err := json.Unmarshal(task.Payload(), &b); err != nil {
-		return fmt.Errorf("task %s: payload: %w: %w", task.Type(), err, asynq.SkipRetry)
+	body, err := verify(s.cfg.Key, queue, task.Payload())
+	if err == nil {
+		err = json.Unmarshal(body, &b)
 	}
-	b.Queue, _ = asynq.GetQueueName(ctx)
+	if err != nil {
+		id, _ := asynq.GetTaskID(ctx)
+		s.cfg.Logger.Warn("task refused, nothing of it is executed", "task", clip(id), "queue", queue, "error", err)
+		return fmt.Errorf("%w: %w", err, asynq.SkipRetry) // it is put aside, where people can look at it
+	}
+	b.Queue = s.names[queue]
 	return s.cfg.Handle(ctx, b, executed)
 }
+
+// clip shortens what somebody else has written.
+func clip(text string) string { return text[:min(len(text), 200)] }
 
 // listen turns wake-up messages into wake-ups. go-redis connects again by itself when the connection is lost.
 func (s *Server) listen(ctx context.Context, wakeUps *redis.PubSub) {

@@ -57,7 +57,7 @@ func (w *Worker) handle(ctx context.Context, task queue.Bundle, executed func())
 	w.hold(b)
 	defer w.release(b)
 	err = b.work(ctx)
-	if errors.Is(err, journal.ErrGone) {
+	if errors.Is(err, journal.ErrGone) || errors.Is(err, journal.ErrDigest) {
 		w.Logger.Warn("bundle given up", "error", err)
 		return nil
 	}

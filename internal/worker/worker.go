@@ -16,6 +16,7 @@ import (
 
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
+	"github.com/godags/godags/internal/seal"
 	"github.com/godags/godags/internal/values"
 	"github.com/godags/godags/tasks"
 )
@@ -26,6 +27,7 @@ type Config struct {
 	Client   redis.UniversalClient // the worker's own: the queue puts a hook on it
 	Journal  *journal.Journal
 	Queue    *queue.Client // takes back what the worker cannot execute soon
+	Key      seal.Key      // with which stages must be signed
 	Registry *tasks.Registry
 	Stores   *values.Stores
 	Logger   *slog.Logger
@@ -49,12 +51,8 @@ type Worker struct {
 // New returns a worker that has not started.
 func New(cfg Config) *Worker {
 	w := &Worker{Config: cfg, specs: newSpecs(cfg.Journal), held: make(map[*bundle]struct{})}
-	queues := make([]string, len(cfg.Info.Queues))
-	for i, name := range cfg.Info.Queues {
-		queues[i] = queue.Own(name, string(cfg.Info.Run))
-	}
 	w.server = queue.NewServer(cfg.Client, queue.ServerConfig{
-		Queues: queues, Slots: cfg.Info.Slots, Handle: w.handle, Logger: cfg.Logger,
+		Queues: cfg.Info.Queues, Run: string(cfg.Info.Run), Key: cfg.Key, Slots: cfg.Info.Slots, Handle: w.handle, Logger: cfg.Logger,
 	})
 	return w
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
+	"github.com/godags/godags/internal/seal"
 	"github.com/godags/godags/internal/spec"
 	"github.com/godags/godags/internal/values"
 	"github.com/godags/godags/tasks"
@@ -44,6 +45,19 @@ type handler func(w *world, ctx context.Context, s *tasks.Stage) error
 
 const run = journal.RunID("r")
 
+var key, otherKey = keyOf("the key of these tests"), keyOf("the key of somebody else")
+
+func keyOf(text string) seal.Key {
+	k, err := seal.Parse(text)
+	if err != nil {
+		panic(err)
+	}
+	return k
+}
+
+// inRedis is the name that the worker's queue has in Redis.
+var inRedis = "default@key:" + key.Fingerprint()
+
 func simulate(t *testing.T, h handler, test func(w *world)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{T: t, mini: miniredis.NewMiniRedis(), done: make(chan error, 1),
@@ -52,7 +66,7 @@ func simulate(t *testing.T, h handler, test func(w *world)) {
 		ours, its := w.connect(), w.connect()
 		defer ours.Close()
 		defer its.Close()
-		w.journal, w.queue = journal.New(ours), queue.NewClient(ours)
+		w.journal, w.queue = journal.New(ours), queue.NewClient(ours, key)
 		registry := tasks.NewRegistry()
 		b := &spec.Builder{Name: "p"}
 		b.Add("s", nil, spec.Kind{Task: "task"})
@@ -71,7 +85,7 @@ func simulate(t *testing.T, h handler, test func(w *world)) {
 		w.digest = spec.Digest(encoded)
 		_, err = w.journal.Submit(t.Context(), journal.Submission{Run: run, Pipeline: "p", Stages: 7, Digest: w.digest, Spec: encoded, Coordinator: "c", Lease: time.Hour})
 		w.must(err)
-		w.worker = New(Config{Info: journal.WorkerInfo{ID: "w", Queues: []string{"default"}, Slots: 1}, Client: its, Journal: w.journal, Queue: w.queue,
+		w.worker = New(Config{Info: journal.WorkerInfo{ID: "w", Queues: []string{"default"}, Slots: 1}, Client: its, Journal: w.journal, Queue: w.queue, Key: key,
 			Registry: registry, Stores: values.NewStores(ours, nil), Logger: slog.New(slog.DiscardHandler)})
 		w.start()
 		defer func() {
@@ -473,11 +487,11 @@ func TestWhatIsBehindALongStageGoesToAnotherWorker(t *testing.T) {
 
 // passedOn returns the stages of the task in the queue.
 func (w *world) passedOn() (names string, err error) {
-	ids, err := w.mini.List("asynq:{default}:pending")
+	ids, err := w.mini.List("asynq:{" + inRedis + "}:pending")
 	if err != nil || len(ids) != 1 {
 		return fmt.Sprint(ids), err
 	}
-	msg := w.mini.HGet("asynq:{default}:t:"+ids[0], "msg")
+	msg := w.mini.HGet("asynq:{"+inRedis+"}:t:"+ids[0], "msg")
 	for id := range w.spec.Graph.Len() {
 		if strings.Contains(msg, fmt.Sprintf(`"stage":%d,`, id)) {
 			names += w.spec.Graph.Name(dag.StageID(id))
@@ -545,7 +559,7 @@ func TestAfterALongIdleTimeATaskIsDoneWhenItIsExecuted(t *testing.T) {
 		w.send("1", "s", 1)
 		w.tells("s started, s succeeded")
 		time.Sleep(time.Second)
-		if ids, err := w.mini.List("asynq:{default}:active"); err == nil {
+		if ids, err := w.mini.List("asynq:{" + inRedis + "}:active"); err == nil {
 			w.Errorf("still active: %v", ids)
 		}
 	})

@@ -1,0 +1,40 @@
+package queue
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/godags/godags/internal/seal"
+)
+
+// A task's payload is a JSON object whose last field is the signature of all bytes before it, and of the queue's name. It is verified
+// before anything of it is decoded.
+const (
+	beforeSignature = `,"signature":"`
+	afterSignature  = `"}`
+	signatureSize   = len(beforeSignature) + seal.Size + len(afterSignature)
+)
+
+// sign adds the signature to a JSON object.
+func sign(key seal.Key, queue string, object []byte) []byte {
+	fields := object[:len(object)-1]
+	signature := key.Sign(seal.Task, []byte(queue), fields)
+	return append(append(append(fields, beforeSignature...), signature...), afterSignature...)
+}
+
+// verify returns a payload if it was signed with the key for the queue.
+func verify(key seal.Key, queue string, payload []byte) ([]byte, error) {
+	fields, tail := payload, []byte(nil)
+	if cut := len(payload) - signatureSize; cut >= 0 {
+		fields, tail = payload[:cut], payload[cut:]
+	}
+	signature, before := bytes.CutPrefix(tail, []byte(beforeSignature))
+	signature, after := bytes.CutSuffix(signature, []byte(afterSignature))
+	if !before || !after {
+		return nil, fmt.Errorf("%w: there is none at the end of the task", seal.ErrSignature)
+	}
+	if err := key.Verify(string(signature), seal.Task, []byte(queue), fields); err != nil {
+		return nil, err
+	}
+	return payload, nil
+}
