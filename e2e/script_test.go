@@ -25,7 +25,7 @@ import (
 //	exits CODE PROGRAM ARGS...       a program that ends with exactly this code
 //	until PATTERN PROGRAM ARGS...    a program that is run again and again until it succeeds and its output matches
 //	spawn NAME PROGRAM ARGS...       a program in the background; its output goes to NAME.out and NAME.err
-//	signal NAME SIGNAL               sends INT, TERM or KILL to it
+//	signal NAME SIGNAL               sends INT, TERM, HUP or KILL to it
 //	ended NAME CODE                  waits for its end with exactly this code; its output becomes stdout and stderr
 //	gone FILE...                     waits until the processes whose numbers the files hold do not exist any more
 //	needs PROGRAM                    skips the script where a program is not installed
@@ -146,7 +146,7 @@ func find(ts *testscript.TestScript, name string) *process {
 }
 
 func signalSpawned(ts *testscript.TestScript, args []string) {
-	s, ok := map[string]os.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL}[args[1]]
+	s, ok := map[string]os.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "KILL": syscall.SIGKILL}[args[1]]
 	if !ok {
 		ts.Fatalf("unknown signal %s", args[1])
 	}

@@ -30,6 +30,7 @@ const (
 	exitUsage       = 2   // wrong words on the command line, or an invalid pipeline
 	exitUnreachable = 3   // no Redis, or it lost the run
 	exitCancelled   = 4   // somebody else cancelled the run
+	exitHungUp      = 129 // SIGHUP
 	exitInterrupted = 130 // SIGINT
 	exitTerminated  = 143 // SIGTERM
 )
@@ -37,7 +38,7 @@ const (
 const exitCodeHelp = `EXIT CODES:
    0 all stages succeeded     1 a stage failed     2 wrong usage or invalid pipeline
    3 Redis cannot be reached, or has lost the run  4 the run was cancelled from elsewhere
-   130 interrupted (Ctrl-C)   143 terminated
+   129 terminal lost (SIGHUP) 130 interrupted (Ctrl-C)   143 terminated
 `
 
 // exitError ends a command with a code. The error, if there is one, is still to be shown.
@@ -80,7 +81,7 @@ func (p Program) app() *ucli.App {
 	app := p.base()
 	app.Usage = "runs pipelines of stages that depend on each other"
 	app.Commands = []*ucli.Command{
-		p.runCommand(), p.resumeCommand(), p.attachCommand(), p.workerCommand(),
+		p.runCommand(), p.resumeCommand(), p.attachCommand(), p.serveCommand(), p.workerCommand(),
 		p.runsCommand(), p.statusCommand(), p.eventsCommand(), p.logsCommand(), p.cancelCommand(),
 		p.graphCommand(), p.validateCommand(), p.workersCommand(), p.doctorCommand(),
 		p.completionCommand(), p.versionCommand(),

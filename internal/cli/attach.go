@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"os"
 	"time"
 
 	ucli "github.com/urfave/cli/v2"
@@ -62,7 +61,11 @@ func (s *screen) tell(part engine.Part, coordinator string) {
 
 // about is a command of this program that concerns the run.
 func (s *screen) about(command string) string {
-	return s.hint(command, string(s.run.Load().(journal.RunID)))
+	id, _ := s.run.Load().(journal.RunID)
+	if id == "" {
+		id = latest
+	}
+	return s.hint(command, string(id))
 }
 
 // follows reports whether somebody else is in charge of the run.
@@ -72,10 +75,10 @@ func (s *screen) follows() bool {
 }
 
 // stopping says what a signal does.
-func (s *screen) stopping(sig os.Signal, grace time.Duration) {
-	if s.follows() {
-		s.say("%s: leaving the run, which goes on; `%s` follows it again, `%s` stops it", signalName(sig), s.about("attach"), s.about("cancel"))
+func (s *screen) stopping(why interrupted, grace time.Duration) {
+	if s.follows() || why.handOver {
+		s.say("%s: leaving the run, which goes on; `%s` follows it again, `%s` stops it", signalName(why.signal), s.about("attach"), s.about("cancel"))
 		return
 	}
-	s.say("%s: the run is being cancelled; running stages have %s to stop (once more: leave at once)", signalName(sig), grace)
+	s.say("%s: the run is being cancelled; running stages have %s to stop (once more: leave at once)", signalName(why.signal), grace)
 }

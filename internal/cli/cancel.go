@@ -41,8 +41,8 @@ func (p Program) cancel(c *ucli.Context) error {
 				return err
 			}
 			fmt.Fprintf(out, "run %s has ended already: it %s\n", found.Run, ended(found.State))
-		case found.State == "stalled":
-			fmt.Fprintf(out, "run %s: the request is recorded, but nobody drives the run: its coordinator is gone; `%s` brings it to its end\n",
+		case isUndriven(found.State):
+			fmt.Fprintf(out, "run %s: the request is recorded, but nobody drives the run; `%s` brings it to its end\n",
 				found.Run, p.hint(c, "resume", string(found.Run)))
 		default:
 			fmt.Fprintf(out, "run %s is being cancelled: nothing more is started, and running stages are asked to stop; see `%s`\n",

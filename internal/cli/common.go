@@ -32,11 +32,17 @@ func outFlag() *ucli.StringFlag {
 
 // connect opens the Redis that the flags name. The caller closes the session.
 func (p Program) connect(ctx context.Context, c *ucli.Context, logger *slog.Logger) (*engine.Session, error) {
+	return p.connectFor(ctx, c, logger, 0)
+}
+
+// connectFor is connect for somebody who needs many connections.
+func (p Program) connectFor(ctx context.Context, c *ucli.Context, logger *slog.Logger, connections int) (*engine.Session, error) {
 	registry, caches, err := engine.Collect(p.Pipelines...)
 	if err != nil {
 		return nil, err
 	}
-	return engine.Open(ctx, engine.Config{Redis: c.String("redis"), Home: homeOf(c), Registry: registry, Caches: caches, Logger: logger})
+	return engine.Open(ctx, engine.Config{Redis: c.String("redis"), Home: homeOf(c), Registry: registry, Caches: caches, Logger: logger,
+		Connections: connections})
 }
 
 // asJSON reports whether the result is wanted as JSON.

@@ -169,7 +169,10 @@ func (d *diagnosis) checkSession(ctx context.Context, p Program, c *ucli.Context
 		return err
 	}
 	d.checkKey(s)
-	return d.checkWorkers(ctx, p, c, s)
+	if err := d.checkWorkers(ctx, p, c, s); err != nil {
+		return err
+	}
+	return d.checkCoordinators(ctx, s)
 }
 
 // checkKey looks for the key that signs what workers execute.
@@ -259,5 +262,23 @@ func (d *diagnosis) checkWorkers(ctx context.Context, p Program, c *ucli.Context
 	default:
 		d.add("workers", redisx.OK, "none is alive: a run has its own", "")
 	}
+	return nil
+}
+
+// checkCoordinators says who drives runs that nobody waits for. None is needed.
+func (d *diagnosis) checkCoordinators(ctx context.Context, s *engine.Session) error {
+	list, err := s.Journal.Coordinators(ctx)
+	if err != nil || !s.External() {
+		return err
+	}
+	names := make([]string, len(list))
+	for i, c := range list {
+		names[i] = c.ID
+	}
+	what := "no coordinator serves: a run whose command dies waits for `resume`"
+	if len(list) > 0 {
+		what = fmt.Sprintf("%s (%s)", count(len(list), "coordinator serves", "coordinators serve"), strings.Join(names, ", "))
+	}
+	d.add("serve", redisx.OK, what, "")
 	return nil
 }

@@ -83,10 +83,10 @@ func (p Program) printEvents(ctx context.Context, j *journal.Journal, run *view.
 // warnIfStalled says so if there may be nothing to wait for.
 func (p Program) warnIfStalled(ctx context.Context, j *journal.Journal, id journal.RunID) (bool, error) {
 	s, err := j.Summary(ctx, id)
-	if err != nil || s.State != "stalled" {
+	if err != nil || !isUndriven(s.State) {
 		return false, lost(err)
 	}
-	fmt.Fprintf(p.Err, "%s: nobody drives run %s: its coordinator is gone; waiting for another one\n", p.Name, id)
+	fmt.Fprintf(p.Err, "%s: nobody drives run %s; waiting for a coordinator\n", p.Name, id)
 	return true, nil
 }
 

@@ -10,10 +10,17 @@ import (
 	"time"
 
 	"github.com/godags/godags/internal/engine"
+	"github.com/godags/godags/internal/worker"
 )
 
-// serveMetrics serves a worker's health and counts. Without an address it does nothing. An address without a host is on loopback.
-func serveMetrics(address string, w *engine.Worker, logger *slog.Logger) (stop func(), err error) {
+// metric is a figure in the form of Prometheus.
+type metric struct {
+	name, kind, help string
+	value            float64
+}
+
+// serveMetrics serves the health and counts of a worker or coordinator. Without an address it does nothing. An address without a host is on loopback.
+func serveMetrics(address string, healthy func() error, metrics func() []metric, logger *slog.Logger) (stop func(), err error) {
 	if address == "" {
 		return func() {}, nil
 	}
@@ -28,7 +35,7 @@ func serveMetrics(address string, w *engine.Worker, logger *slog.Logger) (stop f
 	if err != nil {
 		return nil, usageError("--metrics-addr: %v", err)
 	}
-	server := &http.Server{Handler: metricsHandler(w), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: metricsHandler(healthy, metrics), ReadHeaderTimeout: 5 * time.Second}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -47,29 +54,38 @@ func serveMetrics(address string, w *engine.Worker, logger *slog.Logger) (stop f
 	}, nil
 }
 
-func metricsHandler(w *engine.Worker) http.Handler {
+func metricsHandler(healthy func() error, metrics func() []metric) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) {
-		if err := w.Healthy(); err != nil {
+		if err := healthy(); err != nil {
 			http.Error(rw, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
 		fmt.Fprintln(rw, "ok")
 	})
 	mux.HandleFunc("GET /metrics", func(rw http.ResponseWriter, _ *http.Request) {
-		s := w.Stats()
 		rw.Header().Set("Content-Type", "text/plain; version=0.0.4")
-		for _, m := range []struct {
-			name, kind, help string
-			value            float64
-		}{
-			{"godags_worker_attempts_total", "counter", "Attempts that ended, however they ended.", float64(s.Executed)},
-			{"godags_worker_attempts_failed_total", "counter", "Attempts that failed.", float64(s.Failed)},
-			{"godags_worker_busy", "gauge", "Attempts that are being executed.", float64(s.Busy)},
-			{"godags_worker_heartbeat_age_seconds", "gauge", "Time since Redis last took a heartbeat.", time.Since(s.LastBeat).Seconds()},
-		} {
+		for _, m := range metrics() {
 			fmt.Fprintf(rw, "# HELP %s %s\n# TYPE %s %s\n%s %g\n", m.name, m.help, m.name, m.kind, m.name, m.value)
 		}
 	})
 	return mux
+}
+
+func workerMetrics(s worker.Stats) []metric {
+	return []metric{
+		{"godags_worker_attempts_total", "counter", "Attempts that ended, however they ended.", float64(s.Executed)},
+		{"godags_worker_attempts_failed_total", "counter", "Attempts that failed.", float64(s.Failed)},
+		{"godags_worker_busy", "gauge", "Attempts that are being executed.", float64(s.Busy)},
+		{"godags_worker_heartbeat_age_seconds", "gauge", "Time since Redis last took a heartbeat.", time.Since(s.LastBeat).Seconds()},
+	}
+}
+
+func serverMetrics(s engine.ServerStats) []metric {
+	return []metric{
+		{"godags_coordinator_runs", "gauge", "Runs that are being driven.", float64(s.Driving)},
+		{"godags_coordinator_runs_adopted_total", "counter", "Runs that were adopted.", float64(s.Adopted)},
+		{"godags_coordinator_runs_finished_total", "counter", "Adopted runs that were brought to their end.", float64(s.Finished)},
+		{"godags_coordinator_look_age_seconds", "gauge", "Time since Redis last told which runs nobody drives.", time.Since(s.LastLook).Seconds()},
+	}
 }

@@ -43,7 +43,7 @@ func untilSignal(ctx context.Context) (context.Context, func()) {
 		select {
 		case s := <-signals:
 			signal.Stop(signals)
-			cancel(interrupted{s})
+			cancel(interrupted{signal: s})
 		case <-ctx.Done():
 		}
 	}()
@@ -56,18 +56,13 @@ func untilSignal(ctx context.Context) (context.Context, func()) {
 
 // print writes to standard output through a buffer. Whoever reads it may stop early, as head does: that is no error.
 func (p Program) print(do func(*bufio.Writer) error) error {
-	broken := make(chan os.Signal, 1)
-	signal.Notify(broken, syscall.SIGPIPE) // or a write would end the process
-	defer signal.Stop(broken)
+	defer surviveBrokenPipes()()
 	out := bufio.NewWriterSize(p.Out, 64<<10)
 	err := do(out)
 	if flushErr := out.Flush(); err == nil && flushErr != nil {
 		err = fmt.Errorf("print the result: %w", flushErr)
 	}
-	if errors.Is(err, syscall.EPIPE) {
-		return nil
-	}
-	return err
+	return heard(err)
 }
 
 // onTerminal reports whether a person sees what is printed.

@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
+	"slices"
 	"time"
 
 	ucli "github.com/urfave/cli/v2"
@@ -28,6 +26,7 @@ func (p Program) runCommand() *ucli.Command {
 			"With the --run-id of a run of the same pipeline it follows that run, and goes on with it if its coordinator dies.",
 		Flags: append([]ucli.Flag{
 			&ucli.StringFlag{Name: "run-id", Usage: "`ID` of the run (default: pipeline, time and a few letters); one that is known is followed"},
+			&ucli.BoolFlag{Name: "detach", Usage: "submit the run and return: a coordinator that serves drives it; needs --redis"},
 			&ucli.StringFlag{Name: "values", Usage: "`STORE` of values between stages: redis, memory, disk or disk:FOLDER (default: redis)"},
 		}, drivingFlags()...),
 		Action: p.run,
@@ -36,13 +35,18 @@ func (p Program) runCommand() *ucli.Command {
 
 // drivingFlags are those of the commands that drive a run.
 func drivingFlags() []ucli.Flag {
-	return []ucli.Flag{
+	return slices.Concat([]ucli.Flag{
 		&ucli.IntFlag{Name: "cores", Usage: "run up to `N` stages at once in this process (default without --redis and --workers: one per core)"},
 		&ucli.IntFlag{Name: "workers", Usage: "start `N` worker processes for this run, each running one stage at once"},
+	}, pacingFlags(), []ucli.Flag{redisFlag(), homeFlag(), outFlag(), progressFlag(), colorFlag()})
+}
+
+// pacingFlags say how a coordinator deals with a run.
+func pacingFlags() []ucli.Flag {
+	return []ucli.Flag{
 		&ucli.DurationFlag{Name: "grace", Value: 10 * time.Second, Usage: "`TIME` that running stages have for stopping when the run is cancelled"},
 		&ucli.IntFlag{Name: "bundle", Usage: "send up to `N` short stages to a worker together (default: 256; 1: each alone)"},
 		&ucli.BoolFlag{Name: "no-fuse", Usage: "do not send a stage together with the only one that it depends on"},
-		redisFlag(), homeFlag(), outFlag(), progressFlag(), colorFlag(),
 	}
 }
 
@@ -57,6 +61,9 @@ func (p Program) run(c *ucli.Context) error {
 	if err != nil {
 		return err
 	}
+	if c.Bool("detach") {
+		return p.detach(c, flags)
+	}
 	return p.withScreen(c, func(session *engine.Session, screen *screen) error {
 		return p.conduct(c, session, screen, flags.options, flags.json, session.Run)
 	})
@@ -64,6 +71,7 @@ func (p Program) run(c *ucli.Context) error {
 
 // withScreen connects, does something that is shown on the screen, and cleans up.
 func (p Program) withScreen(c *ucli.Context, do func(*engine.Session, *screen) error) (err error) {
+	defer surviveBrokenPipes()()
 	screen, err := p.newScreen(c)
 	if err != nil {
 		return err
@@ -128,11 +136,11 @@ func (p Program) conduct(c *ucli.Context, session *engine.Session, screen *scree
 		o.Slots = engine.Cores()
 	}
 	o.Observe, o.Unserved, o.Tell = screen.observe, screen.unserved, screen.tell
-	ctx, stop := p.cancelOnSignal(c.Context, screen, o.Grace)
+	ctx, stop := p.cancelOnSignal(c.Context, session, screen, o)
 	defer stop()
 	run, err := start(ctx, o)
 	var sig interrupted
-	if errors.As(context.Cause(ctx), &sig) && screen.follows() {
+	if errors.As(context.Cause(ctx), &sig) && (screen.follows() || sig.handOver) {
 		return &exitError{sig.code(), screen.Close()}
 	}
 	err = errors.Join(err, screen.Close())
@@ -148,53 +156,6 @@ func (p Program) explainStart(c *ucli.Context, id journal.RunID, err error) erro
 		return fmt.Errorf("%w: see what became of it with `%s`, or choose another --run-id", err, p.hint(c, "status", string(id)))
 	}
 	return err
-}
-
-// interrupted is why a run is cancelled by a signal.
-type interrupted struct{ signal os.Signal }
-
-func (e interrupted) Error() string { return "cancelled by " + signalName(e.signal) }
-
-func signalName(s os.Signal) string {
-	if s == syscall.SIGTERM {
-		return "SIGTERM"
-	}
-	return "Ctrl-C"
-}
-
-func (e interrupted) code() int {
-	if e.signal == syscall.SIGTERM {
-		return exitTerminated
-	}
-	return exitInterrupted
-}
-
-// cancelOnSignal returns a context that a first signal ends. A second one ends the process at once.
-func (p Program) cancelOnSignal(ctx context.Context, screen *screen, grace time.Duration) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	done := make(chan struct{})
-	go func() {
-		for first := true; ; first = false {
-			select {
-			case s := <-signals:
-				if !first {
-					screen.printer.Close() // whatever it says: we leave
-					os.Exit(interrupted{s}.code())
-				}
-				screen.stopping(s, grace)
-				cancel(interrupted{s})
-			case <-done:
-				return
-			}
-		}
-	}()
-	return ctx, func() {
-		signal.Stop(signals)
-		close(done)
-		cancel(nil)
-	}
 }
 
 // verdict turns the end of a run into an exit code.
@@ -219,11 +180,11 @@ func (p Program) printResult(c *ucli.Context, session *engine.Session, run *view
 	ctx := context.WithoutCancel(c.Context)
 	outputs, err := run.Outputs(ctx, session.Journal, session.Stores)
 	if !asJSON {
-		return errors.Join(err, p.summary(ctx, c, session, run, outputs))
+		return errors.Join(err, heard(p.summary(ctx, c, session, run, outputs)))
 	}
 	result := run.Result(time.Now())
 	result.Outputs = outputs
-	if encodeErr := json.NewEncoder(p.Out).Encode(result); encodeErr != nil {
+	if encodeErr := heard(json.NewEncoder(p.Out).Encode(result)); encodeErr != nil {
 		err = errors.Join(err, fmt.Errorf("print result: %w", encodeErr))
 	}
 	return err

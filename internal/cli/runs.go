@@ -64,13 +64,16 @@ func runTable(runs []journal.Summary, now time.Time) table {
 	t := table{{"RUN", "PIPELINE", "STATE", "STAGES", "STARTED", "TOOK"}}
 	for _, r := range runs {
 		took := "-"
-		if r.State != "stalled" {
+		if !isUndriven(r.State) {
 			took = short(elapsed(r, now))
 		}
 		t = append(t, []string{string(r.Run), r.Pipeline, r.State, stageCounts(r), moment(r.Submitted, now), took})
 	}
 	return t
 }
+
+// isUndriven reports whether the state of a run means that no coordinator drives it.
+func isUndriven(state string) bool { return state == "stalled" || state == "queued" }
 
 // elapsed returns the time from a run's submission to its end, or until now while it goes on.
 func elapsed(r journal.Summary, now time.Time) time.Duration {

@@ -115,11 +115,11 @@ func (s *screen) logs(j *journal.Journal, attempts []journal.Attempted) map[jour
 	return logs
 }
 
-// Close leaves the terminal as it was. It may be called again.
+// Close leaves the terminal as it was. It may be called again. That nobody sees what is shown is no error.
 func (s *screen) Close() error {
 	s.once.Do(func() { close(s.closed) })
 	s.tails.Wait()
-	return s.printer.Close()
+	return heard(s.printer.Close())
 }
 
 func (s *screen) observe(run *view.Run, e journal.Entry) {

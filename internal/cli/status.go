@@ -56,7 +56,7 @@ func (p Program) status(c *ucli.Context) error {
 // runStatus is a run and what can be said of it beside its journal.
 type runStatus struct {
 	*view.Run
-	word     string          // for its state: that of dag.Run, or stalled, or cancelling
+	word     string          // for its state: that of dag.Run, or stalled, or queued, or cancelling
 	now      time.Time       // when it was looked at
 	alive    map[string]bool // workers
 	unserved map[string]int  // by queue without live workers: stages that wait there
@@ -72,7 +72,7 @@ func loadStatus(ctx context.Context, s *engine.Session, found journal.Summary) (
 	switch {
 	case run.State.Finished():
 		return r, nil
-	case found.State == "stalled":
+	case isUndriven(found.State):
 		r.word = found.State
 	case run.State.Cancelling():
 		r.word = "cancelling"

@@ -29,6 +29,10 @@ const (
 
 func (p Program) printStatus(ctx context.Context, c *ucli.Context, s *engine.Session, r *runStatus, out *bufio.Writer, paint painter, all bool) error {
 	r.printHead(s, out, paint)
+	if r.word == "queued" {
+		fmt.Fprintf(out, "\nNo coordinator has taken this run yet: start one with `%s`, or drive it with `%s`.\n",
+			p.hint(c, "serve"), p.hint(c, "resume", string(r.ID)))
+	}
 	if r.word == "stalled" {
 		fmt.Fprintf(out, "\nNobody drives this run: its coordinator is gone, and the last that is known of it is from %s.\n`%s` goes on with it.\n",
 			moment(r.Last, r.now), p.hint(c, "resume", string(r.ID)))
@@ -59,7 +63,7 @@ func (r *runStatus) printHead(s *engine.Session, out *bufio.Writer, paint painte
 	switch {
 	case r.State.Finished():
 		took = " after " + short(r.Elapsed(r.now))
-	case r.word == "stalled":
+	case isUndriven(r.word):
 		took = ""
 	}
 	fmt.Fprintf(out, "run       %s\n", r.ID)

@@ -73,23 +73,23 @@ func (p Program) work(c *ucli.Context) error {
 		options.ID = engine.NewWorkerID(c.String("name"))
 	}
 	logger := slog.New(slog.NewTextHandler(p.Err, nil))
-	session, err := p.awaitRedis(c, logger)
+	session, err := p.awaitRedis(c, logger, 0)
 	if err != nil {
 		return err
 	}
 	w, err := session.NewWorker(options)
 	if err == nil {
-		err = p.serve(c, w, options, logger)
+		err = p.serveWorker(c, w, options, logger)
 	}
 	return errors.Join(err, session.Close())
 }
 
-// redisWait is how long a worker waits for a Redis that does not listen yet: a process manager starts both at once.
+// redisWait is how long a service waits for a Redis that does not listen yet: a process manager starts both at once.
 const redisWait = 10 * time.Second
 
-func (p Program) awaitRedis(c *ucli.Context, logger *slog.Logger) (*engine.Session, error) {
+func (p Program) awaitRedis(c *ucli.Context, logger *slog.Logger, connections int) (*engine.Session, error) {
 	for begin, told := time.Now(), false; ; {
-		session, err := p.connect(c.Context, c, logger)
+		session, err := p.connectFor(c.Context, c, logger, connections)
 		absent := errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist)
 		if !absent || time.Since(begin) > redisWait {
 			return session, err
@@ -121,8 +121,8 @@ func queueNames(given []string) (names []string) {
 // leaveAfter is how long a worker that was told to stop at once waits for handlers that ignore it.
 const leaveAfter = 5 * time.Second
 
-// serve runs a worker until signals end it.
-func (p Program) serve(c *ucli.Context, w *engine.Worker, o engine.WorkerOptions, logger *slog.Logger) error {
+// serveWorker runs a worker until signals end it.
+func (p Program) serveWorker(c *ucli.Context, w *engine.Worker, o engine.WorkerOptions, logger *slog.Logger) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
@@ -130,7 +130,7 @@ func (p Program) serve(c *ucli.Context, w *engine.Worker, o engine.WorkerOptions
 	abort, stopNow := context.WithCancel(context.WithoutCancel(c.Context))
 	defer stopTaking()
 	defer stopNow()
-	stopServing, err := serveMetrics(c.String("metrics-addr"), w, logger)
+	stopServing, err := serveMetrics(c.String("metrics-addr"), w.Healthy, func() []metric { return workerMetrics(w.Stats()) }, logger)
 	if err != nil {
 		return err
 	}

@@ -182,7 +182,7 @@ func (d *Driver) apply(entries []journal.Entry, commands []dag.Command) ([]dag.C
 			d.track(entry, record)
 			var err error
 			if commands, err = d.state.Apply(event, commands); err != nil {
-				return commands, fmt.Errorf("run %s: journal entry %s: %w", d.run, entry.ID, err)
+				return commands, fmt.Errorf("run %s: %w: entry %s: %w", d.run, journal.ErrDamaged, entry.ID, err)
 			}
 		}
 		d.position = entry.ID

@@ -11,12 +11,13 @@ import (
 	"github.com/godags/godags/internal/view"
 )
 
-func (s *Session) driver(o RunOptions) coordinator.Config {
-	return coordinator.Config{ID: NewWorkerID(""), Key: s.queue.Fingerprint(), Journal: s.Journal, Queue: s.queue.Own(string(s.only(o.ID))), Logger: s.Logger,
+func (s *Session) driver(o RunOptions, id string) coordinator.Config {
+	return coordinator.Config{ID: id, Key: s.queue.Fingerprint(), Journal: s.Journal, Queue: s.queue.Own(string(s.only(o.ID))), Logger: s.Logger,
 		Grace: o.Grace, MaxBundle: o.MaxBundle, NoFuse: o.NoFuse, Unserved: o.Unserved}
 }
 
-// drive hires workers and drives a run that is ours. When ctx is done, it cancels the run. A run that it must leave unfinished is given up.
+// drive hires workers and drives a run that is ours. When ctx is done, it cancels the run, unless the cause is [ErrHandOver]. A run that it
+// must leave unfinished is given up.
 func (s *Session) drive(ctx context.Context, cfg coordinator.Config, o RunOptions, run *view.Run, digest string, epoch int64) error {
 	crew, err := s.hire(ctx, o)
 	if err == nil {
@@ -26,7 +27,9 @@ func (s *Session) drive(ctx context.Context, cfg coordinator.Config, o RunOption
 	if run.State.Finished() || errors.Is(err, journal.ErrFenced) || errors.Is(err, journal.ErrGone) {
 		return err
 	}
-	return errors.Join(err, s.Journal.Release(context.WithoutCancel(ctx), o.ID, cfg.ID, epoch))
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), coordinator.Lease) // then nobody waits for us any more
+	defer cancel()
+	return errors.Join(err, s.Journal.Release(bounded, o.ID, cfg.ID, epoch))
 }
 
 // lead drives a run with the workers that were hired for it. It leaves the run if there are no workers and never will be.
@@ -52,8 +55,12 @@ func (s *Session) lead(ctx context.Context, cfg coordinator.Config, o RunOptions
 	return errors.Join(err, damaged)
 }
 
-// cancel asks for the end of the run. If that does not come about in time it leaves the run alone.
+// cancel asks for the end of the run, and leaves it alone if that does not come about in time. A run that is handed over is left at once.
 func (s *Session) cancel(ctx context.Context, leave context.CancelCauseFunc, o RunOptions, cause error) {
+	if errors.Is(cause, ErrHandOver) {
+		leave(cause)
+		return
+	}
 	if _, err := s.Journal.RequestCancel(ctx, o.ID, cause.Error()); err != nil {
 		leave(fmt.Errorf("cannot cancel the run: %w", err))
 		return

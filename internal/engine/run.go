@@ -91,27 +91,55 @@ var ErrSharedMemory = errors.New("values in memory can be seen by one process on
 //
 // An error means that the end of the run could not be reached or seen; a failed stage is none.
 func (s *Session) Run(ctx context.Context, o RunOptions) (*view.Run, error) {
-	if o.ID == "" {
-		o.ID = NewRunID(o.Spec.Name, time.Now())
-	}
+	o.name()
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	key, err := s.Key()
+	id := NewWorkerID("")
+	digest, epoch, err := s.submit(ctx, o, id, false)
+	if errors.Is(err, journal.ErrExists) && !errors.Is(err, journal.ErrDigest) {
+		err = s.verify(ctx, o.ID, digest)
+	}
 	if err != nil {
 		return nil, err
+	}
+	return s.conduct(ctx, s.driver(o, id), o, digest, epoch)
+}
+
+// Submit hands a pipeline over to whoever serves the Redis, and returns the id of the run. One that was submitted before, under the same id
+// and with the same pipeline, is left as it is.
+func (s *Session) Submit(ctx context.Context, o RunOptions) (journal.RunID, error) {
+	o.name()
+	if err := o.check(); err != nil {
+		return "", err
+	}
+	_, _, err := s.submit(ctx, o, NewWorkerID(""), true)
+	if errors.Is(err, journal.ErrExists) && !errors.Is(err, journal.ErrDigest) {
+		err = nil
+	}
+	return o.ID, err
+}
+
+func (s *Session) submit(ctx context.Context, o RunOptions, coordinatorID string, detached bool) (digest string, epoch int64, err error) {
+	key, err := s.Key()
+	if err != nil {
+		return "", 0, err
 	}
 	encoded, err := o.Spec.Encode()
 	if err != nil {
-		return nil, err
+		return "", 0, err
 	}
-	driver, digest := s.driver(o), spec.Digest(encoded)
-	epoch, err := s.Journal.Submit(ctx, journal.Submission{Run: o.ID, Pipeline: o.Spec.Name, Stages: o.Spec.Graph.Len(),
-		Digest: digest, Spec: encoded, Signature: sealSpec(key, o.ID, digest), Coordinator: driver.ID, Lease: coordinator.Lease})
-	if errors.Is(err, journal.ErrDigest) || err != nil && !errors.Is(err, journal.ErrExists) {
-		return nil, err
+	digest = spec.Digest(encoded)
+	epoch, err = s.Journal.Submit(ctx, journal.Submission{Run: o.ID, Pipeline: o.Spec.Name, Stages: o.Spec.Graph.Len(),
+		Digest: digest, Spec: encoded, Signature: sealSpec(key, o.ID, digest), Coordinator: coordinatorID, Lease: coordinator.Lease, Detached: detached})
+	return digest, epoch, err
+}
+
+// name gives a run an id if it has none.
+func (o *RunOptions) name() {
+	if o.ID == "" {
+		o.ID = NewRunID(o.Spec.Name, time.Now())
 	}
-	return s.conduct(ctx, driver, o, digest, epoch)
 }
 
 // Resume goes on with a run whose coordinator is gone. What has succeeded is not executed again. A run that another coordinator
@@ -125,7 +153,7 @@ func (s *Session) Resume(ctx context.Context, o RunOptions) (*view.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.conduct(ctx, s.driver(o), o, digest, 0)
+	return s.conduct(ctx, s.driver(o, NewWorkerID("")), o, digest, 0)
 }
 
 // Attach follows a run to its end, whoever drives it. When ctx is done it leaves the run alone.
@@ -147,7 +175,7 @@ func (s *Session) load(ctx context.Context, o *RunOptions) (digest string, err e
 		return "", fmt.Errorf("run %s: %w: its spec was changed since it was submitted", o.ID, journal.ErrDigest)
 	}
 	if o.Spec, err = spec.Decode(encoded); err != nil {
-		return "", fmt.Errorf("run %s: %w", o.ID, err)
+		return "", fmt.Errorf("run %s: %w: its spec: %w", o.ID, journal.ErrDamaged, err)
 	}
 	return digest, nil
 }

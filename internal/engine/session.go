@@ -24,6 +24,8 @@ type Config struct {
 	Registry *tasks.Registry        // what workers in this process can do
 	Caches   map[string]cache.Cache // by task: caches that Go code chose
 	Logger   *slog.Logger
+
+	Connections int // see [redisx.Config]
 }
 
 // Session is a connection to Redis and what is built on it.
@@ -38,7 +40,7 @@ type Session struct {
 
 // Open connects. The caller closes the session.
 func Open(ctx context.Context, cfg Config) (*Session, error) {
-	conn, err := redisx.Open(ctx, redisx.Config{URL: cfg.Redis, Home: cfg.Home})
+	conn, err := redisx.Open(ctx, redisx.Config{URL: cfg.Redis, Home: cfg.Home, Connections: cfg.Connections})
 	if err != nil {
 		return nil, err
 	}

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/godags/godags/dag"
 )
 
@@ -20,8 +18,9 @@ type Submission struct {
 	Digest      string // of Spec
 	Spec        []byte
 	Signature   string // of run and digest, by whoever submits
-	Coordinator string // who will drive it
+	Coordinator string // who submits it, and will drive it
 	Lease       time.Duration
+	Detached    bool // nobody drives it yet: its epoch is 0, whatever the lease
 }
 
 // Submitted is the text of a run.submitted record.
@@ -41,9 +40,18 @@ func (j *Journal) Submit(ctx context.Context, s Submission) (epoch int64, err er
 	if err != nil {
 		return 0, fmt.Errorf("submit run %s: %w", s.Run, err)
 	}
+	// The indexes are in other slots. First, so that a run is found even if we die before the next line has an effect; an entry
+	// without a run is taken out by whoever reads it.
+	if err := j.index(ctx, s.Run); err != nil {
+		return 0, fmt.Errorf("submit run %s: %w", s.Run, err)
+	}
+	first := 1
+	if s.Detached {
+		first, s.Lease = 0, 0
+	}
 	record := Record{Type: RunSubmitted, Text: string(text)}.append(nil)
 	keys := []string{j.key(s.Run, "run"), j.key(s.Run, "spec"), j.key(s.Run, "journal")}
-	got, err := submitScript.Run(ctx, j.rdb, keys, s.Digest, s.Spec, s.Pipeline, s.Stages, s.Coordinator, s.Lease.Milliseconds(), record, s.Signature).Slice()
+	got, err := submitScript.Run(ctx, j.rdb, keys, s.Digest, s.Spec, s.Pipeline, s.Stages, s.Coordinator, s.Lease.Milliseconds(), record, s.Signature, first).Slice()
 	if err != nil {
 		return 0, fmt.Errorf("submit run %s: %w", s.Run, err)
 	}
@@ -53,11 +61,6 @@ func (j *Journal) Submit(ctx context.Context, s Submission) (epoch int64, err er
 		return 0, fmt.Errorf("submit run %s: %w: %w", s.Run, ErrExists, ErrDigest)
 	case !created:
 		return 0, fmt.Errorf("submit run %s: %w", s.Run, ErrExists)
-	}
-	// The index is in another slot; a run that is missing there because we died here can still be named.
-	err = j.rdb.ZAddNX(ctx, j.runsKey(), redis.Z{Score: float64(time.Now().UnixMilli()), Member: string(s.Run)}).Err()
-	if err != nil {
-		return epoch, fmt.Errorf("submit run %s: add to index: %w", s.Run, err)
 	}
 	return epoch, nil
 }
@@ -142,8 +145,10 @@ func (j *Journal) Finish(ctx context.Context, run RunID, epoch int64, state *dag
 	if err != nil {
 		return fmt.Errorf("finish run %s: %w", run, err)
 	}
-	_, err = j.end(ctx, run, "finished", epoch, Record{Type: RunFinished, Text: string(text)})
-	return err
+	if _, err = j.end(ctx, run, "finished", epoch, Record{Type: RunFinished, Text: string(text)}); err != nil {
+		return err
+	}
+	return j.settle(ctx, run)
 }
 
 // RequestCancel asks for the end of a run, by whoever may write to Redis. It reports whether the run was still going on.

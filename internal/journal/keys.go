@@ -7,7 +7,9 @@
 // Keys, all under one prefix; {R} is the run's id and keeps its keys in one hash slot:
 //
 //	runs          sorted set: run ids by time of submission, in milliseconds
+//	open          sorted set: those that are not finished
 //	workers       hash: what each live worker last said of itself, and when
+//	coordinators  hash: the same of each coordinator that serves
 //	{R}:run       hash: pipeline, number of stages, digest of the spec and its signature, state; who coordinates it, in which epoch, until when
 //	{R}:spec      the frozen pipeline
 //	{R}:journal   the stream
@@ -61,5 +63,7 @@ func New(rdb redis.UniversalClient) *Journal { return &Journal{rdb: rdb, prefix:
 func (j *Journal) key(run RunID, what string) string {
 	return j.prefix + "{" + string(run) + "}:" + what
 }
-func (j *Journal) runsKey() string    { return j.prefix + "runs" }
-func (j *Journal) workersKey() string { return j.prefix + "workers" }
+func (j *Journal) runsKey() string         { return j.prefix + "runs" }
+func (j *Journal) openKey() string         { return j.prefix + "open" }
+func (j *Journal) workersKey() string      { return j.prefix + "workers" }
+func (j *Journal) coordinatorsKey() string { return j.prefix + "coordinators" }

@@ -118,36 +118,10 @@ type Summary struct {
 	Run       RunID
 	Pipeline  string
 	Stages    int
-	State     string // running, stalled (its coordinator is gone), cancelling, succeeded, failed, cancelled; damaged (nothing else is known)
+	State     string // running, stalled (its coordinator is gone), queued (no coordinator has taken it yet), cancelling, succeeded, failed, cancelled; damaged (nothing else is known)
 	Submitted time.Time
 	Finished  time.Time      // zero while the run goes on
 	Counts    map[string]int // of stages by terminal state; nil while the run goes on
-}
-
-// Runs lists the newest runs first, at most limit of them.
-func (j *Journal) Runs(ctx context.Context, limit int) ([]Summary, error) {
-	if limit <= 0 {
-		return nil, nil
-	}
-	ids, err := j.rdb.ZRevRange(ctx, j.runsKey(), 0, int64(limit)-1).Result()
-	if err != nil {
-		return nil, fmt.Errorf("list runs: %w", err)
-	}
-	var list []Summary
-	for _, id := range ids {
-		s, err := j.Summary(ctx, RunID(id))
-		if errors.Is(err, ErrGone) {
-			continue // expired since
-		}
-		if errors.Is(err, ErrDamaged) {
-			s, err = Summary{Run: RunID(id), State: "damaged"}, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, s)
-	}
-	return list, nil
 }
 
 // Summary describes one run by the first and the last entry of its stream.
@@ -155,7 +129,7 @@ func (j *Journal) Summary(ctx context.Context, run RunID) (Summary, error) {
 	pipe := j.rdb.Pipeline()
 	first, last := pipe.XRangeN(ctx, j.key(run, "journal"), "-", "+", 1), pipe.XRevRangeN(ctx, j.key(run, "journal"), "+", "-", 1)
 	until, state := pipe.HGet(ctx, j.key(run, "run"), "until"), pipe.HGet(ctx, j.key(run, "run"), "state")
-	now := pipe.Time(ctx)
+	epoch, now := pipe.HGet(ctx, j.key(run, "run"), "epoch"), pipe.Time(ctx)
 	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return Summary{}, named(run, err)
 	}
@@ -172,8 +146,11 @@ func (j *Journal) Summary(ctx context.Context, run RunID) (Summary, error) {
 		return Summary{}, named(run, fmt.Errorf("%w: entry %s: %w", ErrDamaged, ends[0].ID, err))
 	}
 	s.Pipeline, s.Stages = begin.Pipeline, begin.Stages
-	if lease, err := until.Int64(); err != nil || now.Val().UnixMilli() > lease {
+	if lease, err := until.Int64(); err != nil || now.Val().UnixMilli() >= lease {
 		s.State = "stalled"
+		if epoch.Val() == "0" {
+			s.State = "queued"
+		}
 	}
 	if end := ends[1].Records[len(ends[1].Records)-1]; end.Type == RunFinished {
 		var f Finished

@@ -152,11 +152,7 @@ func (w WorkerInfo) Serves(run RunID) bool { return w.Alive() && (w.Run == "" ||
 
 // Beat says that a worker lives.
 func (j *Journal) Beat(ctx context.Context, w WorkerInfo) error {
-	info, err := json.Marshal(w)
-	if err != nil {
-		return fmt.Errorf("worker %s: %w", w.ID, err)
-	}
-	if err := beatScript.Run(ctx, j.rdb, []string{j.workersKey()}, w.ID, info).Err(); err != nil {
+	if err := j.beat(ctx, j.workersKey(), w.ID, w); err != nil {
 		return fmt.Errorf("worker %s: heartbeat: %w", w.ID, err)
 	}
 	return nil
@@ -172,19 +168,17 @@ func (j *Journal) Leave(ctx context.Context, worker string) error {
 
 // Workers lists the workers that have said something in the last minute.
 func (j *Journal) Workers(ctx context.Context) ([]WorkerInfo, error) {
-	got, err := workersScript.Run(ctx, j.rdb, []string{j.workersKey()}, time.Minute.Milliseconds()).Slice()
+	var workers []WorkerInfo
+	err := j.heard(ctx, j.workersKey(), func(id string, age time.Duration, info []byte) {
+		w := WorkerInfo{}
+		if json.Unmarshal(info, &w) != nil {
+			return // somebody else's entry
+		}
+		w.ID, w.Age = id, age
+		workers = append(workers, w)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list workers: %w", err)
-	}
-	var workers []WorkerInfo
-	for ; len(got) >= 3; got = got[3:] {
-		w := WorkerInfo{}
-		if info, ok := got[2].(string); !ok || json.Unmarshal([]byte(info), &w) != nil {
-			continue // somebody else's entry
-		}
-		w.ID = got[0].(string)
-		w.Age = time.Duration(got[1].(int64)) * time.Millisecond
-		workers = append(workers, w)
 	}
 	return workers, nil
 }

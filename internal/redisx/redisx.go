@@ -23,6 +23,9 @@ type Config struct {
 	// Home is the state folder in which the private redis-server lives.
 	// Default ".godags".
 	Home string
+	// Connections is how many commands may wait for an answer of a Redis given by
+	// URL at once, unless the URL says so. Default: go-redis' own, 10 per core.
+	Connections int
 }
 
 // Kind is where a Redis runs.
@@ -86,7 +89,7 @@ func Open(ctx context.Context, cfg Config) (*Conn, error) {
 
 func open(ctx context.Context, cfg Config) (*Conn, error) {
 	if cfg.URL != "" {
-		return openExternal(ctx, cfg.URL)
+		return openExternal(ctx, cfg)
 	}
 	binary, lack := findServer(ctx)
 	if binary == "" {
@@ -95,16 +98,19 @@ func open(ctx context.Context, cfg Config) (*Conn, error) {
 	return openPrivate(ctx, cfg.Home, binary)
 }
 
-func openExternal(ctx context.Context, url string) (*Conn, error) {
-	o, err := parseURL(url)
+func openExternal(ctx context.Context, cfg Config) (*Conn, error) {
+	o, err := parseURL(cfg.URL)
 	if err != nil {
 		return nil, err
+	}
+	if o.PoolSize == 0 {
+		o.PoolSize = cfg.Connections
 	}
 	c, info, err := connect(ctx, o, func() error { return nil })
 	if err != nil {
 		return nil, err
 	}
-	c.Kind, c.URL = External, url
+	c.Kind, c.URL = External, cfg.URL
 	c.Note = fmt.Sprintf("%s at %s", info.name(), redacted(o))
 	return c, nil
 }

@@ -1,0 +1,101 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/godags/godags/internal/engine"
+)
+
+// interrupted is why a run is left or cancelled by a signal.
+type interrupted struct {
+	signal   os.Signal
+	handOver bool // a coordinator that serves goes on with the run
+}
+
+func (e interrupted) Error() string { return "cancelled by " + signalName(e.signal) }
+
+func (e interrupted) Is(target error) bool { return e.handOver && target == engine.ErrHandOver }
+
+func signalName(s os.Signal) string {
+	switch s {
+	case syscall.SIGTERM:
+		return "SIGTERM"
+	case syscall.SIGHUP:
+		return "SIGHUP"
+	}
+	return "Ctrl-C"
+}
+
+func (e interrupted) code() int {
+	switch e.signal {
+	case syscall.SIGTERM:
+		return exitTerminated
+	case syscall.SIGHUP:
+		return exitHungUp
+	}
+	return exitInterrupted
+}
+
+// cancelOnSignal returns a context that a first signal ends. A second one ends the process at once.
+func (p Program) cancelOnSignal(ctx context.Context, session *engine.Session, screen *screen, o engine.RunOptions) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+		signal.Notify(signals, syscall.SIGHUP)
+	}
+	done := make(chan struct{})
+	go func() {
+		for first := true; ; first = false {
+			select {
+			case s := <-signals:
+				if !first {
+					screen.printer.Close() // whatever it says: we leave
+					os.Exit(interrupted{signal: s}.code())
+				}
+				why := interrupted{s, s == syscall.SIGHUP && canHandOver(ctx, session, o)}
+				screen.stopping(why, o.Grace)
+				cancel(why)
+			case <-done:
+				return
+			}
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(done)
+		cancel(nil)
+	}
+}
+
+// canHandOver reports whether a run can go on without us: all its workers are elsewhere, and a coordinator serves that will adopt it.
+func canHandOver(ctx context.Context, session *engine.Session, o engine.RunOptions) bool {
+	if !session.External() || o.Slots > 0 || o.Children > 0 {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	served, err := session.Served(ctx)
+	return err == nil && served
+}
+
+// surviveBrokenPipes lets writes to a pipe or terminal that nobody reads any more fail, rather than end the process, until the
+// returned function is called.
+func surviveBrokenPipes() (stop func()) {
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, syscall.SIGPIPE)
+	return func() { signal.Stop(broken) }
+}
+
+// heard drops the error of a write that nobody can see any more: whoever reads may stop early, as head does, and a terminal may be closed.
+func heard(err error) error {
+	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.EIO) {
+		return nil
+	}
+	return err
+}

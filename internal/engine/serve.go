@@ -1,0 +1,222 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/godags/godags/internal/coordinator"
+	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/seal"
+	"github.com/godags/godags/internal/version"
+	"github.com/godags/godags/internal/view"
+)
+
+// ServeOptions say how a coordinator drives the runs that it finds.
+type ServeOptions struct {
+	ID        string // unique among coordinators
+	Runs      int    // driven at once at the most
+	Grace     time.Duration
+	MaxBundle int
+	NoFuse    bool
+}
+
+// Server is a coordinator that drives every run that nobody drives: those that were submitted to be, and those whose coordinator
+// is gone. Any number of them may serve one Redis.
+type Server struct {
+	ServeOptions
+	session *Session
+	drivers sync.WaitGroup
+	started time.Time
+
+	mu       sync.Mutex
+	driving  map[journal.RunID]bool
+	hopeless map[journal.RunID]bool      // damaged, or not for us: left alone for good
+	failed   map[journal.RunID]*patience // not before some time
+	lastLook time.Time                   // at the list of runs, with success
+
+	adopted, finished atomic.Int64
+}
+
+// patience is how long to wait after something that failed several times in a row.
+type patience struct {
+	delay time.Duration
+	until time.Time
+}
+
+const (
+	lookEvery     = 500 * time.Millisecond // for runs that nobody drives
+	firstPatience = time.Second
+	lastPatience  = time.Minute
+)
+
+func (p *patience) fail(now time.Time) {
+	p.delay = min(max(2*p.delay, firstPatience), lastPatience)
+	p.until = now.Add(p.delay)
+}
+
+// NewServer returns a server that does not serve yet.
+func (s *Session) NewServer(o ServeOptions) *Server {
+	return &Server{ServeOptions: o, session: s, started: time.Now(), driving: make(map[journal.RunID]bool),
+		hopeless: make(map[journal.RunID]bool), failed: make(map[journal.RunID]*patience)}
+}
+
+// ErrHandOver is why a run is left to another coordinator.
+var ErrHandOver = errors.New("the run is handed over to another coordinator")
+
+// Run drives runs until ctx is done. Then it gives up those that it drives, so that another server adopts them at once.
+// Ready is called when it has begun.
+func (v *Server) Run(ctx context.Context, ready func()) error {
+	if _, err := v.session.Key(); err != nil {
+		return err
+	}
+	driving, handOver := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer handOver(nil)
+	if err := v.look(driving); err != nil {
+		return err
+	}
+	ready()
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for warned := false; ; {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			handOver(ErrHandOver)
+			v.drivers.Wait()
+			v.leave()
+			return nil
+		}
+		err := v.look(driving)
+		if err != nil && !warned {
+			v.session.Logger.Warn("cannot look for runs, will try again", "error", err)
+		}
+		warned = err != nil
+	}
+}
+
+// leave takes the server off the list. Without Redis it stays there until it is forgotten.
+func (v *Server) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if err := v.session.Journal.LeaveCoordinator(ctx, v.ID); err != nil {
+		v.session.Logger.Warn("cannot leave the list of coordinators", "error", err)
+	}
+}
+
+// look says that we serve, and adopts runs that nobody drives.
+func (v *Server) look(ctx context.Context) error {
+	bounded, cancel := context.WithTimeout(ctx, journal.WorkerTTL)
+	defer cancel()
+	begin := time.Now()
+	err := v.session.Journal.BeatCoordinator(bounded, journal.CoordinatorInfo{ID: v.ID, Host: hostname(), PID: os.Getpid(),
+		Runs: v.Stats().Driving, Version: version.String(), Started: v.started.UTC().Truncate(time.Second)})
+	if err != nil {
+		return err
+	}
+	open, err := v.session.Journal.Open(bounded)
+	if err != nil {
+		return err
+	}
+	v.mu.Lock()
+	v.lastLook = begin
+	v.mu.Unlock()
+	for _, lead := range open {
+		if lead.Left <= 0 && v.take(lead.Run, begin) {
+			v.drivers.Go(func() { v.drop(lead.Run, v.drive(ctx, lead.Run)) })
+		}
+	}
+	return nil
+}
+
+// take reports whether we should drive a run that nobody drives. It is ours until it is dropped.
+func (v *Server) take(run journal.RunID, now time.Time) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	p := v.failed[run]
+	if v.driving[run] || v.hopeless[run] || len(v.driving) >= v.Runs || p != nil && now.Before(p.until) {
+		return false
+	}
+	v.driving[run] = true
+	return true
+}
+
+// drive adopts a run and brings it to its end.
+func (v *Server) drive(ctx context.Context, run journal.RunID) error {
+	s, o := v.session, RunOptions{ID: run, Grace: v.Grace, MaxBundle: v.MaxBundle, NoFuse: v.NoFuse}
+	digest, err := s.load(ctx, &o)
+	if err == nil {
+		err = errors.Join(s.verify(ctx, run, digest), o.check())
+	}
+	if err != nil {
+		return err
+	}
+	epoch, err := s.Journal.Acquire(ctx, run, v.ID, coordinator.Lease)
+	if err != nil {
+		return err
+	}
+	v.adopted.Add(1)
+	s.Logger.Info("run adopted", "run", run, "epoch", epoch)
+	state := view.New(run, o.Spec)
+	if err := s.drive(ctx, s.driver(o, v.ID), o, state, digest, epoch); err != nil {
+		return err
+	}
+	v.finished.Add(1)
+	s.Logger.Info("run finished", "run", run, "state", state.State.Outcome())
+	return nil
+}
+
+// drop notes how driving a run has ended.
+func (v *Server) drop(run journal.RunID, err error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.driving, run)
+	logger := v.session.Logger
+	switch {
+	case err == nil:
+		delete(v.failed, run)
+	case errors.Is(err, journal.ErrFenced), errors.Is(err, journal.ErrGone), errors.Is(err, ErrHandOver):
+		logger.Info("run is not ours any more", "run", run, "reason", err)
+	case errors.Is(err, journal.ErrDamaged), errors.Is(err, journal.ErrDigest), errors.Is(err, seal.ErrSignature), errors.Is(err, ErrSharedMemory):
+		v.hopeless[run] = true
+		logger.Error("run left alone: it cannot be driven", "run", run, "error", err)
+	default:
+		if v.failed[run] == nil {
+			v.failed[run] = new(patience)
+		}
+		v.failed[run].fail(time.Now())
+		logger.Warn("cannot drive a run, will try again", "run", run, "after", v.failed[run].delay, "error", err)
+	}
+}
+
+// ServerStats are what a server does and has done.
+type ServerStats struct {
+	Driving           int   // runs now
+	Adopted, Finished int64 // runs since it started
+	LastLook          time.Time
+}
+
+// Stats returns counts for health checks and metrics.
+func (v *Server) Stats() ServerStats {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return ServerStats{len(v.driving), v.adopted.Load(), v.finished.Load(), v.lastLook}
+}
+
+// Healthy returns an error if the server has not been able to look for runs lately.
+func (v *Server) Healthy() error {
+	if age := time.Since(v.Stats().LastLook); age > journal.WorkerTTL {
+		return fmt.Errorf("Redis was not heard of for %s", age.Round(time.Millisecond))
+	}
+	return nil
+}
+
+// Served reports whether a coordinator serves the Redis.
+func (s *Session) Served(ctx context.Context) (bool, error) {
+	list, err := s.Journal.Coordinators(ctx)
+	return len(list) > 0, err
+}

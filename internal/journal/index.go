@@ -1,0 +1,114 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// index enters a run into the lists of runs.
+func (j *Journal) index(ctx context.Context, run RunID) error {
+	entry := redis.Z{Score: float64(time.Now().UnixMilli()), Member: string(run)}
+	pipe := j.rdb.Pipeline()
+	pipe.ZAddNX(ctx, j.runsKey(), entry)
+	pipe.ZAddNX(ctx, j.openKey(), entry)
+	if _, err := pipe.Exec(ctx); err != nil {
+		return fmt.Errorf("add to index: %w", err)
+	}
+	return nil
+}
+
+// settle takes a finished run off the list of those that are not.
+func (j *Journal) settle(ctx context.Context, run RunID) error {
+	return named(run, j.rdb.ZRem(ctx, j.openKey(), string(run)).Err())
+}
+
+// Open says who drives the runs that are not finished, oldest first.
+func (j *Journal) Open(ctx context.Context) (open []Lead, err error) {
+	const page = 500
+	entries, err := j.rdb.ZRangeWithScores(ctx, j.openKey(), 0, -1).Result()
+	for err == nil && len(entries) > 0 {
+		some := entries[:min(len(entries), page)]
+		entries = entries[len(some):]
+		ids := make([]RunID, len(some))
+		for i, z := range some {
+			ids[i] = RunID(z.Member.(string))
+		}
+		var leads []Lead
+		leads, err = j.Leads(ctx, ids...)
+		for i, l := range leads {
+			switch {
+			case l.Finished:
+				err = j.settle(ctx, l.Run)
+			case l.Gone:
+				_, err = j.forget(ctx, l.Run, some[i].Score)
+			default:
+				open = append(open, l)
+			}
+			if err != nil {
+				break
+			}
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list open runs: %w", err)
+	}
+	return open, nil
+}
+
+// Runs lists the newest runs first, at most limit of them.
+func (j *Journal) Runs(ctx context.Context, limit int) (list []Summary, err error) {
+	const page = 500
+	for next := int64(0); len(list) < limit; {
+		entries, err := j.rdb.ZRevRangeWithScores(ctx, j.runsKey(), next, next+int64(min(page, limit-len(list)))-1).Result()
+		if err != nil {
+			return nil, fmt.Errorf("list runs: %w", err)
+		}
+		if len(entries) == 0 {
+			break
+		}
+		for _, z := range entries {
+			id := RunID(z.Member.(string))
+			s, err := j.Summary(ctx, id)
+			if errors.Is(err, ErrGone) {
+				removed, err := j.forget(ctx, id, z.Score)
+				if err != nil {
+					return nil, err
+				}
+				if !removed {
+					next++
+				}
+				continue
+			}
+			next++
+			if errors.Is(err, ErrDamaged) {
+				s, err = Summary{Run: id, State: "damaged"}, nil
+			}
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, s)
+		}
+	}
+	return list, nil
+}
+
+// settlingIn is how long a run may be in the lists before it is there itself.
+const settlingIn = time.Minute
+
+// forget takes a run off the lists that Redis does not have, unless it is just being submitted.
+func (j *Journal) forget(ctx context.Context, run RunID, entered float64) (removed bool, err error) {
+	if time.Since(time.UnixMilli(int64(entered))).Abs() < settlingIn {
+		return false, nil
+	}
+	pipe := j.rdb.Pipeline()
+	pipe.ZRem(ctx, j.runsKey(), string(run))
+	pipe.ZRem(ctx, j.openKey(), string(run))
+	if _, err := pipe.Exec(ctx); err != nil {
+		return false, named(run, fmt.Errorf("take off the list: %w", err))
+	}
+	return true, nil
+}

@@ -1,0 +1,86 @@
+package journal_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/journal"
+)
+
+// openRuns names the runs that are not finished.
+func (f *fixture) openRuns() (ids []journal.RunID) {
+	f.t.Helper()
+	leads, err := f.Open(f.t.Context())
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	for _, l := range leads {
+		ids = append(ids, l.Run)
+	}
+	return ids
+}
+
+func TestARunIsOpenUntilItIsFinished(t *testing.T) {
+	journals(t, func(f *fixture) {
+		if open := f.openRuns(); len(open) != 1 || open[0] != run {
+			f.t.Errorf("open: %v", open)
+		}
+		g, err := new(dag.Builder).Build()
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		if err := f.Finish(f.t.Context(), run, f.epoch, dag.NewRun(g)); err != nil {
+			f.t.Fatal(err)
+		}
+		if open := f.openRuns(); len(open) != 0 {
+			f.t.Errorf("open: %v", open)
+		}
+	})
+}
+
+func TestListsForgetWhatIsGoneAndWhatWasFinishedByACoordinatorThatDied(t *testing.T) {
+	journals(t, func(f *fixture) {
+		ctx := f.t.Context()
+		old, now := float64(time.Now().Add(-time.Hour).UnixMilli()), float64(time.Now().UnixMilli())
+		for _, list := range []string{"godags:open", "godags:runs"} {
+			f.rdb.ZAdd(ctx, list, redis.Z{Score: old, Member: "gone"}, redis.Z{Score: now, Member: "being-submitted"})
+		}
+		f.rdb.HSet(ctx, "godags:{r}:run", "state", "finished")
+		if open := f.openRuns(); len(open) != 0 {
+			f.t.Errorf("open: %v", open)
+		}
+		if left := f.rdb.ZRange(ctx, "godags:open", 0, -1).Val(); len(left) != 1 || left[0] != "being-submitted" {
+			f.t.Errorf("the list of open runs has %v", left)
+		}
+		f.rdb.ZAdd(ctx, "godags:runs", redis.Z{Score: old, Member: "gone"})
+		if runs, err := f.Runs(ctx, 10); err != nil || len(runs) != 1 || runs[0].Run != run {
+			f.t.Errorf("%v, %v", runs, err)
+		}
+		if left := f.rdb.ZRange(ctx, "godags:runs", 0, -1).Val(); len(left) != 2 {
+			f.t.Errorf("the list of runs has %v", left)
+		}
+	})
+}
+
+func TestADetachedRunIsQueuedUntilACoordinatorTakesIt(t *testing.T) {
+	journals(t, func(f *fixture) {
+		ctx := f.t.Context()
+		s := submission()
+		s.Run, s.Detached = "later", true
+		if epoch, err := f.Submit(ctx, s); err != nil || epoch != 0 {
+			f.t.Fatalf("epoch %d, %v", epoch, err)
+		}
+		if got, err := f.Summary(ctx, "later"); err != nil || got.State != "queued" {
+			f.t.Errorf("%+v, %v", got, err)
+		}
+		if epoch, err := f.Acquire(ctx, "later", "bob", lease); err != nil || epoch != 1 {
+			f.t.Errorf("epoch %d, %v", epoch, err)
+		}
+		if got, err := f.Summary(ctx, "later"); err != nil || got.State != "running" {
+			f.t.Errorf("%+v, %v", got, err)
+		}
+	})
+}
