@@ -59,7 +59,10 @@ func (d *Driver) pack(queue string, ready *readyQueue) *bundle {
 func (d *Driver) fuse(s dag.StageID, b *bundle, total time.Duration) time.Duration {
 	for !d.NoFuse && len(b.stages) < d.largest {
 		next := d.spec.Graph.Dependents(s)
-		if len(next) != 1 || len(d.spec.Graph.Deps(next[0])) != 1 || d.spec.Queue(next[0]) != b.queue || d.flights[next[0]] != nil {
+		if len(next) != 1 || d.spec.Queue(next[0]) != b.queue || d.flights[next[0]] != nil {
+			return total
+		}
+		if _, behind := d.spec.Behind(next[0]); !behind {
 			return total
 		}
 		cost, known := d.cost(next[0])
@@ -72,9 +75,11 @@ func (d *Driver) fuse(s dag.StageID, b *bundle, total time.Duration) time.Durati
 	return total
 }
 
+// cost is false for a stage that travels alone: one of which nothing is known, and one that was begun before, which may have cost its worker
+// and would cost those that it travels with another attempt.
 func (d *Driver) cost(s dag.StageID) (time.Duration, bool) {
 	took, known := d.durations.Of(s)
-	return took + stageCost, known
+	return took + stageCost, known && d.state.Attempt(s) <= 1
 }
 
 func (d *Driver) board(s dag.StageID, b *bundle) {

@@ -33,6 +33,7 @@ func TestWhateverHappensTheStreamStaysTrue(t *testing.T) {
 				"a worker claims more":        w.claimSome,
 				"a worker reports":            w.reportOne,
 				"a worker reports more":       w.reportOne,
+				"a worker goes down a chain":  w.chain,
 				"a worker asks for orders":    w.checkOne,
 				"somebody cancels":            w.cancel,
 			})
@@ -289,6 +290,66 @@ func (w *world) report(t *rapid.T, c *claim) {
 	if want := w.twin.report(c.worker, c.token, c.outcome.Record); got[0] != want {
 		t.Fatalf("%s reports %v: accepted %v, want %v", c.worker, c.outcome.Record, got[0], want)
 	}
+}
+
+// chain reports the success of a stage together with the claims, and perhaps the ends, of those that follow from it. What was claimed
+// and not ended in this step may be reported later.
+func (w *world) chain(t *rapid.T) {
+	if len(w.claims) == 0 {
+		return
+	}
+	first := rapid.SampledFrom(w.claims).Draw(t, "claim")
+	var moves []journal.Move
+	for c := first; c != nil; c = w.follower(t, c) {
+		if len(moves) > 0 {
+			claim := journal.ClaimOf(at(c.outcome.Record.Stage, c.outcome.Record.Attempt))
+			claim.Linked = true
+			moves = append(moves, claim)
+		}
+		if c.outcome.Record.Type == 0 {
+			c.outcome.Record.Type = rapid.SampledFrom([]journal.Type{0, journal.StageSucceeded, journal.StageSucceeded, journal.StageFailed}).Draw(t, "outcome")
+		}
+		if c.outcome.Record.Type != 0 {
+			moves = append(moves, journal.Move{Outcome: c.outcome})
+		}
+		if rapid.Bool().Draw(t, "send what there is") {
+			w.moves(t, first, moves)
+		}
+	}
+	w.moves(t, first, moves)
+}
+
+// moves has a claimant make moves, all in one step.
+func (w *world) moves(t *rapid.T, c *claim, moves []journal.Move) {
+	var got []bool
+	repeat(t, func() (err error) {
+		got, err = w.j.Step(w.ctx, journal.Claimant{Run: w.run, Digest: digest, Worker: c.worker, Token: c.token}, moves)
+		return err
+	})
+	if want := w.twin.step(c.worker, c.token, moves); !slices.Equal(got, want) {
+		t.Fatalf("%s moves %v: accepted %v, want %v", c.worker, moves, got, want)
+	}
+}
+
+// follower returns the claim of a stage that may be executed as soon as the claimed one has succeeded; nil if that has not, or nothing does.
+func (w *world) follower(t *rapid.T, c *claim) *claim {
+	if c.outcome.Record.Type != journal.StageSucceeded {
+		return nil
+	}
+	for _, s := range w.graph.Dependents(c.outcome.Record.Stage) {
+		if len(w.graph.Deps(s)) != 1 || rapid.Bool().Draw(t, "not that one") {
+			continue
+		}
+		for _, known := range w.claims {
+			if known.token == c.token && known.outcome.Record.Stage == s {
+				return known
+			}
+		}
+		next := &claim{worker: c.worker, token: c.token, outcome: ended(0, s, 1)}
+		w.claims = append(w.claims, next)
+		return next
+	}
+	return nil
 }
 
 func (w *world) checkOne(t *rapid.T) {

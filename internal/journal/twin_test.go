@@ -63,6 +63,29 @@ func (w *twin) closed(s dag.StageID) bool {
 	return false
 }
 
+// step makes moves one after the other. A linked claim is refused unless the move before it has ended its stage.
+func (w *twin) step(worker string, token journal.Token, moves []journal.Move) (accepted []bool) {
+	for i, m := range moves {
+		switch {
+		case m.Record.Type != journal.StageStarted:
+			accepted = append(accepted, w.report(worker, token, m.Record))
+		case !m.Linked:
+			accepted = append(accepted, w.claim(worker, token, m.Of()))
+		default:
+			before := moves[i-1].Record.Type
+			follows := accepted[i-1] && (before == journal.StageSucceeded || before == journal.StageCancelled)
+			accepted = append(accepted, follows && (w.claimed(token, m.Of()) || w.claim(worker, token, m.Of())))
+		}
+	}
+	return accepted
+}
+
+// claimed reports whether the attempt was claimed with the token and nobody else has said anything about the stage since.
+func (w *twin) claimed(token journal.Token, a journal.Attempted) bool {
+	started, _ := w.newest(a.Stage)
+	return started.Attempt == a.Attempt && started.token == token && w.last(a.Stage).token == token
+}
+
 func (w *twin) claim(worker string, token journal.Token, a journal.Attempted) bool {
 	started, open := w.newest(a.Stage)
 	if open && started.Attempt == a.Attempt && started.token == token {

@@ -2,93 +2,11 @@ package journal
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
-
-	"github.com/godags/godags/dag"
 )
-
-// Attempted names one execution of a stage.
-type Attempted struct {
-	Stage   dag.StageID
-	Attempt dag.Attempt
-}
-
-// Token proves that a claim is one's own.
-type Token [5]byte
-
-// NewToken returns a random token. Every claim needs a new one.
-func NewToken() (t Token) {
-	rand.Read(t[:]) // never fails
-	return t
-}
-
-// Outcome is how an attempt ended.
-type Outcome struct {
-	Record Record // of type StageSucceeded, StageFailed, StageLost (handed back) or StageCancelled
-	Output []byte // recorded with a success; nil for none
-	Log    []byte // the attempt's captured output
-}
-
-// The states of a fence cell after a report.
-const (
-	cellEnded    = 2 // a further attempt may be claimed
-	cellTerminal = 3
-)
-
-// Claimant is who claims attempts and reports on them: a worker with one bundle of a run.
-type Claimant struct {
-	Run    RunID
-	Digest string // of the spec that the run must have
-	Worker string
-	Token  Token
-}
-
-// Step records how attempts ended, then asks for the right to execute further ones, in one call to Redis and in one entry of the journal.
-// It answers for each outcome whether it was accepted: that of an attempt which was revoked is not. And for each claim whether it
-// was granted: at most one claim of an attempt is, and none once the run is being cancelled.
-func (j *Journal) Step(ctx context.Context, c Claimant, outcomes []Outcome, claims []Attempted) (accepted, granted []bool, err error) {
-	keys := []string{j.key(c.Run, "run"), j.key(c.Run, "fence"), j.key(c.Run, "journal"), j.key(c.Run, "out"), j.key(c.Run, "log")}
-	args := append(make([]any, 0, 4+7*len(outcomes)+3*len(claims)), c.Worker, c.Token[:], c.Digest, len(outcomes))
-	for _, o := range outcomes {
-		cell, hasOutput := cellEnded, 0
-		if o.Record.Type == StageSucceeded || o.Record.Type == StageCancelled {
-			cell = cellTerminal
-		}
-		if o.Output != nil {
-			hasOutput = 1
-		}
-		args = append(args, uint32(o.Record.Stage), uint16(o.Record.Attempt), cell, o.Record.append(nil), hasOutput, o.Output, o.Log)
-	}
-	for _, a := range claims {
-		record := Record{Type: StageStarted, Stage: a.Stage, Attempt: a.Attempt}.append(nil)
-		args = append(args, uint32(a.Stage), uint16(a.Attempt), record)
-	}
-	flags, err := j.flags(ctx, stepScript, c.Run, keys, len(outcomes)+len(claims), args)
-	if err != nil {
-		return nil, nil, err
-	}
-	yes := make([]bool, len(flags))
-	for i, f := range flags {
-		yes[i] = f == 1
-	}
-	return yes[:len(outcomes)], yes[len(outcomes):], nil
-}
-
-// Claim is a [Journal.Step] without outcomes.
-func (j *Journal) Claim(ctx context.Context, c Claimant, claims []Attempted) (granted []bool, err error) {
-	_, granted, err = j.Step(ctx, c, nil, claims)
-	return granted, err
-}
-
-// Report is a [Journal.Step] without claims.
-func (j *Journal) Report(ctx context.Context, c Claimant, outcomes []Outcome) (accepted []bool, err error) {
-	accepted, _, err = j.Step(ctx, c, outcomes, nil)
-	return accepted, err
-}
 
 // Order is what a worker should do with an attempt that it executes.
 type Order int64

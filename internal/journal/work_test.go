@@ -335,3 +335,58 @@ func TestLongTextsAreCut(t *testing.T) {
 		}
 	})
 }
+
+// A chain is recorded as if each stage had been claimed when the one before it had succeeded, although it is sent when all is over.
+func TestWhatFollowsFromARefusedReportIsRefused(t *testing.T) {
+	journals(t, func(f *fixture) {
+		step := func(want ...bool) {
+			f.t.Helper()
+			var moves []journal.Move
+			for s := range dag.StageID(3) {
+				if s > 0 {
+					claim := journal.ClaimOf(at(s, 1))
+					claim.Linked = true
+					moves = append(moves, claim)
+				}
+				moves = append(moves, journal.Move{Outcome: ended(journal.StageSucceeded, s, 1)})
+			}
+			got, err := f.Step(f.t.Context(), journal.Claimant{Run: run, Digest: digest, Worker: "w1", Token: tokenA}, moves)
+			if err != nil || !slices.Equal(got, want) {
+				f.t.Errorf("accepted %v, %v; want %v", got, err, want)
+			}
+		}
+		f.claim("w1", tokenA, []journal.Attempted{at(0, 1)}, true)
+		f.decide(decision(journal.Revoke, journal.StageLost, 0, 1))
+		step(false, false, false, false, false)
+		f.claim("w1", tokenA, []journal.Attempted{at(0, 2)}, true)
+		step(false, false, false, false, false)
+		f.report("w1", tokenA, ended(journal.StageSucceeded, 0, 2), true)
+		f.claim("w1", tokenB, []journal.Attempted{at(1, 1)}, true)
+		f.report("w1", tokenB, ended(journal.StageFailed, 1, 1), true)
+		f.story("w1: stage.started 0#1", "stage.lost 0#1", "w1: stage.started 0#2", "w1: stage.succeeded 0#2",
+			"w1: stage.started 1#1", "w1: stage.failed 1#1")
+	})
+}
+
+func TestAChainIsRecordedInItsOrderInOneEntry(t *testing.T) {
+	journals(t, func(f *fixture) {
+		f.claim("w1", tokenA, []journal.Attempted{at(0, 1)}, true)
+		linked := journal.ClaimOf(at(7, 1))
+		linked.Linked = true
+		out := ended(journal.StageSucceeded, 0, 1)
+		out.Output, out.Log = []byte("output"), []byte("log")
+		moves := []journal.Move{{Outcome: out}, linked, {Outcome: ended(journal.StageFailed, 7, 1)}}
+		for range 2 { // once by the worker itself
+			got, err := f.Step(f.t.Context(), journal.Claimant{Run: run, Digest: digest, Worker: "w1", Token: tokenA}, moves)
+			if err != nil || !slices.Equal(got, []bool{true, true, true}) {
+				f.t.Errorf("accepted %v, %v", got, err)
+			}
+		}
+		f.outputs([]dag.StageID{0, 7}, []byte("output"), nil)
+		f.log(at(0, 1), "log")
+		f.story("w1: stage.started 0#1", "w1: stage.succeeded 0#1", "w1: stage.started 7#1", "w1: stage.failed 7#1")
+		if n := len(f.entries()); n != 3 {
+			f.t.Errorf("%d entries, want the submission and one for each step", n)
+		}
+	})
+}

@@ -50,6 +50,15 @@ func (s *Spec) Queue(id dag.StageID) string {
 	return DefaultQueue
 }
 
+// Behind returns the only dependency of a stage that is executed if, and as soon as, that one has succeeded. It is false for any other stage.
+func (s *Spec) Behind(id dag.StageID) (dag.StageID, bool) {
+	deps, kind := s.Graph.Deps(id), s.Kind(id)
+	if len(deps) != 1 || kind.Trigger != dag.AllSuccess || kind.ForEach != "" {
+		return 0, false
+	}
+	return deps[0], true
+}
+
 // Builder collects the stages of a pipeline.
 type Builder struct {
 	Name   string

@@ -23,18 +23,25 @@ type bundle struct {
 
 	stepping sync.Mutex // held during a call to Redis: outcomes are recorded in the order in which they came about
 
-	mu       sync.Mutex
-	waiting  []journal.Attempted // not claimed
-	claimed  []journal.Attempted // claimed, not begun
-	current  *execution          // nil between attempts
-	outcomes []journal.Outcome   // not recorded
-	ended    map[dag.StageID]bool
-	halt     error // why no further attempt is begun; nil while it goes on
+	mu      sync.Mutex
+	waiting []journal.Attempted // not claimed
+	due     []due               // not begun
+	current *execution          // nil between attempts
+	moves   []journal.Move      // not sent: how attempts ended, and claims that follow from that
+	ended   map[dag.StageID]bool
+	halt    error // why no further attempt is begun; nil while it goes on
+}
+
+// due is an attempt that is claimed, or fused: the one before it is its stage's only dependency, and whoever holds the claim of that one is
+// the only one who can come to execute it. It is begun without being asked for, and claimed together with the report that gives the right to it.
+type due struct {
+	journal.Attempted
+	fused bool
 }
 
 const (
 	chunkTime = 2 * time.Millisecond // how much work is claimed at once, going by what such stages took before
-	maxChunk  = 128
+	maxChunk  = 256
 
 	// When an attempt takes longer than expected,
 	flushAfter    = 5 * time.Millisecond   // what ended before it is recorded,
@@ -109,7 +116,7 @@ func (b *bundle) work(ctx context.Context) error {
 func (b *bundle) others() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.outcomes)+len(b.claimed)+len(b.waiting) > 0
+	return len(b.moves)+len(b.due)+len(b.waiting) > 0
 }
 
 // next begins the next attempt. It is nil when there is none left and everything is recorded.
@@ -120,16 +127,14 @@ func (b *bundle) next(ctx context.Context) (*execution, error) {
 			b.halt = b.worker.mustHalt()
 		}
 		if b.halt != nil {
-			b.abandon()
+			b.abandon(b.halt, 0)
 		}
-		if len(b.claimed) > 0 {
-			e := newExecution(b, b.claimed[0])
-			b.claimed, b.current = b.claimed[1:], e
+		if e := b.begin(); e != nil {
 			b.mu.Unlock()
 			return e, nil
 		}
 		chunk := b.chunk()
-		nothing := len(chunk)+len(b.outcomes) == 0
+		nothing := len(chunk)+len(b.moves) == 0
 		b.mu.Unlock()
 		if len(chunk) == 0 {
 			b.executed()
@@ -143,31 +148,82 @@ func (b *bundle) next(ctx context.Context) (*execution, error) {
 	}
 }
 
-// abandon ends what is claimed without executing it.
-func (b *bundle) abandon() {
-	for _, a := range b.claimed {
-		if o := stopped(a, b.halt); o != nil {
-			b.outcomes = append(b.outcomes, *o)
+// begin begins the first attempt that is due, if there is one.
+func (b *bundle) begin() *execution {
+	for len(b.due) > 0 {
+		next := b.due[0]
+		dep, _ := b.loaded.spec.Behind(next.Stage)
+		if next.fused && b.ended[dep] && !b.unsent(dep) {
+			b.unfuse()
+			continue
+		}
+		b.due = b.due[1:]
+		if next.fused && !b.ended[dep] {
+			continue
+		}
+		b.current = newExecution(b, next.Attempted)
+		if next.fused {
+			claim := journal.ClaimOf(next.Attempted)
+			claim.Linked = true
+			b.moves = append(b.moves, claim)
+			b.current.unclaimed = true
+		}
+		return b.current
+	}
+	return nil
+}
+
+// unsent reports whether the success of a stage is the last thing to be sent, so that a claim can follow from it.
+func (b *bundle) unsent(s dag.StageID) bool {
+	return len(b.moves) > 0 && b.moves[len(b.moves)-1].Record.Stage == s
+}
+
+// unfuse lets the rest of a chain wait for a claim like any other: the success that gave the right to it is recorded already.
+func (b *bundle) unfuse() {
+	n := b.fusedFrom(0)
+	rest := make([]journal.Attempted, n, n+len(b.waiting))
+	for i := range rest {
+		rest[i] = b.due[i].Attempted
+	}
+	b.due, b.waiting = b.due[n:], append(rest, b.waiting...)
+}
+
+// fusedFrom returns where those that are due and fused without a gap from i on end.
+func (b *bundle) fusedFrom(i int) int {
+	for i < len(b.due) && b.due[i].fused {
+		i++
+	}
+	return i
+}
+
+// abandon ends what is due from an index on without executing it.
+func (b *bundle) abandon(cause error, from int) {
+	for _, a := range b.due[from:] {
+		if o := stopped(a.Attempted, cause); o != nil && !a.fused {
+			b.moves = append(b.moves, journal.Move{Outcome: *o})
 		}
 	}
-	b.claimed = nil
+	b.due = b.due[:from]
 }
 
 // chunk takes attempts to be claimed off those that wait: about as many as fill the chunk's time, the first whatever it takes. One that comes
-// after another of the bundle is taken when that one has succeeded, and dropped when it has not.
-func (b *bundle) chunk() (chunk []journal.Attempted) {
+// after another of the bundle is fused, or else taken when that one has succeeded, and dropped when it has not.
+func (b *bundle) chunk() (chunk []due) {
 	if b.halt != nil || b.worker.draining.Load() {
 		return nil
 	}
 	var total time.Duration
 	for len(b.waiting) > 0 && len(chunk) < maxChunk {
-		a := b.waiting[0]
+		a := due{Attempted: b.waiting[0]}
 		switch b.depends(a.Stage, chunk) {
 		case dropped:
 			b.waiting = b.waiting[1:]
 			continue
 		case later:
-			return chunk
+			dep, alone := b.loaded.spec.Behind(a.Stage)
+			if a.fused = alone && chunk[len(chunk)-1].Stage == dep; !a.fused {
+				return chunk
+			}
 		}
 		took, known := b.loaded.durations.Of(a.Stage)
 		if total += took; len(chunk) > 0 && (!known || total > chunkTime) {
@@ -190,7 +246,7 @@ const (
 )
 
 // depends says what the bundle's other attempts mean for a stage.
-func (b *bundle) depends(s dag.StageID, chunk []journal.Attempted) readiness {
+func (b *bundle) depends(s dag.StageID, chunk []due) readiness {
 	if len(b.ended) == 1 {
 		return now
 	}
@@ -198,7 +254,7 @@ func (b *bundle) depends(s dag.StageID, chunk []journal.Attempted) readiness {
 		succeeded, ours := b.ended[d]
 		switch {
 		case !ours || succeeded:
-		case slices.ContainsFunc(chunk, func(a journal.Attempted) bool { return a.Stage == d }):
+		case slices.ContainsFunc(chunk, func(a due) bool { return a.Stage == d }):
 			return later
 		default:
 			return dropped
@@ -212,97 +268,74 @@ func (b *bundle) end(e *execution, o *journal.Outcome) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.current = nil
-	if o == nil {
+	if o == nil || e.refused {
 		return
 	}
-	b.outcomes = append(b.outcomes, *o)
+	b.moves = append(b.moves, journal.Move{Outcome: *o})
 	if o.Record.Type == journal.StageSucceeded {
 		b.ended[e.Stage] = true
 		b.loaded.durations.Learn(e.Stage, o.Record.Duration)
 	}
 }
 
-// step records what has ended and claims a chunk, which is then begun with.
-func (b *bundle) step(ctx context.Context, chunk []journal.Attempted) error {
+// step records what has ended and claims a chunk, which is then due.
+func (b *bundle) step(ctx context.Context, chunk []due) error {
 	b.stepping.Lock()
 	defer b.stepping.Unlock()
 	b.mu.Lock()
-	outcomes := b.outcomes
-	b.outcomes = nil
+	moves := b.moves
+	b.moves = nil
 	b.mu.Unlock()
-	if len(outcomes)+len(chunk) == 0 {
+	for _, a := range chunk {
+		if !a.fused {
+			moves = append(moves, journal.ClaimOf(a.Attempted))
+		}
+	}
+	if len(moves) == 0 {
 		return nil
 	}
-	var accepted, granted []bool
+	var accepted []bool
 	// Tried again with the same token: a claim that took effect although its answer was lost must not be left behind.
 	err := b.worker.insist("report and claim", b.claim.Run, func() (err error) {
-		accepted, granted, err = b.worker.Journal.Step(ctx, b.claim, outcomes, chunk)
+		accepted, err = b.worker.Journal.Step(ctx, b.claim, moves)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	for i, o := range outcomes {
-		if !accepted[i] {
-			b.worker.Logger.Warn("report refused: another attempt has replaced this one", "run", b.claim.Run,
-				"stage", b.loaded.spec.Graph.Name(o.Record.Stage), "attempt", o.Record.Attempt)
-		}
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for i, a := range chunk {
-		if granted[i] {
-			b.claimed = append(b.claimed, a)
+	granted := make(map[journal.Attempted]bool, len(chunk))
+	for i, m := range moves {
+		switch {
+		case m.Record.Type == journal.StageStarted && !m.Linked:
+			granted[m.Of()] = accepted[i]
+		case m.Record.Type == journal.StageStarted:
+			b.answer(m.Of(), accepted[i])
+		case !accepted[i]:
+			b.ended[m.Record.Stage] = false
+			b.worker.Logger.Warn("report refused: another attempt has replaced this one", "run", b.claim.Run,
+				"stage", b.loaded.spec.Graph.Name(m.Record.Stage), "attempt", m.Record.Attempt)
+		}
+	}
+	for _, a := range chunk {
+		if a.fused || granted[a.Attempted] {
+			b.due = append(b.due, a)
 		}
 	}
 	return nil
 }
 
-// impatient is called while an attempt takes longer than expected. Nothing else should wait for it.
-func (b *bundle) impatient(ctx context.Context) {
-	b.mu.Lock()
-	e := b.current
-	b.mu.Unlock()
-	if e == nil {
-		return
+// answer tells a fused attempt whether it was claimed. If it was not, nothing may follow from it.
+func (b *bundle) answer(a journal.Attempted, granted bool) {
+	if !granted {
+		b.ended[a.Stage] = false
 	}
-	if err := b.step(ctx, nil); err != nil {
-		return // said already, and met again by whoever steps next
-	}
-	if !e.within(passOnAfter) {
-		return
-	}
-	if err := b.passOn(ctx); err != nil {
-		b.worker.Logger.Warn("cannot pass on stages, they wait behind a long one", "run", b.claim.Run, "error", err)
-	}
-	if !e.within(handBackAfter) {
-		return
-	}
-	b.mu.Lock()
-	if b.current == e {
-		for _, a := range b.claimed {
-			b.outcomes = append(b.outcomes, *stopped(a, errBehind))
+	if e := b.current; e != nil && e.Attempted == a {
+		e.unclaimed = false
+		if !granted {
+			e.refused = true
+			e.stop(errRevoked)
 		}
-		b.claimed = nil
 	}
-	b.mu.Unlock()
-	_ = b.step(ctx, nil) // as above
-}
-
-// passOn gives back to the queue what is not claimed and does not come after something unfinished in the bundle.
-func (b *bundle) passOn(ctx context.Context) error {
-	task := queue.Bundle{Run: string(b.claim.Run), Pipeline: b.loaded.spec.Name, Digest: b.claim.Digest, Queue: b.queue}
-	b.mu.Lock()
-	b.waiting = slices.DeleteFunc(b.waiting, func(a journal.Attempted) bool {
-		free := b.depends(a.Stage, nil) == now
-		if free {
-			task.Items = append(task.Items, queue.Item(a))
-		}
-		return free
-	})
-	b.mu.Unlock()
-	if len(task.Items) == 0 {
-		return nil
-	}
-	return b.worker.Queue.PassOn(ctx, task)
 }

@@ -20,6 +20,9 @@ type execution struct {
 	begin  time.Time
 	stop   context.CancelCauseFunc
 	cause  context.Context // done, with its cause, once the attempt is stopped
+
+	unclaimed bool // its claim has not been answered yet
+	refused   bool // its claim was refused: nobody wants to know how it ends
 }
 
 func newExecution(b *bundle, a journal.Attempted) *execution {

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"slices"
 
 	"github.com/godags/godags/internal/journal"
 )
@@ -19,9 +20,15 @@ func (b *bundle) stop(cause error) {
 // obey asks what should become of the attempts that are claimed, and saves what the current one has printed.
 func (b *bundle) obey(ctx context.Context) error {
 	b.mu.Lock()
-	e, attempts := b.current, b.claimed
-	if e != nil {
-		attempts = append([]journal.Attempted{e.Attempted}, attempts...)
+	e := b.current
+	var attempts []journal.Attempted
+	if e != nil && !e.unclaimed {
+		attempts = append(attempts, e.Attempted)
+	}
+	for _, a := range b.due {
+		if !a.fused {
+			attempts = append(attempts, a.Attempted)
+		}
 	}
 	b.mu.Unlock()
 	if len(attempts) == 0 {
@@ -52,12 +59,7 @@ func (b *bundle) yield(a journal.Attempted) {
 	if b.current != nil && b.current.Attempted == a {
 		b.current.stop(errRevoked)
 	}
-	for i, c := range b.claimed {
-		if c == a {
-			b.claimed = append(b.claimed[:i:i], b.claimed[i+1:]...)
-			return
-		}
-	}
+	b.due = slices.DeleteFunc(b.due, func(d due) bool { return d.Attempted == a && !d.fused })
 }
 
 func (e *execution) saveLog(ctx context.Context) error {

@@ -439,8 +439,74 @@ func TestInAChainAStageIsClaimedWhenTheOneBeforeItHasSucceeded(t *testing.T) {
 		w.send("1", "s", 1)
 		w.tells("s started, s succeeded") // from now on the worker knows how short such stages are
 		w.bundle("2", 1, "x", "after x", "y")
-		w.tells("s started, s succeeded, x started, x succeeded, after x started, y started, after x succeeded, y succeeded")
+		w.tells("s started, s succeeded, x started, y started, x succeeded, after x started, after x succeeded, y succeeded")
 	})
+}
+
+// chained does what the stage's name says: "after x" waits for the end of its context and then succeeds all the same, the others succeed at once.
+func chained(w *world, ctx context.Context, s *tasks.Stage) error {
+	if s.Name == "after x" {
+		w.running <- s
+		<-ctx.Done()
+		w.stopped <- time.Now()
+	}
+	return nil
+}
+
+func TestALongStageOfAChainIsClaimedSoonAfterItsBeginning(t *testing.T) {
+	simulate(t, chained, func(w *world) {
+		w.send("1", "s", 1)
+		w.tells("s started, s succeeded")
+		w.bundle("2", 1, "x", "after x")
+		<-w.running
+		begin := time.Now()
+		w.tells("s started, s succeeded, x started, x succeeded, after x started")
+		if took := time.Since(begin); took > 2*flushAfter {
+			w.Errorf("it took %s", took)
+		}
+		time.Sleep(3 * journal.BeatEvery)
+		if len(w.stopped) > 0 {
+			w.Error("it was stopped")
+		}
+		w.must(w.cancel())
+		w.tells("s started, s succeeded, x started, x succeeded, after x started, after x succeeded")
+	})
+}
+
+func (w *world) cancel() error {
+	_, err := w.journal.RequestCancel(w.Context(), run, "enough")
+	return err
+}
+
+func TestAChainEndsWhereItsNextClaimIsRefused(t *testing.T) {
+	for name, meanwhile := range map[string]func(w *world) error{
+		"the run is being cancelled": (*world).cancel,
+		"the first stage was revoked": func(w *world) error {
+			return w.journal.Decide(w.Context(), run, 1, []journal.Decision{{Kind: journal.Revoke, Record: journal.Record{Type: journal.StageLost, Stage: 3, Attempt: 1}}})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			simulate(t, func(w *world, ctx context.Context, s *tasks.Stage) error {
+				if s.Name == "x" { // claimed, and not yet reported: "after x" is begun before anybody knows
+					w.must(meanwhile(w))
+				}
+				return chained(w, ctx, s)
+			}, func(w *world) {
+				w.send("1", "s", 1)
+				w.tells("s started, s succeeded")
+				w.bundle("2", 1, "x", "after x")
+				<-w.running
+				begin := time.Now()
+				if took := (<-w.stopped).Sub(begin); took > 2*flushAfter {
+					w.Errorf("it was stopped after %s", took)
+				}
+				time.Sleep(time.Second)
+				if got := w.story(); strings.Contains(got, "after x") {
+					w.Fatal(got)
+				}
+			})
+		})
+	}
 }
 
 func TestAFailureEndsAChain(t *testing.T) {

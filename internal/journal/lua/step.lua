@@ -1,45 +1,60 @@
--- A worker's step through a bundle: records how attempts ended, if the claim with this token still holds them, then grants
--- further attempts. Sent twice, it answers the same and records once.
+-- A worker's step through a bundle: in the order given, records how attempts ended, if the claim with this token still holds them, and
+-- grants further attempts. Sent twice, it answers the same and records once.
 -- KEYS run fence journal out log
--- ARGV worker token digest n, n times (stage attempt state record hasoutput output log), then (stage attempt record)*
--- Returns one 0 or 1 for each outcome, then for each claim
+-- ARGV worker, token, digest ('' if nothing is claimed), ranges, moves, records, then (field, value) of the outputs and logs that moves have
+--   ranges: (first cell 4, cells 4), the cells to look at; moves name one by its place among them
+--   moves: (place 2, attempt 2, kind 1, length of its record 2); the kind is the state to which the cell goes: 1 claimed, 2 ended, 3 terminal;
+--     + 4 with an output, + 8 with a log, + 16 linked: granted only if the move before ended its stage and was accepted
+-- Returns a '0' or '1' for each move
 local m = redis.call('HMGET', KEYS[1], 'state', 'digest')
 if not m[2] then return redis.error_reply('GONE the run is not in Redis') end
-local token, answers, records = ARGV[2], {}, {}
-local claims = 5 + 7 * ARGV[4]
-if claims <= #ARGV and m[2] ~= ARGV[3] then return redis.error_reply('DIGEST the run has another spec') end
-for i = 5, claims - 1, 7 do
-  local stage, at, attempt = ARGV[i], ARGV[i] * 8, tonumber(ARGV[i + 1])
-  local cell = redis.call('GETRANGE', KEYS[2], at, at + 7)
-  local ok = 0
-  if #cell == 8 and cell:byte(1) * 256 + cell:byte(2) == attempt and cell:sub(4) == token then
-    local state = cell:byte(3)
-    if state == 1 then
-      ok = 1
-      redis.call('SETRANGE', KEYS[2], at + 2, string.char(tonumber(ARGV[i + 2])))
-      if ARGV[i + 4] == '1' then redis.call('HSET', KEYS[4], stage, ARGV[i + 5]) end
-      if ARGV[i + 6] ~= '' then redis.call('HSET', KEYS[5], stage .. ':' .. attempt, ARGV[i + 6]) end
-      records[#records + 1] = ARGV[i + 3]
-    elseif state == tonumber(ARGV[i + 2]) then
-      ok = 1
-    end
-  end
-  answers[#answers + 1] = ok
+if ARGV[3] ~= '' and m[2] ~= ARGV[3] then return redis.error_reply('DIGEST the run has another spec') end
+local byte, sub, cells, ranges = string.byte, string.sub, {}, {}
+for i = 1, #ARGV[4], 8 do
+  local a, b, c, d, e, f, g, h = byte(ARGV[4], i, i + 7)
+  local at, n = (((a * 256 + b) * 256 + c) * 256 + d) * 8, ((e * 256 + f) * 256 + g) * 256 + h
+  local got = redis.call('GETRANGE', KEYS[2], at, at + n * 8 - 1)
+  got = got .. string.rep('\0', n * 8 - #got)
+  ranges[#ranges + 1] = {at, #cells + 1, #cells + n}
+  for k = 1, n * 8, 8 do cells[#cells + 1] = sub(got, k, k + 7) end
 end
-for i = claims, #ARGV, 3 do
-  local at, attempt = ARGV[i] * 8, tonumber(ARGV[i + 1])
-  local cell = redis.call('GETRANGE', KEYS[2], at, at + 7)
-  local newest, state = 0, 0
-  if #cell == 8 then newest, state = cell:byte(1) * 256 + cell:byte(2), cell:byte(3) end
-  local ok = 0
-  if state == 1 and newest == attempt and cell:sub(4) == token then
-    ok = 1
-  elseif state ~= 3 and attempt > newest and m[1] == 'running' then
-    ok = 1
-    redis.call('SETRANGE', KEYS[2], at, string.char(math.floor(attempt / 256), attempt % 256, 1) .. token)
-    records[#records + 1] = ARGV[i + 2]
+local token, moves, answers, kept, outputs, logs = ARGV[2], ARGV[5], {}, {}, {}, {}
+local at, extra, accepted, ended = 1, 7, false, false
+for i = 1, #moves, 7 do
+  local a, b, c, d, kind, e, f = byte(moves, i, i + 6)
+  local place, attempt, length, to = a * 256 + b, c * 256 + d, e * 256 + f, kind % 4
+  local p, q, state = byte(cells[place], 1, 3)
+  local newest, linked, new = p * 256 + q, kind >= 16, false
+  if linked and not (accepted and ended) then
+    accepted = false
+  elseif newest == attempt and sub(cells[place], 4) == token then
+    accepted, new = state == 1 or state == to or linked, state == 1 and to > 1
+  else
+    accepted = to == 1 and state ~= 3 and attempt > newest and m[1] == 'running'
+    new = accepted
   end
-  answers[#answers + 1] = ok
+  ended = to == 3
+  if new then
+    cells[place] = string.char(c, d, to) .. token
+    kept[#kept + 1] = sub(ARGV[6], at, at + length - 1)
+  end
+  at = at + length
+  if kind % 8 >= 4 then
+    if new then outputs[#outputs + 1] = ARGV[extra]; outputs[#outputs + 1] = ARGV[extra + 1] end
+    extra = extra + 2
+  end
+  if kind % 16 >= 8 then
+    if new then logs[#logs + 1] = ARGV[extra]; logs[#logs + 1] = ARGV[extra + 1] end
+    extra = extra + 2
+  end
+  answers[#answers + 1] = accepted and '1' or '0'
 end
-if #records > 0 then redis.call('XADD', KEYS[3], '*', 'w', ARGV[1], 'r', table.concat(records)) end
-return answers
+if #kept > 0 then
+  for _, r in ipairs(ranges) do
+    redis.call('SETRANGE', KEYS[2], r[1], table.concat(cells, '', r[2], r[3]))
+  end
+  if #outputs > 0 then redis.call('HSET', KEYS[4], unpack(outputs)) end
+  if #logs > 0 then redis.call('HSET', KEYS[5], unpack(logs)) end
+  redis.call('XADD', KEYS[3], '*', 'w', ARGV[1], 'r', table.concat(kept))
+end
+return table.concat(answers)

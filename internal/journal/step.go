@@ -1,0 +1,176 @@
+package journal
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/godags/godags/dag"
+)
+
+// Attempted names one execution of a stage.
+type Attempted struct {
+	Stage   dag.StageID
+	Attempt dag.Attempt
+}
+
+// Token proves that a claim is one's own.
+type Token [5]byte
+
+// NewToken returns a random token. Every claim needs a new one.
+func NewToken() (t Token) {
+	rand.Read(t[:]) // never fails
+	return t
+}
+
+// Claimant is who claims attempts and reports on them: a worker with one bundle of a run.
+type Claimant struct {
+	Run    RunID
+	Digest string // of the spec that the run must have
+	Worker string
+	Token  Token
+}
+
+// Outcome is how an attempt ended.
+type Outcome struct {
+	Record Record // of type StageSucceeded, StageFailed, StageLost (handed back) or StageCancelled
+	Output []byte // recorded with a success; nil for none
+	Log    []byte // the attempt's captured output
+}
+
+// Move is one line of a [Journal.Step]: how an attempt ended, or the claim of one.
+type Move struct {
+	Outcome      // a record of type StageStarted is a claim
+	Linked  bool // a claim that follows from the move before it: granted only if that one ended its stage, and was accepted
+}
+
+// ClaimOf asks for the right to execute an attempt.
+func ClaimOf(a Attempted) Move {
+	return Move{Outcome: Outcome{Record: Record{Type: StageStarted, Stage: a.Stage, Attempt: a.Attempt}}}
+}
+
+// Of returns the attempt that the move is about.
+func (m Move) Of() Attempted { return Attempted{m.Record.Stage, m.Record.Attempt} }
+
+// Step makes moves in their order, in one call to Redis and in one entry of the journal. It answers for each whether it was accepted: the outcome
+// of an attempt that was revoked is not. At most one claim of an attempt is, and none once the run is being cancelled.
+//
+// With a linked claim the attempt may have been executed before it was claimed: nobody else can be given a stage before the success of its
+// only dependency is recorded, which takes the claim of that one.
+func (j *Journal) Step(ctx context.Context, c Claimant, moves []Move) (accepted []bool, err error) {
+	keys := []string{j.key(c.Run, "run"), j.key(c.Run, "fence"), j.key(c.Run, "journal"), j.key(c.Run, "out"), j.key(c.Run, "log")}
+	answers, err := stepScript.Run(ctx, j.rdb, keys, stepArgs(c, moves)...).Text()
+	if err == nil && len(answers) != len(moves) {
+		err = fmt.Errorf("script returned %d answers to %d questions", len(answers), len(moves))
+	}
+	if err != nil {
+		return nil, named(c.Run, err)
+	}
+	accepted = make([]bool, len(moves))
+	for i := range accepted {
+		accepted[i] = answers[i] == '1'
+	}
+	return accepted, nil
+}
+
+// The kinds of move: the state to which they bring a fence cell, and what else they have.
+const (
+	cellClaimed  = 1
+	cellEnded    = 2 // a further attempt may be claimed
+	cellTerminal = 3
+	withOutput   = 4
+	withLog      = 8
+	linked       = 16
+)
+
+func (m Move) kind() byte {
+	k := byte(cellEnded)
+	switch m.Record.Type {
+	case StageStarted:
+		k = cellClaimed
+	case StageSucceeded, StageCancelled:
+		k = cellTerminal
+	}
+	if m.Output != nil {
+		k += withOutput
+	}
+	if len(m.Log) > 0 {
+		k += withLog
+	}
+	if m.Linked {
+		k += linked
+	}
+	return k
+}
+
+// stepArgs packs the arguments of the script, which says how: many short ones would cost more than all else.
+func stepArgs(c Claimant, moves []Move) []any {
+	stages := make([]dag.StageID, len(moves))
+	for i, m := range moves {
+		stages[i] = m.Record.Stage
+	}
+	packed, places := ranges(stages)
+	digest, lines, records := "", make([]byte, 0, 7*len(moves)), make([]byte, 0, 16*len(moves))
+	args := []any{c.Worker, c.Token[:], nil, packed, nil, nil}
+	for _, m := range moves {
+		before := len(records)
+		records = m.Record.append(records) // of a few KiB at the most
+		lines = binary.BigEndian.AppendUint16(lines, places[m.Record.Stage])
+		lines = binary.BigEndian.AppendUint16(lines, uint16(m.Record.Attempt))
+		lines = append(lines, m.kind())
+		lines = binary.BigEndian.AppendUint16(lines, uint16(len(records)-before))
+		if m.Record.Type == StageStarted {
+			digest = c.Digest
+		}
+		if m.Output != nil {
+			args = append(args, uint32(m.Record.Stage), m.Output)
+		}
+		if len(m.Log) > 0 {
+			args = append(args, logField(m.Of()), m.Log)
+		}
+	}
+	args[2], args[4], args[5] = digest, lines, records
+	return args
+}
+
+// maxGap is how many cells between two others are cheaper to read and write than a further call.
+const maxGap = 4
+
+// ranges packs the cells of stages as ranges that are read and written at once, and returns the place of each among all their cells, from 1.
+// It sorts the stages.
+func ranges(stages []dag.StageID) (packed []byte, places map[dag.StageID]uint16) {
+	slices.Sort(stages)
+	places = make(map[dag.StageID]uint16, len(stages))
+	cells := 0
+	for i := 0; i < len(stages); {
+		first, last := stages[i], stages[i]
+		for ; i < len(stages) && stages[i]-last <= maxGap+1; i++ {
+			last = stages[i]
+			places[last] = uint16(cells + int(last-first) + 1)
+		}
+		cells += int(last-first) + 1
+		packed = binary.BigEndian.AppendUint32(packed, uint32(first))
+		packed = binary.BigEndian.AppendUint32(packed, uint32(last-first+1))
+	}
+	return packed, places
+}
+
+// Claim is a [Journal.Step] of claims only.
+func (j *Journal) Claim(ctx context.Context, c Claimant, claims []Attempted) (granted []bool, err error) {
+	moves := make([]Move, len(claims))
+	for i, a := range claims {
+		moves[i] = ClaimOf(a)
+	}
+	return j.Step(ctx, c, moves)
+}
+
+// Report is a [Journal.Step] of outcomes only.
+func (j *Journal) Report(ctx context.Context, c Claimant, outcomes []Outcome) (accepted []bool, err error) {
+	moves := make([]Move, len(outcomes))
+	for i, o := range outcomes {
+		moves[i] = Move{Outcome: o}
+	}
+	return j.Step(ctx, c, moves)
+}

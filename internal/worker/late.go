@@ -1,0 +1,58 @@
+package worker
+
+import (
+	"context"
+
+	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/queue"
+)
+
+// impatient is called while an attempt takes longer than expected. Nothing else should wait for it.
+func (b *bundle) impatient(ctx context.Context) {
+	b.mu.Lock()
+	e := b.current
+	b.mu.Unlock()
+	if e == nil {
+		return
+	}
+	if err := b.step(ctx, nil); err != nil {
+		return // said already, and met again by whoever steps next
+	}
+	if !e.within(passOnAfter) {
+		return
+	}
+	if err := b.passOn(ctx); err != nil {
+		b.worker.Logger.Warn("cannot pass on stages, they wait behind a long one", "run", b.claim.Run, "error", err)
+	}
+	if !e.within(handBackAfter) {
+		return
+	}
+	b.mu.Lock()
+	if b.current == e {
+		b.abandon(errBehind, b.fusedFrom(0)) // the first ones come after this attempt anyway
+	}
+	b.mu.Unlock()
+	_ = b.step(ctx, nil) // as above
+}
+
+// passOn gives back to the queue what is not claimed and does not come after something unfinished that stays here.
+func (b *bundle) passOn(ctx context.Context) error {
+	task := queue.Bundle{Run: string(b.claim.Run), Pipeline: b.loaded.spec.Name, Digest: b.claim.Digest, Queue: b.queue}
+	b.mu.Lock()
+	var stay []journal.Attempted
+	var gone []due
+	for _, a := range b.waiting {
+		if b.depends(a.Stage, gone) == dropped {
+			stay = append(stay, a)
+			continue
+		}
+		gone = append(gone, due{Attempted: a})
+		task.Items = append(task.Items, queue.Item(a))
+	}
+	b.waiting = stay
+	b.mu.Unlock()
+	if len(task.Items) == 0 {
+		return nil
+	}
+	return b.worker.Queue.PassOn(ctx, task)
+}
