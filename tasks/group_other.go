@@ -54,7 +54,7 @@ func (p program) start(log io.Writer) (*leader, error) {
 	}
 	defer input.Close()
 	cmd := exec.Command(p.argv[0], p.argv[1:]...)
-	cmd.Env, cmd.Stdout, cmd.Stderr = p.env, input, input
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = p.dir, p.env, input, input
 	if err := cmd.Start(); err != nil {
 		output.Close()
 		return nil, err

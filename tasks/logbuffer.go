@@ -22,11 +22,23 @@ type LogBuffer struct {
 	ring  []byte // the last bytes; once full, the oldest is at next
 	next  int
 	total int64
+
+	mask  *Mask
+	text  []byte // what was written last
+	clean []byte // the same without secrets
+	held  []byte // its end, which may be the beginning of a secret, so that what follows must be known
 }
 
 // NewLogBuffer returns a buffer that keeps limit bytes, or [DefaultLogLimit] if limit is not positive.
 func NewLogBuffer(limit int) *LogBuffer {
 	return &LogBuffer{limit: max(limit, 0)}
+}
+
+// Hide makes the buffer replace secrets in what is written from then on.
+func (b *LogBuffer) Hide(m *Mask) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mask = m
 }
 
 // Write never fails.
@@ -36,11 +48,17 @@ func (b *LogBuffer) Write(p []byte) (int, error) {
 	if b.limit == 0 {
 		b.limit = DefaultLogLimit
 	}
+	written := len(p)
+	if b.mask != nil {
+		b.text = append(append(b.text[:0], b.held...), p...)
+		b.clean, b.held = b.mask.clean(b.clean[:0], b.text)
+		p = b.clean
+	}
 	b.total += int64(len(p))
 	kept := min(b.limit/4-len(b.head), len(p))
 	b.head = append(b.head, p[:kept]...)
 	b.keepLast(p[kept:], b.limit-b.limit/4)
-	return len(p), nil
+	return written, nil
 }
 
 // keepLast writes p to a ring of size bytes.
@@ -55,11 +73,11 @@ func (b *LogBuffer) keepLast(p []byte, size int) {
 	}
 }
 
-// Len returns how many bytes were written, kept or not.
+// Len returns how many bytes were written, kept or not. A secret that was replaced counts as its replacement.
 func (b *LogBuffer) Len() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.total
+	return b.total + int64(len(b.held))
 }
 
 // Bytes returns a copy of what is kept. A line of its own says how many bytes were left out in the middle, if any.
@@ -81,7 +99,8 @@ func (b *LogBuffer) parts() (head, tail []byte, left int64) {
 	defer b.mu.Unlock()
 	head = bytes.Clone(b.head)
 	tail = append(bytes.Clone(b.ring[b.next:]), b.ring[:b.next]...)
-	return head, tail, b.total - int64(len(head)+len(tail))
+	left = b.total - int64(len(head)+len(tail))
+	return head, append(tail, b.mask.end(b.held)...), left
 }
 
 // LastLine returns the last line with something to see in it, without control characters and cut to 200 bytes, or "".

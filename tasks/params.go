@@ -11,7 +11,7 @@ import (
 	"github.com/godags/godags/internal/nearest"
 )
 
-// decodeParams stores the members of the JSON object params in fields: a *string or a *[]string for each known name.
+// decodeParams stores the members of the JSON object params in fields: a pointer to what paramType knows for each known name.
 // The error has a line for each fault.
 func decodeParams(params json.RawMessage, fields map[string]any) error {
 	if len(params) == 0 {
@@ -44,13 +44,22 @@ func unknownParam(name string, known []string) error {
 	return fmt.Errorf("unknown param %q: this task takes %s", name, strings.Join(known, ", "))
 }
 
+// paramType says what a field takes.
+func paramType(field any) string {
+	switch field.(type) {
+	case *[]string:
+		return "a list of strings"
+	case *[]int:
+		return "a list of whole numbers"
+	case *map[string]string:
+		return "a mapping of names to strings"
+	}
+	return "a string"
+}
+
 func wrongType(name string, field any, err error) error {
-	want := "a string"
-	if _, list := field.(*[]string); list {
-		want = "a list of strings"
-	}
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Errorf("param %q must be %s, found: %s", name, want, wrong.Value)
+		return fmt.Errorf("param %q must be %s, found: %s", name, paramType(field), wrong.Value)
 	}
-	return fmt.Errorf("param %q must be %s: %w", name, want, err)
+	return fmt.Errorf("param %q must be %s: %w", name, paramType(field), err)
 }

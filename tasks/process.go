@@ -21,6 +21,7 @@ const (
 // program is a command to execute.
 type program struct {
 	argv  []string
+	dir   string // empty for that of this process
 	env   []string
 	grace time.Duration // from SIGTERM to SIGKILL
 }
@@ -32,7 +33,7 @@ func (p program) execute(ctx context.Context, d *desk, log io.Writer) error {
 	defer runtime.UnlockOSThread()
 	l, err := p.start(log)
 	if err != nil {
-		return startError(p.argv[0], err)
+		return p.startError(err)
 	}
 	defer l.close()
 	d.watch(l.group, log)
@@ -58,11 +59,14 @@ func (p program) execute(ctx context.Context, d *desk, log io.Writer) error {
 	return errors.Join(waitErr, l.logError())
 }
 
-func startError(name string, err error) error {
+func (p program) startError(err error) error {
 	if errors.Is(err, exec.ErrNotFound) {
-		return fmt.Errorf("program %q is not in the worker's PATH (%s): install it there or give its full path: %w", name, os.Getenv("PATH"), err)
+		return fmt.Errorf("program %q is not in the worker's PATH (%s): install it there or give its full path: %w", p.argv[0], os.Getenv("PATH"), err)
 	}
-	return fmt.Errorf("cannot start %q: %w", name, err)
+	if info, dirErr := os.Stat(p.dir); p.dir != "" && (dirErr != nil || !info.IsDir()) {
+		return fmt.Errorf("cannot start %q in %q, which is not a folder on this worker: %w", p.argv[0], p.dir, err)
+	}
+	return fmt.Errorf("cannot start %q: %w", p.argv[0], err)
 }
 
 // stopper ends a group whose time is over.

@@ -97,14 +97,20 @@ func TestNothingOutlivesAKilledWorker(t *testing.T) {
 	})
 }
 
+// allocated returns how many bytes f allocates.
+func allocated(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
 func TestMuchOutputNeedsLittleMemory(t *testing.T) {
 	const size = 200_000_000
 	a := shell("echo first; head -c 200000000 /dev/zero | tr '\\0' x; echo; echo last")
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	log := a.must(t)
-	runtime.ReadMemStats(&after)
-	if used := after.TotalAlloc - before.TotalAlloc; used > 4<<20 {
+	var log string
+	if used := allocated(func() { log = a.must(t) }); used > 4<<20 {
 		t.Errorf("%d bytes were allocated for %d bytes of output", used, size)
 	}
 	if a.log.Len() != size+int64(len("first\n\nlast\n")) {
@@ -133,5 +139,17 @@ func BenchmarkCommand(b *testing.B) {
 		if err := Run(b.Context(), Command{}, &a.Stage); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func TestCancelledCommandThatHasForkedAway(t *testing.T) {
+	a := shell(`trap '' TERM; ` + helperEnv + `=daemon "` + os.Args[0] + `"; echo ready; while :; do sleep 0.01; done`)
+	if err := a.interrupt(t, Command{Grace: 10 * time.Millisecond}, "ready"); !errors.Is(err, errStopped) {
+		t.Errorf("got %v, want the cause", err)
+	}
+	pid := pids(t, string(a.log.Bytes()), 1)[0]
+	defer waitGone(t, pid)
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Errorf("the process that left the group was not left alone: %v", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -31,9 +32,13 @@ type leader struct {
 
 // start starts the program. Its output goes to log during wait and copyUntil.
 func (p program) start(log io.Writer) (*leader, error) {
-	path, err := exec.LookPath(p.argv[0])
-	if err != nil {
-		return nil, err
+	path := p.argv[0]
+	if !strings.Contains(path, "/") { // else it may be relative to the folder
+		found, err := exec.LookPath(path)
+		if err != nil {
+			return nil, err
+		}
+		path = found
 	}
 	null, err := syscall.Open(os.DevNull, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 	if err != nil {
@@ -47,7 +52,7 @@ func (p program) start(log io.Writer) (*leader, error) {
 	defer syscall.Close(input)
 	l := &leader{output: output, log: log}
 	pid, err := syscall.ForkExec(path, p.argv, &syscall.ProcAttr{
-		Env: p.env, Files: []uintptr{uintptr(null), uintptr(input), uintptr(input)}, Sys: leaderAttr(&l.pidfd),
+		Dir: p.dir, Env: p.env, Files: []uintptr{uintptr(null), uintptr(input), uintptr(input)}, Sys: leaderAttr(&l.pidfd),
 	})
 	if err != nil {
 		syscall.Close(output)

@@ -6,6 +6,7 @@ package tasks
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 )
 
@@ -14,6 +15,17 @@ import (
 type Handler interface {
 	Handle(ctx context.Context, s *Stage) error
 }
+
+// ErrNoRetry is in the chain of an error after which the stage must not be executed again, however many retries it has left.
+var ErrNoRetry = errors.New("not to be retried")
+
+// NoRetry returns err, which must not be nil, as one that is [ErrNoRetry].
+func NoRetry(err error) error { return noRetry{err} }
+
+type noRetry struct{ error }
+
+func (e noRetry) Unwrap() error        { return e.error }
+func (e noRetry) Is(target error) bool { return target == ErrNoRetry }
 
 // HandlerFunc is a function that is a [Handler].
 type HandlerFunc func(ctx context.Context, s *Stage) error
@@ -30,6 +42,12 @@ type Stage struct {
 	Worker   string          // id of the worker
 	Params   json.RawMessage // the stage's parameters as a JSON object, or nil
 	After    []string        // names of the stages that it depends on
+
+	Item      json.RawMessage            // of an instance: the element that it is for; else nil
+	Index     int                        // of an instance: the number of its element, 0 for the first
+	RunParams map[string]json.RawMessage // parameters of the run
+	Env       map[string]string          // variables that the pipeline sets for commands
+	Secrets   map[string]string          // what the stage may know, by name; a value must not leave the worker
 
 	Log    io.Writer // output of the attempt: captured, capped, shown by `logs`
 	Values Values    // what the run's stages hand to each other

@@ -2,7 +2,10 @@ package worker
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"os"
 	"time"
 
 	"github.com/godags/godags/dag"
@@ -16,7 +19,8 @@ type execution struct {
 	journal.Attempted
 	bundle *bundle
 	log    *tasks.LogBuffer
-	saved  int64 // how much of the log was written when it was last saved
+	mask   *tasks.Mask // of the stage's secrets; nil for none
+	saved  int64       // how much of the log was written when it was last saved
 	begin  time.Time
 	stop   context.CancelCauseFunc
 	cause  context.Context // done, with its cause, once the attempt is stopped
@@ -74,10 +78,15 @@ func (w *Worker) run(ctx context.Context, e *execution) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	secrets, err := e.unseal(kind.Secrets)
+	if err != nil {
+		return nil, err
+	}
 	exchange := &exchange{worker: w, execution: e, store: store}
 	err = tasks.Run(ctx, handler, &tasks.Stage{
 		Run: string(run), Pipeline: sp.Name, Name: e.name(), Attempt: int(e.Attempt), Worker: w.Info.ID,
-		Params: kind.Params, After: names(sp, e.Stage), Log: e.log, Values: exchange,
+		Params: kind.Params, After: names(sp, e.Stage), Item: kind.Item, Index: kind.Index, Log: e.log, Values: exchange,
+		RunParams: paramsOf(sp), Env: sp.Env, Secrets: secrets,
 	})
 	if err != nil || exchange.output == nil {
 		return nil, err
@@ -99,6 +108,39 @@ func names(sp *spec.Spec, id dag.StageID) []string {
 	return list
 }
 
+func paramsOf(sp *spec.Spec) map[string]json.RawMessage {
+	params := make(map[string]json.RawMessage, len(sp.Params))
+	for _, p := range sp.Params {
+		params[p.Name] = p.Value
+	}
+	return params
+}
+
+// secretPrefix is what the names of secrets begin with in the environment of a worker.
+const secretPrefix = "GODAGS_SECRET_"
+
+// unseal returns the secrets that the stage may know, and sees to it that they do not appear in what is said of the attempt.
+func (e *execution) unseal(names []string) (map[string]string, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	secrets := make(map[string]string, len(names))
+	for _, name := range names {
+		value, ok := os.LookupEnv(secretPrefix + name)
+		if !ok {
+			return nil, tasks.NoRetry(fmt.Errorf("secret %s: the worker has no variable %s%s: set it where the worker is started", name, secretPrefix, name))
+		}
+		secrets[name] = value
+	}
+	mask, err := tasks.NewMask(secrets)
+	if err != nil {
+		return nil, tasks.NoRetry(err)
+	}
+	e.mask = mask
+	e.log.Hide(mask)
+	return secrets, nil
+}
+
 // outcome says how an attempt ended; nil if nobody wants to know.
 func (w *Worker) outcome(e *execution, output []byte, err error) *journal.Outcome {
 	cause := context.Cause(e.cause)
@@ -111,7 +153,7 @@ func (w *Worker) outcome(e *execution, output []byte, err error) *journal.Outcom
 			return nil
 		}
 	default:
-		o.Record.Type, o.Record.Text = journal.StageFailed, err.Error()
+		o.Record.Type, o.Record.Text = journal.StageFailed, e.mask.String(err.Error())
 		w.failed.Add(1)
 	}
 	w.executed.Add(1)

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -76,6 +77,9 @@ func simulate(t *testing.T, h handler, test func(w *world)) {
 			b.Add(name, nil, spec.Kind{Task: "task"})
 		}
 		b.Add("after x", []string{"x"}, spec.Kind{Task: "task"})
+		known := spec.Policy{Secrets: []string{"DB_PASSWORD"}}
+		b.Add("told", nil, spec.Kind{Task: "task", Policy: known})
+		b.Add("command", nil, spec.Kind{Task: "command", Params: json.RawMessage(tellingCommand), Policy: known})
 		err := registry.Register("task", tasks.HandlerFunc(func(ctx context.Context, s *tasks.Stage) error { return h(w, ctx, s) }))
 		w.must(err)
 		w.spec, err = b.Build()
@@ -83,7 +87,7 @@ func simulate(t *testing.T, h handler, test func(w *world)) {
 		encoded, err := w.spec.Encode()
 		w.must(err)
 		w.digest = spec.Digest(encoded)
-		_, err = w.journal.Submit(t.Context(), journal.Submission{Run: run, Pipeline: "p", Stages: 7, Digest: w.digest, Spec: encoded, Coordinator: "c", Lease: time.Hour})
+		_, err = w.journal.Submit(t.Context(), journal.Submission{Run: run, Pipeline: "p", Stages: w.spec.Graph.Len(), Digest: w.digest, Spec: encoded, Coordinator: "c", Lease: time.Hour})
 		w.must(err)
 		w.worker = New(Config{Info: journal.WorkerInfo{ID: "w", Queues: []string{"default"}, Slots: 1}, Client: its, Journal: w.journal, Queue: w.queue, Key: key,
 			Registry: registry, Stores: values.NewStores(ours, nil), Logger: slog.New(slog.DiscardHandler)})

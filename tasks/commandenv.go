@@ -1,0 +1,58 @@
+package tasks
+
+import (
+	"encoding/json"
+	"maps"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// commandEnv returns the worker's environment without what only the worker may know, and with what the stage is given.
+func commandEnv(environ []string, c commandCall, s *Stage, d *desk) []string {
+	own := make(map[string]string, 6+len(s.Env)+len(c.env)+len(s.Secrets)+len(s.RunParams))
+	if dir, err := filepath.Abs(c.dir); c.dir != "" && err == nil {
+		own["PWD"] = dir
+	}
+	maps.Copy(own, s.Env)
+	maps.Copy(own, c.env)
+	maps.Copy(own, s.Secrets)
+	own["GODAGS_RUN"] = s.Run
+	own["GODAGS_PIPELINE"] = s.Pipeline
+	own["GODAGS_STAGE"] = s.Name
+	own["GODAGS_ATTEMPT"] = strconv.Itoa(s.Attempt)
+	own["GODAGS_INPUTS"] = d.inputs()
+	own["GODAGS_OUTPUT"] = d.output()
+	for name, value := range s.RunParams {
+		own["GODAGS_PARAM_"+strings.ToUpper(name)] = bare(value)
+	}
+	if s.Item != nil {
+		own["GODAGS_ITEM"] = bare(s.Item)
+		own["GODAGS_INDEX"] = strconv.Itoa(s.Index)
+	}
+	env := make([]string, 0, len(environ)+len(own))
+	for _, entry := range environ {
+		name, _, _ := strings.Cut(entry, "=")
+		if _, replaced := own[name]; !replaced && !private(name) {
+			env = append(env, entry)
+		}
+	}
+	for name, value := range own {
+		env = append(env, name+"="+value)
+	}
+	return env
+}
+
+// bare returns a JSON value as commands see it: a string without its quotes, anything else as it is.
+func bare(value json.RawMessage) string {
+	var text string
+	if json.Unmarshal(value, &text) == nil && string(value) != "null" {
+		return text
+	}
+	return string(value)
+}
+
+// private tells whether a variable of the worker's environment is hidden from commands.
+func private(name string) bool {
+	return name == "GODAGS_KEY" || name == "REDIS_URL" || strings.HasPrefix(name, "GODAGS_SECRET_")
+}
