@@ -14,6 +14,9 @@ import (
 // fallback is how long an idle worker waits for a wake-up before it looks by itself: wake-ups can get lost.
 const fallback = time.Second
 
+// handlerWithin is how long the handler of a task that was dequeued may take to begin. If it comes later it waits for another slot.
+const handlerWithin = time.Second
+
 // freshFor is how long one dequeue may wait. It says until when the task would be leased, and Asynq leases tasks for 30 s.
 const freshFor = 5 * time.Second
 
@@ -28,16 +31,23 @@ const (
 //   - An empty queue is not polled: the dequeue is parked until a wake-up, the fallback timer, or the stop of the server.
 //   - Nothing is dequeued while all slots are taken. A slot is free again as soon as the stages of its bundle are executed, so that
 //     the next bundle is fetched while the last one is still being reported.
+//   - A slot is not lost with a task for which Asynq calls no handler: one that it cannot read, or whose deadline is over.
 //   - A dequeue that fails is followed by a pause.
 //   - A completion that cannot reach Redis is tried again until the task's lease ends. Asynq means to do so itself,
 //     but with a context that it has already cancelled.
 type hook struct {
-	queues int
-	slots  chan struct{} // holds an element for each slot that is taken
-	wake   chan struct{} // one slot: a wake-up between "empty" and "park" is kept
-	stop   <-chan struct{}
-	empty  atomic.Int32 // queues found empty in this round
-	failed atomic.Int32 // dequeues failed in a row
+	queues   int
+	slots    chan struct{} // holds an element for each slot that is taken
+	wake     chan struct{} // one slot: a wake-up between "empty" and "park" is kept
+	stop     <-chan struct{}
+	expected atomic.Bool   // a handler: a task was dequeued, and a slot taken for it
+	arrived  chan struct{} // holds an element once it has come
+	empty    atomic.Int32  // queues found empty in this round
+	failed   atomic.Int32  // dequeues failed in a row
+}
+
+func newHook(queues, slots int, wake chan struct{}, stop <-chan struct{}) *hook {
+	return &hook{queues: queues, slots: make(chan struct{}, slots), arrived: make(chan struct{}, 1), wake: wake, stop: stop}
 }
 
 func (h *hook) DialHook(next redis.DialHook) redis.DialHook {
@@ -74,6 +84,7 @@ func scriptKeys(cmd redis.Cmder) (first, second string) {
 
 // dequeue takes a slot, which goes to the handler of the bundle, or is given back when there is none.
 func (h *hook) dequeue(ctx context.Context, cmd redis.Cmder, next redis.ProcessHook) error {
+	h.awaitHandler()
 	begin := time.Now()
 	select {
 	case h.slots <- struct{}{}:
@@ -90,7 +101,40 @@ func (h *hook) dequeue(ctx context.Context, cmd redis.Cmder, next redis.ProcessH
 	if err != nil {
 		<-h.slots
 	}
+	h.expected.Store(err == nil)
 	return err
+}
+
+// awaitHandler returns when the last task that was dequeued is with its handler, or its slot is free again. Asynq dequeues in one goroutine.
+func (h *hook) awaitHandler() {
+	if !h.expected.Load() {
+		return
+	}
+	t := time.NewTimer(handlerWithin)
+	defer t.Stop()
+	for h.expected.Load() {
+		select {
+		case <-h.arrived:
+		case <-t.C:
+			if h.expected.CompareAndSwap(true, false) {
+				<-h.slots
+			}
+		case <-h.stop:
+			return
+		}
+	}
+}
+
+// begin gives a handler the slot that was taken for it.
+func (h *hook) begin() {
+	if !h.expected.CompareAndSwap(true, false) {
+		h.slots <- struct{}{} // it comes late
+		return
+	}
+	select {
+	case h.arrived <- struct{}{}:
+	default:
+	}
 }
 
 // fetch waits while the queues are empty.

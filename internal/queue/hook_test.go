@@ -41,7 +41,7 @@ type bench struct {
 func simulate(t *testing.T, queues int, answers []error, test func(b *bench)) {
 	synctest.Test(t, func(t *testing.T) {
 		stop := make(chan struct{})
-		test(&bench{t, &hook{queues: queues, slots: make(chan struct{}, 1), wake: make(chan struct{}, 1), stop: stop}, &replies{answers: answers, begin: time.Now()}, stop})
+		test(&bench{t, newHook(queues, 1, make(chan struct{}, 1), stop), &replies{answers: answers, begin: time.Now()}, stop})
 	})
 }
 
@@ -88,6 +88,7 @@ func TestNothingIsDequeuedWhileAllSlotsAreTaken(t *testing.T) {
 			if err := b.ask(b.Context(), dequeueOf("q")); err != nil {
 				b.Fatal(err)
 			}
+			b.hook.begin()
 			time.AfterFunc(time.Second, func() { <-b.hook.slots }) // the bundle is executed
 		}
 		b.askedAt(0, time.Second)
@@ -103,6 +104,7 @@ func TestADequeueDoesNotGoStaleWhileItWaitsForASlot(t *testing.T) {
 		if err := b.ask(b.Context(), dequeueOf("q")); err != nil {
 			b.Fatal(err)
 		}
+		b.hook.begin()
 		time.AfterFunc(time.Hour, func() { <-b.hook.slots })
 		if err := b.ask(b.Context(), dequeueOf("q")); !errors.Is(err, redis.Nil) {
 			b.Fatal(err)
@@ -112,6 +114,37 @@ func TestADequeueDoesNotGoStaleWhileItWaitsForASlot(t *testing.T) {
 			b.Fatal("the slot was not given back")
 		}
 		b.askedAt(0, time.Hour)
+	})
+}
+
+// Asynq calls no handler for a task that it cannot read.
+func TestASlotIsNotLostWithItsTask(t *testing.T) {
+	simulate(t, 1, []error{nil}, func(b *bench) {
+		for range 3 {
+			if err := b.ask(b.Context(), dequeueOf("q")); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.askedAt(0, handlerWithin, 2*handlerWithin)
+		b.hook.begin()
+		if len(b.hook.slots) != 1 {
+			b.Fatal("the handler that has come has no slot")
+		}
+	})
+}
+
+func TestAHandlerThatComesLateHasASlotOfItsOwn(t *testing.T) {
+	simulate(t, 1, []error{nil, redis.Nil}, func(b *bench) {
+		for range 2 {
+			_ = b.ask(b.Context(), dequeueOf("q"))
+		}
+		if len(b.hook.slots) != 0 {
+			b.Fatal("a slot is taken for nobody")
+		}
+		b.hook.begin()
+		if len(b.hook.slots) != 1 {
+			b.Fatal("it has no slot")
+		}
 	})
 }
 

@@ -31,7 +31,7 @@ type Server struct {
 	rdb    redis.UniversalClient
 	asynq  *asynq.Server
 	names  map[string]string // of the queues, by the names that they have in Redis
-	slots  chan struct{}     // see hook
+	hook   *hook
 	wake   chan struct{}
 	stop   chan struct{} // closed first when the server stops
 	cancel context.CancelFunc
@@ -41,8 +41,9 @@ type Server struct {
 
 // NewServer returns a server on the given connection, which must be its own (it gets a hook) and which the caller closes.
 func NewServer(rdb redis.UniversalClient, cfg ServerConfig) *Server {
-	s := &Server{cfg: cfg, rdb: rdb, names: make(map[string]string), slots: make(chan struct{}, cfg.Slots), wake: make(chan struct{}, 1), stop: make(chan struct{})}
-	rdb.AddHook(&hook{queues: len(cfg.Queues), slots: s.slots, wake: s.wake, stop: s.stop})
+	s := &Server{cfg: cfg, rdb: rdb, names: make(map[string]string), wake: make(chan struct{}, 1), stop: make(chan struct{})}
+	s.hook = newHook(len(cfg.Queues), cfg.Slots, s.wake, s.stop)
+	rdb.AddHook(s.hook)
 	queues := make(map[string]int)
 	for _, q := range cfg.Queues {
 		inRedis := name(q, cfg.Run, cfg.Key)
@@ -83,7 +84,8 @@ func (s *Server) Start() error {
 }
 
 func (s *Server) process(ctx context.Context, task *asynq.Task) error {
-	executed := sync.OnceFunc(func() { <-s.slots })
+	s.hook.begin()
+	executed := sync.OnceFunc(func() { <-s.hook.slots })
 	defer executed()
 	queue, _ := asynq.GetQueueName(ctx)
 	var b Bundle
