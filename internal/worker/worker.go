@@ -108,6 +108,8 @@ func (w *Worker) leave() {
 func (w *Worker) live(ctx context.Context) {
 	tick := time.NewTicker(journal.BeatEvery)
 	defer tick.Stop()
+	fence := time.AfterFunc(w.untilCutOff(), func() { w.stopAll(errCutOff) })
+	defer fence.Stop()
 	for {
 		select {
 		case <-tick.C:
@@ -115,11 +117,10 @@ func (w *Worker) live(ctx context.Context) {
 			return
 		}
 		bounded, cancel := context.WithTimeout(ctx, journal.WorkerTTL/2)
-		if err := w.beat(bounded); err != nil && ctx.Err() == nil {
+		if err := w.beat(bounded); err == nil {
+			fence.Reset(w.untilCutOff())
+		} else if ctx.Err() == nil {
 			w.Logger.Warn("heartbeat failed", "error", err)
-			if w.cutOff() {
-				w.stopAll(errCutOff)
-			}
 		}
 		w.obey(bounded)
 		cancel()
@@ -141,11 +142,15 @@ func (w *Worker) beat(ctx context.Context) error {
 	return nil
 }
 
-// cutOff reports whether the worker may be taken for dead soon: somebody else is about to execute the same stages.
-func (w *Worker) cutOff() bool {
+// cutOffAfter is how long after its last heartbeat a worker stops its stages. Others begin them a second after [journal.WorkerTTL] at the
+// earliest, and a network that is away for two seconds, plus the time since the last heartbeat, is no reason to stop.
+const cutOffAfter = journal.WorkerTTL - journal.BeatEvery/2
+
+// untilCutOff returns when the worker may be taken for dead soon: somebody else is about to execute the same stages.
+func (w *Worker) untilCutOff() time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return time.Since(w.lastBeat) > journal.WorkerTTL-time.Second
+	return time.Until(w.lastBeat.Add(cutOffAfter))
 }
 
 // mustHalt returns why the worker must begin no attempt, nil if it may.
@@ -153,7 +158,7 @@ func (w *Worker) mustHalt() error {
 	switch {
 	case w.abort.Err() != nil:
 		return errHandBack
-	case w.cutOff():
+	case w.untilCutOff() <= 0:
 		return errCutOff
 	}
 	return nil
