@@ -3,6 +3,7 @@ package faulttest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,7 +26,7 @@ func Leftovers(ctx context.Context, rdb redis.UniversalClient, run string) (left
 			}
 		}
 	}
-	claims, err := openClaims(ctx, rdb, run)
+	claims, err := Claims(ctx, rdb, run)
 	return append(left, claims...), err
 }
 
@@ -53,9 +54,12 @@ func tasksIn(ctx context.Context, rdb redis.UniversalClient, state string) (ids 
 	return ids, nil
 }
 
-// openClaims names the stages whose fence cell, eight bytes each, says that an attempt is claimed (1).
-func openClaims(ctx context.Context, rdb redis.UniversalClient, run string) (left []string, err error) {
+// Claims names the claims of a run that nobody has reported on. A fence cell of a stage is eight bytes; the third is 1 while it is claimed.
+func Claims(ctx context.Context, rdb redis.UniversalClient, run string) (left []string, err error) {
 	fence, err := rdb.Get(ctx, "godags:{"+run+"}:fence").Bytes()
+	if errors.Is(err, redis.Nil) {
+		return nil, nil // nothing was ever claimed
+	}
 	if err != nil {
 		return nil, fmt.Errorf("leftovers: fence of run %s: %w", run, err)
 	}

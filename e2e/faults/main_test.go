@@ -1,0 +1,100 @@
+// Package faults kills, stops and cuts off real processes, and looks at what becomes of the runs that they worked on.
+//
+// Each test is a fault that a run must survive, with what is expected and by when. Times are twice what is promised, since a machine that
+// runs tests is busy. What takes long is behind the build tag soak, and what needs network namespaces behind netns: see the Makefile.
+package faults
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9/logging"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/godags/godags"
+	"github.com/godags/godags/examples/simple"
+)
+
+// TestMain makes the test binary the programs coordinator and worker as well.
+func TestMain(m *testing.M) {
+	testscript.Main(tidy{m}, map[string]func(){
+		"coordinator": func() { godags.Main(simple.Pipeline()) },
+		"worker":      func() { godags.WorkerMain(simple.Pipeline()) },
+	})
+}
+
+// limit is how long a test waits for something that it expects: far longer than it takes on a busy machine.
+const limit = 90 * time.Second
+
+// together is how many tests run at once: most of the time they wait.
+const together = "6"
+
+// tidy runs the tests and then looks for processes that were left behind.
+type tidy struct{ *testing.M }
+
+func (t tidy) Run() int {
+	logging.Disable() // go-redis tells of every connection that a test breaks
+	root, err := os.MkdirTemp("", "faults")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(root)
+	for _, name := range []string{"REDIS_URL", "GODAGS_HOME", "GODAGS_PROGRESS", "GODAGS_QUEUE", "NO_COLOR", "CLICOLOR_FORCE"} {
+		os.Unsetenv(name)
+	}
+	os.Setenv("TMPDIR", root)
+	os.Setenv("GODAGS_KEY", "the key of the tests of faults")
+	os.Setenv("GORACE", "atexit_sleep_ms=50")                                // in place of a second for each process
+	os.Setenv("PATH", root+string(filepath.ListSeparator)+os.Getenv("PATH")) // nothing is there: it marks what was started here
+	flag.Parse()
+	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
+		flag.Set("test.parallel", together)
+	}
+	code := t.M.Run()
+	var left []string
+	poll(10*time.Second, func() bool {
+		left = processesOf(root)
+		return len(left) == 0
+	})
+	if len(left) > 0 {
+		fmt.Fprintf(os.Stderr, "FAIL: the tests have left behind:\n  %s\n", strings.Join(left, "\n  "))
+		code = max(code, 1)
+	}
+	return code
+}
+
+// processesOf lists the processes, other than this one, whose environment mentions a folder.
+func processesOf(folder string) (list []string) {
+	environs, err := filepath.Glob("/proc/[0-9]*/environ")
+	if err != nil {
+		return []string{err.Error()}
+	}
+	for _, path := range environs {
+		environ, err := os.ReadFile(path)
+		pid := filepath.Base(filepath.Dir(path))
+		if err != nil || pid == fmt.Sprint(os.Getpid()) || !strings.Contains(string(environ), folder) {
+			continue // among others, it has just ended
+		}
+		command, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
+		list = append(list, fmt.Sprintf("process %s: %s", pid, strings.ReplaceAll(string(command), "\x00", " ")))
+	}
+	return list
+}
+
+// poll waits until something holds, and returns false if it does not within the time.
+func poll(most time.Duration, holds func() bool) bool {
+	end := time.Now().Add(most)
+	for pause := 10 * time.Millisecond; !holds(); pause = min(2*pause, 200*time.Millisecond) {
+		if time.Now().After(end) {
+			return false
+		}
+		time.Sleep(pause)
+	}
+	return true
+}

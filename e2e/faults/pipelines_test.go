@@ -1,0 +1,74 @@
+package faults
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+)
+
+// held has two stages side by side that go on until there is a file "go", and one after them. Each writes its process number to a file,
+// victim also that of its worker. The first attempt of victim never ends.
+var held = []stage{
+	{Name: "victim", Run: "echo $PPID >worker.$GODAGS_ATTEMPT; echo $$ >victim.$GODAGS_ATTEMPT; until [ -e go ] && [ $GODAGS_ATTEMPT -gt 1 ]; do sleep 0.05; done"},
+	{Name: "witness", Run: "echo $$ >witness.$GODAGS_ATTEMPT; until [ -e go ]; do sleep 0.05; done"},
+	{Name: "after", After: []string{"victim", "witness"}, Run: "echo after >>ran"},
+}
+
+// single is one stage that goes on until there is a file "go", and one after it.
+var single = []stage{
+	{Name: "only", Run: "echo $$ >only.$GODAGS_ATTEMPT; until [ -e go ]; do sleep 0.05; done; echo only >>ran"},
+	{Name: "after", After: []string{"only"}, Run: "echo after >>ran"},
+}
+
+// busy is rows of stages that take 20 to 120 ms each, every one after two of the row before. Some are commands, which note in a file
+// that they ran, and some store an output.
+func busy(rows, width int) (stages []stage) {
+	for row := range rows {
+		for i := range width {
+			s := stage{Name: fmt.Sprintf("s%d_%d", row, i)}
+			if row > 0 {
+				s.After = []string{fmt.Sprintf("s%d_%d", row-1, i), fmt.Sprintf("s%d_%d", row-1, (i+1)%width)}
+			}
+			ms := 20 + 50*((row+i)%3)
+			switch (row + 2*i) % 3 {
+			case 0:
+				s.Run = fmt.Sprintf("sleep %.2f; echo $GODAGS_STAGE >>ran; echo $GODAGS_STAGE >$GODAGS_OUTPUT", float64(ms)/1000)
+			default:
+				s.Task, s.Params = "sleep", map[string]any{"duration": fmt.Sprintf("%dms", ms)}
+			}
+			stages = append(stages, s)
+		}
+	}
+	return stages
+}
+
+// times counts how often a stage has noted that it ran.
+func (w *world) times(stage string) int {
+	n := 0
+	for line := range strings.Lines(read(w.path("ran"))) {
+		if strings.TrimSpace(line) == stage {
+			n++
+		}
+	}
+	return n
+}
+
+// progressed waits until some stages of a run have succeeded.
+func (w *world) progressed(run string, stages int) {
+	w.t.Helper()
+	w.await(fmt.Sprintf("%d stages that have succeeded", stages), func() bool {
+		out, err := w.command("events", run)
+		return err == nil && strings.Count(out, `"stage.succeeded"`) >= stages
+	})
+}
+
+// quickly is the bound of a run in which one fault costs ten seconds at the most; a busy machine has three times as long.
+const quickly = 30 * time.Second
+
+// again makes the folder as it was before a run.
+func (w *world) again(files ...string) {
+	for _, name := range files {
+		os.Remove(w.path(name)) // it need not be there
+	}
+}

@@ -1,0 +1,322 @@
+package faults
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/godags/godags/internal/faulttest"
+	"github.com/godags/godags/internal/redistest"
+)
+
+// world is a folder, a redis-server, and the programs that a test starts.
+type world struct {
+	t       *testing.T
+	id      string // for a run: no other test has it
+	dir     string
+	redis   *redistest.Server
+	rdb     *redis.Client
+	next    int
+	workers []*process
+}
+
+func newWorld(t *testing.T, redisArgs ...string) *world {
+	t.Helper()
+	w := &world{t: t, id: "r" + strings.ToLower(rand.Text()[:8]), dir: t.TempDir()}
+	w.redis = redistest.Start(t, redisArgs...)
+	w.rdb = w.redis.Client()
+	return w
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// process is a program that was started. Its output goes to the files name.out and name.err.
+type process struct {
+	*exec.Cmd
+	name string
+	done chan struct{}
+}
+
+// start starts a program, which is killed at the end of the test if it still runs. It finds Redis at url.
+func (w *world) start(url string, args ...string) *process {
+	w.t.Helper()
+	return w.launch(exec.Command(args[0], args[1:]...), url)
+}
+
+func (w *world) launch(cmd *exec.Cmd, url string) *process {
+	w.t.Helper()
+	w.next++
+	p := &process{cmd, filepath.Join(w.dir, fmt.Sprintf("%s.%d", filepath.Base(cmd.Args[0]), w.next)), make(chan struct{})}
+	cmd.Dir, cmd.Env = w.dir, append(os.Environ(), "REDIS_URL="+url, "GODAGS_HOME="+filepath.Join(w.dir, "home"))
+	out, err := os.Create(p.name + ".out")
+	w.must(err)
+	defer out.Close()
+	errs, err := os.Create(p.name + ".err")
+	w.must(err)
+	defer errs.Close()
+	cmd.Stdout, cmd.Stderr = out, errs // files, so that no process that goes on can keep Wait from returning
+	w.must(cmd.Start())
+	go func() {
+		defer close(p.done)
+		cmd.Wait() // how it ended is in cmd.ProcessState
+	}()
+	w.t.Cleanup(func() {
+		p.kill()
+		if w.t.Failed() {
+			w.t.Logf("%s\nstdout:\n%s\nstderr:\n%s", strings.Join(cmd.Args, " "), tail(p.stdout()), tail(p.stderr()))
+		}
+	})
+	return p
+}
+
+func tail(text string) string { return text[max(0, len(text)-4000):] }
+
+func (p *process) stdout() string { return read(p.name + ".out") }
+func (p *process) stderr() string { return read(p.name + ".err") }
+
+func read(path string) string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+// kill kills it with SIGKILL and waits until it is gone.
+func (p *process) kill() {
+	p.Process.Kill() // it fails if there is nothing to kill
+	<-p.done
+}
+
+func (p *process) signal(s os.Signal) { p.Process.Signal(s) } // nor is it an error that it has ended
+
+func (p *process) ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// worker starts a worker and waits until it listens.
+func (w *world) worker(url string, args ...string) *process {
+	w.t.Helper()
+	p := w.start(url, append([]string{"worker"}, args...)...)
+	w.workers = append(w.workers, p)
+	w.await("a worker that listens", func() bool { return strings.Contains(p.stderr(), "worker listens") })
+	return p
+}
+
+// run starts a run of stages under an id.
+func (w *world) run(url, id string, stages []stage, args ...string) *process {
+	w.t.Helper()
+	w.write(id+".json", stages)
+	return w.start(url, append([]string{"coordinator", "run", id + ".json", "--run-id", id, "--progress", "json"}, args...)...)
+}
+
+// exits waits until a program has ended with this exit code.
+func (w *world) exits(p *process, want int) {
+	w.t.Helper()
+	select {
+	case <-p.done:
+		if code := p.ProcessState.ExitCode(); code != want {
+			w.t.Fatalf("%s: exit code %d, want %d", strings.Join(p.Args, " "), code, want)
+		}
+	case <-time.After(limit):
+		w.t.Fatalf("%s has not ended within %s", strings.Join(p.Args, " "), limit)
+	}
+}
+
+// await waits until something holds.
+func (w *world) await(what string, holds func() bool) {
+	w.t.Helper()
+	if !poll(limit, holds) {
+		w.t.Fatalf("not within %s: %s", limit, what)
+	}
+}
+
+func (w *world) path(name string) string { return filepath.Join(w.dir, name) }
+
+func (w *world) exists(name string) bool {
+	_, err := os.Stat(w.path(name))
+	return err == nil
+}
+
+// pid returns the process number that a stage has written to a file.
+func (w *world) pid(name string) int {
+	w.t.Helper()
+	w.await(name, func() bool { return strings.HasSuffix(read(w.path(name)), "\n") })
+	pid, err := strconv.Atoi(strings.TrimSpace(read(w.path(name))))
+	w.must(err)
+	return pid
+}
+
+// gone waits until the process whose number is in a file does not exist any more.
+func (w *world) gone(name string) {
+	w.t.Helper()
+	pid := w.pid(name)
+	w.await("the end of the process in "+name, func() bool {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		return errors.Is(err, os.ErrNotExist) || strings.Contains(string(stat), ") Z ")
+	})
+}
+
+// stage is a stage as it is written to a file.
+type stage struct {
+	Name    string         `json:"name"`
+	After   []string       `json:"after,omitempty"`
+	Run     string         `json:"run,omitempty"`
+	Task    string         `json:"task,omitempty"`
+	Params  map[string]any `json:"params,omitempty"`
+	Trigger string         `json:"trigger,omitempty"`
+	Retries int            `json:"retries,omitempty"`
+}
+
+func (w *world) write(name string, stages []stage) {
+	w.t.Helper()
+	text, err := json.Marshal(map[string]any{"stages": stages})
+	w.must(err)
+	w.must(os.WriteFile(w.path(name), text, 0o600))
+}
+
+// goOn lets the stages of a held pipeline come to their end.
+func (w *world) goOn() {
+	w.t.Helper()
+	w.must(os.WriteFile(w.path("go"), nil, 0o600))
+}
+
+// command runs a command of the coordinator on the Redis itself and returns what it prints.
+func (w *world) command(args ...string) (string, error) {
+	cmd := exec.Command("coordinator", args...)
+	cmd.Env = append(os.Environ(), "REDIS_URL="+w.redis.URL())
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		err = fmt.Errorf("coordinator %s: %w: %s", strings.Join(args, " "), err, exit.Stderr)
+	}
+	return string(out), err
+}
+
+// events returns the journal of a run so far.
+func (w *world) events(run string) []faulttest.Event {
+	w.t.Helper()
+	out, err := w.command("events", run)
+	w.must(err)
+	events, err := faulttest.Parse(out)
+	w.must(err)
+	return events
+}
+
+// find returns the first event of a type and stage with this attempt, once there is one.
+func (w *world) find(run, kind, stage string, attempt int) (found faulttest.Event) {
+	w.t.Helper()
+	w.await(fmt.Sprintf("%s of attempt %d of %s", kind, attempt, stage), func() bool {
+		out, err := w.command("events", run)
+		events, err2 := faulttest.Parse(out)
+		i := slices.IndexFunc(events, func(e faulttest.Event) bool { return e.Type == kind && e.Stage == stage && e.Attempt == attempt })
+		if err != nil || err2 != nil || i < 0 {
+			return false
+		}
+		found = events[i]
+		return true
+	})
+	return found
+}
+
+// within checks how long something took that is promised within a time.
+func (w *world) within(what string, took, promised time.Duration) {
+	w.t.Helper()
+	w.t.Attr("recovery", fmt.Sprintf("%s after %s (promised: %s)", what, took.Round(time.Millisecond), promised))
+	if took > 2*promised {
+		w.t.Errorf("%s took %s, promised are %s", what, took, promised)
+	}
+}
+
+// check applies the rules to a run that has ended.
+func (w *world) check(run string, stages []stage, faults int, bound time.Duration) faulttest.Trial {
+	w.t.Helper()
+	trial, errs := judge(w, run, stages, faults, bound)
+	for _, err := range errs {
+		w.t.Error(err)
+	}
+	if w.t.Failed() {
+		text, _ := w.command("events", run)
+		w.t.Logf("the journal of %s:\n%s", run, text)
+	}
+	return trial
+}
+
+// judge says what is wrong with a run. Tasks of workers that were killed are Asynq's for one or two minutes more, so of what it leaves in
+// Redis only its claims count here.
+func judge(w *world, run string, stages []stage, faults int, bound time.Duration) (t faulttest.Trial, errs []error) {
+	out, err := w.command("events", run)
+	if err != nil {
+		return t, []error{err}
+	}
+	t = faulttest.Trial{Faults: faults, Bound: bound}
+	for _, s := range stages {
+		t.Stages = append(t.Stages, faulttest.Stage{Name: s.Name, After: s.After, Trigger: s.Trigger, Retries: s.Retries})
+	}
+	if t.Events, err = faulttest.Parse(out); err != nil {
+		return t, []error{err}
+	}
+	var status struct {
+		State  string
+		Stages map[string]int
+	}
+	if out, err = w.command("status", run, "--output", "json"); err == nil {
+		err = json.Unmarshal([]byte(out), &status)
+	}
+	if err != nil {
+		return t, []error{err}
+	}
+	t.State, t.Reported = status.State, status.Stages
+	errs = faulttest.Check(t)
+	claims, err := faulttest.Claims(context.Background(), w.rdb, run)
+	if err != nil {
+		errs = append(errs, err)
+	}
+	for _, c := range claims {
+		errs = append(errs, fmt.Errorf("I6: %s is left", c))
+	}
+	var left []string
+	if !poll(10*time.Second, func() bool { left = faulttest.Processes(run); return len(left) == 0 }) {
+		errs = append(errs, fmt.Errorf("I7: left behind: %s", strings.Join(left, ", ")))
+	}
+	return t, errs
+}
+
+// lost counts the attempts that were lost.
+func lost(events []faulttest.Event) (n int) {
+	for _, e := range events {
+		if e.Type == "stage.lost" && !strings.HasPrefix(e.Reason, "not begun") {
+			n++
+		}
+	}
+	return n
+}
+
+const (
+	sigstop = syscall.SIGSTOP
+	sigcont = syscall.SIGCONT
+	sigterm = syscall.SIGTERM
+)
