@@ -83,7 +83,7 @@ func (p Program) app() *ucli.App {
 	app.Commands = []*ucli.Command{
 		p.runCommand(), p.resumeCommand(), p.attachCommand(), p.serveCommand(), p.workerCommand(),
 		p.runsCommand(), p.statusCommand(), p.eventsCommand(), p.logsCommand(), p.cancelCommand(),
-		p.graphCommand(), p.validateCommand(), p.workersCommand(), p.doctorCommand(),
+		p.graphCommand(), p.validateCommand(), p.schemaCommand(), p.initCommand(), p.workersCommand(), p.doctorCommand(),
 		p.completionCommand(), p.versionCommand(),
 	}
 	for _, c := range app.Commands {

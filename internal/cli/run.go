@@ -28,7 +28,7 @@ func (p Program) runCommand() *ucli.Command {
 			&ucli.StringFlag{Name: "run-id", Usage: "`ID` of the run (default: pipeline, time and a few letters); one that is known is followed"},
 			&ucli.BoolFlag{Name: "detach", Usage: "submit the run and return: a coordinator that serves drives it; needs --redis"},
 			&ucli.StringFlag{Name: "values", Usage: "`STORE` of values between stages: redis, memory, disk or disk:FOLDER (default: redis)"},
-		}, drivingFlags()...),
+		}, slices.Concat(paramFlags(), drivingFlags())...),
 		Action: p.run,
 	}
 }
@@ -95,6 +95,9 @@ func (p Program) parseRun(c *ucli.Context) (f runFlags, err error) {
 	}
 	sp, err := p.target(c.Args().First())
 	if err != nil {
+		return f, err
+	}
+	if sp, err = withParams(c, sp); err != nil {
 		return f, err
 	}
 	store, err := values.ParseURL(c.String("values"), homeOf(c))

@@ -17,11 +17,12 @@ import (
 // statusJSON is a run for programs: what `run --output json` prints, and more.
 type statusJSON struct {
 	view.Result
-	Values   string          `json:"values"`
-	Redis    string          `json:"redis"`
-	Active   []activeStage   `json:"active"`
-	Failures []failedStage   `json:"failures"`
-	Unserved []unservedQueue `json:"unserved"`
+	Values   string                     `json:"values"`
+	Params   map[string]json.RawMessage `json:"params,omitempty"`
+	Redis    string                     `json:"redis"`
+	Active   []activeStage              `json:"active"`
+	Failures []failedStage              `json:"failures"`
+	Unserved []unservedQueue            `json:"unserved"`
 }
 
 type activeStage struct {
@@ -45,7 +46,7 @@ type unservedQueue struct {
 }
 
 func (p Program) printStatusJSON(ctx context.Context, s *engine.Session, r *runStatus, out *bufio.Writer) error {
-	status := statusJSON{Result: r.Result(r.now), Values: r.values(), Redis: s.Conn.Kind.String(),
+	status := statusJSON{Result: r.Result(r.now), Values: r.values(), Params: paramValues(r.Spec.Params), Redis: s.Conn.Kind.String(),
 		Active: []activeStage{}, Failures: []failedStage{}, Unserved: []unservedQueue{}}
 	status.State = r.word
 	outputs, err := r.Outputs(ctx, s.Journal, s.Stores)

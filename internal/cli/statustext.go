@@ -71,6 +71,9 @@ func (r *runStatus) printHead(s *engine.Session, out *bufio.Writer, paint painte
 	fmt.Fprintf(out, "state     %s%s\n", paint.state(r.word), took)
 	fmt.Fprintf(out, "stages    %s\n", r.counts())
 	fmt.Fprintf(out, "started   %s (%s)\n", r.Submitted.Local().Format(time.DateTime), moment(r.Submitted, r.now))
+	if len(r.Spec.Params) > 0 {
+		fmt.Fprintf(out, "params    %s\n", paramTexts(r.Spec.Params))
+	}
 	fmt.Fprintf(out, "values    %s\n", printable(r.values()))
 	fmt.Fprintf(out, "redis     %s\n", s.Conn.Note)
 }

@@ -15,7 +15,7 @@ func TestReadRefusesPipe(t *testing.T) {
 	if err := syscall.Mkfifo(path, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Read(path, nil); err == nil || !strings.HasSuffix(err.Error(), "this is not a regular file: write the pipeline to one") {
+	if _, err := Read(path, nil); err == nil || !strings.HasSuffix(err.Error(), "this is not a regular file: write its content to one") {
 		t.Errorf("Read gives %v", err)
 	}
 }

@@ -7,6 +7,32 @@ import (
 	"strings"
 )
 
+// ReadParams reads values of parameters, as JSON, from a file of at most [MaxSize] bytes that is a mapping. The extension says what
+// it is: .yaml, .yml or .json. An error about what the file says is a [*FileError].
+func ReadParams(path string) (map[string]json.RawMessage, error) {
+	data, err := load(path)
+	if err != nil {
+		return nil, err
+	}
+	isJSON, err := formatOf(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &source{bytes: bytes.TrimPrefix(data, []byte("\uFEFF"))}
+	params := make(map[string]json.RawMessage)
+	if root, ok := s.read(isJSON); ok {
+		s.members("a file of parameters", root, func() {
+			for i := 0; i < len(root.items); i += 2 {
+				params[root.items[i].text] = appendJSON(nil, root.items[i+1])
+			}
+		})
+	}
+	if len(s.problems) > 0 {
+		return nil, s.fileError(path)
+	}
+	return params, nil
+}
+
 // appendJSON writes v as JSON without spaces, with sorted keys and with numbers as they are:
 // parameters that are the same are written the same.
 func appendJSON(b []byte, v value) []byte {

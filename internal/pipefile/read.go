@@ -31,6 +31,15 @@ type Validator interface {
 // Tasks and their parameters are checked by v unless it is nil.
 // An error about what the file says is a [*FileError]; other errors say why there is no such file to read.
 func Read(path string, v Validator) (*spec.Spec, error) {
+	data, err := load(path)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(path, data, v)
+}
+
+// load returns the content of a regular file whose name says what it is.
+func load(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -38,9 +47,9 @@ func Read(path string, v Validator) (*spec.Spec, error) {
 	case err != nil:
 		return nil, unreadable(path, err)
 	case info.IsDir():
-		return nil, fmt.Errorf("%s: this is a folder, not a pipeline file", printable(path))
+		return nil, fmt.Errorf("%s: this is a folder, not a file", printable(path))
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s: this is not a regular file: write the pipeline to one", printable(path))
+		return nil, fmt.Errorf("%s: this is not a regular file: write its content to one", printable(path))
 	case info.Size() > MaxSize:
 		return nil, tooLarge(path, info.Size())
 	}
@@ -51,7 +60,7 @@ func Read(path string, v Validator) (*spec.Spec, error) {
 	if err != nil {
 		return nil, unreadable(path, err)
 	}
-	return Parse(path, data, v)
+	return data, nil
 }
 
 // readFile reads one byte more than MaxSize at the most: the file may be growing.
@@ -84,20 +93,24 @@ func Parse(name string, data []byte, v Validator) (*spec.Spec, error) {
 
 // parse returns the pipeline, or reports why there is none.
 func (s *source) parse(isJSON bool, name string, v Validator) *spec.Spec {
-	if !s.checkEncoding() {
-		return nil
-	}
-	// A YAML file may hold JSON, for which the JSON reader is much faster.
-	isJSON = isJSON || bytes.HasPrefix(bytes.TrimLeft(s.bytes, " \t\r\n"), []byte("{")) && json.Valid(s.bytes)
-	read := s.readYAML
-	if isJSON {
-		read = s.readJSON
-	}
-	root, ok := read()
+	root, ok := s.read(isJSON)
 	if !ok {
 		return nil
 	}
 	return s.build(s.pipeline(root), stem(name), v)
+}
+
+// read returns what the file holds. It returns false when that is not known.
+func (s *source) read(isJSON bool) (value, bool) {
+	if !s.checkEncoding() {
+		return value{}, false
+	}
+	// A YAML file may hold JSON, for which the JSON reader is much faster.
+	isJSON = isJSON || bytes.HasPrefix(bytes.TrimLeft(s.bytes, " \t\r\n"), []byte("{")) && json.Valid(s.bytes)
+	if isJSON {
+		return s.readJSON()
+	}
+	return s.readYAML()
 }
 
 // checkEncoding reports text that is not UTF-8, and characters that no text has.

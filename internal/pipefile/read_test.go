@@ -31,7 +31,7 @@ func TestReadSaysWhatIsInTheWay(t *testing.T) {
 		"gone/pipeline.yaml": `file does not exist`,
 		"notes.txt":          `the name of a pipeline file must end in .yaml, .yml or .json`,
 		"notes.txt/a.yaml":   `cannot read the file: not a directory`,
-		"folder.yaml":        `this is a folder, not a pipeline file`,
+		"folder.yaml":        `this is a folder, not a file`,
 		"big.json":           `the file has 200 MiB, and a pipeline file at most 64: build a pipeline of this size in Go`,
 	} {
 		path := filepath.Join(dir, name)

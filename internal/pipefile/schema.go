@@ -11,7 +11,7 @@ type shape map[string]any
 var (
 	shapeAny      = shape{}
 	shapeText     = shape{"type": "string"}
-	shapeDuration = shape{"type": "string", "pattern": `^\+?(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$`}
+	shapeDuration = shape{"type": "string", "pattern": `^[-+]?(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$`}
 	shapeNames    = shape{"anyOf": []shape{shapeText, {"type": "array", "items": shapeText}, {"type": "null"}}}
 	shapeArgv     = shape{"type": "array", "items": shapeText, "minItems": 1}
 	shapeRun      = shape{"anyOf": []shape{shapeText, shapeArgv}}
@@ -40,8 +40,9 @@ func shapeNot(keys ...string) shape { return shape{"not": shape{"required": keys
 // Schema returns a JSON Schema, draft 2020-12, of pipeline files. It is made of the tables of keys from which files are read.
 func Schema() ([]byte, error) {
 	stage := shapeKeys(stageKeys, "name")
-	stage["allOf"] = []shape{shapeNot("run", "task"), shapeNot("matrix", "for_each")}
-	needs := map[string][]string{"params": {"task"}, "max_parallel": {"for_each"}}
+	paramsNeedTask := shape{"anyOf": []shape{{"required": []string{"task"}}, {"properties": shape{"params": shape{"type": "null"}}}}}
+	stage["allOf"] = []shape{shapeNot("run", "task"), shapeNot("matrix", "for_each"), paramsNeedTask}
+	needs := map[string][]string{"max_parallel": {"for_each"}}
 	for _, key := range commandKeys {
 		needs[key] = []string{"run"}
 	}

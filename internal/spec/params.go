@@ -83,7 +83,7 @@ func (p Param) about() string {
 func (p Param) Check(value json.RawMessage) (json.RawMessage, error) {
 	var short bytes.Buffer
 	if err := json.Compact(&short, value); err != nil {
-		return nil, fmt.Errorf("parameter %q: %w", p.Name, err)
+		return nil, fmt.Errorf("parameter %q must be %s, not %.100q", p.Name, typeText[p.Type], value)
 	}
 	if short.Len() > MaxParam {
 		return nil, fmt.Errorf("parameter %q has %d bytes, and may have %d: hand over the path of a file", p.Name, short.Len(), MaxParam)
@@ -115,15 +115,13 @@ func (p Param) takes(value string) bool {
 	return value[0] == '{'
 }
 
-// Parse returns the value that text on a command line stands for: text for a string, else JSON.
-func (p Param) Parse(text string) (json.RawMessage, error) {
+// Parse returns what a text on a command line stands for: for a string itself, else JSON, which [Bind] will check.
+func (p Param) Parse(text string) json.RawMessage {
 	if p.Type == String {
-		return json.Marshal(text)
+		quoted, _ := json.Marshal(text) // a string cannot fail
+		return quoted
 	}
-	if text == "" || !json.Valid([]byte(text)) {
-		return nil, fmt.Errorf("parameter %q must be %s, not %.100q", p.Name, typeText[p.Type], text)
-	}
-	return p.Check(json.RawMessage(text))
+	return json.RawMessage(text)
 }
 
 // Text returns a value as commands and people see it: a string bare, other types as JSON.

@@ -69,7 +69,8 @@ func TestTextOnACommandLine(t *testing.T) {
 		{Object, `5`, `error: parameter "p" must be an object, not 5`},
 		{List, "[" + strings.Repeat(`"a",`, MaxParam/4) + `1]`, `error: parameter "p" has 65539 bytes, and may have 65536: hand over the path of a file`},
 	} {
-		value, err := Param{Name: "p", Type: c.kind}.Parse(c.text)
+		p := Param{Name: "p", Type: c.kind}
+		value, err := p.Check(p.Parse(c.text))
 		got := string(value)
 		if err != nil {
 			got = "error: " + err.Error()

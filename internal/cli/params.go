@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/godags/godags/internal/pipefile"
+	"github.com/godags/godags/internal/spec"
+)
+
+func paramFlags() []ucli.Flag {
+	return []ucli.Flag{
+		&ucli.GenericFlag{Name: "param", Value: new(texts), Usage: "`NAME=VALUE` of a parameter of the pipeline; may be repeated"},
+		&ucli.StringFlag{Name: "params", Usage: "`FILE` (.yaml, .yml or .json) with names and values of parameters; --param overrides it"},
+	}
+}
+
+// texts is a flag that may be repeated. Unlike that of urfave/cli it leaves commas alone.
+type texts []string
+
+// Set adds a text.
+func (t *texts) Set(text string) error {
+	*t = append(*t, text)
+	return nil
+}
+
+// String returns nothing: the help has no default to show.
+func (t *texts) String() string { return "" }
+
+// withParams returns the pipeline with the values that the flags and the defaults give its parameters.
+func withParams(c *ucli.Context, sp *spec.Spec) (*spec.Spec, error) {
+	given, err := givenParams(c, sp.Params)
+	if err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	bound := *sp
+	if bound.Params, err = spec.Bind(sp.Params, given); err != nil {
+		return nil, usageError("pipeline %s: %w\nGive parameters with --param NAME=VALUE, or with --params FILE", sp.Name, err)
+	}
+	return &bound, nil
+}
+
+// givenParams returns what the flags say, as JSON. Of a parameter that is not declared it does not matter what.
+func givenParams(c *ucli.Context, declared []spec.Param) (map[string]json.RawMessage, error) {
+	given := make(map[string]json.RawMessage)
+	if path := c.String("params"); c.IsSet("params") {
+		fromFile, err := pipefile.ReadParams(path)
+		if err != nil {
+			return nil, err
+		}
+		given = fromFile
+	}
+	words, ok := c.Generic("param").(*texts)
+	if !ok {
+		return given, nil
+	}
+	var problems []error
+	for _, word := range *words {
+		name, text, found := strings.Cut(word, "=")
+		if !found || name == "" {
+			problems = append(problems, fmt.Errorf("--param %.100q: it takes NAME=VALUE", word))
+			continue
+		}
+		param := spec.Param{Name: name, Type: spec.String}
+		if i := slices.IndexFunc(declared, func(p spec.Param) bool { return p.Name == name }); i >= 0 {
+			param = declared[i]
+		}
+		given[name] = param.Parse(text)
+	}
+	return given, errors.Join(problems...)
+}
+
+// paramTexts returns "name=value" of the parameters of a run, for people.
+func paramTexts(params []spec.Param) string {
+	const most = 60 // characters of a value
+	list := make([]string, len(params))
+	for i, p := range params {
+		value := []rune(printable(p.Text()))
+		if len(value) > most {
+			value = append(value[:most:most], []rune("...")...)
+		}
+		list[i] = p.Name + "=" + strings.ReplaceAll(string(value), "\n", " ")
+	}
+	return strings.Join(list, " ")
+}
+
+// paramValues returns the parameters of a run, for programs.
+func paramValues(params []spec.Param) map[string]json.RawMessage {
+	values := make(map[string]json.RawMessage, len(params))
+	for _, p := range params {
+		values[p.Name] = p.Value
+	}
+	return values
+}
