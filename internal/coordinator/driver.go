@@ -5,7 +5,6 @@ package coordinator
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -179,11 +178,11 @@ func (d *Driver) apply(entries []journal.Entry, commands []dag.Command) ([]dag.C
 			if !ok {
 				continue
 			}
-			d.track(entry, record)
 			var err error
 			if commands, err = d.state.Apply(event, commands); err != nil {
-				return commands, fmt.Errorf("run %s: %w: entry %s: %w", d.run, journal.ErrDamaged, entry.ID, err)
+				return commands, journal.Damaged(d.run, entry.ID, err)
 			}
+			d.track(entry, record)
 		}
 		d.position = entry.ID
 	}

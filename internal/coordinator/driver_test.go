@@ -512,6 +512,27 @@ func TestARunWhoseSpecWasChangedInRedisIsLeft(t *testing.T) {
 	})
 }
 
+// A record of a stage that the run does not have, and one that does not decode.
+func TestARunWithADamagedJournalIsLeftAsItIs(t *testing.T) {
+	for _, records := range []string{"\x02\xff\x01\x01\x00", "\x02\x00"} {
+		simulate(t, "a", func(w *world) {
+			w.sent("a#1")
+			damaged := w.rdb.XAdd(w.Context(), &redis.XAddArgs{Stream: "godags:{r}:journal", Values: []any{"w", "w1", "r", records}})
+			w.must(damaged.Err())
+			w.pass(tickEvery)
+			select {
+			case err := <-w.done:
+				if !errors.Is(err, journal.ErrDamaged) || !strings.Contains(err.Error(), damaged.Val()) {
+					w.Errorf("%v, want one about entry %s", err, damaged.Val())
+				}
+				w.done <- err
+			default:
+				w.Error("the driver goes on")
+			}
+		})
+	}
+}
+
 // carries returns the stages of the only task that is in the queue, and takes it.
 func (w *world) carries() string {
 	w.Helper()

@@ -171,9 +171,6 @@ func (s *Session) load(ctx context.Context, o *RunOptions) (digest string, err e
 	if err != nil {
 		return "", err
 	}
-	if spec.Digest(encoded) != digest {
-		return "", fmt.Errorf("run %s: %w: its spec was changed since it was submitted", o.ID, journal.ErrDigest)
-	}
 	if o.Spec, err = spec.Decode(encoded); err != nil {
 		return "", fmt.Errorf("run %s: %w: its spec: %w", o.ID, journal.ErrDamaged, err)
 	}

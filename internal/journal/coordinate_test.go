@@ -45,7 +45,7 @@ func TestTheRunIDBelongsToAnotherPipeline(t *testing.T) {
 			f.t.Errorf("error %v, want that the id is taken, by another pipeline", err)
 		}
 		encoded, recorded, err := f.Spec(f.t.Context(), run)
-		if string(encoded) != "the spec\x00\xff" || recorded != digest || err != nil {
+		if string(encoded) != specText || recorded != digest || err != nil {
 			f.t.Errorf("the first spec became %q, %q, %v", encoded, recorded, err)
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -30,6 +31,7 @@ func (j *Journal) settle(ctx context.Context, run RunID) error {
 func (j *Journal) Open(ctx context.Context) (open []Lead, err error) {
 	const page = 500
 	entries, err := j.rdb.ZRangeWithScores(ctx, j.openKey(), 0, -1).Result()
+	entries = slices.DeleteFunc(entries, alien)
 	for err == nil && len(entries) > 0 {
 		some := entries[:min(len(entries), page)]
 		entries = entries[len(some):]
@@ -71,6 +73,10 @@ func (j *Journal) Runs(ctx context.Context, limit int) (list []Summary, err erro
 			break
 		}
 		for _, z := range entries {
+			if alien(z) {
+				next++
+				continue
+			}
 			id := RunID(z.Member.(string))
 			s, err := j.Summary(ctx, id)
 			if errors.Is(err, ErrGone) {
@@ -94,6 +100,12 @@ func (j *Journal) Runs(ctx context.Context, limit int) (list []Summary, err erro
 		}
 	}
 	return list, nil
+}
+
+// alien reports whether an entry of a list is no run id: godags has not written it.
+func alien(entry redis.Z) bool {
+	_, err := ParseRunID(entry.Member.(string))
+	return err != nil
 }
 
 // settlingIn is how long a run may be in the lists before it is there itself.

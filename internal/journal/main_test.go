@@ -14,6 +14,7 @@ import (
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/redistest"
+	"github.com/godags/godags/internal/spec"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -26,10 +27,14 @@ type fixture struct {
 	epoch int64
 }
 
+// specText is what runs are submitted with.
+const specText = "the spec\x00\xff"
+
+var digest = spec.Digest([]byte(specText))
+
 const (
-	run    = journal.RunID("r")
-	digest = "d1"
-	lease  = time.Hour
+	run   = journal.RunID("r")
+	lease = time.Hour
 )
 
 var (
@@ -64,7 +69,7 @@ func newFixture(t *testing.T, rdb *redis.Client) *fixture {
 }
 
 func submission() journal.Submission {
-	return journal.Submission{Run: run, Pipeline: "wine", Stages: 10, Digest: digest, Spec: []byte("the spec\x00\xff"), Coordinator: "ann", Lease: lease}
+	return journal.Submission{Run: run, Pipeline: "wine", Stages: 10, Digest: digest, Spec: []byte(specText), Coordinator: "ann", Lease: lease}
 }
 
 // resend loses the first reply to every script.

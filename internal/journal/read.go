@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/spec"
 )
 
 // Entry is one entry of a run's stream: what one script call recorded.
@@ -24,6 +25,11 @@ type Entry struct {
 
 // ErrDamaged says that the journal of a run cannot be understood.
 var ErrDamaged = errors.New("the journal is damaged")
+
+// Damaged returns an [ErrDamaged] about an entry of a run's journal.
+func Damaged(run RunID, entry string, why error) error {
+	return fmt.Errorf("run %s: %w: entry %s: %w; what comes before it can be seen with `events`, and the pipeline started again as another run", run, ErrDamaged, entry, why)
+}
 
 // Start is the position before the first entry of a stream.
 const Start = "0"
@@ -84,24 +90,27 @@ func entries(run RunID, messages []redis.XMessage) ([]Entry, error) {
 			err = errors.New("it has no records")
 		}
 		if err != nil {
-			return nil, fmt.Errorf("run %s: %w: entry %s: %w", run, ErrDamaged, m.ID, err)
+			return nil, Damaged(run, m.ID, err)
 		}
 		list = append(list, e)
 	}
 	return list, nil
 }
 
-// Spec returns the frozen pipeline of a run and its digest as recorded at submission.
+// Spec returns the frozen pipeline of a run and its digest as recorded at submission. If they do not fit the error is [ErrDigest].
 func (j *Journal) Spec(ctx context.Context, run RunID) (encoded []byte, digest string, err error) {
 	pipe := j.rdb.Pipeline()
-	spec, recorded := pipe.Get(ctx, j.key(run, "spec")), pipe.HGet(ctx, j.key(run, "run"), "digest")
+	stored, recorded := pipe.Get(ctx, j.key(run, "spec")), pipe.HGet(ctx, j.key(run, "run"), "digest")
 	if _, err := pipe.Exec(ctx); errors.Is(err, redis.Nil) {
 		return nil, "", named(run, ErrGone)
 	} else if err != nil {
 		return nil, "", named(run, err)
 	}
-	encoded, err = spec.Bytes()
-	return encoded, recorded.Val(), named(run, err)
+	encoded, err = stored.Bytes()
+	if digest = recorded.Val(); err == nil && spec.Digest(encoded) != digest {
+		err = fmt.Errorf("%w than the one that was submitted: its spec was changed in Redis; start the pipeline again as another run", ErrDigest)
+	}
+	return encoded, digest, named(run, err)
 }
 
 // Signature returns the signature of the run's id and digest as recorded at submission; it is empty if there is none.
@@ -143,7 +152,7 @@ func (j *Journal) Summary(ctx context.Context, run RunID) (Summary, error) {
 	s := Summary{Run: run, State: state.Val(), Submitted: ends[0].Time}
 	var begin Submitted
 	if err := json.Unmarshal([]byte(ends[0].Records[0].Text), &begin); err != nil {
-		return Summary{}, named(run, fmt.Errorf("%w: entry %s: %w", ErrDamaged, ends[0].ID, err))
+		return Summary{}, Damaged(run, ends[0].ID, err)
 	}
 	s.Pipeline, s.Stages = begin.Pipeline, begin.Stages
 	if lease, err := until.Int64(); err != nil || now.Val().UnixMilli() >= lease {
@@ -155,7 +164,7 @@ func (j *Journal) Summary(ctx context.Context, run RunID) (Summary, error) {
 	if end := ends[1].Records[len(ends[1].Records)-1]; end.Type == RunFinished {
 		var f Finished
 		if err := json.Unmarshal([]byte(end.Text), &f); err != nil {
-			return Summary{}, named(run, fmt.Errorf("%w: entry %s: %w", ErrDamaged, ends[1].ID, err))
+			return Summary{}, Damaged(run, ends[1].ID, err)
 		}
 		s.State, s.Finished, s.Counts = f.State, ends[1].Time, f.Counts
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -115,6 +116,20 @@ func TestADamagedEntryIsAnErrorAndNoPanic(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestWhatIsNoRunIDInTheIndexIsNoRun(t *testing.T) {
+	redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
+		f := newFixture(t, rdb)
+		for _, id := range []string{"../up", "two\nlines", "\x1b[31mred", "}:run", "", strings.Repeat("long", 1<<18)} {
+			if err := rdb.ZAdd(t.Context(), "godags:runs", redis.Z{Score: 1e15, Member: id}).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if runs, err := f.Runs(t.Context(), 100); err != nil || len(runs) != 1 || runs[0].Run != run {
+			t.Errorf("listed: %.200v %v", runs, err)
+		}
+	})
 }
 
 func TestARunWhoseFirstOrLastRecordIsNoJSONHasNoSummary(t *testing.T) {
@@ -232,7 +247,7 @@ func TestRedisThatCannotBeReachedIsAnError(t *testing.T) {
 func TestTheSpecIsKeptToTheByte(t *testing.T) {
 	journals(t, func(f *fixture) {
 		encoded, recorded, err := f.Spec(f.t.Context(), run)
-		if string(encoded) != "the spec\x00\xff" || recorded != digest || err != nil {
+		if string(encoded) != specText || recorded != digest || err != nil {
 			f.t.Errorf("%q, %q, %v", encoded, recorded, err)
 		}
 	})

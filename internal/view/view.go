@@ -107,7 +107,7 @@ func (r *Run) Feed(e journal.Entry) error {
 	for _, record := range e.Records {
 		if event, ok := record.Event(); ok {
 			if _, err := r.State.Apply(event, r.scratch[:0]); err != nil {
-				return fmt.Errorf("run %s: %w: entry %s: %w", r.ID, journal.ErrDamaged, e.ID, err)
+				return journal.Damaged(r.ID, e.ID, err)
 			}
 		}
 		switch record.Type {

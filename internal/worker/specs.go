@@ -37,11 +37,11 @@ func (s *specs) get(ctx context.Context, run journal.RunID, digest string) (*loa
 	if l := s.known[digest]; l != nil {
 		return l, nil
 	}
-	encoded, _, err := s.journal.Spec(ctx, run)
+	encoded, recorded, err := s.journal.Spec(ctx, run)
 	if err != nil {
 		return nil, err
 	}
-	if spec.Digest(encoded) != digest {
+	if recorded != digest {
 		return nil, fmt.Errorf("run %s: %w", run, journal.ErrDigest)
 	}
 	sp, err := spec.Decode(encoded)
