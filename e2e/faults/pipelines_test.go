@@ -2,7 +2,6 @@ package faults
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"time"
 )
@@ -65,10 +64,3 @@ func (w *world) progressed(run string, stages int) {
 
 // quickly is the bound of a run in which one fault costs ten seconds at the most; a busy machine has three times as long.
 const quickly = 30 * time.Second
-
-// again makes the folder as it was before a run.
-func (w *world) again(files ...string) {
-	for _, name := range files {
-		os.Remove(w.path(name)) // it need not be there
-	}
-}

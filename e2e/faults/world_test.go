@@ -156,11 +156,6 @@ func (w *world) await(what string, holds func() bool) {
 
 func (w *world) path(name string) string { return filepath.Join(w.dir, name) }
 
-func (w *world) exists(name string) bool {
-	_, err := os.Stat(w.path(name))
-	return err == nil
-}
-
 // pid returns the process number that a stage has written to a file.
 func (w *world) pid(name string) int {
 	w.t.Helper()
