@@ -578,8 +578,38 @@ func TestBundlesGrowWhileStagesAreShort(t *testing.T) {
 		}
 		w.took("a", time.Microsecond)
 		w.pass(time.Millisecond)
-		if got := len(w.queue.bundles[w.queue.order[0]].Items); got != 2 {
+		if got := len(w.queue.bundles[w.queue.order[0]].Items); got != 4 {
 			w.Fatalf("after one short stage: %d", got)
+		}
+	})
+}
+
+func TestFewShortStagesWaitForCompanyWhileAllWorkersAreBusy(t *testing.T) {
+	simulateBundles(t, "a; b: a; c: a; d: b; e: b; f: c; g: c; h: d e f g", func(w *world) {
+		w.carries()
+		w.took("a", time.Microsecond)
+		if got := w.carries(); got != "b#1 c#1" {
+			w.Fatal(got)
+		}
+		w.took("b", time.Microsecond)
+		w.sent() // c may go on: the only worker has it
+		w.took("c", time.Microsecond)
+		if got := w.carries(); got != "d#1 e#1 f#1 g#1" {
+			w.Fatal(got)
+		}
+	})
+}
+
+func TestNothingWaitsForCompanyWhileAWorkerIsIdle(t *testing.T) {
+	simulateBundles(t, "a; b: a; c: a; d: b; e: b; f: c; g: c; h: d e f g", func(w *world) {
+		w.carries()
+		w.beat("w2", "default")
+		w.keepAlive("w1", time.Second)
+		w.took("a", time.Microsecond)
+		w.sent("b#1+1-1.1")
+		w.took("b", time.Microsecond)
+		if got := w.carries(); got != "d#1 e#1" {
+			w.Fatal(got)
 		}
 	})
 }
@@ -611,7 +641,7 @@ func TestAChainTravelsTogether(t *testing.T) {
 			chains = append(chains, names)
 		}
 		slices.Sort(chains)
-		if got := fmt.Sprint(chains); got != "[bc e2]" { // of two stages, for now; f has two dependencies
+		if got := fmt.Sprint(chains); got != "[bcde]" { // f has two dependencies, and e2 waits for company
 			w.Fatal(got)
 		}
 	})
@@ -621,7 +651,7 @@ func TestWhatAWorkerLeavesOfABundleIsSentAgain(t *testing.T) {
 	simulateBundles(t, wide(8), func(w *world) {
 		w.carries()
 		w.took("a", time.Microsecond)
-		w.sent("s0#1+1-1.1", "s2#1+1-1.2", "s4#1+1-1.3", "s6#1+1-1.4")
+		w.sent("s0#1+3-1.1", "s4#1+3-1.2")
 		w.claim("w1", "s0", 1)
 		w.pass(time.Millisecond)
 		w.beat("w2", "default") // so that there is room for more bundles

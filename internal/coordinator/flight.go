@@ -87,7 +87,7 @@ func (d *Driver) land(s dag.StageID) {
 		d.unwanted[b.id] = b.queue
 	}
 	if len(b.stages) == d.largest {
-		d.largest = min(2*d.largest, d.maxBundle())
+		d.largest = min(4*d.largest, d.maxBundle())
 	}
 }
 
@@ -122,8 +122,9 @@ func (d *Driver) window(queue string) int { return 2*d.workers.slots[queue] + 2 
 func (d *Driver) dispatch(ctx context.Context) error {
 	for name, ready := range d.ready.byName {
 		var tasks []queue.Task
-		for d.inFlight[name] < d.window(name) {
-			b := d.pack(name, ready)
+		share := d.share(name, ready)
+		for d.inFlight[name] < d.window(name) && !d.tooFew(name, ready) {
+			b := d.pack(name, ready, share)
 			if b == nil {
 				break
 			}

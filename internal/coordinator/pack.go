@@ -12,6 +12,7 @@ const (
 	bundleTime   = 4 * time.Millisecond   // of work, going by what such stages took before
 	stageCost    = 10 * time.Microsecond  // what any stage costs besides
 	taskCost     = 200 * time.Microsecond // less work than this is not worth another task
+	worthSending = 400 * time.Microsecond // less work than this waits for company while all workers have something to do
 	defaultLimit = 256                    // stages
 )
 
@@ -25,10 +26,8 @@ func (d *Driver) maxBundle() int {
 // pack makes a bundle of ready stages: as many as fill the bundle's time, but not more than a fair share of what is ready, so that no
 // worker idles while another has a long bundle. A stage that takes long, or of which nothing is known, travels alone.
 // With a stage travel those that nothing else must precede, one after the other. It is nil if nothing is ready.
-func (d *Driver) pack(queue string, ready *readyQueue) *bundle {
+func (d *Driver) pack(queue string, ready *readyQueue, share int) *bundle {
 	b := &bundle{queue: queue, touched: time.Now()}
-	slots := max(1, d.workers.slots[queue])
-	share := (ready.Len() + slots - 1) / slots
 	var total time.Duration
 	for ready.Len() > 0 {
 		s := ready.stages[0]
@@ -53,6 +52,21 @@ func (d *Driver) pack(queue string, ready *readyQueue) *bundle {
 	}
 	b.id = d.taskID(b)
 	return b
+}
+
+// share is how many of the stages that are ready each slot should get, so that no worker idles while another has a long bundle.
+func (d *Driver) share(queue string, ready *readyQueue) int {
+	slots := max(1, d.workers.slots[queue])
+	return (ready.Len() + slots - 1) / slots
+}
+
+// tooFew reports whether what is ready should wait for what becomes ready next: it is soon executed, and all workers have something to do.
+func (d *Driver) tooFew(queue string, ready *readyQueue) bool {
+	if ready.Len() == 0 || ready.Len() >= d.largest || d.inFlight[queue] < d.workers.slots[queue] {
+		return false
+	}
+	cost, known := d.cost(ready.stages[0])
+	return known && time.Duration(ready.Len())*cost < worthSending
 }
 
 // fuse lets the only dependent of a stage travel with it, if it depends on nothing else, and so on.
