@@ -24,6 +24,7 @@ type runOptions struct {
 	redis string
 	id    string
 	grace time.Duration
+	keep  time.Duration
 }
 
 // Cores sets how many stages run at once in this process. The default is one per core; 1 runs one stage after the other.
@@ -42,6 +43,9 @@ func RunID(id string) RunOption { return func(o *runOptions) { o.id = id } }
 
 // Grace sets how long stages have for stopping when the context of [Start] is done. The default is 10 seconds.
 func Grace(d time.Duration) RunOption { return func(o *runOptions) { o.grace = d } }
+
+// Keep sets how long the run, with its values and logs, is kept after its end. The default is 7 days; 0 is for ever.
+func Keep(d time.Duration) RunOption { return func(o *runOptions) { o.keep = d } }
 
 // Report says what became of a run.
 type Report struct {
@@ -99,7 +103,7 @@ func (e *RunError) Unwrap() []error {
 // the error is then the context's cause as well. Any other error means that the pipeline is not valid ([*dag.InvalidError]) or that Redis
 // cannot be reached.
 func Start(ctx context.Context, p *Pipeline, opts ...RunOption) (*Report, error) {
-	o := runOptions{cores: engine.Cores(), redis: os.Getenv("REDIS_URL"), grace: 10 * time.Second}
+	o := runOptions{cores: engine.Cores(), redis: os.Getenv("REDIS_URL"), grace: 10 * time.Second, keep: engine.DefaultKeep}
 	for _, opt := range opts {
 		opt(&o)
 	}
@@ -125,7 +129,7 @@ func Start(ctx context.Context, p *Pipeline, opts ...RunOption) (*Report, error)
 }
 
 func start(ctx context.Context, session *engine.Session, p engine.Pipeline, o runOptions) (*Report, error) {
-	run, err := session.Run(ctx, engine.RunOptions{ID: journal.RunID(o.id), Spec: p.Spec, Slots: o.cores, Grace: o.grace})
+	run, err := session.Run(ctx, engine.RunOptions{ID: journal.RunID(o.id), Spec: p.Spec, Slots: o.cores, Grace: o.grace, Keep: o.keep})
 	if run == nil || !run.State.Finished() {
 		return nil, errors.Join(err, context.Cause(ctx))
 	}

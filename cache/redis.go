@@ -20,13 +20,14 @@ const (
 	chunkLife = time.Hour
 	// Time to take back the chunks of a Put that failed.
 	cleanupTime = 5 * time.Second
-	scanPage    = 1000
+	removePage  = 100
 )
 
 // RedisCache keeps values in Redis. Make one with [Redis].
 //
 // The key is <prefix>{<run>}:val:<name>: all keys of a run share a cluster slot. It holds the entry, or, above 8 MiB, a
-// head that names the chunks <prefix>{<run>}:val-chunk:<version>:<number>. Each Put has a version of its own.
+// head that names the chunks <prefix>{<run>}:val-chunk:<version>:<number>. Each Put has a version of its own. The set
+// <prefix>{<run>}:val-names has the names of the run's values.
 type RedisCache struct {
 	client  redis.UniversalClient
 	options options
@@ -142,8 +143,9 @@ func (c *RedisCache) Delete(ctx context.Context, key Key) error {
 	return failed("delete", key, "from Redis", c.replace(ctx, key, nil))
 }
 
-// replaceScript sets (or, when ARGV[1] is empty, deletes) the head KEYS[1], keeps the chunks that the new head names and
-// drops those of the old one. KEYS[2] is what the keys of the run's chunks begin with. Sent twice, it acts once.
+// replaceScript sets (or, when ARGV[1] is empty, deletes) the head KEYS[1] of the value with the name ARGV[2], keeps the chunks that the
+// new head names and drops those of the old one. KEYS[2] is what the keys of the run's chunks begin with, KEYS[3] the set of its
+// names. Sent twice, it acts once.
 var replaceScript = redis.NewScript(`
 local function each(head, command)
   local version, count = string.match(head, '^chunks (%w+) (%d+)\n')
@@ -156,7 +158,13 @@ local new, old = ARGV[1], redis.call('GETRANGE', KEYS[1], 0, 127)
 if new == old and string.sub(new, 1, 7) == 'chunks ' then return 1 end
 if not each(new, 'EXISTS') then return 0 end
 each(new, 'PERSIST')
-if new == '' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], new) end
+if new == '' then
+  redis.call('DEL', KEYS[1])
+  redis.call('SREM', KEYS[3], ARGV[2])
+else
+  redis.call('SET', KEYS[1], new)
+  redis.call('SADD', KEYS[3], ARGV[2])
+end
 each(old, 'UNLINK')
 return 1`)
 
@@ -164,11 +172,15 @@ func (c *RedisCache) replace(ctx context.Context, key Key, head []byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	done, err := replaceScript.Run(ctx, c.client, []string{c.headKey(key), c.chunkKeys(key.Run)}, head).Int()
+	done, err := replaceScript.Run(ctx, c.client, c.scriptKeys(key), head, key.Name).Int()
 	if err == nil && done == 0 {
 		err = fmt.Errorf("chunks of the value are gone: they were evicted, or the upload took over %v", chunkLife)
 	}
 	return err
+}
+
+func (c *RedisCache) scriptKeys(key Key) []string {
+	return []string{c.headKey(key), c.chunkKeys(key.Run), c.namesKey(key.Run)}
 }
 
 func formatHead(version string, count int, header []byte) []byte {
@@ -186,41 +198,31 @@ func parseHead(stored []byte) (version string, count int, header []byte, chunked
 	return words[1], count, header, err == nil && count > 0
 }
 
-// RemoveRun implements [Remover]. It looks at every key of the database, in pages of 1,000.
+// RemoveRun implements [Remover]. It removes 100 values at a time, so that Redis serves others in between.
 func (c *RedisCache) RemoveRun(ctx context.Context, run string) error {
-	pattern := globEscaper.Replace(c.runKeys(run)) + "val[-:]*"
-	remove := func(ctx context.Context, node *redis.Client) error { return unlinkMatching(ctx, node, pattern) }
-	var err error
-	switch client := c.client.(type) {
-	case *redis.ClusterClient:
-		err = client.ForEachMaster(ctx, remove)
-	case *redis.Ring:
-		err = client.ForEachShard(ctx, remove)
-	default:
-		err = unlinkMatching(ctx, client, pattern)
-	}
-	return failedRun(run, "Redis", err)
-}
-
-var globEscaper = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`)
-
-func unlinkMatching(ctx context.Context, client redis.Cmdable, pattern string) error {
-	for cursor := uint64(0); ; {
+	for {
 		if err := ctx.Err(); err != nil {
-			return err
+			return failedRun(run, "Redis", err)
 		}
-		keys, next, err := client.Scan(ctx, cursor, pattern, scanPage).Result()
-		if err == nil && len(keys) > 0 {
-			err = client.Unlink(ctx, keys...).Err()
+		names, err := c.client.SRandMemberN(ctx, c.namesKey(run), removePage).Result()
+		if err != nil || len(names) == 0 {
+			return failedRun(run, "Redis", err)
 		}
-		if err != nil || next == 0 {
-			return err
+		_, err = c.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+			for _, name := range names {
+				replaceScript.Eval(ctx, pipe, c.scriptKeys(Key{Run: run, Name: name}), "", name)
+			}
+			return nil
+		})
+		if err != nil {
+			return failedRun(run, "Redis", err)
 		}
-		cursor = next
 	}
 }
 
 func (c *RedisCache) headKey(key Key) string { return c.runKeys(key.Run) + "val:" + key.Name }
+
+func (c *RedisCache) namesKey(run string) string { return c.runKeys(run) + "val-names" }
 
 func (c *RedisCache) chunkKeys(run string) string { return c.runKeys(run) + "val-chunk:" }
 

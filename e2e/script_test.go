@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -32,6 +33,7 @@ import (
 //	hide redis-server                takes redis-server off PATH
 //	redis [SETTINGS...]              starts a redis-server; $REDIS is its URL, $REDIS_SOCKET its socket
 //	flush                            makes it lose everything
+//	keys                             what is left of runs in it: the names of their keys become stdout
 //	fakeredis VERSION                starts something that says it were a Redis of this version; $REDIS is its URL
 //	get LOG PATH                     asks the metrics server of the worker with this log; the answer becomes stdout
 //	json FIELD PATTERN               a field (a.b.c) of the JSON on stdout matches as a whole
@@ -47,7 +49,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": positive(2, exits), "until": positive(2, until),
 			"spawn": positive(2, spawn), "signal": positive(2, signalSpawned), "ended": positive(2, ended), "gone": positive(1, gone),
-			"needs": positive(1, needs), "hide": positive(1, hide), "redis": positive(0, startRedis), "flush": positive(0, flush), "fakeredis": positive(1, startFakeRedis),
+			"needs": positive(1, needs), "hide": positive(1, hide), "redis": positive(0, startRedis), "flush": positive(0, flush), "keys": positive(0, keysOfRuns), "fakeredis": positive(1, startFakeRedis),
 			"get": positive(2, get), "json": positive(2, checkJSON), "fields": positive(1, checkFields), "project": positive(1, project),
 		},
 	})
@@ -198,4 +200,14 @@ func flush(ts *testscript.TestScript, _ []string) {
 	client := redis.NewClient(&redis.Options{Network: "unix", Addr: ts.Getenv("REDIS_SOCKET")})
 	defer client.Close()
 	ts.Check(client.FlushAll(context.Background()).Err())
+}
+
+func keysOfRuns(ts *testscript.TestScript, _ []string) {
+	client := redis.NewClient(&redis.Options{Network: "unix", Addr: ts.Getenv("REDIS_SOCKET")})
+	defer client.Close()
+	keys, err := client.Keys(context.Background(), "godags:{*").Result()
+	ts.Check(err)
+	for _, key := range keys {
+		fmt.Fprintln(ts.Stdout(), key)
+	}
 }

@@ -116,6 +116,7 @@ var flagValues = map[string][]string{
 	"progress": {"auto", "tty", "plain", "json", "quiet"},
 	"format":   {"dot", "svg", "mermaid", "ascii", "json"},
 	"values":   {"redis", "memory", "disk"},
+	"state":    runStates,
 	"home":     {anyFiles},
 	"out":      {anyFiles},
 	"o":        {anyFiles},
@@ -192,7 +193,7 @@ func recentRuns(words []string) []string {
 	}
 	defer session.Close()
 	const most = 50
-	runs, err := session.Journal.Runs(ctx, most)
+	runs, err := session.Journal.Runs(ctx, most, nil)
 	if err != nil || len(runs) == 0 {
 		return nil
 	}

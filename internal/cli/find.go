@@ -49,7 +49,7 @@ func (p Program) findRun(ctx context.Context, s *engine.Session, word string) (j
 	if !errors.Is(err, journal.ErrGone) {
 		return found, err
 	}
-	runs, err := s.Journal.Runs(ctx, searched)
+	runs, err := s.Journal.Runs(ctx, searched, nil)
 	if err != nil {
 		return journal.Summary{}, err
 	}

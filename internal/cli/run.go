@@ -27,6 +27,7 @@ func (p Program) runCommand() *ucli.Command {
 		Flags: append([]ucli.Flag{
 			&ucli.StringFlag{Name: "run-id", Usage: "`ID` of the run (default: pipeline, time and a few letters); one that is known is followed"},
 			&ucli.BoolFlag{Name: "detach", Usage: "submit the run and return: a coordinator that serves drives it; needs --redis"},
+			&ucli.StringFlag{Name: "keep", Value: "7d", Usage: "`TIME` that the run, its values and logs are kept after its end, such as 12h or 30d; 0: for ever"},
 			&ucli.StringFlag{Name: "values", Usage: "`STORE` of values between stages: redis, memory, disk or disk:FOLDER (default: redis)"},
 		}, slices.Concat(paramFlags(), drivingFlags())...),
 		Action: p.run,
@@ -106,6 +107,9 @@ func (p Program) parseRun(c *ucli.Context) (f runFlags, err error) {
 	}
 	if f.options, err = drivingOptions(c); err != nil {
 		return f, err
+	}
+	if f.options.Keep, err = parseAge(c.String("keep")); err != nil {
+		return f, usageError("--keep: %w", err)
 	}
 	f.options.Spec = withValues(sp, store)
 	if id := c.String("run-id"); c.IsSet("run-id") {

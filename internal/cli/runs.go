@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	ucli "github.com/urfave/cli/v2"
@@ -16,45 +18,98 @@ import (
 
 func (p Program) runsCommand() *ucli.Command {
 	return &ucli.Command{
-		Name: "runs", Usage: "list runs, newest first",
+		Name: "runs", Usage: "list runs, newest first, or remove old ones", ArgsUsage: "[prune]",
+		Description: "runs prune removes runs with their journals, logs and values: those whose time is over (run --keep), or, with --older-than or --state,\n" +
+			"all that match. A run that goes on is never removed.",
 		Flags: []ucli.Flag{redisFlag(), homeFlag(),
-			&ucli.IntFlag{Name: "limit", Value: 20, Usage: "list at most `N` runs"}, outFlag(), colorFlag()},
+			&ucli.IntFlag{Name: "limit", Value: 20, Usage: "list at most `N` runs"},
+			&ucli.StringFlag{Name: "state", Usage: "only runs in this `STATE`: running, cancelling, queued, stalled, succeeded, failed, cancelled or damaged"},
+			&ucli.StringFlag{Name: "older-than", Usage: "only runs that ended longer than this `TIME` ago, such as 12h or 30d; those that have not ended count from their start"},
+			&ucli.BoolFlag{Name: "dry-run", Usage: "with prune: say what would be removed"},
+			outFlag(), colorFlag()},
 		Action: p.runs,
 	}
 }
 
 func (p Program) runs(c *ucli.Context) error {
-	if err := noArguments(c); err != nil {
-		return err
+	if word := c.Args().First(); c.NArg() > 1 || word != "" && word != "prune" {
+		return usageError("runs takes no arguments but prune, and got %.200q", c.Args().Slice())
 	}
 	form, err := p.form(c)
 	if err != nil {
 		return err
 	}
+	match, err := runFilter(c)
+	if err != nil {
+		return err
+	}
+	if c.Args().Present() {
+		return p.prune(c, form, match)
+	}
 	limit := c.Int("limit")
 	if limit < 1 {
 		return usageError("--limit must be at least 1")
 	}
+	if c.Bool("dry-run") {
+		return usageError("--dry-run is for `%s runs prune`", p.Name)
+	}
 	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
-		runs, err := s.Journal.Runs(ctx, limit)
+		runs, err := s.Journal.Runs(ctx, limit, match)
 		if err != nil {
 			return err
 		}
-		if form.json {
-			return printRunsJSON(out, runs, time.Now())
-		}
-		if len(runs) == 0 {
-			p.explainNoRuns(s)
+		if !form.json && len(runs) == 0 {
+			p.explainNoRuns(s, match != nil)
 			return nil
 		}
-		runTable(runs, time.Now()).print(out, form.paint, "")
-		return nil
+		return printRuns(out, runs, form)
 	})
 }
 
-func (p Program) explainNoRuns(s *engine.Session) {
+func printRuns(out *bufio.Writer, runs []journal.Summary, form form) error {
+	if form.json {
+		return printRunsJSON(out, runs, time.Now())
+	}
+	runTable(runs, time.Now()).print(out, form.paint, "")
+	return nil
+}
+
+// runStates are the states that a list of runs shows.
+var runStates = []string{"running", "cancelling", "queued", "stalled", "succeeded", "failed", "cancelled", "damaged"}
+
+// runFilter is what the flags say of the runs that are meant; nil means all.
+func runFilter(c *ucli.Context) (func(journal.Summary) bool, error) {
+	state, text := c.String("state"), c.String("older-than")
+	if state == "" && text == "" {
+		return nil, nil
+	}
+	if state != "" && !slices.Contains(runStates, state) {
+		return nil, usageError("--state: %q is none: use %s", state, strings.Join(runStates, ", "))
+	}
+	var age time.Duration
+	if text != "" {
+		var err error
+		if age, err = parseAge(text); err != nil {
+			return nil, usageError("--older-than: %w", err)
+		}
+	}
+	begin := time.Now().Add(-age)
+	return func(s journal.Summary) bool {
+		at := s.Finished
+		if at.IsZero() {
+			at = s.Submitted
+		}
+		return (state == "" || s.State == state) && at.Before(begin)
+	}, nil
+}
+
+func (p Program) explainNoRuns(s *engine.Session, filtered bool) {
 	if !s.Keeps() {
 		fmt.Fprintln(p.Err, errNotKept)
+		return
+	}
+	if filtered {
+		fmt.Fprintln(p.Err, "no such runs")
 		return
 	}
 	fmt.Fprintf(p.Err, "no runs yet: start one with `%s run`\n", p.Name)

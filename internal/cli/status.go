@@ -57,6 +57,7 @@ func (p Program) status(c *ucli.Context) error {
 type runStatus struct {
 	*view.Run
 	word     string          // for its state: that of dag.Run, or stalled, or queued, or cancelling
+	expires  time.Time       // when it may be removed; zero: not yet known, or never
 	now      time.Time       // when it was looked at
 	alive    map[string]bool // workers
 	unserved map[string]int  // by queue without live workers: stages that wait there
@@ -68,7 +69,7 @@ func loadStatus(ctx context.Context, s *engine.Session, found journal.Summary) (
 	if err != nil {
 		return nil, err
 	}
-	r := &runStatus{Run: run, word: run.State.Outcome().String(), now: time.Now()}
+	r := &runStatus{Run: run, word: run.State.Outcome().String(), expires: found.Expires, now: time.Now()}
 	switch {
 	case run.State.Finished():
 		return r, nil

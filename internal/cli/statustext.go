@@ -75,6 +75,9 @@ func (r *runStatus) printHead(s *engine.Session, out *bufio.Writer, paint painte
 		fmt.Fprintf(out, "params    %s\n", paramTexts(r.Spec.Params))
 	}
 	fmt.Fprintf(out, "values    %s\n", printable(r.values()))
+	if !r.expires.IsZero() {
+		fmt.Fprintf(out, "kept      until %s\n", r.expires.Local().Format(time.DateTime))
+	}
 	fmt.Fprintf(out, "redis     %s\n", s.Conn.Note)
 }
 

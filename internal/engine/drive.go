@@ -24,7 +24,11 @@ func (s *Session) drive(ctx context.Context, cfg coordinator.Config, o RunOption
 		cfg.Dead = crew.dead
 		err = errors.Join(s.lead(ctx, cfg, o, run, crew, digest, epoch), crew.dismiss(), s.cleanUp(ctx, run))
 	}
-	if run.State.Finished() || errors.Is(err, journal.ErrFenced) || errors.Is(err, journal.ErrGone) {
+	if run.State.Finished() {
+		s.Sweep(ctx, run.ID)
+		return err
+	}
+	if errors.Is(err, journal.ErrFenced) || errors.Is(err, journal.ErrGone) {
 		return err
 	}
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), coordinator.Lease) // then nobody waits for us any more

@@ -25,6 +25,8 @@ type RunOptions struct {
 	Children int           // worker processes to start
 	Grace    time.Duration // how long stages have for stopping when the run is cancelled
 
+	Keep time.Duration // how long the run is kept after its end; 0: for ever. It counts when the run is submitted
+
 	MaxBundle int  // stages in one task at the most; 0 for the default, 1 for none together
 	NoFuse    bool // a stage does not travel together with the one that it depends on
 
@@ -131,7 +133,7 @@ func (s *Session) submit(ctx context.Context, o RunOptions, coordinatorID string
 	}
 	digest = spec.Digest(encoded)
 	epoch, err = s.Journal.Submit(ctx, journal.Submission{Run: o.ID, Pipeline: o.Spec.Name, Stages: o.Spec.Graph.Len(),
-		Digest: digest, Spec: encoded, Signature: sealSpec(key, o.ID, digest), Coordinator: coordinatorID, Lease: coordinator.Lease, Detached: detached})
+		Digest: digest, Spec: encoded, Signature: sealSpec(key, o.ID, digest), Coordinator: coordinatorID, Lease: coordinator.Lease, Detached: detached, Keep: o.Keep})
 	return digest, epoch, err
 }
 

@@ -50,6 +50,7 @@ type patience struct {
 
 const (
 	lookEvery     = 500 * time.Millisecond // for runs that nobody drives
+	sweepEvery    = time.Minute            // after runs whose time is over
 	firstPatience = time.Second
 	lastPatience  = time.Minute
 )
@@ -80,11 +81,14 @@ func (v *Server) Run(ctx context.Context, ready func()) error {
 		return err
 	}
 	ready()
-	tick := time.NewTicker(lookEvery)
+	tick, sweep := time.NewTicker(lookEvery), time.NewTicker(sweepEvery)
 	defer tick.Stop()
+	defer sweep.Stop()
 	for warned := false; ; {
 		select {
 		case <-tick.C:
+		case <-sweep.C:
+			v.drivers.Go(func() { v.session.Sweep(driving, "") })
 		case <-ctx.Done():
 			handOver(ErrHandOver)
 			v.drivers.Wait()

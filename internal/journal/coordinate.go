@@ -20,7 +20,8 @@ type Submission struct {
 	Signature   string // of run and digest, by whoever submits
 	Coordinator string // who submits it, and will drive it
 	Lease       time.Duration
-	Detached    bool // nobody drives it yet: its epoch is 0, whatever the lease
+	Keep        time.Duration // after its end; 0: for ever
+	Detached    bool          // nobody drives it yet: its epoch is 0, whatever the lease
 }
 
 // Submitted is the text of a run.submitted record.
@@ -51,7 +52,7 @@ func (j *Journal) Submit(ctx context.Context, s Submission) (epoch int64, err er
 	}
 	record := Record{Type: RunSubmitted, Text: string(text)}.append(nil)
 	keys := []string{j.key(s.Run, "run"), j.key(s.Run, "spec"), j.key(s.Run, "journal")}
-	got, err := submitScript.Run(ctx, j.rdb, keys, s.Digest, s.Spec, s.Pipeline, s.Stages, s.Coordinator, s.Lease.Milliseconds(), record, s.Signature, first).Slice()
+	got, err := submitScript.Run(ctx, j.rdb, keys, s.Digest, s.Spec, s.Pipeline, s.Stages, s.Coordinator, s.Lease.Milliseconds(), record, s.Signature, first, s.Keep.Milliseconds()).Slice()
 	if err != nil {
 		return 0, fmt.Errorf("submit run %s: %w", s.Run, err)
 	}

@@ -22,9 +22,16 @@ func (j *Journal) index(ctx context.Context, run RunID) error {
 	return nil
 }
 
-// settle takes a finished run off the list of those that are not.
+// settle takes a finished run off the list of those that are not, and notes how long it is kept.
 func (j *Journal) settle(ctx context.Context, run RunID) error {
-	return named(run, j.rdb.ZRem(ctx, j.openKey(), string(run)).Err())
+	expires, err := j.rdb.HGet(ctx, j.key(run, "run"), "expires").Float64()
+	if err == nil {
+		err = j.rdb.ZAdd(ctx, j.endedKey(), redis.Z{Score: expires, Member: string(run)}).Err()
+	}
+	if err == nil || errors.Is(err, redis.Nil) {
+		err = j.rdb.ZRem(ctx, j.openKey(), string(run)).Err()
+	}
+	return named(run, err)
 }
 
 // Open says who drives the runs that are not finished, oldest first.
@@ -61,11 +68,11 @@ func (j *Journal) Open(ctx context.Context) (open []Lead, err error) {
 	return open, nil
 }
 
-// Runs lists the newest runs first, at most limit of them.
-func (j *Journal) Runs(ctx context.Context, limit int) (list []Summary, err error) {
-	const page = 500
-	for next := int64(0); len(list) < limit; {
-		entries, err := j.rdb.ZRevRangeWithScores(ctx, j.runsKey(), next, next+int64(min(page, limit-len(list)))-1).Result()
+// Runs lists the newest runs first, at most limit of those that match; nil matches all.
+func (j *Journal) Runs(ctx context.Context, limit int, match func(Summary) bool) (list []Summary, err error) {
+	const page = 100
+	for next := int64(0); limit > 0; {
+		entries, err := j.rdb.ZRevRangeWithScores(ctx, j.runsKey(), next, next+page-1).Result()
 		if err != nil {
 			return nil, fmt.Errorf("list runs: %w", err)
 		}
@@ -96,7 +103,12 @@ func (j *Journal) Runs(ctx context.Context, limit int) (list []Summary, err erro
 			if err != nil {
 				return nil, err
 			}
-			list = append(list, s)
+			if match == nil || match(s) {
+				list = append(list, s)
+			}
+			if len(list) == limit {
+				return list, nil
+			}
 		}
 	}
 	return list, nil
@@ -116,11 +128,26 @@ func (j *Journal) forget(ctx context.Context, run RunID, entered float64) (remov
 	if time.Since(time.UnixMilli(int64(entered))).Abs() < settlingIn {
 		return false, nil
 	}
-	pipe := j.rdb.Pipeline()
-	pipe.ZRem(ctx, j.runsKey(), string(run))
-	pipe.ZRem(ctx, j.openKey(), string(run))
-	if _, err := pipe.Exec(ctx); err != nil {
-		return false, named(run, fmt.Errorf("take off the list: %w", err))
+	lists := []string{j.runsKey(), j.openKey(), j.endedKey()}
+	left, err := j.rdb.Exists(ctx, j.key(run, "run")).Result()
+	if err == nil && left > 0 { // whoever was removing it may have died: it is due
+		lists = lists[:2]
+		err = j.rdb.ZAdd(ctx, j.endedKey(), redis.Z{Score: 0, Member: string(run)}).Err()
 	}
-	return true, nil
+	if err != nil {
+		return false, named(run, err)
+	}
+	return true, j.unlist(ctx, run, lists...)
+}
+
+// unlist takes a run off lists.
+func (j *Journal) unlist(ctx context.Context, run RunID, lists ...string) error {
+	pipe := j.rdb.Pipeline()
+	for _, list := range lists {
+		pipe.ZRem(ctx, list, string(run))
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return named(run, fmt.Errorf("take off the lists: %w", err))
+	}
+	return nil
 }

@@ -56,7 +56,7 @@ func TestListsForgetWhatIsGoneAndWhatWasFinishedByACoordinatorThatDied(t *testin
 			f.t.Errorf("the list of open runs has %v", left)
 		}
 		f.rdb.ZAdd(ctx, "godags:runs", redis.Z{Score: old, Member: "gone"})
-		if runs, err := f.Runs(ctx, 10); err != nil || len(runs) != 1 || runs[0].Run != run {
+		if runs, err := f.Runs(ctx, 10, nil); err != nil || len(runs) != 1 || runs[0].Run != run {
 			f.t.Errorf("%v, %v", runs, err)
 		}
 		if left := f.rdb.ZRange(ctx, "godags:runs", 0, -1).Val(); len(left) != 2 {

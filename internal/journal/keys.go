@@ -8,6 +8,7 @@
 //
 //	runs          sorted set: run ids by time of submission, in milliseconds
 //	open          sorted set: those that are not finished
+//	ended         sorted set: those that are, unless they are kept for ever, by the time until which they are kept
 //	workers       hash: what each live worker last said of itself, and when
 //	coordinators  hash: the same of each coordinator that serves
 //	{R}:run       hash: pipeline, number of stages, digest of the spec and its signature, state; who coordinates it, in which epoch, until when
@@ -65,5 +66,6 @@ func (j *Journal) key(run RunID, what string) string {
 }
 func (j *Journal) runsKey() string         { return j.prefix + "runs" }
 func (j *Journal) openKey() string         { return j.prefix + "open" }
+func (j *Journal) endedKey() string        { return j.prefix + "ended" }
 func (j *Journal) workersKey() string      { return j.prefix + "workers" }
 func (j *Journal) coordinatorsKey() string { return j.prefix + "coordinators" }

@@ -130,6 +130,7 @@ type Summary struct {
 	State     string // running, stalled (its coordinator is gone), queued (no coordinator has taken it yet), cancelling, succeeded, failed, cancelled; damaged (nothing else is known)
 	Submitted time.Time
 	Finished  time.Time      // zero while the run goes on
+	Expires   time.Time      // when it may be removed; zero: it goes on, or is kept for ever
 	Counts    map[string]int // of stages by terminal state; nil while the run goes on
 }
 
@@ -138,11 +139,12 @@ func (j *Journal) Summary(ctx context.Context, run RunID) (Summary, error) {
 	pipe := j.rdb.Pipeline()
 	first, last := pipe.XRangeN(ctx, j.key(run, "journal"), "-", "+", 1), pipe.XRevRangeN(ctx, j.key(run, "journal"), "+", "-", 1)
 	until, state := pipe.HGet(ctx, j.key(run, "run"), "until"), pipe.HGet(ctx, j.key(run, "run"), "state")
+	digest, expires := pipe.HGet(ctx, j.key(run, "run"), "digest"), pipe.HGet(ctx, j.key(run, "run"), "expires")
 	epoch, now := pipe.HGet(ctx, j.key(run, "run"), "epoch"), pipe.Time(ctx)
 	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return Summary{}, named(run, err)
 	}
-	if len(first.Val()) == 0 || len(last.Val()) == 0 {
+	if digest.Val() == "" || len(first.Val()) == 0 || len(last.Val()) == 0 {
 		return Summary{}, named(run, ErrGone)
 	}
 	ends, err := entries(run, []redis.XMessage{first.Val()[0], last.Val()[0]})
@@ -160,6 +162,9 @@ func (j *Journal) Summary(ctx context.Context, run RunID) (Summary, error) {
 		if epoch.Val() == "0" {
 			s.State = "queued"
 		}
+	}
+	if at, err := expires.Int64(); err == nil {
+		s.Expires = time.UnixMilli(at)
 	}
 	if end := ends[1].Records[len(ends[1].Records)-1]; end.Type == RunFinished {
 		var f Finished

@@ -126,7 +126,7 @@ func TestWhatIsNoRunIDInTheIndexIsNoRun(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if runs, err := f.Runs(t.Context(), 100); err != nil || len(runs) != 1 || runs[0].Run != run {
+		if runs, err := f.Runs(t.Context(), 100, nil); err != nil || len(runs) != 1 || runs[0].Run != run {
 			t.Errorf("listed: %.200v %v", runs, err)
 		}
 	})
@@ -228,7 +228,7 @@ func TestRedisThatCannotBeReachedIsAnError(t *testing.T) {
 	j := journal.New(rdb)
 	calls := everyCall(t.Context(), j, run)
 	_, calls["submit"] = j.Submit(t.Context(), submission())
-	_, calls["runs"] = j.Runs(t.Context(), 10)
+	_, calls["runs"] = j.Runs(t.Context(), 10, nil)
 	calls["beat"] = j.Beat(t.Context(), journal.WorkerInfo{ID: "w1"})
 	calls["leave"] = j.Leave(t.Context(), "w1")
 	_, calls["workers"] = j.Workers(t.Context())
@@ -300,7 +300,7 @@ func TestTheSummaryOfARunFollowsIt(t *testing.T) {
 // runs checks which runs are listed.
 func (f *fixture) runs(limit int, want ...journal.RunID) {
 	f.t.Helper()
-	list, err := f.Runs(f.t.Context(), limit)
+	list, err := f.Runs(f.t.Context(), limit, nil)
 	var got []journal.RunID
 	for _, s := range list {
 		got = append(got, s.Run)

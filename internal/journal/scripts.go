@@ -20,6 +20,7 @@ var (
 	releaseScript = script("release")
 	stepScript    = script("step")
 	decideScript  = script("decide")
+	condemnScript = script("condemn")
 	endScript     = script("end")
 	checkScript   = script("check")
 	saveLogScript = script("savelog")

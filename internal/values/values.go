@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 
@@ -92,6 +93,33 @@ func ParseURL(text, home string) (string, error) {
 		hint = fmt.Sprintf(" (did you mean %s?)", near)
 	}
 	return "", fmt.Errorf("values: %q is no store%s: use redis, memory, disk or disk:FOLDER", text, hint)
+}
+
+// RemoveRun removes the values of a run from all caches that can do so and that its stages use here. The spec may be nil: then only
+// what is in Redis is removed.
+func (s *Stores) RemoveRun(ctx context.Context, sp *spec.Spec, run journal.RunID) error {
+	removers := make(map[cache.Remover]bool)
+	add := func(c cache.Cache) {
+		if r, ok := c.(cache.Remover); ok && reflect.TypeOf(c).Comparable() {
+			removers[r] = true
+		}
+	}
+	add(s.redis)
+	if sp != nil {
+		for _, k := range sp.Kinds() {
+			add(s.chosen[k.Task])
+		}
+		c, err := s.parse(sp.Values)
+		if err != nil {
+			return err
+		}
+		add(c)
+	}
+	var errs []error
+	for r := range removers {
+		errs = append(errs, r.RemoveRun(ctx, string(run)))
+	}
+	return errors.Join(errs...)
 }
 
 // A recorded output is 'v' and the value itself, or 'r' and a reference in JSON.

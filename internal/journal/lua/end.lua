@@ -1,4 +1,4 @@
--- Moves a run to 'cancelling' (anybody) or 'finished' (its coordinator). Sent twice, it records once.
+-- Moves a run to 'cancelling' (anybody) or 'finished' (its coordinator). Sent twice, it records once. A finished run is kept for its time.
 -- KEYS run journal   ARGV state epoch record
 -- Returns the state that the run was in
 local m = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'digest')
@@ -7,5 +7,10 @@ if ARGV[1] == 'finished' and m[2] ~= ARGV[2] then return redis.error_reply('FENC
 if m[1] == 'running' or (m[1] == 'cancelling' and ARGV[1] == 'finished') then
   redis.call('HSET', KEYS[1], 'state', ARGV[1])
   redis.call('XADD', KEYS[2], '*', 'w', '', 'r', ARGV[3])
+  local keep = tonumber(redis.call('HGET', KEYS[1], 'keep') or '0')
+  if ARGV[1] == 'finished' and keep > 0 then
+    local t = redis.call('TIME')
+    redis.call('HSET', KEYS[1], 'expires', string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000) + keep))
+  end
 end
 return m[1]

@@ -1,0 +1,101 @@
+package journal_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/godags/godags/internal/journal"
+)
+
+// condemn checks whether a run may be removed under a condition.
+func (f *fixture) condemn(id journal.RunID, when journal.Condition, want bool) {
+	f.t.Helper()
+	got, encoded, err := f.Condemn(f.t.Context(), id, when)
+	if got != want || err != nil || want && string(encoded) != "the spec\x00\xff" {
+		f.t.Errorf("%s removed when %s: %v, spec %q, %v; want %v", id, when, got, encoded, err, want)
+	}
+}
+
+func TestOnlyARunThatNobodyNeedsIsRemoved(t *testing.T) {
+	journals(t, func(f *fixture) {
+		for _, when := range []journal.Condition{journal.WhenDue, journal.WhenEnded, journal.WhenIdle} {
+			f.condemn(run, when, false) // it goes on
+		}
+		f.finish()
+		f.condemn(run, journal.WhenDue, false) // it is kept for ever
+		f.condemn(run, journal.WhenEnded, true)
+	})
+}
+
+func TestARunThatNobodyDrivesIsRemovedIfAskedFor(t *testing.T) {
+	journals(t, func(f *fixture) {
+		if err := f.Release(f.t.Context(), run, "ann", f.epoch); err != nil {
+			f.t.Fatal(err)
+		}
+		f.condemn(run, journal.WhenEnded, false)
+		f.condemn(run, journal.WhenIdle, true)
+	})
+}
+
+func TestARunIsKeptForItsTimeAndThenRemovedWholly(t *testing.T) {
+	journals(t, func(f *fixture) {
+		ctx := f.t.Context()
+		s := submission()
+		s.Run, s.Keep = "short", time.Millisecond
+		if _, err := f.Submit(ctx, s); err != nil {
+			f.t.Fatal(err)
+		}
+		s.Run, s.Keep = "long", time.Hour
+		if _, err := f.Submit(ctx, s); err != nil {
+			f.t.Fatal(err)
+		}
+		for _, id := range []journal.RunID{"short", "long"} {
+			if err := f.Finish(ctx, id, 1, graph(f.t, 0)); err != nil {
+				f.t.Fatal(err)
+			}
+		}
+		if got, err := f.Summary(ctx, "long"); err != nil || got.Expires.Sub(got.Finished) != time.Hour {
+			f.t.Errorf("%+v, %v", got, err)
+		}
+		var due []journal.RunID
+		for len(due) == 0 { // for a millisecond
+			var err error
+			if due, err = f.Due(ctx, 10); err != nil {
+				f.t.Fatal(err)
+			}
+		}
+		if len(due) != 1 || due[0] != "short" {
+			f.t.Errorf("due: %v", due)
+		}
+		f.condemn("long", journal.WhenDue, false)
+		f.condemn("short", journal.WhenDue, true)
+		// Whoever removes it dies here. The run is gone for everybody, its id is not free yet, and it is still to be removed.
+		if _, err := f.Summary(ctx, "short"); !errors.Is(err, journal.ErrGone) {
+			f.t.Errorf("error %v, want that it is gone", err)
+		}
+		if _, err := f.Acquire(ctx, "short", "bob", lease); !errors.Is(err, journal.ErrGone) {
+			f.t.Errorf("error %v, want that it is gone", err)
+		}
+		s.Run = "short"
+		if _, err := f.Submit(ctx, s); err == nil {
+			f.t.Error("the id was given to another run")
+		}
+		if due, err := f.Due(ctx, 10); err != nil || len(due) != 1 {
+			f.t.Errorf("due: %v, %v", due, err)
+		}
+		f.condemn("short", journal.WhenDue, true)
+		if err := f.Erase(ctx, "short"); err != nil {
+			f.t.Fatal(err)
+		}
+		if left := f.rdb.Keys(ctx, "godags:{short}*").Val(); len(left) > 0 {
+			f.t.Errorf("left behind: %v", left)
+		}
+		if due, err := f.Due(ctx, 10); err != nil || len(due) != 0 {
+			f.t.Errorf("due: %v, %v", due, err)
+		}
+		if _, err := f.Submit(ctx, s); err != nil {
+			f.t.Errorf("the id is not free: %v", err)
+		}
+	})
+}
