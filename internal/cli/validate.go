@@ -61,6 +61,7 @@ type checkedFile struct {
 	Dependencies int           `json:"dependencies,omitempty"`
 	Levels       int           `json:"levels,omitempty"`
 	LongestPath  []string      `json:"longest_path,omitempty"`
+	Params       []spec.Param  `json:"params,omitempty"` // a value is the default
 	Problems     []fileProblem `json:"problems,omitempty"`
 	Omitted      int           `json:"omitted_problems,omitempty"`
 	err          error
@@ -89,7 +90,7 @@ func checkFile(path string, sp *spec.Spec, err error) checkedFile {
 	}
 	g := sp.Graph
 	longest, _ := g.CriticalPath(func(dag.StageID) int64 { return 1 })
-	f := checkedFile{File: path, OK: true, Name: sp.Name, Stages: g.Len(), Dependencies: g.Edges(), Levels: len(longest)}
+	f := checkedFile{File: path, OK: true, Name: sp.Name, Stages: g.Len(), Dependencies: g.Edges(), Levels: len(longest), Params: sp.Params}
 	for _, s := range longest {
 		f.LongestPath = append(f.LongestPath, g.Name(s))
 	}
@@ -107,6 +108,9 @@ func (p Program) printFiles(out *bufio.Writer, list []checkedFile, asJSON bool) 
 		}
 		fmt.Fprintf(out, "ok: %s, %s, %s, %s, longest path %s (%s)\n", f.Name, count(f.Stages, "stage", "stages"),
 			count(f.Dependencies, "dependency", "dependencies"), count(f.Levels, "level", "levels"), pathText(f.LongestPath), printable(f.File))
+		for _, p := range f.Params {
+			fmt.Fprintf(out, "  %s\n", printable(p.String()))
+		}
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -116,13 +117,23 @@ func located(source string, err error) error {
 	if errors.As(err, &at) {
 		e.Message, e.At = at.Message, offset(source, at.From)
 	}
-	if strings.HasPrefix(e.Message, "unexpected token EOF") {
+	kind, isOther := strings.CutPrefix(e.Message, "expected bool, but got ")
+	token := unexpected.FindStringSubmatch(e.Message)
+	switch {
+	case strings.HasPrefix(e.Message, "unexpected token EOF"):
 		e.Message, e.At = "the condition ends in the middle", len(strings.TrimSpace(source))
-	} else if kind, ok := strings.CutPrefix(e.Message, "expected bool, but got "); ok {
+	case isOther:
 		e.Message = fmt.Sprintf("a condition is true or false, and this one is of type %s", kind)
+	case token != nil && token[1] == "=":
+		e.Message, e.Suggestion = "= does not compare", "=="
+	case token != nil:
+		e.Message = "the condition cannot go on with " + token[1]
 	}
 	return e
 }
+
+// unexpected is how the parser names what it cannot take.
+var unexpected = regexp.MustCompile(`^unexpected token \w+\("(.*)"\)`)
 
 // offset returns the number of bytes that the first characters take.
 func offset(source string, characters int) int {

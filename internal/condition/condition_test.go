@@ -105,7 +105,8 @@ func TestWhatIsWrongIsKnownBeforeTheRun(t *testing.T) {
 		`$env.params == nil`:    `^$env.params == nil: unknown name "$env"`,
 		`"a" matches env.STAGE`: `matches takes a pattern in quotes`,
 		`"a" matches "("`:       "error parsing regexp: missing closing ): `(`",
-		"true &&\n\tfalse &":    `unexpected token`,
+		"true &&\n\tfalse &":    `the condition cannot go on with &`,
+		`params.seed = 42`:      `params.seed ^= 42: = does not compare (did you mean "=="?)`,
 	} {
 		_, err := Compile(source, scope())
 		var e *Error

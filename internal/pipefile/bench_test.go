@@ -43,3 +43,19 @@ func BenchmarkParse(b *testing.B) {
 		}
 	}
 }
+
+// Every stage has a condition, and policies, of its own.
+func BenchmarkParsePolicies(b *testing.B) {
+	const n = 10_000
+	var text strings.Builder
+	text.WriteString("params: {seed: 1}\ndefaults: {timeout: 10m, retries: 1}\nstages:\n  - {name: stage-0, run: ls}\n")
+	for i := 1; i < n; i++ {
+		fmt.Fprintf(&text, "  - {name: stage-%d, after: stage-%d, run: ls, retries: %d, backoff: 10s, when: 'params.seed > %d && outputs[\"stage-%d\"] != nil'}\n", i, i-1, i%5, i, i-1)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if sp, err := Parse("policies.yaml", []byte(text.String()), nil); err != nil || sp.Graph.Len() != n {
+			b.Fatal(err)
+		}
+	}
+}

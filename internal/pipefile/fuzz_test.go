@@ -1,9 +1,12 @@
 package pipefile
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/godags/godags/internal/spec"
 )
 
 func FuzzYAML(f *testing.F) { fuzz(f, "p.yaml") }
@@ -34,6 +37,18 @@ func fuzz(f *testing.F, name string) {
 		}
 		if err != nil {
 			checkError(t, data, err)
+			return
+		}
+		encoded, err := sp.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := spec.Decode(encoded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := back.Encode(); err != nil || !bytes.Equal(again, encoded) {
+			t.Fatalf("%v: what is submitted is\n%s, and not\n%s", err, describe(back), describe(sp))
 		}
 	})
 }

@@ -39,6 +39,7 @@ func (s *source) duration(into *time.Duration, key string, v value) {
 func (s *source) whole(into *int, key string, v value, least, most int) {
 	n, err := strconv.Atoi(v.text)
 	switch {
+	case v.kind == number && v.text == "": // no number that JSON has: it has been reported
 	case v.kind == null:
 		s.report(int(v.at), "%s has no value", key)
 	case v.kind != number || err != nil:
@@ -56,6 +57,7 @@ func (s *source) whole(into *int, key string, v value, least, most int) {
 func (s *source) fraction(into *float64, key string, v value, least, most float64) {
 	f, err := strconv.ParseFloat(v.text, 64)
 	switch {
+	case v.kind == number && v.text == "": // no number that JSON has: it has been reported
 	case v.kind == null:
 		s.report(int(v.at), "%s has no value", key)
 	case v.kind != number || err != nil && !math.IsInf(f, 0):

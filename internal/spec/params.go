@@ -72,6 +72,18 @@ func unknownParam(name string, declared []Param) error {
 	return fmt.Errorf("parameter %.100q is unknown: the pipeline declares %s", name, strings.Join(known, ", "))
 }
 
+// String says all that is known of a parameter, such as "seed (int) = 42: of the forest".
+func (p Param) String() string {
+	text := fmt.Sprintf("%s (%s)", p.Name, p.Type)
+	if p.Value != nil {
+		text += " = " + string(p.Value)
+	}
+	if p.Description != "" {
+		text += ": " + p.Description
+	}
+	return text
+}
+
 func (p Param) about() string {
 	if p.Description == "" {
 		return p.Type
