@@ -72,14 +72,14 @@ func BenchmarkFromDeps(b *testing.B) {
 func BenchmarkRun(b *testing.B) {
 	eachSize(b, func(b *testing.B, layers, width int) {
 		g := layered(b, layers, width, 3)
-		events := runToEnd(b, NewRun(g))
-		kept := retained(func() any { return NewRun(g) })
+		events := runToEnd(b, NewRun(g, Rules{}))
+		kept := retained(func() any { return NewRun(g, Rules{}) })
 		commands := make([]Command, 0, width)
 		perStage(b, g.Len(), func() {
-			r := NewRun(g)
-			for _, e := range events {
+			r := NewRun(g, Rules{})
+			for i := range events {
 				var err error
-				if commands, err = r.Apply(e, commands[:0]); err != nil {
+				if commands, err = r.Apply(events[i], commands[:0]); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -94,7 +94,7 @@ func BenchmarkDoom(b *testing.B) {
 		g := layered(b, layers, width, 3)
 		commands := make([]Command, 0, g.Len())
 		perStage(b, g.Len(), func() {
-			r := NewRun(g)
+			r := NewRun(g, Rules{})
 			for s := range StageID(width) {
 				var err error
 				if commands, err = r.Apply(Event{Type: StageFailed, Stage: s, Attempt: 1}, commands[:0]); err != nil {
@@ -109,7 +109,7 @@ func BenchmarkDoom(b *testing.B) {
 func BenchmarkPending(b *testing.B) {
 	eachSize(b, func(b *testing.B, layers, width int) {
 		g := layered(b, layers, width, 3)
-		r := NewRun(g)
+		r := NewRun(g, Rules{})
 		commands, err := r.Apply(Event{Type: RunCancelling}, make([]Command, 0, g.Len()))
 		if err != nil || len(commands) != g.Len() {
 			b.Fatalf("%d commands, %v", len(commands), err)
@@ -122,8 +122,8 @@ func BenchmarkPending(b *testing.B) {
 func TestApplyDoesNotAllocate(t *testing.T) {
 	const width = 200
 	g := layered(t, 20, width, 3)
-	events := runToEnd(t, NewRun(g))
-	runs := []*Run{NewRun(g), NewRun(g)} // AllocsPerRun calls once more, to warm up
+	events := runToEnd(t, NewRun(g, Rules{}))
+	runs := []*Run{NewRun(g, Rules{}), NewRun(g, Rules{})} // AllocsPerRun calls once more, to warm up
 	commands := make([]Command, 0, width)
 	allocs := testing.AllocsPerRun(1, func() {
 		r := runs[0]
@@ -139,4 +139,23 @@ func TestApplyDoesNotAllocate(t *testing.T) {
 	if allocs != 0 {
 		t.Errorf("%v allocations for %d events", allocs, len(events))
 	}
+}
+
+// BenchmarkFanOut makes instances and brings them to their end.
+func BenchmarkFanOut(b *testing.B) {
+	const n = 1_000_000
+	b.ReportMetric(float64(retained(func() any { r, _ := expanded(b, n); return r }))/1e6, "MB/run")
+	perStage(b, n, func() {
+		r, commands := expanded(b, n)
+		var last []Command
+		for i := range commands {
+			var err error
+			if last, err = r.Apply(Event{Type: StageSucceeded, Stage: commands[i].Stage, Attempt: 1}, last[:0]); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if len(last) != 1 {
+			b.Fatalf("commands %+v", last)
+		}
+	})
 }

@@ -15,6 +15,7 @@ const (
 	Waiting   State = iota // for its dependencies
 	Ready                  // may be executed
 	Running                // claimed by a worker
+	Retrying               // failed, and waits for its next attempt
 	Succeeded              // terminal, like all that follow
 	Failed
 	Skipped
@@ -22,7 +23,7 @@ const (
 	numStates
 )
 
-var stateNames = [numStates]string{"waiting", "ready", "running", "succeeded", "failed", "skipped", "cancelled"}
+var stateNames = [numStates]string{"waiting", "ready", "running", "retrying", "succeeded", "failed", "skipped", "cancelled"}
 
 // String returns the state's name, such as "running".
 func (s State) String() string {
@@ -42,19 +43,20 @@ type EventType uint8
 const (
 	StageStarted   EventType = iota // a worker claimed the attempt
 	StageSucceeded                  // the attempt ended well
-	StageFailed                     // the attempt ended badly
+	StageFailed                     // the attempt ended badly; another is due if the stage's rule has one left
 	StageLost                       // the attempt's worker is gone; another attempt is due
 	StageSkipped                    // the stage will not be executed; Root says why
 	StageCancelled                  // the stage will not be executed, or was stopped, because the run is cancelled
 	numStageEvents
-	RunCancelling        // somebody asked for the run's end; Stage and Attempt mean nothing
-	RunFinished          // the last entry of a run; Stage and Attempt mean nothing
+	RunCancelling        // somebody asked for the run's end
+	RunFinished          // the run's end
+	RunReopened          // somebody asked for a further try of a finished run: of Stage, or with [NoStage] of all that did not go well
 	numEvents     = iota // keep last
 )
 
 var eventNames = [numEvents]string{
 	StageStarted: "started", StageSucceeded: "succeeded", StageFailed: "failed", StageLost: "lost",
-	StageSkipped: "skipped", StageCancelled: "cancelled", RunCancelling: "run cancelling", RunFinished: "run finished",
+	StageSkipped: "skipped", StageCancelled: "cancelled", RunCancelling: "run cancelling", RunFinished: "run finished", RunReopened: "run reopened",
 }
 
 // String returns the event type's name, such as "started".
@@ -65,12 +67,20 @@ func (t EventType) String() string {
 	return fmt.Sprintf("EventType(%d)", uint8(t))
 }
 
+// NoStage is no stage's id.
+const NoStage = ^StageID(0)
+
+// MaxInstances is the highest Count of an [Event].
+const MaxInstances = 10_000_000
+
 // Event is one fact of a run, as the journal has it.
 type Event struct {
 	Type    EventType
+	Fatal   bool    // of StageFailed: there must be no further attempt
+	Attempt Attempt // of what a worker reports; 0 for the decision to skip or cancel a stage that does not run
 	Stage   StageID
-	Attempt Attempt // of StageStarted, StageSucceeded, StageFailed, StageLost
-	Root    StageID // of StageSkipped: the stage whose failure is the cause
+	Root    StageID // of StageSkipped: the stage that is the cause; itself if its own condition or trigger is
+	Count   uint32  // of StageSucceeded: how many elements the stage's output has, if it is a list
 }
 
 // CommandType is the kind of a [Command].
@@ -79,12 +89,13 @@ type CommandType uint8
 // What a run asks its driver to do.
 const (
 	Dispatch CommandType = iota // have the attempt executed
+	Retry                       // have the attempt executed after a pause, which is the driver's to measure; see [Run.Failures]
 	Skip                        // record that the stage is skipped because of Root
 	Cancel                      // record that the stage, which is not running, is cancelled
 	Finish                      // record that the run is finished; see [Run.Outcome]
 )
 
-var commandNames = [...]string{"dispatch", "skip", "cancel", "finish"}
+var commandNames = [...]string{"dispatch", "retry", "skip", "cancel", "finish"}
 
 // String returns the command type's name, such as "dispatch".
 func (t CommandType) String() string {
@@ -98,6 +109,6 @@ func (t CommandType) String() string {
 type Command struct {
 	Type    CommandType
 	Stage   StageID
-	Attempt Attempt // of Dispatch
+	Attempt Attempt // of Dispatch, Retry
 	Root    StageID // of Skip
 }

@@ -18,9 +18,9 @@ func TestWords(t *testing.T) {
 		got = append(got, c.String())
 	}
 	want := []string{
-		"waiting", "ready", "running", "succeeded", "failed", "skipped", "cancelled", "State(7)",
-		"started", "succeeded", "failed", "lost", "skipped", "cancelled", "EventType(6)", "run cancelling", "run finished", "EventType(9)",
-		"dispatch", "skip", "cancel", "finish", "CommandType(4)",
+		"waiting", "ready", "running", "retrying", "succeeded", "failed", "skipped", "cancelled", "State(8)",
+		"started", "succeeded", "failed", "lost", "skipped", "cancelled", "EventType(6)", "run cancelling", "run finished", "run reopened", "EventType(10)",
+		"dispatch", "retry", "skip", "cancel", "finish", "CommandType(5)",
 	}
 	if strings.Join(got, " ") != strings.Join(want, " ") {
 		t.Errorf("got  %q\nwant %q", got, want)
@@ -28,7 +28,7 @@ func TestWords(t *testing.T) {
 }
 
 func TestTerminalStates(t *testing.T) {
-	for s, want := range map[State]bool{Waiting: false, Ready: false, Running: false, Succeeded: true, Failed: true, Skipped: true, Cancelled: true} {
+	for s, want := range map[State]bool{Waiting: false, Ready: false, Running: false, Retrying: false, Succeeded: true, Failed: true, Skipped: true, Cancelled: true} {
 		if s.Terminal() != want {
 			t.Errorf("%v is terminal: %v", s, s.Terminal())
 		}
@@ -37,7 +37,7 @@ func TestTerminalStates(t *testing.T) {
 
 // An error about a stage can be taken apart.
 func TestTransitionError(t *testing.T) {
-	r := NewRun(build(t, "a:", "b:", "c: a b"))
+	r := NewRun(build(t, "a:", "b:", "c: a b"), Rules{})
 	if _, err := r.Apply(Event{Type: StageSucceeded, Stage: 0, Attempt: 1}, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -51,11 +51,12 @@ func TestTransitionError(t *testing.T) {
 
 // Events that no journal of this run can have.
 func TestForeignEvents(t *testing.T) {
-	r := NewRun(build(t, "a:", "b: a"))
+	r := NewRun(build(t, "a:", "b: a"), Rules{})
 	for _, e := range []Event{
 		{Type: StageStarted, Stage: 2, Attempt: 1},
 		{Type: StageStarted, Stage: 1<<32 - 1, Attempt: 1},
 		{Type: StageSkipped, Stage: 1, Root: 2},
+		{Type: StageSucceeded, Stage: 0, Attempt: 1, Count: MaxInstances + 1},
 		{Type: numStageEvents},
 		{Type: numEvents},
 		{Type: 255},
@@ -69,8 +70,23 @@ func TestForeignEvents(t *testing.T) {
 
 // Nobody needs the roots of a run in which nothing is skipped.
 func TestRootOfNothing(t *testing.T) {
-	r := NewRun(build(t, "a:", "b: a"))
+	r := NewRun(build(t, "a:", "b: a"), Rules{})
 	if r.Root(1) != 1 {
 		t.Errorf("root %d", r.Root(1))
+	}
+}
+
+// A trigger's name is what a stored pipeline has.
+func TestTriggerNames(t *testing.T) {
+	for i, name := range Triggers() {
+		var trigger Trigger
+		text, err := Trigger(i).MarshalText()
+		if err != nil || string(text) != name || trigger.UnmarshalText(text) != nil || trigger != Trigger(i) || trigger.String() != name {
+			t.Errorf("%q became %q, then %v: %v", name, text, trigger, err)
+		}
+	}
+	none := Trigger(numTriggers)
+	if _, err := none.MarshalText(); err == nil || none.UnmarshalText([]byte("sometimes")) == nil || none.String() != "Trigger(4)" {
+		t.Errorf("there is a trigger %v", none)
 	}
 }

@@ -18,7 +18,7 @@ func Example() {
 		return
 	}
 
-	run := dag.NewRun(graph)
+	run := dag.NewRun(graph, dag.Rules{})
 	commands := run.Pending(nil)
 	for i := 0; i < len(commands); i++ { // what follows from an event is appended
 		var event dag.Event

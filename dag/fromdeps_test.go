@@ -60,7 +60,7 @@ func TestFromDepsWithRepeatedDependency(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	commands, err := NewRun(g).Apply(Event{Type: StageSucceeded, Stage: 0, Attempt: 1}, nil)
+	commands, err := NewRun(g, Rules{}).Apply(Event{Type: StageSucceeded, Stage: 0, Attempt: 1}, nil)
 	if want := []Command{{Type: Dispatch, Stage: 1, Attempt: 1}}; err != nil || !slices.Equal(commands, want) {
 		t.Errorf("commands %+v, %v; want %+v", commands, err, want)
 	}
@@ -93,6 +93,6 @@ func FuzzFromDeps(f *testing.F) {
 				t.Fatalf("Lookup(%q) = %d, %v", g.Name(s), got, ok)
 			}
 		}
-		runToEnd(t, NewRun(g))
+		runToEnd(t, NewRun(g, Rules{}))
 	})
 }

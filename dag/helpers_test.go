@@ -18,7 +18,7 @@ func check(t *testing.T, property func(*rapid.T)) {
 	}
 }
 
-// build makes a graph of lines such as "c: a b", which means that c comes after a and b.
+// build makes a graph of lines such as "c: a b", which means that c comes after a and b. What follows a semicolon is left out.
 func build(t testing.TB, lines ...string) *Graph {
 	t.Helper()
 	g, err := builderOf(lines...).Build()
@@ -31,6 +31,7 @@ func build(t testing.TB, lines ...string) *Graph {
 func builderOf(lines ...string) *Builder {
 	var b Builder
 	for _, line := range lines {
+		line, _, _ = strings.Cut(line, ";")
 		name, after, _ := strings.Cut(line, ":")
 		b.Add(name, strings.Fields(after)...)
 	}
@@ -102,9 +103,9 @@ func (o *outstanding) list() []Command {
 }
 
 // replayed returns a new run after the events.
-func replayed(t rapid.TB, g *Graph, events []Event) *Run {
+func replayed(t rapid.TB, g *Graph, rules Rules, events []Event) *Run {
 	t.Helper()
-	r := NewRun(g)
+	r := NewRun(g, rules)
 	for _, e := range events {
 		if _, err := r.Apply(e, nil); err != nil {
 			t.Fatalf("replay: %v", err)
@@ -164,4 +165,23 @@ func drawGraph(t *rapid.T) *Graph {
 		t.Fatal(err)
 	}
 	return g
+}
+
+// drawRules draws the rules of a run; in some all stages have the zero rule.
+func drawRules(t *rapid.T, g *Graph) Rules {
+	rules := Rules{Stop: rapid.IntRange(0, 3).Draw(t, "stop") == 3}
+	if rapid.IntRange(0, 3).Draw(t, "plain") == 3 {
+		return rules
+	}
+	for s := range StageID(g.Len()) {
+		rule := Rule{
+			Trigger: rapid.SampledFrom([]Trigger{AllSuccess, AllSuccess, AllDone, AnySuccess, AnyFailed}).Draw(t, "trigger"),
+			Retries: max(0, rapid.IntRange(-2, 2).Draw(t, "retries")),
+		}
+		if deps := g.Deps(s); len(deps) > 0 && rapid.IntRange(0, 3).Draw(t, "template") == 3 {
+			rule.Each = new(rapid.SampledFrom(deps).Draw(t, "each"))
+		}
+		rules.Kinds, rules.KindOf = append(rules.Kinds, rule), append(rules.KindOf, uint32(s))
+	}
+	return rules
 }

@@ -45,3 +45,17 @@ func (t *Trigger) UnmarshalText(name []byte) error {
 	}
 	return fmt.Errorf("dag: there is no trigger %q", name)
 }
+
+// Rule says when a stage is executed, and how often. The zero value is the default.
+type Rule struct {
+	Trigger Trigger
+	Retries int      // further attempts after one that failed
+	Each    *StageID // the dependency whose success says how many instances the stage has; nil for a stage without instances
+}
+
+// Rules are what a run goes by. With the zero value every stage has the zero [Rule].
+type Rules struct {
+	Stop   bool     // after a failure that is final nothing more is begun, except for stages with the triggers AllDone and AnyFailed
+	Kinds  []Rule   // the distinct rules
+	KindOf []uint32 // per stage of the graph, an index of Kinds; nil if all stages have the zero Rule
+}

@@ -1,18 +1,27 @@
 package dag
 
-import "fmt"
+import "iter"
 
 // Run is the state of one run of a graph. It is a function of the events that were applied to it, in order, and of nothing else.
 // It is not safe for concurrent use.
+//
+// Slices have an element for each stage of the graph, then one for each instance.
 type Run struct {
 	graph    *Graph
+	rules    Rules
 	state    []State
-	attempt  []Attempt // running: the attempt that runs; ready: the attempt that is due
-	waiting  []uint32  // number of dependencies that have not succeeded; 0 once ready
-	verdict  []verdict // undecided for every stage that may still be executed
-	root     []StageID // stages with verdict toSkip: the cause; nil until there is one
-	counts   [numStates]int
-	stopping bool // the run is being cancelled
+	attempt  []Attempt          // running: the attempt that runs; ready, retrying: the attempt that is due
+	waiting  []uint32           // what a stage waits for still; see Run.missing
+	verdict  []verdict          // undecided for every stage that may still be executed
+	root     []StageID          // of stages that are skipped, or are to be: the cause; nil until there is one
+	failures map[StageID]uint16 // of stages that had a further attempt because one failed: how many failed before it
+	elements map[StageID]uint32 // of stages that succeeded with a list: its length
+	fans     []fan              // in order of base; some are replaced by later ones
+	fanOf    map[StageID]int    // by template: index of its newest fan, if there is one that counts
+	counts   [numStates]int     // of the stages that count
+	replaced int                // instances that do not count any more
+	halt     StageID            // the failure after which nothing more is begun; NoStage until there is one
+	stopping bool               // the run is being cancelled
 	finished bool
 }
 
@@ -24,18 +33,33 @@ const (
 	undecided verdict = iota
 	toSkip
 	toCancel
+
+	// Of stages that are skipped or cancelled:
+	executed       // it had been begun
+	afterFailure   // its root failed
+	afterCancelled // its root was cancelled
 )
 
-// NewRun returns the run's state before its first event. [Run.Pending] says what to do first.
-func NewRun(g *Graph) *Run {
+// NewRun returns the run's state before its first event. [Run.Pending] says what to do first. The run keeps the rules, which must fit
+// the graph: an index of a kind for every stage, and for every stage with instances a dependency that says how many.
+func NewRun(g *Graph, rules Rules) *Run {
 	n := g.Len()
-	r := &Run{graph: g, state: make([]State, n), attempt: make([]Attempt, n), waiting: make([]uint32, n), verdict: make([]verdict, n)}
-	for s := range n {
+	r := &Run{
+		graph: g, rules: rules, halt: NoStage,
+		state: make([]State, n), attempt: make([]Attempt, n), waiting: make([]uint32, n), verdict: make([]verdict, n),
+	}
+	r.counts[Waiting] = n
+	for s := range StageID(n) {
 		r.attempt[s] = 1
-		if r.waiting[s] = uint32(len(g.Deps(StageID(s)))); r.waiting[s] == 0 {
-			r.state[s] = Ready
+		if r.waiting[s] = uint32(len(g.Deps(s))); r.waiting[s] == 0 && rules.KindOf == nil {
+			r.set(s, Ready)
 		}
-		r.counts[r.state[s]]++
+	}
+	if rules.KindOf != nil {
+		var commands []Command // those of Pending
+		for _, s := range g.Topological() {
+			commands = r.settle(s, commands[:0])
+		}
 	}
 	return r
 }
@@ -43,13 +67,44 @@ func NewRun(g *Graph) *Run {
 // Graph returns the graph that the run is of.
 func (r *Run) Graph() *Graph { return r.graph }
 
+// Len returns the number of ids of stages that are in use: all ids below it are. It grows when a stage gets its instances.
+func (r *Run) Len() int { return len(r.state) }
+
+// Total returns the number of stages that count: those of the graph, and the instances that are not replaced.
+func (r *Run) Total() int { return len(r.state) - r.replaced }
+
+// Stages yields the stages that count, in order of id.
+func (r *Run) Stages() iter.Seq[StageID] {
+	return func(yield func(StageID) bool) {
+		for s := range StageID(r.graph.Len()) {
+			if !yield(s) {
+				return
+			}
+		}
+		for i, f := range r.fans {
+			if newest, ok := r.fanOf[f.template]; !ok || newest != i {
+				continue
+			}
+			for s := f.base; s < f.base+StageID(f.n); s++ {
+				if !yield(s) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // State returns where stage s stands.
 func (r *Run) State(s StageID) State { return r.state[s] }
 
 // Attempt returns the attempt that stage s is in, or that is due next; 1 at first.
 func (r *Run) Attempt(s StageID) Attempt { return r.attempt[s] }
 
-// Root returns the failed or cancelled stage because of which s is skipped. It means nothing for other stages.
+// Failures returns how many attempts of stage s failed and were followed by another.
+func (r *Run) Failures(s StageID) int { return int(r.failures[s]) }
+
+// Root returns the stage because of which s is skipped: one that failed or was cancelled, or one whose own condition or trigger was not
+// met, which may be s itself. It means nothing for other stages.
 func (r *Run) Root(s StageID) StageID {
 	if r.root == nil {
 		return s
@@ -68,129 +123,34 @@ func (r *Run) Finished() bool { return r.finished }
 
 // Done reports whether every stage is terminal.
 func (r *Run) Done() bool {
-	return r.counts[Succeeded]+r.counts[Failed]+r.counts[Skipped]+r.counts[Cancelled] == len(r.state)
+	return r.counts[Succeeded]+r.counts[Failed]+r.counts[Skipped]+r.counts[Cancelled] == r.Total()
 }
 
 // Outcome returns the state of the run as a whole: Running until all stages are terminal, then Cancelled if
-// any stage was cancelled, else Failed if any failed or was skipped, else Succeeded.
+// any stage was cancelled, else Failed if any failed, else Succeeded.
 func (r *Run) Outcome() State {
 	switch {
 	case !r.Done():
 		return Running
 	case r.counts[Cancelled] > 0:
 		return Cancelled
-	case r.counts[Failed]+r.counts[Skipped] > 0:
+	case r.counts[Failed] > 0:
 		return Failed
 	}
 	return Succeeded
 }
 
-// move is an entry of the table of transitions.
-type move uint8
+var zeroRule Rule
 
-const (
-	impossible move = iota // cannot happen while the journal is whole
-	ignore                 // old news
-	start
-	succeed
-	fail
-	lose
-	skip
-	cancel
-)
-
-// moves is the table of legal transitions: what an event does to a stage in a state.
-// An event of an attempt before the stage's own is old news in every state.
-var moves = [numStates][numStageEvents]move{
-	//          started   succeeded fail    lost    skipped  cancelled
-	Waiting:   {impossible, impossible, impossible, impossible, skip, cancel},
-	Ready:     {start, succeed, fail, lose, skip, cancel},
-	Running:   {start, succeed, fail, lose, impossible, cancel},
-	Succeeded: {ignore, ignore, ignore, ignore, ignore, ignore},
-	Failed:    {ignore, ignore, ignore, ignore, ignore, ignore},
-	Skipped:   {ignore, ignore, ignore, ignore, ignore, ignore},
-	Cancelled: {ignore, ignore, ignore, ignore, ignore, ignore},
-}
-
-// TransitionError says that an event cannot follow from what was applied before: the journal is damaged, or not this run's.
-type TransitionError struct {
-	Event   Event
-	Name    string  // of the stage
-	State   State   // that the stage was in
-	Attempt Attempt // that the stage was in
-	Missing int     // number of its dependencies that have not succeeded
-}
-
-// Error tells the story.
-func (e *TransitionError) Error() string {
-	return fmt.Sprintf("stage %q cannot be %s (attempt %d): it is %s (attempt %d) and %d of its dependencies have not succeeded",
-		e.Name, e.Event.Type, e.Event.Attempt, e.State, e.Attempt, e.Missing)
-}
-
-// Apply applies one event and appends to commands what follows from it. Events that repeat what is known, or that come from an
-// attempt that another has replaced, change nothing. After an error the run is as it was before the event.
-func (r *Run) Apply(e Event, commands []Command) ([]Command, error) {
-	switch e.Type {
-	case RunCancelling:
-		return r.stop(commands), nil
-	case RunFinished:
-		if !r.Done() {
-			return commands, fmt.Errorf("dag: the run cannot be finished: not all of its %d stages are terminal", len(r.state))
-		}
-		r.finished = true
-		return commands, nil
+// rule returns the rule of a stage; an instance has its template's.
+func (r *Run) rule(s StageID) *Rule {
+	if r.rules.KindOf == nil {
+		return &zeroRule
 	}
-	if e.Type >= numStageEvents || int(max(e.Stage, e.Root)) >= len(r.state) {
-		return commands, fmt.Errorf("dag: event %+v does not fit a run of %d stages", e, len(r.state))
+	if template, _, ok := r.Instance(s); ok {
+		s = template
 	}
-	s, attempted := e.Stage, e.Type != StageSkipped && e.Type != StageCancelled
-	if attempted && e.Attempt < r.attempt[s] {
-		return commands, nil
-	}
-	do := moves[r.state[s]][e.Type]
-	if do == impossible || do == lose && e.Attempt == maxAttempt {
-		return commands, &TransitionError{e, r.graph.Name(s), r.state[s], r.attempt[s], int(r.waiting[s])}
-	}
-	if attempted && do != ignore {
-		r.attempt[s] = e.Attempt
-	}
-	return r.move(do, e, commands), nil
-}
-
-func (r *Run) move(do move, e Event, commands []Command) []Command {
-	s := e.Stage
-	switch do {
-	case start:
-		r.set(s, Running)
-	case succeed:
-		r.set(s, Succeeded)
-		commands = r.release(s, commands)
-	case fail:
-		r.set(s, Failed)
-		commands = r.doom(s, s, commands)
-	case lose:
-		r.attempt[s]++
-		r.set(s, Ready)
-		commands = r.due(s, commands)
-	case skip:
-		r.set(s, Skipped)
-		r.decideSkip(s, e.Root)
-		commands = r.doom(s, e.Root, commands)
-	case cancel:
-		r.set(s, Cancelled)
-		commands = r.doom(s, s, commands)
-	case ignore:
-		return commands
-	}
-	return r.finish(commands)
-}
-
-// finish commands the run's end once every stage is terminal.
-func (r *Run) finish(commands []Command) []Command {
-	if r.Done() && !r.finished {
-		commands = append(commands, Command{Type: Finish})
-	}
-	return commands
+	return &r.rules.Kinds[r.rules.KindOf[s]]
 }
 
 func (r *Run) set(s StageID, to State) {
@@ -199,77 +159,22 @@ func (r *Run) set(s StageID, to State) {
 	r.state[s] = to
 }
 
-func (r *Run) decideSkip(s, root StageID) {
-	r.verdict[s] = toSkip
+func (r *Run) setRoot(s, root StageID) {
 	if r.root == nil {
 		r.root = make([]StageID, len(r.state))
 	}
 	r.root[s] = root
 }
 
-// release tells the dependents of s that it succeeded.
-func (r *Run) release(s StageID, commands []Command) []Command {
-	for _, d := range r.graph.Dependents(s) {
-		if r.waiting[d]--; r.waiting[d] == 0 && r.state[d] == Waiting {
-			r.set(d, Ready)
-			if r.verdict[d] == undecided {
-				commands = r.due(d, commands)
-			}
-		}
+// cause returns the stage because of which s, which is skipped, failed or cancelled, or is to be skipped, did not go well.
+func (r *Run) cause(s StageID) StageID {
+	if r.state[s] == Skipped || r.state[s] == Waiting && r.verdict[s] == toSkip {
+		return r.root[s]
 	}
-	return commands
+	return s
 }
 
-// due commands what a stage that is ready, or decided, needs.
-func (r *Run) due(s StageID, commands []Command) []Command {
-	switch {
-	case r.verdict[s] == toSkip:
-		return append(commands, Command{Type: Skip, Stage: s, Root: r.root[s]})
-	case r.stopping:
-		r.verdict[s] = toCancel
-		return append(commands, Command{Type: Cancel, Stage: s})
-	}
-	return append(commands, Command{Type: Dispatch, Stage: s, Attempt: r.attempt[s]})
-}
-
-// doom commands the skip of every stage that waits, directly or not, for s, which will never succeed.
-func (r *Run) doom(s, root StageID, commands []Command) []Command {
-	for first := len(commands); ; {
-		for _, d := range r.graph.Dependents(s) {
-			if r.verdict[d] == undecided && r.state[d] == Waiting {
-				r.decideSkip(d, root)
-				commands = r.due(d, commands)
-			}
-		}
-		if first == len(commands) {
-			return commands
-		}
-		s = commands[first].Stage
-		first++
-	}
-}
-
-// stop commands the cancellation of every stage that is neither running nor decided. Running stages are the workers' to stop.
-func (r *Run) stop(commands []Command) []Command {
-	if r.stopping || r.finished {
-		return commands
-	}
-	r.stopping = true
-	for s, state := range r.state {
-		if r.verdict[s] == undecided && (state == Waiting || state == Ready) {
-			commands = r.due(StageID(s), commands)
-		}
-	}
-	return commands
-}
-
-// Pending appends everything that the run is still waiting for its driver to do: what a new driver does after replaying the
-// journal, and what it does first in a new run.
-func (r *Run) Pending(commands []Command) []Command {
-	for s, state := range r.state {
-		if state == Ready || state == Waiting && r.verdict[s] != undecided {
-			commands = r.due(StageID(s), commands)
-		}
-	}
-	return r.finish(commands)
+// failed reports whether stage s failed, or was skipped because another did.
+func (r *Run) failed(s StageID) bool {
+	return r.state[s] == Failed || r.state[s] == Skipped && r.verdict[s] == afterFailure
 }

@@ -2,6 +2,7 @@ package dag
 
 import (
 	"cmp"
+	"maps"
 	"reflect"
 	"slices"
 	"testing"
@@ -19,8 +20,9 @@ type subject struct {
 	outstanding *outstanding
 }
 
-func newSubject(t *rapid.T, g *Graph) *subject {
-	s := &subject{t: t, run: NewRun(g), second: NewRun(g), twin: newTwin(g)}
+func newSubject(t *rapid.T, g *Graph, rules Rules) *subject {
+	s := &subject{t: t, run: NewRun(g, rules), second: NewRun(g, rules)}
+	s.twin = newTwin(g, rules, s.run.Pending(nil))
 	s.outstanding = newOutstanding(s.run)
 	s.compare()
 	return s
@@ -40,7 +42,7 @@ func (s *subject) apply(e Event) error {
 	if !slices.Equal(got, again) || (err == nil) != (errAgain == nil) {
 		s.t.Fatalf("the same events gave %v, %v and %v, %v", got, err, again, errAgain)
 	}
-	want, possible := s.twin.apply(e)
+	want, possible := s.twin.apply(e, got)
 	if possible != (err == nil) {
 		s.t.Fatalf("error %v, want one: %v", err, !possible)
 	}
@@ -51,13 +53,22 @@ func (s *subject) apply(e Event) error {
 		return err
 	}
 	if sorted := slices.SortedFunc(slices.Values(got), inPendingOrder); !slices.Equal(sorted, want) {
-		s.t.Fatalf("commands %+v, want %+v", sorted, want)
+		s.t.Fatalf("commands too many %+v, missing %+v", without(sorted, want), without(want, sorted))
 	}
 	s.events, s.commands = append(s.events, e), got
 	s.outstanding.add(s.run, got)
 	s.invariants(before)
 	s.compare()
 	return nil
+}
+
+// without returns the commands that are not among others; all if those are the same in another order.
+func without(commands, others []Command) []Command {
+	list := slices.DeleteFunc(slices.Clone(commands), func(c Command) bool { return slices.Contains(others, c) })
+	if len(list) == 0 && len(commands) == len(others) {
+		return commands
+	}
+	return list
 }
 
 // inPendingOrder is by stage, and what is about the run comes last.
@@ -70,6 +81,8 @@ func snapshot(r *Run) Run {
 	c := *r
 	c.state, c.attempt, c.waiting = slices.Clone(r.state), slices.Clone(r.attempt), slices.Clone(r.waiting)
 	c.verdict, c.root = slices.Clone(r.verdict), slices.Clone(r.root)
+	c.failures, c.elements = maps.Clone(r.failures), maps.Clone(r.elements)
+	c.fans, c.fanOf = slices.Clone(r.fans), maps.Clone(r.fanOf)
 	return c
 }
 
@@ -77,9 +90,15 @@ func snapshot(r *Run) Run {
 func (s *subject) compare() {
 	s.t.Helper()
 	r, w := s.run, s.twin
-	for id := range StageID(r.Graph().Len()) {
+	if got, want := slices.Collect(r.Stages()), w.stages(); !slices.Equal(got, want) || r.Total() != len(want) || r.Len() != int(w.next) {
+		s.t.Fatalf("of %d ids %d stages count: %v, want %v", r.Len(), r.Total(), got, want)
+	}
+	for id := range r.Stages() {
 		if r.State(id) != w.state(id) || r.Attempt(id) != w.attempt[id] {
 			s.t.Fatalf("stage %d is %v#%d, want %v#%d", id, r.State(id), r.Attempt(id), w.state(id), w.attempt[id])
+		}
+		if found, ok := r.Lookup(r.Name(id)); !ok || found != id {
+			s.t.Fatalf("the stage with the name %q is %d, want %d", r.Name(id), found, id)
 		}
 		if r.State(id) == Skipped && r.Root(id) != w.root[id] {
 			s.t.Fatalf("stage %d is skipped because of %d, want %d", id, r.Root(id), w.root[id])
@@ -96,7 +115,7 @@ func (s *subject) compare() {
 	}
 	pending := r.Pending(nil)
 	if want := w.wanted(); !slices.Equal(pending, want) {
-		s.t.Fatalf("pending %+v, want %+v", pending, want)
+		s.t.Fatalf("pending too many %+v, missing %+v", without(pending, want), without(want, pending))
 	}
 	if want := s.outstanding.list(); !slices.Equal(pending, want) {
 		s.t.Fatalf("pending %+v, outstanding %+v", pending, want)
@@ -107,27 +126,22 @@ func (s *subject) compare() {
 func (s *subject) invariants(before Run) {
 	s.t.Helper()
 	r := s.run
-	for id := range StageID(r.Graph().Len()) {
-		missing := 0
-		for _, d := range r.Graph().Deps(id) {
-			if r.State(d) != Succeeded {
-				missing++
-			}
-		}
+	for id := range r.Stages() {
 		state := r.State(id)
 		switch {
-		case int(r.waiting[id]) != missing:
-			s.t.Fatalf("stage %d waits for %d, want %d", id, r.waiting[id], missing)
-		case missing > 0 && state != Waiting && state != Skipped && state != Cancelled:
-			s.t.Fatalf("stage %d is %v before %d of its dependencies succeeded", id, state, missing)
-		case before.state[id].Terminal() && state != before.state[id]:
+		case r.waiting[id] != r.missing(id):
+			s.t.Fatalf("stage %d waits for %d, want %d", id, r.waiting[id], r.missing(id))
+		case r.waiting[id] > 0 && r.rule(id).Trigger <= AllDone && state != Waiting && state != Skipped && state != Cancelled:
+			s.t.Fatalf("stage %d is %v and waits for %d others", id, state, r.waiting[id])
+		case int(id) >= len(before.state):
+		case before.state[id].Terminal() && state != before.state[id] && !before.finished:
 			s.t.Fatalf("stage %d was %v, and became %v", id, before.state[id], state)
 		case r.Attempt(id) < before.attempt[id]:
 			s.t.Fatalf("stage %d was in attempt %d, and is in %d", id, before.attempt[id], r.Attempt(id))
 		}
 	}
 	for _, c := range r.Pending(nil) {
-		if c.Type == Dispatch && (r.Cancelling() || r.State(c.Stage) != Ready) {
+		if c.Type == Dispatch && (r.Cancelling() && r.rule(c.Stage).Trigger != AllDone || r.State(c.Stage) != Ready) {
 			s.t.Fatalf("%+v is to be dispatched: it is %v, cancelling %v", c, r.State(c.Stage), r.Cancelling())
 		}
 	}
@@ -136,7 +150,7 @@ func (s *subject) invariants(before Run) {
 // restart compares a run that replays the events with the one that lived through them.
 func (s *subject) restart() {
 	s.t.Helper()
-	fresh := replayed(s.t, s.run.Graph(), s.events)
+	fresh := replayed(s.t, s.run.Graph(), s.run.rules, s.events)
 	if !reflect.DeepEqual(snapshot(fresh), snapshot(s.run)) {
 		s.t.Fatalf("a replay gives %+v, want %+v", fresh, s.run)
 	}
@@ -146,7 +160,8 @@ func (s *subject) restart() {
 // TestRunAgainstTwin feeds random events: what a driver would make of the commands, repetitions, reports of old attempts, nonsense.
 func TestRunAgainstTwin(t *testing.T) {
 	check(t, func(t *rapid.T) {
-		s := newSubject(t, drawGraph(t))
+		g := drawGraph(t)
+		s := newSubject(t, g, drawRules(t, g))
 		for range rapid.OneOf(rapid.IntRange(50, 150), rapid.IntRange(0, 50)).Draw(t, "events") {
 			_ = s.apply(s.draw()) // compared with the twin already
 		}
@@ -156,8 +171,8 @@ func TestRunAgainstTwin(t *testing.T) {
 }
 
 func (s *subject) draw() Event {
-	n := s.run.Graph().Len()
-	kinds := []string{"sensible", "sensible", "sensible", "sensible", "again", "any", "any", "cancel", "finish"}
+	n := s.run.Len()
+	kinds := []string{"sensible", "sensible", "sensible", "sensible", "again", "any", "any", "cancel", "finish", "reopen"}
 	kind := rapid.SampledFrom(kinds).Draw(s.t, "kind")
 	switch {
 	case kind == "again" && len(s.events) > 0:
@@ -166,6 +181,8 @@ func (s *subject) draw() Event {
 		return Event{Type: RunCancelling}
 	case kind == "finish":
 		return Event{Type: RunFinished}
+	case kind == "reopen":
+		return Event{Type: RunReopened, Stage: s.drawReopened()}
 	case kind == "sensible":
 		if e := sensible(s.run); len(e) > 0 {
 			return rapid.SampledFrom(e).Draw(s.t, "event")
@@ -177,7 +194,17 @@ func (s *subject) draw() Event {
 		Stage:   StageID(rapid.IntRange(0, n).Draw(s.t, "stage")),
 		Root:    StageID(rapid.IntRange(0, n).Draw(s.t, "root")),
 		Attempt: Attempt(attempt),
+		Count:   rapid.OneOf(rapid.Uint32Range(0, 3), rapid.Just(uint32(MaxInstances+1))).Draw(s.t, "count"),
+		Fatal:   rapid.Bool().Draw(s.t, "fatal"),
 	}
+}
+
+// drawReopened draws a stage to be executed again, or that all are that did not go well.
+func (s *subject) drawReopened() StageID {
+	if n := s.run.Len(); rapid.Bool().Draw(s.t, "one") {
+		return StageID(rapid.IntRange(0, n).Draw(s.t, "reopened"))
+	}
+	return NoStage
 }
 
 // sensible returns events that can happen next to a run whose workers and drivers are well.
@@ -185,7 +212,7 @@ func sensible(r *Run) []Event {
 	var events []Event
 	for _, c := range r.Pending(nil) {
 		switch c.Type {
-		case Dispatch:
+		case Dispatch, Retry:
 			events = append(events, Event{Type: StageStarted, Stage: c.Stage, Attempt: c.Attempt})
 		case Skip:
 			events = append(events, Event{Type: StageSkipped, Stage: c.Stage, Root: c.Root})
@@ -195,11 +222,12 @@ func sensible(r *Run) []Event {
 			events = append(events, Event{Type: RunFinished})
 		}
 	}
-	for id := range StageID(r.Graph().Len()) {
-		if r.State(id) == Running {
-			for _, report := range []EventType{StageSucceeded, StageSucceeded, StageSucceeded, StageFailed, StageLost} {
-				events = append(events, Event{Type: report, Stage: id, Attempt: r.Attempt(id)})
-			}
+	for id := range r.Stages() {
+		if r.State(id) != Running {
+			continue
+		}
+		for _, report := range []EventType{StageSucceeded, StageSucceeded, StageSucceeded, StageFailed, StageLost, StageSkipped} {
+			events = append(events, Event{Type: report, Stage: id, Attempt: r.Attempt(id), Root: id, Count: uint32(id % 4), Fatal: id%5 == 4})
 		}
 	}
 	return events

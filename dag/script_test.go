@@ -13,13 +13,14 @@ import (
 var update = flag.Bool("update", false, "write what the scripts in testdata print into them")
 
 // TestScripts plays the scripts in testdata. A script is a graph, then steps; lines that begin with two spaces are what the
-// step before prints. Lines of a graph after a step begin a new case. See [script.step] for the steps.
+// step before prints. Lines of a graph after a step begin a new case. See [script.rules] for what a graph may say besides, and
+// [script.step] for the steps.
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no scripts: %v", err)
 	}
-	var seen [numStates][numStageEvents]bool
+	var seen [numStates][declined + 1]bool
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
 			text, err := os.ReadFile(file)
@@ -37,7 +38,7 @@ func TestScripts(t *testing.T) {
 		})
 	}
 	for s := range numStates {
-		for e := range numStageEvents {
+		for e := range declined + 1 {
 			if !seen[s][e] {
 				t.Errorf("no script applies %q to a stage that is %s", e, s)
 			}
@@ -66,11 +67,11 @@ type script struct {
 	run     *Run     // nil before the first step
 	events  []Event
 	pending *outstanding
-	seen    *[numStates][numStageEvents]bool
+	seen    *[numStates][declined + 1]bool
 }
 
 // play returns the text with what its steps print now.
-func play(t *testing.T, file, text string, seen *[numStates][numStageEvents]bool) string {
+func play(t *testing.T, file, text string, seen *[numStates][declined + 1]bool) string {
 	var out strings.Builder
 	s := &script{t: t, seen: seen}
 	for i, line := range strings.SplitAfter(text, "\n") {
@@ -99,23 +100,65 @@ func play(t *testing.T, file, text string, seen *[numStates][numStageEvents]bool
 // play plays a step, and makes sure that a new driver that replays the events would find the same to do as the old one has.
 func (s *script) play(step string) []string {
 	if s.run == nil {
-		s.run = NewRun(build(s.t, s.graph...))
+		s.run = NewRun(s.rules())
 		s.pending = newOutstanding(s.run)
 	}
 	printed := s.step(strings.Fields(step))
-	if got, want := replayed(s.t, s.run.Graph(), s.events).Pending(nil), s.pending.list(); !slices.Equal(got, want) {
+	if got, want := replayed(s.t, s.run.Graph(), s.run.rules, s.events).Pending(nil), s.pending.list(); !slices.Equal(got, want) {
 		s.t.Errorf("%s: after a replay %v is pending, and %v is outstanding", s.place, s.commands(got), s.commands(want))
 	}
 	return printed
 }
 
+// rules returns the graph, and its rules. After a semicolon a stage may have
+//
+//	all_done                  (or any_success, any_failed) its trigger
+//	retries=2                 how often it may be executed again
+//	each=a                    the dependency whose elements it has instances for
+//
+// and the line "on_failure: stop" is about the run.
+func (s *script) rules() (*Graph, Rules) {
+	var rules Rules
+	if rules.Stop = len(s.graph) > 0 && s.graph[0] == "on_failure: stop"; rules.Stop {
+		s.graph = s.graph[1:]
+	}
+	g := build(s.t, s.graph...)
+	for i, line := range s.graph {
+		_, words, more := strings.Cut(line, ";")
+		if !more {
+			continue
+		}
+		if rules.KindOf == nil {
+			rules.Kinds, rules.KindOf = make([]Rule, 1), make([]uint32, g.Len())
+		}
+		var rule Rule
+		for _, word := range strings.Fields(words) {
+			if dep, each := strings.CutPrefix(word, "each="); each {
+				id, _ := g.Lookup(dep)
+				rule.Each = &id
+			} else if n, err := fmt.Sscanf(word, "retries=%d", &rule.Retries); n == 0 {
+				if err = rule.Trigger.UnmarshalText([]byte(word)); err != nil {
+					s.t.Fatalf("%s: %v", s.place, err)
+				}
+			}
+		}
+		rules.KindOf[i] = uint32(len(rules.Kinds))
+		rules.Kinds = append(rules.Kinds, rule)
+	}
+	return g, rules
+}
+
 // step plays one of
 //
-//	a#1 started               (or succeeded, failed, lost) what attempt 1 of stage a reports
+//	a#1 started               (or succeeded, failed, lost, skipped, cancelled) what attempt 1 of stage a reports
+//	a#1 failed fatally        there must be no further attempt
+//	a#1 succeeded with 3      its output has three elements
 //	skip b because a          the decision is recorded
 //	cancel b                  the decision is recorded
 //	cancel                    somebody asks for the run's end
 //	finish                    the run's end is recorded
+//	reopen                    somebody asks for a further try of all that did not go well
+//	reopen b                  somebody asks for a further try of b
 //	pending                   prints what is to be done
 //	replay                    another driver takes over; prints what is to be done
 //	states                    prints where all stages stand, and the run
@@ -126,7 +169,7 @@ func (s *script) step(words []string) []string {
 	case words[0] == "pending":
 		return s.commands(s.run.Pending(nil))
 	case words[0] == "replay":
-		s.run = replayed(s.t, s.run.Graph(), s.events)
+		s.run = replayed(s.t, s.run.Graph(), s.run.rules, s.events)
 		return s.commands(s.run.Pending(nil))
 	case words[0] == "states":
 		return s.states()
@@ -144,23 +187,35 @@ func (s *script) event(words []string) Event {
 		return Event{Type: RunCancelling}
 	case words[0] == "finish":
 		return Event{Type: RunFinished}
+	case words[0] == "reopen" && len(words) > 1:
+		return Event{Type: RunReopened, Stage: s.stage(words[1])}
+	case words[0] == "reopen":
+		return Event{Type: RunReopened, Stage: NoStage}
 	}
 	name, number, _ := strings.Cut(words[0], "#")
 	e := Event{Stage: s.stage(name)}
 	if _, err := fmt.Sscan(number, &e.Attempt); err != nil {
 		s.t.Fatalf("%s: attempt %q: %v", s.place, number, err)
 	}
-	reports := []EventType{StageStarted, StageSucceeded, StageFailed, StageLost}
+	reports := []EventType{StageStarted, StageSucceeded, StageFailed, StageLost, StageSkipped, StageCancelled}
 	i := slices.IndexFunc(reports, func(r EventType) bool { return r.String() == words[1] })
 	if i < 0 {
 		s.t.Fatalf("%s: no step is called %q", s.place, words)
 	}
 	e.Type = reports[i]
+	switch {
+	case e.Type == StageSkipped:
+		e.Root = e.Stage
+	case len(words) > 2 && words[2] == "with":
+		fmt.Sscan(words[3], &e.Count)
+	case len(words) > 2:
+		e.Fatal = words[2] == "fatally"
+	}
 	return e
 }
 
 func (s *script) stage(name string) StageID {
-	id, ok := s.run.Graph().Lookup(name)
+	id, ok := s.run.Lookup(name)
 	if !ok {
 		s.t.Fatalf("%s: no stage is called %q", s.place, name)
 	}
@@ -169,7 +224,11 @@ func (s *script) stage(name string) StageID {
 
 func (s *script) apply(e Event) []string {
 	if e.Type < numStageEvents && (e.Attempt == 0 || e.Attempt >= s.run.Attempt(e.Stage)) {
-		s.seen[s.run.State(e.Stage)][e.Type] = true
+		column := e.Type
+		if column == StageSkipped && e.Attempt > 0 {
+			column = declined
+		}
+		s.seen[s.run.State(e.Stage)][column] = true
 	}
 	commands, err := s.run.Apply(e, nil)
 	if err != nil {
@@ -183,9 +242,11 @@ func (s *script) apply(e Event) []string {
 func (s *script) commands(commands []Command) []string {
 	var lines []string
 	for _, c := range commands {
-		switch name := s.run.Graph().Name; c.Type {
+		switch name := s.run.Name; c.Type {
 		case Dispatch:
 			lines = append(lines, fmt.Sprintf("dispatch %s#%d", name(c.Stage), c.Attempt))
+		case Retry:
+			lines = append(lines, fmt.Sprintf("retry %s#%d after %d", name(c.Stage), c.Attempt, s.run.Failures(c.Stage)))
 		case Skip:
 			lines = append(lines, fmt.Sprintf("skip %s because %s", name(c.Stage), name(c.Root)))
 		case Cancel:
@@ -199,11 +260,10 @@ func (s *script) commands(commands []Command) []string {
 
 func (s *script) states() []string {
 	var lines []string
-	for i := range s.run.Graph().Len() {
-		id := StageID(i)
-		line := fmt.Sprintf("%s#%d %s", s.run.Graph().Name(id), s.run.Attempt(id), s.run.State(id))
+	for id := range s.run.Stages() {
+		line := fmt.Sprintf("%s#%d %s", s.run.Name(id), s.run.Attempt(id), s.run.State(id))
 		if s.run.State(id) == Skipped {
-			line += " because " + s.run.Graph().Name(s.run.Root(id))
+			line += " because " + s.run.Name(s.run.Root(id))
 		}
 		lines = append(lines, line)
 	}

@@ -1,49 +1,116 @@
 package dag
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // twin is the state machine again, written to be obviously right: after every event it looks at all stages anew, and what it
 // commands is what is wanted now and was not wanted before.
 type twin struct {
-	deps       map[StageID][]StageID
-	attempt    map[StageID]Attempt
+	graph      *Graph
+	rules      Rules
+	next       StageID // the id that the next instance gets
+	template   map[StageID]StageID
+	instances  map[StageID][]StageID // of the templates that have theirs, in order
+	attempt    map[StageID]Attempt   // of all that count
 	running    map[StageID]bool
+	retrying   map[StageID]bool
+	failures   map[StageID]int
+	elements   map[StageID]int
 	ended      map[StageID]State
+	begun      map[StageID]bool        // of those that have ended
+	fault      map[StageID]State       // of those that are skipped: how their root had ended
 	plan       map[StageID]CommandType // Skip or Cancel, once decided
+	hopeless   map[StageID]bool        // of those to be skipped: no worker can claim them any more
 	root       map[StageID]StageID
+	halt       []StageID // the failure that ends the run early
 	cancelling bool
 	finished   bool
 }
 
-func newTwin(g *Graph) *twin {
+func newTwin(g *Graph, rules Rules, said []Command) *twin {
 	w := &twin{
-		deps: make(map[StageID][]StageID), attempt: make(map[StageID]Attempt), running: make(map[StageID]bool),
-		ended: make(map[StageID]State), plan: make(map[StageID]CommandType), root: make(map[StageID]StageID),
+		graph: g, rules: rules, next: StageID(g.Len()),
+		template: make(map[StageID]StageID), instances: make(map[StageID][]StageID), attempt: make(map[StageID]Attempt),
+		running: make(map[StageID]bool), retrying: make(map[StageID]bool), failures: make(map[StageID]int), elements: make(map[StageID]int),
+		ended: make(map[StageID]State), begun: make(map[StageID]bool), fault: make(map[StageID]State),
+		plan: make(map[StageID]CommandType), hopeless: make(map[StageID]bool), root: make(map[StageID]StageID),
 	}
 	for s := range StageID(g.Len()) {
-		w.deps[s], w.attempt[s] = g.Deps(s), 1
+		w.attempt[s] = 1
 	}
+	w.decide(said)
 	return w
 }
 
+func (w *twin) stages() []StageID { return slices.Sorted(maps.Keys(w.attempt)) }
+
+func (w *twin) rule(s StageID) Rule {
+	if template, ok := w.template[s]; ok {
+		s = template
+	}
+	if w.rules.KindOf == nil {
+		return Rule{}
+	}
+	return w.rules.Kinds[w.rules.KindOf[s]]
+}
+
 func (w *twin) state(s StageID) State {
-	if end, ok := w.ended[s]; ok {
+	end, ended := w.ended[s]
+	instances, fanned := w.instances[s]
+	_, instance := w.template[s]
+	switch {
+	case ended:
 		return end
-	}
-	if w.running[s] {
+	case w.running[s]:
 		return Running
+	case w.retrying[s]:
+		return Retrying
+	case instance, fanned && !slices.ContainsFunc(instances, func(i StageID) bool { return !w.right(i) }),
+		!fanned && w.rule(s).Each == nil && w.holds(s):
+		return Ready
 	}
-	for _, d := range w.deps[s] {
-		if w.ended[d] != Succeeded {
-			return Waiting
+	return Waiting
+}
+
+// right reports whether an instance is as its template needs it.
+func (w *twin) right(s StageID) bool {
+	return w.ended[s] == Succeeded || w.ended[s] == Skipped && w.root[s] == s
+}
+
+// holds reports whether the trigger of a stage holds.
+func (w *twin) holds(s StageID) bool {
+	deps, succeeded, failed, ended := w.graph.Deps(s), 0, 0, 0
+	for _, d := range deps {
+		if w.ended[d] == Succeeded {
+			succeeded++
+		}
+		if w.failed(d) {
+			failed++
+		}
+		if _, ok := w.ended[d]; ok {
+			ended++
 		}
 	}
-	return Ready
+	switch w.rule(s).Trigger {
+	case AllDone:
+		return ended == len(deps)
+	case AnySuccess:
+		return succeeded > 0 || len(deps) == 0
+	case AnyFailed:
+		return failed > 0
+	}
+	return succeeded == len(deps)
+}
+
+func (w *twin) failed(s StageID) bool {
+	return w.ended[s] == Failed || w.ended[s] == Skipped && w.fault[s] == Failed
 }
 
 func (w *twin) count(state State) int {
 	n := 0
-	for s := range w.deps {
+	for s := range w.attempt {
 		if w.state(s) == state {
 			n++
 		}
@@ -51,7 +118,7 @@ func (w *twin) count(state State) int {
 	return n
 }
 
-func (w *twin) done() bool { return len(w.ended) == len(w.deps) }
+func (w *twin) done() bool { return len(w.ended) == len(w.attempt) }
 
 func (w *twin) outcome() State {
 	switch {
@@ -59,21 +126,22 @@ func (w *twin) outcome() State {
 		return Running
 	case w.count(Cancelled) > 0:
 		return Cancelled
-	case w.count(Succeeded) < len(w.deps):
+	case w.count(Failed) > 0:
 		return Failed
 	}
 	return Succeeded
 }
 
-// apply returns what is to be done because of e, and whether e is possible.
-func (w *twin) apply(e Event) ([]Command, bool) {
+// apply returns what is to be done because of e, and whether e is possible. Of a stage that has several causes to be skipped, the run
+// has said which it goes by.
+func (w *twin) apply(e Event, said []Command) ([]Command, bool) {
 	before := w.wanted()
 	changed, possible := w.accept(e)
 	if !changed {
 		return nil, possible
 	}
-	for w.decide() {
-	}
+	w.decide(said)
+	w.expand(e.Type == RunReopened)
 	return slices.DeleteFunc(w.wanted(), func(c Command) bool {
 		again := e.Type == StageLost && c.Type != Finish && c.Stage == e.Stage // who lost a stage may have lost the command
 		return slices.Contains(before, c) && !again
@@ -88,100 +156,269 @@ func (w *twin) accept(e Event) (changed, possible bool) {
 	case RunFinished:
 		w.finished = w.done()
 		return w.finished, w.finished
+	case RunReopened:
+		ok := w.finished && w.reopen(e.Stage)
+		return ok, ok
 	case StageStarted, StageSucceeded, StageFailed, StageLost, StageSkipped, StageCancelled:
-		if int(e.Stage) >= len(w.deps) || int(e.Root) >= len(w.deps) {
+		if max(e.Stage, e.Root) >= w.next || e.Count > MaxInstances {
 			return false, false
 		}
 	default:
 		return false, false
 	}
-	if e.Type == StageSkipped || e.Type == StageCancelled {
+	if _, counts := w.attempt[e.Stage]; !counts {
+		return false, true // at its end, and replaced since
+	}
+	if e.Attempt == 0 && (e.Type == StageSkipped || e.Type == StageCancelled) {
 		return w.end(e)
 	}
 	return w.report(e)
 }
 
+// end is a decision.
 func (w *twin) end(e Event) (changed, possible bool) {
-	switch state := w.state(e.Stage); {
+	state := w.state(e.Stage)
+	rootEnd, rootEnded := w.ended[e.Root]
+	if _, counts := w.attempt[e.Root]; !counts {
+		rootEnd, rootEnded = w.fault[e.Root], true // where the end of those is kept that are replaced
+	}
+	if w.plan[e.Root] == Skip && w.root[e.Root] == e.Root {
+		rootEnded = true // nearly
+	}
+	switch {
 	case state.Terminal():
 		return false, true
 	case e.Type == StageCancelled:
-		w.ended[e.Stage] = Cancelled
+		w.ended[e.Stage], w.begun[e.Stage] = Cancelled, state == Running
 		return true, true
-	case state == Running:
+	case state == Running || e.Root != e.Stage && !rootEnded:
 		return false, false
 	}
-	w.ended[e.Stage], w.root[e.Stage] = Skipped, e.Root
+	w.ended[e.Stage], w.root[e.Stage], w.fault[e.Stage] = Skipped, e.Root, rootEnd
 	return true, true
 }
 
 func (w *twin) report(e Event) (changed, possible bool) {
-	state := w.state(e.Stage)
+	s, state := e.Stage, w.state(e.Stage)
 	switch {
-	case e.Attempt < w.attempt[e.Stage] || state.Terminal():
+	case e.Attempt < w.attempt[s] || state.Terminal():
 		return false, true
-	case state == Waiting || e.Type == StageLost && e.Attempt == maxAttempt:
+	case e.Type == StageCancelled && state == Waiting:
+		w.ended[s], w.begun[s], w.attempt[s] = Cancelled, true, e.Attempt
+		return true, true
+	case state == Waiting || e.Type == StageLost && e.Attempt == maxAttempt || e.Type == StageSkipped && e.Root != s:
 		return false, false
 	}
-	w.attempt[e.Stage] = e.Attempt
+	w.attempt[s] = e.Attempt
+	delete(w.running, s)
+	delete(w.retrying, s)
+	_, decided := w.plan[s]
 	switch e.Type {
 	case StageStarted:
-		w.running[e.Stage] = true
-	case StageSucceeded:
-		w.ended[e.Stage] = Succeeded
-	case StageFailed:
-		w.ended[e.Stage] = Failed
+		w.running[s] = true
+		return true, true
 	case StageLost:
-		w.running[e.Stage] = false
-		w.attempt[e.Stage]++
+		w.attempt[s]++
+		return true, true
+	case StageFailed:
+		if !e.Fatal && w.failures[s] < w.rule(s).Retries && !decided && !w.barred(s) && e.Attempt < maxAttempt {
+			w.failures[s]++
+			w.attempt[s]++
+			w.retrying[s] = true
+			return true, true
+		}
+		w.ended[s] = Failed
+		if w.rules.Stop && w.halt == nil {
+			w.halt = []StageID{s}
+		}
+	case StageSucceeded:
+		w.ended[s], w.elements[s] = Succeeded, int(e.Count)
+	case StageSkipped:
+		w.ended[s], w.root[s] = Skipped, s
+		delete(w.fault, s)
+	case StageCancelled:
+		w.ended[s] = Cancelled
 	}
+	w.begun[s] = true
 	return true, true
 }
 
-// decide makes the decisions that are due. It reports whether there were any, because more may follow.
-func (w *twin) decide() (any bool) {
-	for s := range w.deps {
-		state := w.state(s)
-		if _, decided := w.plan[s]; decided || state != Waiting && state != Ready {
-			continue
-		}
-		if root, doomed := w.cause(s); doomed {
-			w.plan[s], w.root[s], any = Skip, root, true
-		} else if w.cancelling {
-			w.plan[s], any = Cancel, true
-		}
-	}
-	return any
+// barred reports whether a stage may not be begun any more.
+func (w *twin) barred(s StageID) bool {
+	trigger := w.rule(s).Trigger
+	return w.cancelling && trigger != AllDone || w.halt != nil && (trigger == AllSuccess || trigger == AnySuccess)
 }
 
-// cause returns the stage because of which a dependency of s will never succeed.
-func (w *twin) cause(s StageID) (root StageID, doomed bool) {
-	for _, d := range w.deps[s] {
-		plan, decided := w.plan[d]
-		switch {
-		case w.ended[d] == Failed || w.ended[d] == Cancelled:
-			return d, true
-		case w.ended[d] == Skipped || decided && plan == Skip:
-			return w.root[d], true
+// reopen lets stages be executed again. It is false if that is not possible.
+func (w *twin) reopen(stage StageID) bool {
+	if _, counts := w.attempt[stage]; !counts && stage != NoStage {
+		return false
+	}
+	again, renew := make(map[StageID]bool), make(map[StageID]bool)
+	for s := range w.attempt {
+		wrong := w.failed(s) || w.ended[s] == Cancelled || w.ended[s] == Skipped && w.fault[s] == Cancelled
+		again[s] = s == stage || stage == NoStage && wrong
+	}
+	for more := true; more; {
+		more = false
+		for _, s := range w.graph.Topological() {
+			renew[s] = s == stage || slices.ContainsFunc(w.graph.Deps(s), func(d StageID) bool { return again[d] })
+			again[s] = again[s] || renew[s] || slices.ContainsFunc(w.instances[s], func(i StageID) bool { return again[i] })
+			for _, i := range w.instances[s] {
+				again[i] = again[i] || renew[s]
+			}
+		}
+		for s := range w.attempt {
+			if w.ended[s] == Skipped && again[w.root[s]] && !again[s] {
+				again[s], more = true, true
+			}
 		}
 	}
-	return 0, false
+	for s, template := range w.template {
+		again[s] = again[s] && !renew[template]
+	}
+	for s := range w.attempt {
+		if again[s] && w.begun[s] && w.attempt[s] == maxAttempt {
+			return false
+		}
+	}
+	for s := range StageID(w.graph.Len()) {
+		if renew[s] {
+			for _, i := range w.instances[s] {
+				w.fault[i] = w.ended[i]
+				delete(w.attempt, i)
+				delete(w.ended, i)
+			}
+			delete(w.instances, s)
+		}
+	}
+	for s := range w.attempt {
+		if again[s] {
+			if w.begun[s] {
+				w.attempt[s]++
+			}
+			delete(w.ended, s)
+			delete(w.begun, s)
+			delete(w.plan, s)
+			delete(w.hopeless, s)
+			delete(w.failures, s)
+			delete(w.retrying, s)
+			delete(w.running, s)
+		}
+	}
+	w.finished, w.cancelling, w.halt = false, false, nil
+	return true
+}
+
+// decide makes the decisions that are due.
+func (w *twin) decide(said []Command) {
+	for _, s := range append(slices.Clone(w.graph.Topological()), slices.Sorted(maps.Keys(w.template))...) {
+		state := w.state(s)
+		_, counts := w.attempt[s]
+		if _, decided := w.plan[s]; decided || !counts || state == Running || state.Terminal() {
+			continue
+		}
+		trigger := w.rule(s).Trigger
+		causes := w.causes(s)
+		i := slices.IndexFunc(said, func(c Command) bool { return c.Type == Skip && c.Stage == s && slices.Contains(causes, c.Root) })
+		switch {
+		case len(causes) > 0:
+			w.plan[s], w.root[s], w.hopeless[s] = Skip, causes[0], true
+			if i >= 0 {
+				w.root[s] = said[i].Root
+			}
+		case w.cancelling && trigger != AllDone:
+			w.plan[s] = Cancel
+		case w.halt != nil && (trigger == AllSuccess || trigger == AnySuccess):
+			w.plan[s], w.root[s] = Skip, w.halt[0]
+		}
+	}
+}
+
+// causes returns why a stage can never be executed; nothing if it can.
+func (w *twin) causes(s StageID) (list []StageID) {
+	if _, instance := w.template[s]; instance {
+		return nil
+	}
+	if instances, ok := w.instances[s]; ok {
+		for _, i := range instances {
+			if _, ended := w.ended[i]; ended && !w.right(i) {
+				list = append(list, w.cause(i))
+			}
+		}
+		return list
+	}
+	rule, deps, ended := w.rule(s), w.graph.Deps(s), 0
+	for _, d := range deps {
+		state := w.state(d)
+		if state.Terminal() {
+			ended++
+		}
+		hopeless := state.Terminal() && state != Succeeded || state == Waiting && w.hopeless[d]
+		if hopeless && (rule.Trigger == AllSuccess || rule.Each != nil && *rule.Each == d) {
+			list = append(list, w.cause(d))
+		}
+	}
+	switch {
+	case list != nil || ended < len(deps) || w.holds(s):
+		return list
+	case rule.Trigger == AnyFailed:
+		return []StageID{s}
+	}
+	for _, d := range deps {
+		if w.failed(d) {
+			return []StageID{w.cause(d)}
+		}
+	}
+	return []StageID{w.cause(deps[0])}
+}
+
+// cause returns who is to blame for a stage that does not go well.
+func (w *twin) cause(s StageID) StageID {
+	if end, ended := w.ended[s]; ended && end != Skipped {
+		return s
+	}
+	return w.root[s]
+}
+
+// expand gives templates their instances.
+func (w *twin) expand(reopened bool) {
+	order := slices.Sorted(slices.Values(w.graph.Topological()))
+	if reopened {
+		order = w.graph.Topological()
+	}
+	for _, s := range order {
+		each := w.rule(s).Each
+		_, fanned := w.instances[s]
+		_, decided := w.plan[s]
+		if each == nil || fanned || decided || w.state(s) != Waiting || !w.holds(s) || w.ended[*each] != Succeeded {
+			continue
+		}
+		w.instances[s] = []StageID{}
+		for range w.elements[*each] {
+			w.instances[s] = append(w.instances[s], w.next)
+			w.template[w.next], w.attempt[w.next] = s, 1
+			w.next++
+		}
+	}
 }
 
 // wanted is everything that is to be done now, in the order of [Run.Pending].
 func (w *twin) wanted() []Command {
 	var commands []Command
-	for s := range StageID(len(w.deps)) {
+	for _, s := range w.stages() {
 		state := w.state(s)
 		plan, decided := w.plan[s]
 		switch {
-		case state != Waiting && state != Ready:
+		case state == Running || state.Terminal():
 		case decided && plan == Skip:
 			commands = append(commands, Command{Type: Skip, Stage: s, Root: w.root[s]})
 		case decided:
 			commands = append(commands, Command{Type: Cancel, Stage: s})
 		case state == Ready:
 			commands = append(commands, Command{Type: Dispatch, Stage: s, Attempt: w.attempt[s]})
+		case state == Retrying:
+			commands = append(commands, Command{Type: Retry, Stage: s, Attempt: w.attempt[s]})
 		}
 	}
 	if w.done() && !w.finished {

@@ -12,13 +12,14 @@ import (
 // is cancelled, and drivers that die. There is always something to do until the end is recorded.
 func TestRunAlwaysEnds(t *testing.T) {
 	check(t, func(t *rapid.T) {
-		w := drive(t, drawGraph(t))
+		g := drawGraph(t)
+		w := drive(t, g, drawRules(t, g))
 		if !w.run.Done() || !w.run.Finished() {
 			t.Fatalf("the run is done: %v, finished: %v", w.run.Done(), w.run.Finished())
 		}
-		for s, n := range w.ends {
-			if n != 1 || len(w.ends) != w.run.Graph().Len() {
-				t.Fatalf("stage %d ended %d times, and %d stages ended", s, n, len(w.ends))
+		for s := range w.run.Stages() {
+			if w.ends[s] != 1 {
+				t.Fatalf("stage %d ended %d times since it was last reopened", s, w.ends[s])
 			}
 		}
 	})
@@ -32,18 +33,18 @@ type world struct {
 	running map[StageID]bool
 	ends    map[StageID]int
 
-	lost, takeovers, repeats int  // how many more there may be
-	mayCancel                bool // somebody may ask for the run's end
+	lost, takeovers, repeats, reopens int  // how many more there may be
+	mayCancel                         bool // somebody may ask for the run's end
 }
 
 // drive brings a run to its end.
-func drive(t *rapid.T, g *Graph) *world {
+func drive(t *rapid.T, g *Graph, rules Rules) *world {
 	w := &world{
-		subject: newSubject(t, g), claimed: make(map[StageID]Attempt), running: make(map[StageID]bool), ends: make(map[StageID]int),
-		lost: 10, takeovers: 3, repeats: 10, mayCancel: rapid.Bool().Draw(t, "may be cancelled"),
+		subject: newSubject(t, g, rules), claimed: make(map[StageID]Attempt), running: make(map[StageID]bool), ends: make(map[StageID]int),
+		lost: 10, takeovers: 3, repeats: 10, reopens: rapid.IntRange(0, 2).Draw(t, "reopens"), mayCancel: rapid.Bool().Draw(t, "may be cancelled"),
 	}
 	w.todo = w.run.Pending(nil)
-	for !w.run.Finished() {
+	for !w.run.Finished() || w.reopen() {
 		rare := func(what string) bool { return rapid.IntRange(0, 30).Draw(t, what) == 30 }
 		switch {
 		case w.takeovers > 0 && rare("takeover"):
@@ -67,7 +68,7 @@ func drive(t *rapid.T, g *Graph) *world {
 // happens writes down a fact and applies it.
 func (w *world) happens(e Event) {
 	w.t.Helper()
-	was := make([]bool, w.run.Graph().Len())
+	was := make([]bool, w.run.Len())
 	for id := range was {
 		was[id] = w.run.State(StageID(id)).Terminal()
 	}
@@ -80,6 +81,25 @@ func (w *world) happens(e Event) {
 		}
 	}
 	w.todo = append(w.todo, w.commands...)
+}
+
+// reopen reopens a finished run, or leaves it at that. Whoever decided something before is fenced.
+func (w *world) reopen() bool {
+	if w.reopens == 0 {
+		return false
+	}
+	w.reopens--
+	stage := w.drawReopened()
+	again, err := w.run.Reopened(stage)
+	if err != nil {
+		return w.reopen()
+	}
+	w.todo = nil
+	for _, s := range again {
+		delete(w.ends, s)
+	}
+	w.happens(Event{Type: RunReopened, Stage: stage})
+	return !w.run.Finished()
 }
 
 // carryOut carries out any of the commands, and keeps some for doing it again.
@@ -95,7 +115,7 @@ func (w *world) carryOut() {
 	switch {
 	case c.Type == Finish:
 		w.happens(Event{Type: RunFinished})
-	case c.Type == Dispatch && free && c.Attempt > w.claimed[c.Stage] && !w.closed():
+	case (c.Type == Dispatch || c.Type == Retry) && free && c.Attempt > w.claimed[c.Stage] && !w.closed(c.Stage):
 		w.claimed[c.Stage], w.running[c.Stage] = c.Attempt, true
 		w.happens(Event{Type: StageStarted, Stage: c.Stage, Attempt: c.Attempt})
 	case c.Type == Skip && free:
@@ -105,15 +125,15 @@ func (w *world) carryOut() {
 	}
 }
 
-// closed draws whether the journal refuses claims: most do so once the run is being cancelled, but the run must end anyway.
-func (w *world) closed() bool {
-	return w.run.Cancelling() && rapid.IntRange(0, 2).Draw(w.t, "refused") > 0
+// closed draws whether the journal refuses a claim: most do so once the run is being cancelled, but the run must end anyway.
+func (w *world) closed(s StageID) bool {
+	return w.run.Cancelling() && w.run.rule(s).Trigger != AllDone && rapid.IntRange(0, 2).Draw(w.t, "refused") > 0
 }
 
 // report ends the attempt of any stage that runs.
 func (w *world) report() {
 	s := rapid.SampledFrom(slices.Sorted(maps.Keys(w.running))).Draw(w.t, "reporter")
-	report := rapid.SampledFrom([]EventType{StageSucceeded, StageSucceeded, StageFailed, StageLost, StageCancelled}).Draw(w.t, "report")
+	report := rapid.SampledFrom([]EventType{StageSucceeded, StageSucceeded, StageFailed, StageLost, StageSkipped, StageCancelled}).Draw(w.t, "report")
 	switch {
 	case report == StageLost && w.lost == 0, report == StageCancelled && !w.run.Cancelling():
 		report = StageSucceeded
@@ -121,8 +141,8 @@ func (w *world) report() {
 		w.lost--
 	}
 	delete(w.running, s)
-	e := Event{Type: report, Stage: s}
-	if report != StageCancelled {
+	e := Event{Type: report, Stage: s, Root: s, Count: rapid.Uint32Range(0, 3).Draw(w.t, "count"), Fatal: rapid.Bool().Draw(w.t, "fatal")}
+	if report != StageCancelled || rapid.Bool().Draw(w.t, "by the worker") {
 		e.Attempt = w.claimed[s]
 	}
 	w.happens(e)
@@ -132,7 +152,8 @@ func (w *world) report() {
 func TestRunDamagedJournal(t *testing.T) {
 	check(t, func(t *rapid.T) {
 		g := drawGraph(t)
-		journal := drive(t, g).events
+		rules := drawRules(t, g)
+		journal := drive(t, g, rules).events
 		for range rapid.IntRange(1, 10).Draw(t, "damages") {
 			if len(journal) == 0 {
 				break
@@ -150,7 +171,7 @@ func TestRunDamagedJournal(t *testing.T) {
 				journal[from].Attempt--
 			}
 		}
-		s := newSubject(t, g)
+		s := newSubject(t, g, rules)
 		for _, e := range journal {
 			_ = s.apply(e) // compared with the twin already
 		}

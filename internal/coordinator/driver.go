@@ -81,7 +81,7 @@ type Driver struct {
 func Drive(ctx context.Context, cfg Config, run journal.RunID, sp *spec.Spec, digest string, epoch int64) (*dag.Run, error) {
 	d := &Driver{
 		Config: cfg, run: run, spec: sp, digest: digest, epoch: epoch,
-		state: dag.NewRun(sp.Graph), position: journal.Start, ready: newReadyQueues(sp),
+		state: dag.NewRun(sp.Graph, dag.Rules{}), position: journal.Start, ready: newReadyQueues(sp),
 		largest: 1, durations: spec.NewDurations(sp),
 		flights: make(map[dag.StageID]*flight), inFlight: make(map[string]int), crashes: make(map[dag.StageID]int),
 		unwanted: make(map[string]string), workers: newWorkers(),

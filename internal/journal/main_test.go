@@ -219,5 +219,5 @@ func graph(t testing.TB, n int) *dag.Run {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return dag.NewRun(g)
+	return dag.NewRun(g, dag.Rules{})
 }

@@ -116,7 +116,7 @@ func (w *world) anyCoordinator(t *rapid.T) *coordinator {
 
 // begin makes the coordinator drive the run, from what the stream says.
 func (w *world) begin(t *rapid.T, c *coordinator, epoch int64) {
-	c.epoch, c.state, c.position = epoch, dag.NewRun(w.graph), journal.Start
+	c.epoch, c.state, c.position = epoch, dag.NewRun(w.graph, dag.Rules{}), journal.Start
 	w.readUpTo(t, c, 1<<30)
 	c.commands = c.state.Pending(nil)
 }

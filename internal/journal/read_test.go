@@ -175,7 +175,7 @@ func everyCall(ctx context.Context, j *journal.Journal, run journal.RunID) map[s
 	_, errs["acquire"] = j.Acquire(ctx, run, "ann", lease)
 	errs["renew"] = j.Renew(ctx, run, "ann", lease, 1)
 	errs["decide"] = j.Decide(ctx, run, 1, []journal.Decision{decision(journal.EndUnexecuted, journal.StageSkipped, 0, 0)})
-	errs["finish"] = j.Finish(ctx, run, 1, dag.NewRun(new(dag.Graph)))
+	errs["finish"] = j.Finish(ctx, run, 1, dag.NewRun(new(dag.Graph), dag.Rules{}))
 	_, errs["cancel"] = j.RequestCancel(ctx, run, "enough")
 	_, errs["claim"] = j.Claim(ctx, journal.Claimant{Run: run, Digest: digest, Worker: "w1", Token: tokenA}, attempts)
 	_, errs["report"] = j.Report(ctx, journal.Claimant{Run: run, Worker: "w1", Token: tokenA}, []journal.Outcome{ended(journal.StageSucceeded, 0, 1)})

@@ -46,7 +46,7 @@ type Failure struct {
 
 // New returns the view of a run before its first entry.
 func New(id journal.RunID, sp *spec.Spec) *Run {
-	return &Run{ID: id, Spec: sp, State: dag.NewRun(sp.Graph), Active: make(map[dag.StageID]Active),
+	return &Run{ID: id, Spec: sp, State: dag.NewRun(sp.Graph, dag.Rules{}), Active: make(map[dag.StageID]Active),
 		Notes: make(map[dag.StageID]string), position: journal.Start}
 }
 
