@@ -92,7 +92,7 @@ func (r *runStatus) values() string {
 // counts says how many stages are in which state.
 func (r *runStatus) counts() string {
 	var parts []string
-	for _, state := range []dag.State{dag.Succeeded, dag.Failed, dag.Skipped, dag.Cancelled, dag.Running, dag.Ready, dag.Waiting} {
+	for _, state := range []dag.State{dag.Succeeded, dag.Failed, dag.Skipped, dag.Cancelled, dag.Running, dag.Retrying, dag.Ready, dag.Waiting} {
 		if n := r.State.Count(state); n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, state))
 		}

@@ -32,7 +32,7 @@ func TestARunIsOpenUntilItIsFinished(t *testing.T) {
 		if err != nil {
 			f.t.Fatal(err)
 		}
-		if err := f.Finish(f.t.Context(), run, f.epoch, dag.NewRun(g)); err != nil {
+		if err := f.Finish(f.t.Context(), run, f.epoch, dag.NewRun(g, dag.Rules{})); err != nil {
 			f.t.Fatal(err)
 		}
 		if open := f.openRuns(); len(open) != 0 {

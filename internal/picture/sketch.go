@@ -37,7 +37,7 @@ type edge struct {
 type tally [dag.Cancelled + 1]int
 
 // told is the order in which states are told: what is over, then what is to come.
-var told = [...]dag.State{dag.Succeeded, dag.Failed, dag.Skipped, dag.Cancelled, dag.Running, dag.Ready, dag.Waiting}
+var told = [...]dag.State{dag.Succeeded, dag.Failed, dag.Skipped, dag.Cancelled, dag.Running, dag.Retrying, dag.Ready, dag.Waiting}
 
 // parts returns "97 succeeded", "3 failed".
 func (t tally) parts() []string {
@@ -53,7 +53,7 @@ func (t tally) parts() []string {
 // state is the one that says most about the stages: a failure counts more than any number of successes.
 // It is false for a pipeline that is not run.
 func (t tally) state() (dag.State, bool) {
-	for _, s := range [...]dag.State{dag.Failed, dag.Running, dag.Ready, dag.Waiting, dag.Cancelled, dag.Skipped, dag.Succeeded} {
+	for _, s := range [...]dag.State{dag.Failed, dag.Running, dag.Retrying, dag.Ready, dag.Waiting, dag.Cancelled, dag.Skipped, dag.Succeeded} {
 		if t[s] > 0 {
 			return s, true
 		}

@@ -121,6 +121,7 @@ func (s *summary) counts() []span {
 	add(yellow, s.run.Lost, "retried")
 	add(none, state.Count(dag.Skipped), "skipped")
 	add(magenta, state.Count(dag.Cancelled), "cancelled")
+	add(yellow, state.Count(dag.Retrying), "to be retried")
 	add(none, state.Count(dag.Waiting)+state.Count(dag.Ready), "not started")
 	return spans
 }
