@@ -194,7 +194,7 @@ func TestJSONHasEveryStage(t *testing.T) {
 }
 
 func TestRunShowsEveryStateAsWord(t *testing.T) {
-	in := run("p", build(t, layers(7, 1)))
+	in := run("p", build(t, layers(8, 1)))
 	for _, w := range writers {
 		text := draw(t, in, w.format)
 		for _, s := range told {
