@@ -136,8 +136,8 @@ func (s *script) rules() (*Graph, Rules) {
 			if dep, each := strings.CutPrefix(word, "each="); each {
 				id, _ := g.Lookup(dep)
 				rule.Each = &id
-			} else if n, err := fmt.Sscanf(word, "retries=%d", &rule.Retries); n == 0 {
-				if err = rule.Trigger.UnmarshalText([]byte(word)); err != nil {
+			} else if n, _ := fmt.Sscanf(word, "retries=%d", &rule.Retries); n == 0 {
+				if err := rule.Trigger.UnmarshalText([]byte(word)); err != nil {
 					s.t.Fatalf("%s: %v", s.place, err)
 				}
 			}
