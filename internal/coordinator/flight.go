@@ -22,6 +22,8 @@ type bundle struct {
 	id      string // of the task; empty if another coordinator sent it
 	queue   string
 	stages  []dag.StageID // in the order in which they are executed
+	work    time.Duration // that the stages are expected to be
+	guesses int           // stages of which that is a guess
 	left    int           // flights that have not landed
 	touched time.Time     // when it was handed over, or last heard of
 	taken   bool          // a worker has claimed something of it

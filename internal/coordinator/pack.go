@@ -28,24 +28,21 @@ func (d *Driver) maxBundle() int {
 // With a stage travel those that nothing else must precede, one after the other. It is nil if nothing is ready.
 func (d *Driver) pack(queue string, ready *readyQueue, share int) *bundle {
 	b := &bundle{queue: queue, touched: time.Now()}
-	var total time.Duration
 	for ready.Len() > 0 {
 		s := ready.stages[0]
 		if d.state.State(s) != dag.Ready || d.flights[s] != nil {
 			ready.pop() // it was claimed, or decided upon, since it became ready
 			continue
 		}
-		cost, known := d.cost(s)
-		if len(b.stages) > 0 && (!known || len(b.stages) >= d.largest || total+cost > bundleTime ||
-			len(b.stages) >= share && total+cost > taskCost) {
+		fits := d.fits(s, b)
+		if len(b.stages) > 0 && (!fits || len(b.stages) >= share && (b.guesses > 0 || b.work > taskCost)) {
 			break
 		}
-		total += cost
 		d.board(ready.pop(), b)
-		if !known {
+		if !fits {
 			break
 		}
-		total = d.fuse(s, b, total)
+		d.fuse(s, b)
 	}
 	if len(b.stages) == 0 {
 		return nil
@@ -65,39 +62,51 @@ func (d *Driver) tooFew(queue string, ready *readyQueue) bool {
 	if ready.Len() == 0 || ready.Len() >= d.largest || d.inFlight[queue] < d.workers.slots[queue] {
 		return false
 	}
-	cost, known := d.cost(ready.stages[0])
-	return known && time.Duration(ready.Len())*cost < worthSending
+	cost, _, most := d.cost(ready.stages[0])
+	return most > 1 && time.Duration(ready.Len())*cost < worthSending
 }
 
 // fuse lets the only dependent of a stage travel with it, if it depends on nothing else, and so on.
-func (d *Driver) fuse(s dag.StageID, b *bundle, total time.Duration) time.Duration {
-	for !d.NoFuse && len(b.stages) < d.largest {
+func (d *Driver) fuse(s dag.StageID, b *bundle) {
+	for !d.NoFuse {
 		next := d.spec.Graph.Dependents(s)
-		if len(next) != 1 || d.spec.Queue(next[0]) != b.queue || d.flights[next[0]] != nil {
-			return total
+		if len(next) != 1 || d.spec.Queue(next[0]) != b.queue || d.flights[next[0]] != nil || !d.fits(next[0], b) {
+			return
 		}
 		if _, behind := d.spec.Behind(next[0]); !behind {
-			return total
+			return
 		}
-		cost, known := d.cost(next[0])
-		if !known || total+cost > bundleTime {
-			return total
-		}
-		s, total = next[0], total+cost
+		s = next[0]
 		d.board(s, b)
 	}
-	return total
 }
 
-// cost is false for a stage that travels alone: one of which nothing is known, and one that was begun before, which may have cost its worker
-// and would cost those that it travels with another attempt.
-func (d *Driver) cost(s dag.StageID) (time.Duration, bool) {
+// fits reports whether a stage may travel with what is in the bundle already, or others with it.
+func (d *Driver) fits(s dag.StageID, b *bundle) bool {
+	cost, guess, most := d.cost(s)
+	return len(b.stages) < d.largest && b.work+cost <= bundleTime && (!guess && most > 1 || b.guesses < most)
+}
+
+// cost returns how much of a bundle's time a stage takes, whether that is a guess, and how many such stages may travel together: none if nothing
+// is known of them. A stage that was begun before travels alone too: it may have cost its worker, and would cost those that it travels with another attempt.
+func (d *Driver) cost(s dag.StageID) (cost time.Duration, guess bool, most int) {
 	took, known := d.durations.Of(s)
-	return took + stageCost, known && d.state.Attempt(s) <= 1
+	most = defaultLimit
+	if !known {
+		took, most = d.durations.Guess(s)
+	}
+	if d.state.Attempt(s) > 1 {
+		most = 0
+	}
+	return took + stageCost, !known, most
 }
 
 func (d *Driver) board(s dag.StageID, b *bundle) {
-	b.stages = append(b.stages, s)
+	cost, guess, _ := d.cost(s)
+	b.stages, b.work = append(b.stages, s), b.work+cost
+	if guess {
+		b.guesses++
+	}
 	d.takeOff(s, b)
 }
 

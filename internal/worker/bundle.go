@@ -207,12 +207,14 @@ func (b *bundle) abandon(cause error, from int) {
 }
 
 // chunk takes attempts to be claimed off those that wait: about as many as fill the chunk's time, the first whatever it takes. One that comes
-// after another of the bundle is fused, or else taken when that one has succeeded, and dropped when it has not.
+// after another of the bundle is fused, or else taken when that one has succeeded, and dropped when it has not. Of stages about which nothing is
+// known only a few are taken at once: what is behind one that takes long can then go to another worker as it is.
 func (b *bundle) chunk() (chunk []due) {
 	if b.halt != nil || b.worker.draining.Load() {
 		return nil
 	}
 	var total time.Duration
+	var guesses, most int
 	for len(b.waiting) > 0 && len(chunk) < maxChunk {
 		a := due{Attempted: b.waiting[0]}
 		switch b.depends(a.Stage, chunk) {
@@ -226,11 +228,15 @@ func (b *bundle) chunk() (chunk []due) {
 			}
 		}
 		took, known := b.loaded.durations.Of(a.Stage)
-		if total += took; len(chunk) > 0 && (!known || total > chunkTime) {
+		if !known {
+			took, most = b.loaded.durations.Guess(a.Stage)
+			guesses++
+		}
+		if total += took; len(chunk) > 0 && (guesses > most || total > chunkTime) {
 			return chunk
 		}
 		chunk, b.waiting = append(chunk, a), b.waiting[1:]
-		if !known {
+		if guesses > most {
 			return chunk
 		}
 	}
