@@ -102,7 +102,7 @@ func steadily(ctx context.Context, do func() error) error {
 
 // unreachable reports whether an error says that a connection is broken, or a Redis not ready yet.
 func unreachable(err error) bool {
-	var broken net.Error
+	var broken *net.OpError // not net.Error: a full disk would be one too
 	var reply redis.Error
 	if errors.As(err, &reply) {
 		return strings.HasPrefix(reply.Error(), "LOADING") || strings.HasPrefix(reply.Error(), "READONLY")
