@@ -1,4 +1,4 @@
-.PHONY: build test race lint fmt fuzz bench bench-check clean
+.PHONY: build test race soak hosts lint fmt fuzz bench bench-check clean
 
 GO ?= go
 STATICCHECK = $(GO) tool -modfile=tools/go.mod staticcheck
@@ -12,10 +12,20 @@ test: ## every test that can run here; says what it had to skip. GODAGS_TEST_STR
 race: ## the same under the race detector
 	@./scripts/test.sh -race
 
+DURATION ?= 5m
+soak: ## random runs under random faults for DURATION, and the faults that take long. SEED=n repeats the random choices
+	PACKAGES=./e2e/faults GODAGS_SOAK=$(DURATION) GODAGS_TEST_SEED=$(SEED) ./scripts/test.sh -count 1 -timeout 0 -tags soak \
+		-run 'TestSoak|TestRedisIsAwayForLong|TestWorkersAreReplacedDuringAHundredRuns|TestAsynqTakesBackTheTasksOfADeadWorker'
+	@if [ "$$(id -u)" = 0 ]; then $(MAKE) hosts; else echo "not root: make hosts is left out"; fi
+
+hosts: ## faults of whole hosts: needs root, for network namespaces and a small file system
+	PACKAGES=./e2e/faults ./scripts/test.sh -count 1 -tags hosts -run 'TestAHostIsCutOff|TestAFullDisk'
+
 lint: ## gofmt, vet, staticcheck
 	@test -z "$$(gofmt -l .)" || { echo "not formatted:"; gofmt -l .; exit 1; }
 	$(GO) vet ./...
-	$(STATICCHECK) ./...
+	$(GO) vet -tags soak,hosts ./e2e/faults
+	$(STATICCHECK) -tags soak,hosts ./...
 
 fmt:
 	gofmt -w .

@@ -69,9 +69,9 @@ func TestAReadOnlyRedis(t *testing.T) {
 	stages := busy(12, 3)
 	run := w.run(w.redis.URL(), w.id, stages)
 	w.progressed(w.id, 8)
-	w.must(w.rdb.SlaveOf(t.Context(), "127.0.0.1", "1").Err())
+	w.must(w.rdb.ReplicaOf(t.Context(), "127.0.0.1", "1").Err())
 	w.await("a message", func() bool { return strings.Contains(one.stderr(), "READONLY") })
-	w.must(w.rdb.SlaveOf(t.Context(), "no", "one").Err())
+	w.must(w.rdb.ReplicaOf(t.Context(), "no", "one").Err())
 	w.exits(run, 0)
 	w.check(w.id, stages, 1, 0)
 }

@@ -28,6 +28,7 @@ type world struct {
 	id      string // for a run: no other test has it
 	dir     string
 	redis   *redistest.Server
+	url     string // where the test itself finds Redis
 	rdb     *redis.Client
 	next    int
 	workers []*process
@@ -37,7 +38,7 @@ func newWorld(t *testing.T, redisArgs ...string) *world {
 	t.Helper()
 	w := &world{t: t, id: "r" + strings.ToLower(rand.Text()[:8]), dir: t.TempDir()}
 	w.redis = redistest.Start(t, redisArgs...)
-	w.rdb = w.redis.Client()
+	w.url, w.rdb = w.redis.URL(), w.redis.Client()
 	return w
 }
 
@@ -202,7 +203,7 @@ func (w *world) goOn() {
 // command runs a command of the coordinator on the Redis itself and returns what it prints.
 func (w *world) command(args ...string) (string, error) {
 	cmd := exec.Command("coordinator", args...)
-	cmd.Env = append(os.Environ(), "REDIS_URL="+w.redis.URL())
+	cmd.Env = append(os.Environ(), "REDIS_URL="+w.url)
 	out, err := cmd.Output()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
