@@ -90,3 +90,64 @@ func ExampleValues() {
 	}
 	// Output: 1000000
 }
+
+func ExamplePipeline_Command() {
+	defer quietly()()
+	p := godags.New("commands")
+	words := godags.Produce(p, "words", func(context.Context) ([]string, error) { return []string{"b", "a"}, nil })
+	sorted := p.Command("sorted", godags.Command{Run: `tr -d '[]"' < "$GODAGS_INPUTS/words" | tr , '\n' | sort > "$GODAGS_OUTPUT"`})
+	sorted.After(words)
+	godags.Then(p, "print", func(_ context.Context, text []byte) (int, error) { return fmt.Print(string(text)) }, sorted)
+
+	if _, err := godags.Start(context.Background(), p); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// a
+	// b
+}
+
+func ExampleParam() {
+	defer quietly()()
+	p := godags.New("params", godags.DeclareParam("greeting", "hello"), godags.DeclareParam[[]string]("names"))
+	p.Do("greet", func(ctx context.Context) error {
+		greeting, err := godags.Param[string](ctx, "greeting")
+		if err != nil {
+			return err
+		}
+		names, err := godags.Param[[]string](ctx, "names")
+		fmt.Println(greeting, strings.Join(names, " and "))
+		return err
+	})
+
+	_, err := godags.Start(context.Background(), p, godags.Params(map[string]any{"nmes": "me"}))
+	fmt.Println(err)
+	_, err = godags.Start(context.Background(), p, godags.Params(map[string]any{"names": []string{"you", "me"}}))
+	if err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// pipeline "params": parameter "names" (list) must be given: it has no default
+	// parameter "nmes" is unknown: did you mean "names"?
+	// hello you and me
+}
+
+func ExampleSecret() {
+	defer quietly()()
+	os.Setenv("GODAGS_SECRET_TOKEN", "correct horse") // where the worker is started
+	defer os.Unsetenv("GODAGS_SECRET_TOKEN")
+	p := godags.New("secrets")
+	p.Do("login", func(ctx context.Context) error {
+		token, err := godags.Secret(ctx, "TOKEN")
+		if err != nil {
+			return err
+		}
+		return godags.NoRetry(fmt.Errorf("token %q is wrong", token))
+	}, godags.Secrets("TOKEN"), godags.Retries(3))
+
+	_, err := godags.Start(context.Background(), p, godags.RunID("secrets-1"))
+	fmt.Println(err)
+	// Output:
+	// run secrets-1 failed
+	//   stage "login": token "***" is wrong
+}

@@ -80,18 +80,26 @@ import ("context"; "github.com/godags/godags")
 func main() {
 	p := godags.New("p")
 	number := godags.Produce(p, "number", func(context.Context) (int, error) { return 1, nil })
-	godags.Then(p, "text", func(_ context.Context, s %s) (string, error) { return "", nil }, number)
+	list := godags.Produce(p, "list", func(context.Context) ([]int, error) { return nil, nil })
+	%s
+	_, _ = number, list
 }`
-	for typ, compiles := range map[string]bool{"int": true, "string": false} {
-		if err := os.WriteFile(filepath.Join(dir, "main.go"), fmt.Appendf(nil, program, typ), 0o600); err != nil {
+	for use, compiles := range map[string]bool{
+		`godags.Then(p, "s", func(context.Context, int) (string, error) { return "", nil }, number)`:    true,
+		`godags.Then(p, "s", func(context.Context, string) (string, error) { return "", nil }, number)`: false,
+		`godags.Map(p, "s", func(context.Context, int) (string, error) { return "", nil }, list)`:       true,
+		`godags.Map(p, "s", func(context.Context, string) (string, error) { return "", nil }, list)`:    false,
+		`godags.Map(p, "s", func(context.Context, int) (string, error) { return "", nil }, number)`:     false,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, "main.go"), fmt.Appendf(nil, program, use), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		out, err := exec.Command("go", "vet", "./"+dir).CombinedOutput()
 		if compiles != (err == nil) {
-			t.Errorf("with %s: %v\n%s", typ, err, out)
+			t.Errorf("%s: %v\n%s", use, err, out)
 		}
-		if !compiles && !strings.Contains(string(out), "cannot use number") && !strings.Contains(string(out), "does not match") {
-			t.Errorf("the compiler complains of something else:\n%s", out)
+		if !compiles && !strings.Contains(string(out), "cannot use") && !strings.Contains(string(out), "does not match") {
+			t.Errorf("%s: the compiler complains of something else:\n%s", use, out)
 		}
 	}
 }

@@ -2,12 +2,14 @@ package godags
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/godags/godags/cache"
+	"github.com/godags/godags/internal/condition"
 	"github.com/godags/godags/internal/engine"
-	"github.com/godags/godags/internal/queue"
 	"github.com/godags/godags/internal/spec"
 	"github.com/godags/godags/tasks"
 )
@@ -17,6 +19,7 @@ import (
 // Mistakes made while building (a name used twice, a cycle) are reported together by [Start] and [Main], before anything runs.
 type Pipeline struct {
 	name     string
+	settings spec.Settings
 	defaults options
 	stages   []*Stage
 	problems []error
@@ -25,8 +28,13 @@ type Pipeline struct {
 // New returns an empty pipeline. The name is up to 200 bytes of printable text without slashes. Options set the defaults of its stages.
 func New(name string, opts ...Option) *Pipeline {
 	p := &Pipeline{name: name, defaults: options{codec: cache.JSON}}
+	p.defaults.pipeline = p
 	for _, o := range opts {
 		o(&p.defaults)
+	}
+	p.defaults.pipeline = nil
+	if badTime(p.settings.Timeout) {
+		p.problems = append(p.problems, fmt.Errorf("RunTimeout(%v): it must be 0, for any time, or at least %v", p.settings.Timeout, leastTime))
 	}
 	return p
 }
@@ -40,6 +48,7 @@ type Stage struct {
 	name     string
 	after    []*Stage
 	handler  tasks.Handler
+	params   json.RawMessage // of the command
 	options
 }
 
@@ -76,13 +85,15 @@ func (p *Pipeline) add(name string, f tasks.HandlerFunc, opts []Option) *Stage {
 	for _, o := range opts {
 		o(&s.options)
 	}
-	if s.queue != "" {
-		if err := queue.CheckName(s.queue); err != nil {
-			p.problems = append(p.problems, fmt.Errorf("stage %q: %w", name, err))
-		}
+	for _, err := range s.check() {
+		p.problems = append(p.problems, fmt.Errorf("stage %q: %w", name, err))
 	}
 	s.handler = tasks.HandlerFunc(func(ctx context.Context, st *tasks.Stage) error {
-		return f(context.WithValue(ctx, codecKey{}, s.codec), st)
+		ctx = context.WithValue(ctx, stageKey{}, s)
+		if err := s.mayRun(ctx); err != nil {
+			return err
+		}
+		return f(ctx, st)
 	})
 	p.stages = append(p.stages, s)
 	return s
@@ -91,24 +102,57 @@ func (p *Pipeline) add(name string, f tasks.HandlerFunc, opts []Option) *Stage {
 // task is the name under which workers find the stage's function.
 func (s *Stage) task() string { return s.pipeline.name + "/" + s.name }
 
+// mayRun returns [tasks.ErrSkip] if the stage's own function says that it is not to be executed.
+func (s *Stage) mayRun(ctx context.Context) error {
+	if s.when == nil {
+		return nil
+	}
+	holds, err := s.when(ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("condition: %w", err)
+	case !holds:
+		return tasks.ErrSkip
+	}
+	return nil
+}
+
+// complete returns what is wrong with the stage now that all that it comes after is known.
+func (s *Stage) complete(after []string) error {
+	if s.policy.ForEach == "" && s.policy.MaxParallel != s.pipeline.defaults.policy.MaxParallel {
+		return fmt.Errorf("stage %q: MaxParallel is for stages made by Map", s.name)
+	}
+	if s.policy.When == "" {
+		return nil
+	}
+	_, err := condition.Compile(s.policy.When, condition.Scope{Params: s.pipeline.settings.Params, Outputs: after, Item: s.policy.ForEach != ""})
+	var wrong *condition.Error
+	if errors.As(err, &wrong) {
+		return fmt.Errorf("stage %q: When: %w\n    %s\n    %*s", s.name, wrong, s.policy.When, wrong.At+1, "^")
+	}
+	return err
+}
+
 // define returns the pipeline in the form that the engine runs.
 func (p *Pipeline) define() (engine.Pipeline, error) {
-	b := &spec.Builder{Name: p.name}
+	b := &spec.Builder{Name: p.name, Settings: p.settings}
 	b.Grow(len(p.stages), len(p.stages))
 	d := engine.Pipeline{Handlers: make(map[string]tasks.Handler), Caches: make(map[string]cache.Cache)}
+	problems := slices.Clone(p.problems)
 	for _, s := range p.stages {
 		after := make([]string, len(s.after))
 		for i, dep := range s.after {
 			after[i] = dep.name
 		}
-		b.Add(s.name, after, spec.Kind{Task: s.task(), Queue: s.queue})
+		problems = append(problems, s.complete(after))
+		b.Add(s.name, after, spec.Kind{Task: s.task(), Queue: s.queue, Params: s.params, Policy: s.policy})
 		d.Handlers[s.task()] = s.handler
 		if s.cache != nil {
 			d.Caches[s.task()] = s.cache
 		}
 	}
 	sp, err := b.Build()
-	if err := errors.Join(append([]error{err}, p.problems...)...); err != nil {
+	if err := errors.Join(append([]error{err}, problems...)...); err != nil {
 		return d, err
 	}
 	d.Spec = sp

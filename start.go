@@ -20,11 +20,12 @@ import (
 type RunOption func(*runOptions)
 
 type runOptions struct {
-	cores int
-	redis string
-	id    string
-	grace time.Duration
-	keep  time.Duration
+	cores  int
+	redis  string
+	id     string
+	grace  time.Duration
+	keep   time.Duration
+	params map[string]any
 }
 
 // Cores sets how many stages run at once in this process. The default is one per core; 1 runs one stage after the other.
@@ -109,6 +110,9 @@ func Start(ctx context.Context, p *Pipeline, opts ...RunOption) (*Report, error)
 	}
 	definition, err := p.define()
 	if err != nil {
+		return nil, err
+	}
+	if definition.Spec, err = bind(definition.Spec, o.params); err != nil {
 		return nil, err
 	}
 	if o.id != "" {

@@ -2,6 +2,7 @@ package godags
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/godags/godags/cache"
@@ -85,6 +86,9 @@ func produce[T any](p *Pipeline, name string, f func(context.Context, *tasks.Sta
 
 func input[T any](ctx context.Context, s *tasks.Stage, in Output[T]) (v T, err error) {
 	value, err := s.Values.Output(ctx, in.name)
+	if to, ok := ctx.Value(stageKey{}).(*Stage); ok && to.policy.Trigger != AllSuccess && errors.Is(err, tasks.ErrNoOutput) {
+		return v, nil
+	}
 	if err == nil {
 		err = cache.Unmarshal(value, &v, in.codec)
 	}

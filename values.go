@@ -2,6 +2,7 @@ package godags
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -12,11 +13,11 @@ import (
 // ErrNoStage says that a function which needs the context of a stage was called with another.
 var ErrNoStage = errors.New("godags: the context is not that of a stage")
 
-type codecKey struct{}
+type stageKey struct{}
 
 func codecOf(ctx context.Context) cache.Codec {
-	if c, ok := ctx.Value(codecKey{}).(cache.Codec); ok {
-		return c
+	if s, ok := ctx.Value(stageKey{}).(*Stage); ok {
+		return s.codec
 	}
 	return cache.JSON
 }
@@ -76,11 +77,34 @@ func Printf(ctx context.Context, format string, args ...any) {
 	}
 }
 
+// Secret returns a secret that the stage names in [Secrets]. It must not be stored or handed on: only logs and errors are looked through.
+func Secret(ctx context.Context, name string) (string, error) {
+	s := tasks.FromContext(ctx)
+	if s == nil {
+		return "", fmt.Errorf("secret %q: %w", name, ErrNoStage)
+	}
+	value, ok := s.Secrets[name]
+	if !ok {
+		return "", fmt.Errorf("secret %q: stage %q does not name it in the option Secrets", name, s.Name)
+	}
+	return value, nil
+}
+
+// NoRetry returns err as one after which the stage is not executed again, however many [Retries] it has left. Of nil it is nil.
+func NoRetry(err error) error {
+	if err == nil {
+		return nil
+	}
+	return tasks.NoRetry(err)
+}
+
 // Info says which attempt of which stage a context belongs to.
 type Info struct {
 	Run, Pipeline, Stage string
-	Attempt              int    // 1 for the first
-	Worker               string // id of the worker that executes it
+	Attempt              int             // 1 for the first
+	Worker               string          // id of the worker that executes it
+	Item                 json.RawMessage // of an instance made by Map: its element; else nil
+	Index                int             // of that element, 0 for the first
 }
 
 // InfoOf returns the info of the stage that ctx belongs to, and false outside a stage.
@@ -89,5 +113,5 @@ func InfoOf(ctx context.Context) (Info, bool) {
 	if s == nil {
 		return Info{}, false
 	}
-	return Info{s.Run, s.Pipeline, s.Name, s.Attempt, s.Worker}, true
+	return Info{s.Run, s.Pipeline, s.Name, s.Attempt, s.Worker, s.Item, s.Index}, true
 }

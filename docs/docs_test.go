@@ -113,7 +113,7 @@ func anchors(text string) (names []string) {
 }
 
 func TestPipelineFilesRun(t *testing.T) {
-	files := []string{"examples/shell/pipeline.yaml"}
+	files := []string{"examples/shell/pipeline.yaml", "examples/compiled/pipeline.yaml"}
 	for _, s := range snippets(t) {
 		if s.remark != "validate" {
 			continue

@@ -19,6 +19,9 @@ type Handler interface {
 // ErrNoRetry is in the chain of an error after which the stage must not be executed again, however many retries it has left.
 var ErrNoRetry = errors.New("not to be retried")
 
+// ErrSkip is in the chain of what a handler returns when the stage is not to be executed: it is skipped, which is no failure.
+var ErrSkip = errors.New("skipped by its condition")
+
 // NoRetry returns err, which must not be nil, as one that is [ErrNoRetry].
 func NoRetry(err error) error { return noRetry{err} }
 

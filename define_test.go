@@ -1,0 +1,193 @@
+package godags
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/godags/godags/cache"
+	"github.com/godags/godags/dag"
+	"github.com/godags/godags/tasks"
+)
+
+func nothing(context.Context) error { return nil }
+
+func numbers(context.Context) ([]int, error) { return []int{1, 2, 3}, nil }
+
+func double(_ context.Context, n int) (int, error) { return 2 * n, nil }
+
+// The words are those of pipeline files.
+func TestOptionsAreFrozenIntoTheSpec(t *testing.T) {
+	p := New("p", Retries(1), RunTimeout(time.Hour), OnFailureStop(), DeclareParam("seed", 42), DeclareParam[[]string]("files"))
+	p.Do("default", nothing)
+	all := p.Do("all", nothing, Retries(3), Backoff(time.Second, 1.5, time.Minute, 0.2), Timeout(90*time.Second), Priority(-1), Trigger(AllDone),
+		When("params.seed > 1"), Secrets("TOKEN"), Queue("gpu"))
+	list := Produce(p, "list", numbers)
+	Map(p, "double", double, list, MaxParallel(2), Retries(0), When("item > 1 && index < 2")).After(all)
+	p.Command("command", Command{Argv: []string{"true"}, Dir: "/", Env: map[string]string{"A": "1"}, NoRetryCodes: []int{2}}, Retries(0))
+	d, err := p.define()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got strings.Builder
+	settings, _ := json.Marshal(d.Spec.Settings)
+	fmt.Fprintf(&got, "%s\n", settings)
+	for id := range d.Spec.Graph.Len() {
+		kind, _ := json.Marshal(d.Spec.Kind(dag.StageID(id)))
+		fmt.Fprintf(&got, "%s\n", kind)
+	}
+	const want = `{"timeout":3600000000000,"stop":true,"params":[{"name":"seed","type":"int","value":42},{"name":"files","type":"list"}]}
+{"task":"p/default","retries":1}
+{"task":"p/all","queue":"gpu","trigger":"all_done","when":"params.seed \u003e 1","retries":3,"backoff":{"initial":1000000000,"factor":1.5,"max":60000000000,"jitter":0.2},"timeout":90000000000,"priority":-1,"secrets":["TOKEN"]}
+{"task":"p/list","retries":1}
+{"task":"p/double","when":"item \u003e 1 \u0026\u0026 index \u003c 2","for_each":"list","max_parallel":2}
+{"task":"p/command","params":{"argv":["true"],"dir":"/","env":{"A":"1"},"no_retry_codes":[2]}}
+`
+	if got.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", got.String(), want)
+	}
+}
+
+func TestOptionsThatAreWrongAreReportedTogether(t *testing.T) {
+	p := New("p", RunTimeout(time.Nanosecond), DeclareParam("seed", 1), DeclareParam("seed", "x"), DeclareParam("bad name", 1), DeclareParam("f", nothing),
+		DeclareParam("two", 1, 2), DeclareParam("huge", strings.Repeat("x", 100_000)))
+	list := Produce(p, "list", numbers, Codec(cache.Gob))
+	p.Do("misplaced", nothing, RunTimeout(time.Second), OnFailureStop(), DeclareParam[int]("late"))
+	p.Do("ranges", nothing, Retries(-1), Priority(2_000_000), Timeout(time.Microsecond), Backoff(time.Minute, 0.5, time.Second, 2), Secrets("a b"), Queue("/"), Trigger(9))
+	p.Do("both", nothing, When("true"), WhenFunc(func(context.Context) (bool, error) { return true, nil }))
+	p.Do("when", nothing, When("params.sede > 1")).After(list)
+	p.Do("parallel", nothing, MaxParallel(3))
+	Map(p, "map", double, list)
+	p.Command("command", Command{Run: "a", Argv: []string{"b"}})
+	_, err := p.define()
+	if err == nil {
+		t.Fatal("the pipeline is valid")
+	}
+	for _, want := range []string{
+		"RunTimeout(1ns): it must be 0, for any time, or at least 1ms",
+		`parameter "seed" is declared twice`,
+		`parameter: the name "bad name" can have letters, digits and _, no digit first`,
+		`parameter "f": func(context.Context) error is neither string, int, float, bool, list nor object as JSON`,
+		`parameter "two" has 2 defaults: give one or none`,
+		`parameter "huge" has 100002 bytes`,
+		`stage "misplaced": RunTimeout is an option of New, not of a stage`,
+		`stage "misplaced": OnFailureStop is an option of New, not of a stage`,
+		`stage "misplaced": DeclareParam is an option of New, not of a stage`, "dag: there is no trigger 9",
+		`stage "ranges": Retries(-1): it must be from 0 to 1000000`,
+		"Priority(2000000): it must be from -1000000 to 1000000",
+		"Timeout(1µs): it must be 0, for any time, or at least 1ms",
+		"Backoff(1m0s, 0.5, 1s, 2): it takes initial, factor from 1 to 1000, max not less than initial, jitter from 0 to 1",
+		`stage "ranges": Secrets: the name "a b" can have`,
+		`stage "both": When and WhenFunc exclude each other`,
+		"stage \"when\": When: ", "(did you mean \"seed\"?)\n    params.sede > 1\n           ^",
+		`stage "parallel": MaxParallel is for stages made by Map`,
+		`stage "map": Map needs lists in JSON: give "list" the option Codec(cache.JSON)`,
+		`stage "command": params "run" and "argv" exclude each other`,
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("it does not say %s", want)
+		}
+	}
+	if t.Failed() {
+		t.Log(err)
+	}
+}
+
+func TestTypesOfParameters(t *testing.T) {
+	type point struct{ X, Y int }
+	for got, want := range map[string]string{
+		typeOf[string](): "string", typeOf[uint8](): "int", typeOf[float32](): "float", typeOf[bool](): "bool", typeOf[[]string](): "list",
+		typeOf[[2]int](): "list", typeOf[map[string]int](): "object", typeOf[point](): "object", typeOf[*point](): "", typeOf[any](): "",
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	if got := typeOf[time.Time](); got != "string" {
+		t.Errorf("a time is %q, want string, as in JSON", got)
+	}
+}
+
+// fakeValues is what the handler of a stage sees of its run.
+type fakeValues struct {
+	tasks.Values
+	output []byte
+}
+
+func (*fakeValues) Output(context.Context, string) ([]byte, error) { return nil, tasks.ErrNoOutput }
+func (v *fakeValues) SetOutput(value []byte)                       { v.output = value }
+
+// execute calls the handler of a stage.
+func execute(t *testing.T, p *Pipeline, stage string, s *tasks.Stage) (string, error) {
+	t.Helper()
+	d, err := p.define()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := &fakeValues{}
+	s.Values, s.Log = values, tasks.NewLogBuffer(0)
+	err = tasks.Run(t.Context(), d.Handlers[p.name+"/"+stage], s)
+	return string(values.output), err
+}
+
+func TestMapHandsEachInstanceItsElement(t *testing.T) {
+	p := New("p")
+	Map(p, "double", double, Produce(p, "list", numbers))
+	if got, err := execute(t, p, "double", &tasks.Stage{Item: json.RawMessage("21"), Index: 7}); got != "json\n42" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+	_, err := execute(t, p, "double", &tasks.Stage{Item: json.RawMessage(`"x"`), Index: 7})
+	if err == nil || !strings.HasPrefix(err.Error(), `element 7 of stage "list": json: cannot unmarshal string`) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWhenFunc(t *testing.T) {
+	broken := errors.New("no network")
+	for _, test := range []struct {
+		holds bool
+		err   error
+		want  error
+	}{{true, nil, nil}, {false, nil, tasks.ErrSkip}, {true, broken, broken}} {
+		ran := false
+		p := New("p")
+		p.Do("s", func(context.Context) error { ran = true; return nil }, WhenFunc(func(ctx context.Context) (bool, error) {
+			if info, ok := InfoOf(ctx); !ok || info.Stage != "s" {
+				t.Errorf("the condition has not got the stage's context: %+v", info)
+			}
+			return test.holds, test.err
+		}))
+		if _, err := execute(t, p, "s", &tasks.Stage{Name: "s"}); !errors.Is(err, test.want) || ran != (test.want == nil) {
+			t.Errorf("%v, %v: got %v, ran %v", test.holds, test.err, err, ran)
+		}
+	}
+}
+
+func TestInputThatDoesNotExist(t *testing.T) {
+	p := New("p")
+	list := Produce(p, "list", numbers)
+	count := func(_ context.Context, l []int) (int, error) { return len(l), nil }
+	Then(p, "strict", count, list)
+	Then(p, "lenient", count, list, Trigger(AllDone))
+	if _, err := execute(t, p, "strict", &tasks.Stage{}); !errors.Is(err, tasks.ErrNoOutput) || !strings.Contains(err.Error(), `"list"`) {
+		t.Errorf("got %v", err)
+	}
+	if got, err := execute(t, p, "lenient", &tasks.Stage{}); got != "json\n0" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+func TestNoRetry(t *testing.T) {
+	cause := errors.New("wrong password")
+	err := NoRetry(cause)
+	if !errors.Is(err, tasks.ErrNoRetry) || !errors.Is(err, cause) || err.Error() != "wrong password" {
+		t.Errorf("got %v", err)
+	}
+	if NoRetry(nil) != nil {
+		t.Error("success has become a failure")
+	}
+}

@@ -1,0 +1,37 @@
+package godags
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/godags/godags/cache"
+	"github.com/godags/godags/tasks"
+)
+
+// Map adds a stage that calls f for each element of a list that another stage has made, as an instance of its own: one is named "train[0]", and is
+// executed, retried and recorded like any stage. The output is the list of their outputs, in the same order, once all have succeeded; an
+// instance that was skipped by its condition has the zero value there. [Then] takes the list on.
+//
+// Both lists are JSON: another [Codec] is an error.
+func Map[A, B any](p *Pipeline, name string, f func(context.Context, A) (B, error), list Output[[]A], opts ...Option) Output[[]B] {
+	each := produce(p, name, func(ctx context.Context, s *tasks.Stage) (b B, err error) {
+		if s.Item == nil {
+			return b, errors.New("the stage was executed as a whole, not for an element")
+		}
+		var a A
+		if err := json.Unmarshal(s.Item, &a); err != nil {
+			return b, fmt.Errorf("element %d of stage %q: %w", s.Index, list.name, err)
+		}
+		return f(ctx, a)
+	}, opts)
+	each.policy.ForEach = list.name
+	each.After(list)
+	for _, s := range []*Stage{list.Stage, each.Stage} {
+		if s.codec != cache.JSON {
+			p.problems = append(p.problems, fmt.Errorf("stage %q: Map needs lists in JSON: give %q the option Codec(cache.JSON)", name, s.name))
+		}
+	}
+	return Output[[]B](each)
+}
