@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/queue"
 )
 
 // text returns v if it is text. Otherwise it reports what the key wants, and returns numbers and booleans as the text that
@@ -101,8 +101,8 @@ func (s *source) queue(p *policy, v value) {
 	if v.kind != text || v.text == "" {
 		return
 	}
-	if err := dag.CheckName(v.text); err != nil {
-		s.report(int(v.at), "queue: %v", err)
+	if queue.CheckName(v.text) != nil {
+		s.report(int(v.at), "illegal queue name %s: use up to 100 letters, digits, '.', '_' and '-'", quote(v.text))
 	}
 	p.queue = v.text
 }

@@ -11,6 +11,7 @@ type shape map[string]any
 var (
 	shapeAny      = shape{}
 	shapeText     = shape{"type": "string"}
+	shapeQueue    = shape{"type": "string", "pattern": "^[A-Za-z0-9._-]{1,100}$"}
 	shapeDuration = shape{"type": "string", "pattern": `^[-+]?(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$`}
 	shapeNames    = shape{"anyOf": []shape{shapeText, {"type": "array", "items": shapeText}, {"type": "null"}}}
 	shapeArgv     = shape{"type": "array", "items": shapeText, "minItems": 1}

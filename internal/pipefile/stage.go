@@ -48,7 +48,7 @@ var stageKeys = slices.Concat([]key[stage]{
 }, lifted(policyKeys))
 
 var policyKeys = []key[policy]{
-	{"queue", "only workers that listen to this queue execute the stage. Default: default", shapeText, (*source).queue},
+	{"queue", "only workers that listen to this queue execute the stage. Default: default", shapeQueue, (*source).queue},
 	{"trigger", "what must have become of the stages before. Default: all_success", shapeOneOf(dag.Triggers()...), (*source).trigger},
 	{"when", "a condition, such as params.train && outputs.split.rows > 100: the stage is skipped when it does not hold", shapeText,
 		func(s *source, p *policy, v value) { p.when = s.nonempty("when", v) }},
