@@ -32,7 +32,7 @@ type runOptions struct {
 // 0 runs none here: workers elsewhere on the same Redis, given by [Redis], do all.
 func Cores(n int) RunOption { return func(o *runOptions) { o.cores = n } }
 
-// Redis sets the URL of the Redis that keeps the run (redis://, rediss:// or unix://). The default is the environment variable
+// Redis sets the URL of the Redis that keeps the run (redis://, rediss://, unix:// or redis-sentinel://). The default is the environment variable
 // REDIS_URL; without that it is a private redis-server in the folder .godags (or GODAGS_HOME) if one is installed, else
 // a Redis inside the process.
 func Redis(url string) RunOption { return func(o *runOptions) { o.redis = url } }

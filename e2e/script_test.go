@@ -34,6 +34,8 @@ import (
 //	redis [SETTINGS...]              starts a redis-server; $REDIS is its URL, $REDIS_SOCKET its socket
 //	flush                            makes it lose everything
 //	keys                             what is left of runs in it: the names of their keys become stdout
+//	sentinels                        starts a primary, a replica and a Sentinel; $REDIS is its URL
+//	failover                         kills the primary and waits until the replica is the primary
 //	fakeredis VERSION                starts something that says it were a Redis of this version; $REDIS is its URL
 //	get LOG PATH                     asks the metrics server of the worker with this log; the answer becomes stdout
 //	json FIELD PATTERN               a field (a.b.c) of the JSON on stdout matches as a whole
@@ -49,21 +51,24 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": positive(2, exits), "until": positive(2, until),
 			"spawn": positive(2, spawn), "signal": positive(2, signalSpawned), "ended": positive(2, ended), "gone": positive(1, gone),
-			"needs": positive(1, needs), "hide": positive(1, hide), "redis": positive(0, startRedis), "flush": positive(0, flush), "keys": positive(0, keysOfRuns), "fakeredis": positive(1, startFakeRedis),
+			"needs": positive(1, needs), "hide": positive(1, hide), "redis": positive(0, startRedis), "flush": positive(0, flush), "keys": positive(0, keysOfRuns),
+			"sentinels": positive(0, startSentinels), "failover": positive(0, failOver), "fakeredis": positive(1, startFakeRedis),
 			"get": positive(2, get), "json": positive(2, checkJSON), "fields": positive(1, checkFields), "project": positive(1, project),
 		},
 	})
 }
 
-// Keys of what a script's commands need: its programs in the background, and the test that it is.
+// Keys of what a script's commands need: its programs in the background, its Sentinels, and the test that it is.
 type (
 	spawned struct{}
+	watched struct{}
 	test    struct{}
 )
 
 func setUp(env *testscript.Env) error {
 	programs := make(map[string]*process)
 	env.Values[spawned{}] = programs
+	env.Values[watched{}] = new(redistest.Sentinels)
 	env.Values[test{}] = env.T()
 	root, err := filepath.Abs(repository)
 	if err != nil {
@@ -194,6 +199,16 @@ func startRedis(ts *testscript.TestScript, args []string) {
 	url := redistest.Start(testOf(ts), args...).URL()
 	ts.Setenv("REDIS", url)
 	ts.Setenv("REDIS_SOCKET", strings.TrimPrefix(url, "unix://"))
+}
+
+func startSentinels(ts *testscript.TestScript, _ []string) {
+	s := ts.Value(watched{}).(*redistest.Sentinels)
+	*s = *redistest.StartSentinels(testOf(ts))
+	ts.Setenv("REDIS", s.URL())
+}
+
+func failOver(ts *testscript.TestScript, _ []string) {
+	ts.Value(watched{}).(*redistest.Sentinels).FailOver()
 }
 
 func flush(ts *testscript.TestScript, _ []string) {

@@ -17,7 +17,7 @@ import (
 // Flags that several commands have. Each needs one of its own: urfave/cli keeps what was read from the environment in it.
 
 func redisFlag() *ucli.StringFlag {
-	return &ucli.StringFlag{Name: "redis", EnvVars: []string{"REDIS_URL"}, Usage: "`URL` of Redis: redis://, rediss:// or unix:// (default: a Redis of our own)"}
+	return &ucli.StringFlag{Name: "redis", EnvVars: []string{"REDIS_URL"}, Usage: "`URL` of Redis: redis://, rediss://, unix:// or redis-sentinel:// (default: a Redis of our own)"}
 }
 
 func homeFlag() *ucli.StringFlag {

@@ -19,7 +19,7 @@ func (p Program) serveCommand() *ucli.Command {
 		Description: "It takes the runs that `run --detach` submits and adopts those whose coordinator is gone. Any number may serve one Redis.\n" +
 			"The first SIGTERM or Ctrl-C gives its runs up, so that another adopts them at once; the stages go on.",
 		Flags: append([]ucli.Flag{
-			&ucli.StringFlag{Name: "redis", EnvVars: []string{"REDIS_URL"}, Usage: "`URL` of Redis: redis://, rediss:// or unix:// (needed)"},
+			&ucli.StringFlag{Name: "redis", EnvVars: []string{"REDIS_URL"}, Usage: "`URL` of Redis: redis://, rediss://, unix:// or redis-sentinel:// (needed)"},
 			&ucli.StringFlag{Name: "name", Usage: "`NAME` to be listed under (default: the host's); a few letters are added to make it unique"},
 			&ucli.IntFlag{Name: "runs", Value: 100, Usage: "drive up to `N` runs at once"},
 			&ucli.StringFlag{Name: "metrics-addr", Usage: "serve /healthz and /metrics on this `ADDRESS`, such as :9091, which means 127.0.0.1:9091 (default: off)"},

@@ -22,7 +22,7 @@ import (
 
 func workerFlags() []ucli.Flag {
 	return []ucli.Flag{
-		&ucli.StringFlag{Name: "redis", EnvVars: []string{"REDIS_URL"}, Usage: "`URL` of Redis: redis://, rediss:// or unix:// (needed)"},
+		&ucli.StringFlag{Name: "redis", EnvVars: []string{"REDIS_URL"}, Usage: "`URL` of Redis: redis://, rediss://, unix:// or redis-sentinel:// (needed)"},
 		&ucli.StringSliceFlag{Name: "queue", EnvVars: []string{"GODAGS_QUEUE"}, Usage: "`NAMES` of the queues to take stages from (default: " + spec.DefaultQueue + ")"},
 		&ucli.IntFlag{Name: "concurrency", Value: 1, EnvVars: []string{"GODAGS_CONCURRENCY"}, Usage: "run up to `N` stages at once; the idea is one process per core"},
 		&ucli.StringFlag{Name: "name", Usage: "`NAME` to be listed under (default: the host's); a few letters are added to make it unique"},

@@ -138,7 +138,8 @@ func (o *output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.text.Write(p)
-	if bytes.Contains(o.text.Bytes(), []byte("eady to accept connections")) {
+	said := o.text.Bytes()
+	if bytes.Contains(said, []byte("eady to accept connections")) || bytes.Contains(said, []byte("+monitor")) { // the latter by a Sentinel
 		o.once.Do(func() { close(o.ready) })
 	}
 	return len(p), nil

@@ -185,7 +185,7 @@ func client(t *testing.T, url string) redis.UniversalClient {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := redis.NewClient(o)
+	c := o.client()
 	t.Cleanup(func() { c.Close() })
 	return c
 }

@@ -40,7 +40,7 @@ func openInProcess(ctx context.Context, lack string) (*Conn, error) {
 	m.stop = stop
 	m.tasks.Go(func() { m.expire(ticking) })
 	o := tune(&redis.Options{Addr: "in-process", Dialer: m.dial})
-	c, _, err := connect(ctx, o, m.close)
+	c, _, err := connect(ctx, target{Options: o}, m.close)
 	if err != nil {
 		return nil, err
 	}

@@ -49,7 +49,7 @@ func openPrivate(ctx context.Context, home, binary string) (*Conn, error) {
 		return nil, err
 	}
 	o := tune(&redis.Options{Network: "unix", Addr: p.socket})
-	c, info, err := connect(ctx, o, p.leave)
+	c, info, err := connect(ctx, target{Options: o}, p.leave)
 	if err != nil {
 		return nil, err
 	}

@@ -16,8 +16,11 @@ import (
 // Config says which Redis to open.
 type Config struct {
 	// URL of an existing Redis: redis://user:password@host:port/db,
-	// rediss://... (TLS) or unix:///path/to/socket?db=0. Connection options of
-	// go-redis may follow as query parameters (pool_size=20, read_timeout=3s).
+	// rediss://... (TLS), unix:///path/to/socket?db=0, or
+	// redis-sentinel://user:password@host:port,host:port/name/db
+	// (rediss-sentinel:// with TLS). Connection options of go-redis may follow
+	// as query parameters (pool_size=20, read_timeout=3s), for TLS the files
+	// ca, cert and key, and sentinel_username and sentinel_password.
 	// Empty means the embedded one.
 	URL string
 	// Home is the state folder in which the private redis-server lives.
@@ -59,7 +62,7 @@ type Conn struct {
 	// It holds no password.
 	Note string
 
-	options *redis.Options
+	target  target
 	client  *redis.Client
 	memory  *memory      // InProcess only
 	release func() error // gives back what stands behind the client
@@ -99,32 +102,32 @@ func open(ctx context.Context, cfg Config) (*Conn, error) {
 }
 
 func openExternal(ctx context.Context, cfg Config) (*Conn, error) {
-	o, err := parseURL(cfg.URL)
+	t, err := parseURL(cfg.URL)
 	if err != nil {
 		return nil, err
 	}
-	if o.PoolSize == 0 {
-		o.PoolSize = cfg.Connections
+	if t.PoolSize == 0 {
+		t.PoolSize = cfg.Connections
 	}
-	c, info, err := connect(ctx, o, func() error { return nil })
+	c, info, err := connect(ctx, t, func() error { return nil })
 	if err != nil {
 		return nil, err
 	}
 	c.Kind, c.URL = External, cfg.URL
-	c.Note = fmt.Sprintf("%s at %s", info.name(), redacted(o))
+	c.Note = fmt.Sprintf("%s at %s", info.name(), t.redacted())
 	return c, nil
 }
 
 // connect makes a Conn whose Redis has answered. When it has not, connect
 // calls release itself.
-func connect(ctx context.Context, o *redis.Options, release func() error) (*Conn, info, error) {
-	c := &Conn{options: o, client: redis.NewClient(o), release: release}
+func connect(ctx context.Context, t target, release func() error) (*Conn, info, error) {
+	c := &Conn{target: t, client: t.client(), release: release}
 	c.close = sync.OnceValue(func() error {
 		return errors.Join(c.client.Close(), c.release())
 	})
 	info, err := greet(ctx, c.client)
 	if err != nil {
-		return nil, nil, errors.Join(unreachable(o, err), c.close())
+		return nil, nil, errors.Join(unreachable(t, err), c.close())
 	}
 	return c, info, nil
 }
@@ -134,7 +137,7 @@ func (c *Conn) Client() redis.UniversalClient { return c.client }
 
 // NewClient returns a further client to the same Redis with a pool and hooks
 // of its own. The caller closes it, before the Conn.
-func (c *Conn) NewClient() redis.UniversalClient { return redis.NewClient(c.options) }
+func (c *Conn) NewClient() redis.UniversalClient { return c.target.client() }
 
 // Share returns a URL at which child processes reach this Redis. One inside
 // the process gets a unix socket in a private folder for this; others have

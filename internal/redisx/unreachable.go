@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net"
@@ -39,13 +40,17 @@ func (e *UnreachableError) Error() string {
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
 // unreachable explains why the Redis of o could not be used.
-func unreachable(o *redis.Options, err error) error {
-	e := &UnreachableError{URL: redacted(o), Err: err}
+func unreachable(t target, err error) error {
+	e := &UnreachableError{URL: t.redacted(), Err: err}
 	var dns *net.DNSError
 	var old tooOldError
 	switch {
 	case errors.As(err, &old):
 		e.Reason, e.Fix = old.Error(), "upgrade it, or name another with --redis or REDIS_URL"
+	case errors.Is(err, errPlain):
+		e.Reason, e.Fix = "the primary is on another machine, and "+errPlain.Reason, "or do without a password"
+	case t.sentinels != nil && errors.Is(err, redis.Nil):
+		e.Reason, e.Fix = fmt.Sprintf("the Sentinels know no primary of the name %q", t.primary), "check the name in the URL"
 	case errors.As(err, &dns):
 		e.Reason, e.Fix = "no such host", "check the host name in the URL"
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist):
@@ -53,8 +58,8 @@ func unreachable(o *redis.Options, err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		e.Reason, e.Fix = "no permission for the socket", "run as a user who may read and write it"
 	default:
-		if !e.explainReply(err) && !e.explainTransport(err, o.TLSConfig != nil) {
-			e.Reason, e.Fix = scrub(err.Error(), o.Password), "check the URL; `doctor` tells more"
+		if !e.explainReply(err) && !e.explainTransport(err, t.TLSConfig != nil) {
+			e.Reason, e.Fix = scrub(scrub(err.Error(), t.Password), t.sentinelPassword), "check the URL; `doctor` tells more"
 		}
 	}
 	return e
@@ -95,8 +100,10 @@ func (e *UnreachableError) explainTransport(err error, encrypted bool) bool {
 	switch {
 	case errors.As(err, &record):
 		e.Reason, e.Fix = "TLS: it answers without TLS", hint
+	case strings.Contains(err.Error(), "tls: certificate required"):
+		e.Reason, e.Fix = "TLS: it wants a certificate of ours", "name two files in the URL: ?cert=/path/cert.pem&key=/path/key.pem"
 	case errors.As(err, &certificate):
-		e.Reason, e.Fix = "TLS: "+certificate.Err.Error(), "add its authority to the system's certificates (or SSL_CERT_FILE)"
+		e.Reason, e.Fix = "TLS: "+certificate.Err.Error(), "name the file of its authority in the URL: ?ca=/path/ca.pem"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded),
 		errors.As(err, &network) && network.Timeout():
 		e.Reason, e.Fix = "no answer (waited up to "+answerTimeout.String()+")", "check the address and whether Redis hangs; "+hint

@@ -33,39 +33,50 @@ func (e *URLError) Error() string {
 	return "the Redis URL cannot be used: " + e.Reason
 }
 
-const wantURL = "; want redis://user:password@host:port/db, rediss://... (TLS) or unix:///path/to/socket?db=0"
+const wantURL = "; want redis://user:password@host:port/db, rediss://... (TLS), unix:///path/to/socket?db=0 or redis-sentinel://user:password@host:port,host:port/name/db"
 
 // Reasons of a URLError.
 var (
-	errScheme   = &URLError{"it does not start with redis://, rediss:// or unix://" + wantURL}
-	errSyntax   = &URLError{"it cannot be parsed; in a user name or password write @ as %40, / as %2F, ? as %3F, # as %23 and % as %25"}
-	errUnixHost = &URLError{"a unix socket needs an absolute path and so three slashes: unix:///path/to/socket"}
-	errPort     = &URLError{"the port is not a number from 1 to 65535" + wantURL}
-	errOption   = &URLError{"the database is not a number, or a ?option is unknown or has a wrong value" + wantURL}
-	errPlain    = &URLError{"it would send the password unencrypted to another machine; use rediss:// (TLS), or set " + allowPlaintext + "=1 if the network is trusted"}
+	errScheme      = &URLError{"it does not start with redis://, rediss://, unix://, redis-sentinel:// or rediss-sentinel://" + wantURL}
+	errSyntax      = &URLError{"it cannot be parsed; in a user name or password write @ as %40, / as %2F, ? as %3F, # as %23 and % as %25"}
+	errUnixHost    = &URLError{"a unix socket needs an absolute path and so three slashes: unix:///path/to/socket"}
+	errPort        = &URLError{"the port is not a number from 1 to 65535" + wantURL}
+	errOption      = &URLError{"the database is not a number, or a ?option is unknown or has a wrong value" + wantURL}
+	errPrimary     = &URLError{"the hosts of the Sentinels or the name of the primary are missing: redis-sentinel://host:26379,host2:26379/name"}
+	errNoTLS       = &URLError{"?ca, ?cert and ?key are for TLS: write rediss:// in place of redis://"}
+	errCA          = &URLError{"the file of ?ca cannot be read, or has no certificate in it; want a PEM file"}
+	errCertificate = &URLError{"the files of ?cert and ?key cannot be read, or do not belong together; want two PEM files"}
+	errPlain       = &URLError{"it would send the password unencrypted to another machine; use rediss:// (TLS), or set " + allowPlaintext + "=1 if the network is trusted"}
 )
 
-// parseURL returns the options for a client of the Redis at raw, or a *URLError.
-func parseURL(raw string) (*redis.Options, error) {
+// parseURL returns the Redis at raw, or a *URLError.
+func parseURL(raw string) (target, error) {
+	if scheme, rest, _ := strings.Cut(raw, "-sentinel://"); scheme == "redis" || scheme == "rediss" {
+		return parseSentinels(scheme, rest)
+	}
 	u, err := url.Parse(raw)
 	if err != nil && strings.Contains(raw, "://") {
-		return nil, errSyntax
+		return target{}, errSyntax
 	}
 	if err != nil || (u.Scheme != "redis" && u.Scheme != "rediss" && u.Scheme != "unix") {
-		return nil, errScheme
+		return target{}, errScheme
 	}
 	if err := checkShape(u); err != nil {
-		return nil, err
+		return target{}, err
 	}
-	o, err := redis.ParseURL(raw)
+	files := takeCertificates(u)
+	o, err := redis.ParseURL(u.String())
 	if err != nil || o.DB < 0 {
-		return nil, errOption
+		return target{}, errOption
+	}
+	if err := files.apply(o.TLSConfig); err != nil {
+		return target{}, err
 	}
 	if o.Password != "" && o.Network == "tcp" && o.TLSConfig == nil &&
 		!isLoopback(u.Hostname()) && os.Getenv(allowPlaintext) != "1" {
-		return nil, errPlain
+		return target{}, errPlain
 	}
-	return tune(o), nil
+	return target{Options: tune(o)}, nil
 }
 
 // checkShape refuses what go-redis would read as something other than meant,
@@ -122,19 +133,6 @@ func tune(o *redis.Options) *redis.Options {
 		}).DialContext
 	}
 	return o
-}
-
-// redacted is the URL to print: without user, password and options.
-func redacted(o *redis.Options) string {
-	db := strconv.Itoa(o.DB)
-	switch {
-	case o.Network == "unix":
-		return socketURL(o.Addr) + "?db=" + db
-	case o.TLSConfig != nil:
-		return "rediss://" + o.Addr + "/" + db
-	default:
-		return "redis://" + o.Addr + "/" + db
-	}
 }
 
 // socketURL is the URL of a Redis at a unix socket.

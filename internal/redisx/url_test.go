@@ -22,9 +22,9 @@ func TestURLsThatCanBeUsed(t *testing.T) {
 			t.Errorf("%s: %v", test.url, err)
 			continue
 		}
-		if o.Network != test.network || o.Addr != test.addr || redacted(o) != test.printed {
+		if o.Network != test.network || o.Addr != test.addr || o.redacted() != test.printed {
 			t.Errorf("%s: %s %s printed as %s, want %s %s printed as %s",
-				test.url, o.Network, o.Addr, redacted(o), test.network, test.addr, test.printed)
+				test.url, o.Network, o.Addr, o.redacted(), test.network, test.addr, test.printed)
 		}
 	}
 }

@@ -1,0 +1,105 @@
+package redistest
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Sentinels is a primary with a replica, watched by one Sentinel, which calls the primary "main".
+type Sentinels struct {
+	t                          testing.TB
+	primary, replica, sentinel *Server
+	primaryAddr, sentinelAddr  string
+}
+
+// patience is how long a test waits for the servers to agree.
+const patience = 30 * time.Second
+
+// StartSentinels starts them on loopback, for as long as the test lives. It returns when the replica has all data and the Sentinel knows it.
+func StartSentinels(t testing.TB) *Sentinels {
+	t.Helper()
+	primary, replica, sentinel := freePort(t), freePort(t), freePort(t)
+	s := &Sentinels{t: t, primaryAddr: "127.0.0.1:" + primary, sentinelAddr: "127.0.0.1:" + sentinel}
+	s.primary = Start(t, "--bind", "127.0.0.1", "--port", primary, "--repl-diskless-sync-delay", "0")
+	s.replica = Start(t, "--bind", "127.0.0.1", "--port", replica, "--replicaof", "127.0.0.1", primary)
+	s.until("the replica has all data", func(ctx context.Context) bool {
+		info := s.replica.Client().Info(ctx, "replication").Val()
+		return strings.Contains(info, "master_link_status:up")
+	})
+	folder := filepath.Dir(s.replica.socket)
+	config := filepath.Join(folder, "sentinel.conf")
+	text := fmt.Sprintf("bind 127.0.0.1\nport %s\ndir %s\nsentinel monitor main 127.0.0.1 %s 1\nsentinel down-after-milliseconds main 500\nsentinel failover-timeout main 2000\n",
+		sentinel, folder, primary)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.sentinel = &Server{t: t, program: s.primary.program, args: []string{config, "--sentinel"}}
+	s.sentinel.launch()
+	t.Cleanup(s.sentinel.Kill)
+	s.until("the Sentinel knows the replica", func(ctx context.Context) bool {
+		return strings.Contains(s.ask(ctx, "REPLICAS", "main"), replica)
+	})
+	return s
+}
+
+// URL is what a program needs for finding the primary.
+func (s *Sentinels) URL() string { return "redis-sentinel://" + s.sentinelAddr + "/main" }
+
+// FailOver kills the primary, and returns when the Sentinel has made the replica the primary.
+func (s *Sentinels) FailOver() {
+	s.t.Helper()
+	s.primary.Kill()
+	_, old, _ := strings.Cut(s.primaryAddr, ":")
+	s.until("the replica is the primary", func(ctx context.Context) bool {
+		answer := s.ask(ctx, "GET-MASTER-ADDR-BY-NAME", "main")
+		return answer != "" && !strings.Contains(answer, old) &&
+			strings.Contains(s.replica.Client().Info(ctx, "replication").Val(), "role:master")
+	})
+}
+
+// ask returns the answer of the Sentinel as text, "" if there is none.
+func (s *Sentinels) ask(ctx context.Context, words ...any) string {
+	client := redis.NewClient(&redis.Options{Addr: s.sentinelAddr, Protocol: 2})
+	defer client.Close()
+	answer, err := client.Do(ctx, append([]any{"SENTINEL"}, words...)...).Result()
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprint(answer)
+}
+
+func (s *Sentinels) until(what string, holds func(context.Context) bool) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for tick := time.NewTicker(20 * time.Millisecond); !holds(ctx); {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			s.t.Fatalf("waited %s until %s", patience, what)
+		}
+	}
+}
+
+// freePort is a port of loopback on which nobody listens.
+func freePort(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
