@@ -23,6 +23,7 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(tidy{m}, map[string]func(){
 		"coordinator": func() { godags.Main(simple.Pipeline(), wine.Pipeline()) },
+		"stranger":    func() { godags.WorkerMain() }, // a worker of a program without pipelines
 		"worker":      func() { godags.WorkerMain(simple.Pipeline(), wine.Pipeline()) },
 	})
 }

@@ -62,6 +62,12 @@ func (r *Registry) Lookup(name string) (Handler, error) {
 	return nil, &UnknownError{Task: name, Suggestion: nearest.Name(name, known), Known: known}
 }
 
+// Has reports whether there is a task of that name.
+func (r *Registry) Has(name string) bool {
+	_, ok := r.handlers[name]
+	return ok
+}
+
 // Names returns the names of all tasks, sorted.
 func (r *Registry) Names() []string {
 	return slices.Sorted(maps.Keys(r.handlers))

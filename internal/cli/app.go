@@ -37,7 +37,8 @@ const (
 
 const exitCodeHelp = `EXIT CODES:
    0 all stages succeeded     1 a stage failed     2 wrong usage or invalid pipeline
-   3 Redis cannot be reached, or has lost the run  4 the run was cancelled from elsewhere
+   3 Redis cannot be reached, or has lost the run; or no worker in time
+   4 the run was cancelled from elsewhere
    129 terminal lost (SIGHUP) 130 interrupted (Ctrl-C)   143 terminated
 `
 

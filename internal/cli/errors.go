@@ -6,6 +6,7 @@ import (
 	"unicode"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/coordinator"
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/pipefile"
@@ -19,7 +20,8 @@ func classify(err error) int {
 	var invalid *dag.InvalidError
 	var file *pipefile.FileError
 	switch {
-	case errors.As(err, &unreachable), errors.Is(err, engine.ErrStateLost), errors.Is(err, journal.ErrFenced):
+	case errors.As(err, &unreachable), errors.Is(err, engine.ErrStateLost), errors.Is(err, journal.ErrFenced),
+		errors.Is(err, coordinator.ErrNoWorker):
 		return exitUnreachable
 	case errors.As(err, &url), errors.As(err, &invalid), errors.As(err, &file),
 		errors.Is(err, journal.ErrGone), errors.Is(err, journal.ErrExists), errors.Is(err, engine.ErrSharedMemory):

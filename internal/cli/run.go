@@ -47,6 +47,7 @@ func pacingFlags() []ucli.Flag {
 	return []ucli.Flag{
 		&ucli.DurationFlag{Name: "grace", Value: 10 * time.Second, Usage: "`TIME` that running stages have for stopping when the run is cancelled"},
 		&ucli.IntFlag{Name: "bundle", Usage: "send up to `N` short stages to a worker together (default: 256; 1: each alone)"},
+		&ucli.DurationFlag{Name: "no-worker-timeout", Usage: "leave the run, with code 3, when stages have waited for `TIME` without a worker that could execute them (default: wait for ever)"},
 		&ucli.BoolFlag{Name: "no-fuse", Usage: "do not send a stage together with the only one that it depends on"},
 	}
 }
@@ -123,9 +124,9 @@ func (p Program) parseRun(c *ucli.Context) (f runFlags, err error) {
 // drivingOptions is what the driving flags say, checked.
 func drivingOptions(c *ucli.Context) (o engine.RunOptions, err error) {
 	o = engine.RunOptions{Slots: c.Int("cores"), Children: c.Int("workers"), Grace: c.Duration("grace"),
-		MaxBundle: c.Int("bundle"), NoFuse: c.Bool("no-fuse")}
-	if o.Slots < 0 || o.Children < 0 || o.Grace < 0 || o.MaxBundle < 0 {
-		return o, usageError("--cores, --workers, --grace and --bundle cannot be negative")
+		MaxBundle: c.Int("bundle"), NoFuse: c.Bool("no-fuse"), NoWorker: c.Duration("no-worker-timeout")}
+	if o.Slots < 0 || o.Children < 0 || o.Grace < 0 || o.MaxBundle < 0 || o.NoWorker < 0 {
+		return o, usageError("--cores, --workers, --grace, --bundle and --no-worker-timeout cannot be negative")
 	}
 	return o, nil
 }

@@ -49,7 +49,7 @@ func (p Program) serve(c *ucli.Context) error {
 		return err
 	}
 	server := session.NewServer(engine.ServeOptions{ID: engine.NewWorkerID(c.String("name")), Runs: runs,
-		Grace: options.Grace, MaxBundle: options.MaxBundle, NoFuse: options.NoFuse})
+		Grace: options.Grace, MaxBundle: options.MaxBundle, NoFuse: options.NoFuse, NoWorker: options.NoWorker})
 	return errors.Join(serveUntilSignal(c, server, logger), session.Close())
 }
 

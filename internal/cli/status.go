@@ -2,9 +2,11 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	ucli "github.com/urfave/cli/v2"
@@ -61,7 +63,18 @@ type runStatus struct {
 	now      time.Time       // when it was looked at
 	alive    map[string]bool // workers
 	unserved map[string]int  // by queue without live workers: stages that wait there
+	lacking  map[lack]int    // stages that wait for a handler
 	strange  map[string]bool // queues to which only workers listen that have another key than whoever submitted the run
+}
+
+// lack is a task that no live worker which listens to the queue has a handler for.
+type lack struct{ task, queue string }
+
+// lacks returns them in order.
+func (r *runStatus) lacks() []lack {
+	return slices.SortedFunc(maps.Keys(r.lacking), func(a, b lack) int {
+		return cmp.Or(strings.Compare(a.task, b.task), strings.Compare(a.queue, b.queue))
+	})
 }
 
 func loadStatus(ctx context.Context, s *engine.Session, found journal.Summary) (*runStatus, error) {
@@ -88,14 +101,20 @@ func loadStatus(ctx context.Context, s *engine.Session, found journal.Summary) (
 	if err != nil {
 		return nil, err
 	}
-	r.lookForWorkers(workers, seal.Signer(signature))
+	signer := seal.Signer(signature)
+	crews, err := s.Journal.Crews(ctx, workers, found.Run, signer, nil)
+	if err != nil {
+		return nil, err
+	}
+	r.lookForWorkers(workers, crews, signer)
 	return r, nil
 }
 
-// lookForWorkers finds out which workers live, and which queues have none although stages wait there. The signer is the fingerprint of the
+// lookForWorkers finds out which workers live, and which queues have none, or none with a handler, although stages wait there. The signer is the fingerprint of the
 // run's key.
-func (r *runStatus) lookForWorkers(workers []journal.WorkerInfo, signer string) {
+func (r *runStatus) lookForWorkers(workers []journal.WorkerInfo, crews *journal.Crews, signer string) {
 	r.alive, r.unserved, r.strange = make(map[string]bool), make(map[string]int), make(map[string]bool)
+	r.lacking = make(map[lack]int)
 	served := make(map[string]bool)
 	for _, w := range workers {
 		if !w.Alive() {
@@ -114,8 +133,12 @@ func (r *runStatus) lookForWorkers(workers []journal.WorkerInfo, signer string) 
 		if r.State.State(s) != dag.Ready {
 			continue
 		}
-		if q := r.Spec.Queue(s); !served[q] {
+		q, task := r.Spec.Queue(s), r.Spec.Kind(s).Task
+		switch {
+		case !served[q]:
 			r.unserved[q]++
+		case crews.Lack(q, task):
+			r.lacking[lack{task, q}]++
 		}
 	}
 }

@@ -39,9 +39,10 @@ type failedStage struct {
 	Error   string      `json:"error"`
 }
 
-// unservedQueue is a queue with stages that wait but without a live worker.
+// unservedQueue is a queue with stages that wait but without a live worker, or without one that has the handler.
 type unservedQueue struct {
 	Queue  string `json:"queue"`
+	Task   string `json:"task,omitempty"` // that no worker has a handler for; empty: there is no worker
 	Stages int    `json:"stages"`
 }
 
@@ -62,7 +63,10 @@ func (p Program) printStatusJSON(ctx context.Context, s *engine.Session, r *runS
 		status.Failures = append(status.Failures, failedStage{r.Spec.Graph.Name(f.Stage), f.Attempt, f.Worker, f.Text})
 	}
 	for _, q := range slices.Sorted(maps.Keys(r.unserved)) {
-		status.Unserved = append(status.Unserved, unservedQueue{q, r.unserved[q]})
+		status.Unserved = append(status.Unserved, unservedQueue{q, "", r.unserved[q]})
+	}
+	for _, l := range r.lacks() {
+		status.Unserved = append(status.Unserved, unservedQueue{l.queue, l.task, r.lacking[l]})
 	}
 	return json.NewEncoder(out).Encode(status)
 }

@@ -47,6 +47,10 @@ func (p Program) printStatus(ctx context.Context, c *ucli.Context, s *engine.Ses
 		fmt.Fprintf(out, "\n%s for queue %s, but no live worker listens there: start one with `%s`\n",
 			waiting, printable(q), printable(p.startWorker(c, q)))
 	}
+	for _, l := range r.lacks() {
+		fmt.Fprintf(out, "\n%s for queue %s, but no live worker there has the handler %s: start one of that program (`%s` lists them)\n",
+			count(r.lacking[l], "stage waits", "stages wait"), printable(l.queue), printable(l.task), printable(p.hint(c, "workers")))
+	}
 	r.printActive(out, paint)
 	if err := r.printFailures(ctx, s, out, paint); err != nil {
 		return err

@@ -39,18 +39,11 @@ type Config struct {
 	MaxBundle int  // stages in one task at the most; 0 means 256, 1 that every stage travels alone
 	NoFuse    bool // a stage does not travel together with the one that it depends on
 
-	Dead     <-chan string           // ids of workers that are known to be dead
-	Observe  func([]journal.Entry)   // is told every entry of the journal, in order
-	Unserved func(queues []Unserved) // is told twice a second what no worker listens to
-}
+	NoWorker time.Duration // how long stages may be without a worker that could execute them; 0: for ever
 
-// Unserved is a queue whose stages wait although no worker listens to it.
-type Unserved struct {
-	Queue  string
-	Stages int
-	For    time.Duration
-
-	Strangers []string // live workers that do listen to it, but have another key
+	Dead     <-chan string         // ids of workers that are known to be dead
+	Observe  func([]journal.Entry) // is told every entry of the journal, in order
+	Unserved func(list []Unserved) // is told twice a second what no worker can execute
 }
 
 // Driver drives one run. Its state is what the journal says, plus what it has handed to the queue.
@@ -73,7 +66,10 @@ type Driver struct {
 	crashes   map[dag.StageID]int
 	unwanted  map[string]string // tasks in the queue that nobody should take any more, with their queues
 	workers   workers
-	stopping  time.Time // when the driver learned that the run is being cancelled
+	needs     []need                 // of all stages
+	lacking   bool                   // some need is of a handler that no worker has
+	parked    map[need][]dag.StageID // ready stages for which no worker has a handler
+	stopping  time.Time              // when the driver learned that the run is being cancelled
 }
 
 // Drive brings a run to its end: first it learns from the journal how far the run is, then it goes on from there. It returns when the
@@ -84,7 +80,7 @@ func Drive(ctx context.Context, cfg Config, run journal.RunID, sp *spec.Spec, di
 		state: dag.NewRun(sp.Graph, dag.Rules{}), position: journal.Start, ready: newReadyQueues(sp),
 		largest: 1, durations: spec.NewDurations(sp),
 		flights: make(map[dag.StageID]*flight), inFlight: make(map[string]int), crashes: make(map[dag.StageID]int),
-		unwanted: make(map[string]string), workers: newWorkers(),
+		unwanted: make(map[string]string), workers: newWorkers(), needs: needsOf(sp), parked: make(map[need][]dag.StageID),
 	}
 	if err := d.replay(ctx); err != nil {
 		return d.state, err
@@ -199,7 +195,7 @@ func (d *Driver) carryOut(ctx context.Context, commands []dag.Command) error {
 	for _, c := range commands {
 		switch c.Type {
 		case dag.Dispatch:
-			d.ready.push(c.Stage)
+			d.queueUp(c.Stage)
 		case dag.Skip:
 			decisions = append(decisions, journal.Decision{Kind: journal.EndUnexecuted,
 				Record: journal.Record{Type: journal.StageSkipped, Stage: c.Stage, Root: c.Root}})
@@ -247,7 +243,7 @@ func (d *Driver) tick(ctx context.Context) error {
 	if err == nil {
 		err = d.look(ctx)
 	}
-	if errors.Is(err, journal.ErrDigest) {
+	if errors.Is(err, journal.ErrDigest) || errors.Is(err, ErrNoWorker) {
 		return err
 	}
 	if err != nil {
@@ -268,6 +264,9 @@ func (d *Driver) look(ctx context.Context) error {
 	}
 	now := time.Now()
 	d.workers.update(list, d.run, d.Key)
+	if err := d.regroup(ctx, list); err != nil {
+		return err
+	}
 	dead := func(f *flight) bool { return d.workers.dead(f.worker, now) }
 	if err := d.lose(ctx, dead, "its worker was not heard of for "+journal.WorkerTTL.String()); err != nil {
 		return err
@@ -278,6 +277,8 @@ func (d *Driver) look(ctx context.Context) error {
 	if err := d.force(ctx, now); err != nil {
 		return err
 	}
-	d.reportUnserved(now)
+	if err := d.reportUnserved(now); err != nil {
+		return err
+	}
 	return d.dispatch(ctx) // there may be more workers now
 }

@@ -37,6 +37,8 @@ type world struct {
 	served  []Unserved
 	mu      sync.Mutex
 	bundles bool // of several stages are allowed
+
+	patience time.Duration // with stages that no worker can execute
 }
 
 // fakeQueue keeps bundles for the test to take. What is in it is pending.
@@ -144,7 +146,7 @@ func (w *world) drive(id string, epoch int64) {
 	done := w.done
 	go func() {
 		_, err := Drive(ctx, Config{ID: id, Journal: w.journal, Queue: w.queue, Logger: slog.New(slog.DiscardHandler), Grace: 10 * time.Second, MaxBundle: most,
-			Dead: w.dead, Unserved: func(u []Unserved) { w.mu.Lock(); w.served = u; w.mu.Unlock() }}, w.run, w.spec, w.digest, epoch)
+			NoWorker: w.patience, Dead: w.dead, Unserved: func(u []Unserved) { w.mu.Lock(); w.served = u; w.mu.Unlock() }}, w.run, w.spec, w.digest, epoch)
 		done <- err
 	}()
 }

@@ -101,7 +101,7 @@ func (d *Driver) ground(b *bundle) {
 		}
 		d.land(s)
 		if d.state.State(s) == dag.Ready {
-			d.ready.push(s)
+			d.queueUp(s)
 		}
 	}
 }

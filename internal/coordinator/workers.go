@@ -1,8 +1,6 @@
 package coordinator
 
 import (
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/godags/godags/internal/journal"
@@ -14,15 +12,18 @@ type workers struct {
 	slots    map[string]int       // by queue, of live workers
 	strange  map[string][]string  // by queue, live workers with another key
 	suspects map[string]time.Time // workers with claims that are not alive, and since when
-	unserved map[string]time.Time // queues with stages but without live workers, and since when
+	unserved map[need]time.Time   // what no live worker can execute although stages wait for it, and since when
+	crews    *journal.Crews
+	listen   map[string][]string // by queue, live workers and their versions
 }
 
 func newWorkers() workers {
-	return workers{suspects: make(map[string]time.Time), unserved: make(map[string]time.Time)}
+	return workers{suspects: make(map[string]time.Time), unserved: make(map[need]time.Time)}
 }
 
 func (w *workers) update(list []journal.WorkerInfo, run journal.RunID, key string) {
 	w.alive, w.slots, w.strange = make(map[string]bool), make(map[string]int), make(map[string][]string)
+	w.listen = make(map[string][]string)
 	for _, info := range list {
 		if !info.Alive() {
 			continue
@@ -38,6 +39,7 @@ func (w *workers) update(list []journal.WorkerInfo, run journal.RunID, key strin
 				continue
 			}
 			w.slots[q] += info.Slots
+			w.listen[q] = append(w.listen[q], info.ID+" ("+info.Version+")")
 		}
 	}
 }
@@ -61,32 +63,3 @@ func (w *workers) dead(id string, now time.Time) bool {
 
 // forgetSuspicions is for when Redis cannot be reached: nothing is known then.
 func (w *workers) forgetSuspicions() { clear(w.suspects) }
-
-// reportUnserved tells the observer which queues have stages that wait for a worker to appear.
-func (d *Driver) reportUnserved(now time.Time) {
-	waiting := make(map[string]int)
-	for name, ready := range d.ready.byName {
-		waiting[name] += ready.Len()
-	}
-	for s, f := range d.flights {
-		if f.worker == "" {
-			waiting[d.spec.Queue(s)]++
-		}
-	}
-	var list []Unserved
-	for _, name := range slices.Sorted(maps.Keys(waiting)) {
-		if d.workers.slots[name] > 0 || waiting[name] == 0 {
-			delete(d.workers.unserved, name)
-			continue
-		}
-		since, ok := d.workers.unserved[name]
-		if !ok {
-			since = now
-			d.workers.unserved[name] = now
-		}
-		list = append(list, Unserved{name, waiting[name], now.Sub(since), d.workers.strange[name]})
-	}
-	if d.Unserved != nil {
-		d.Unserved(list)
-	}
-}

@@ -25,6 +25,8 @@ type RunOptions struct {
 	Children int           // worker processes to start
 	Grace    time.Duration // how long stages have for stopping when the run is cancelled
 
+	NoWorker time.Duration // how long stages may be without a worker that could execute them; 0: for ever. Then the run is left as it is
+
 	Keep time.Duration // how long the run is kept after its end; 0: for ever. It counts when the run is submitted
 
 	MaxBundle int  // stages in one task at the most; 0 for the default, 1 for none together

@@ -23,6 +23,7 @@ type ServeOptions struct {
 	Grace     time.Duration
 	MaxBundle int
 	NoFuse    bool
+	NoWorker  time.Duration // see [RunOptions]
 }
 
 // Server is a coordinator that drives every run that nobody drives: those that were submitted to be, and those whose coordinator
@@ -35,7 +36,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	driving  map[journal.RunID]bool
-	hopeless map[journal.RunID]bool      // damaged, or not for us: left alone for good
+	hopeless map[journal.RunID]bool      // damaged, not for us, or without workers for too long: left alone for good
 	failed   map[journal.RunID]*patience // not before some time
 	lastLook time.Time                   // at the list of runs, with success
 
@@ -151,7 +152,7 @@ func (v *Server) take(run journal.RunID, now time.Time) bool {
 
 // drive adopts a run and brings it to its end.
 func (v *Server) drive(ctx context.Context, run journal.RunID) error {
-	s, o := v.session, RunOptions{ID: run, Grace: v.Grace, MaxBundle: v.MaxBundle, NoFuse: v.NoFuse}
+	s, o := v.session, RunOptions{ID: run, Grace: v.Grace, MaxBundle: v.MaxBundle, NoFuse: v.NoFuse, NoWorker: v.NoWorker}
 	digest, err := s.load(ctx, &o)
 	if err == nil {
 		err = errors.Join(s.verify(ctx, run, digest), o.check())
@@ -185,9 +186,10 @@ func (v *Server) drop(run journal.RunID, err error) {
 		delete(v.failed, run)
 	case errors.Is(err, journal.ErrFenced), errors.Is(err, journal.ErrGone), errors.Is(err, ErrHandOver):
 		logger.Info("run is not ours any more", "run", run, "reason", err)
-	case errors.Is(err, journal.ErrDamaged), errors.Is(err, journal.ErrDigest), errors.Is(err, seal.ErrSignature), errors.Is(err, ErrSharedMemory):
+	case errors.Is(err, journal.ErrDamaged), errors.Is(err, journal.ErrDigest), errors.Is(err, seal.ErrSignature), errors.Is(err, ErrSharedMemory),
+		errors.Is(err, coordinator.ErrNoWorker):
 		v.hopeless[run] = true
-		logger.Error("run left alone: it cannot be driven", "run", run, "error", err)
+		logger.Error("run left alone", "run", run, "error", err)
 	default:
 		if v.failed[run] == nil {
 			v.failed[run] = new(patience)

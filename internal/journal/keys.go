@@ -11,6 +11,7 @@
 //	ended         sorted set: those that are, unless they are kept for ever, by the time until which they are kept
 //	workers       hash: what each live worker last said of itself, and when
 //	coordinators  hash: the same of each coordinator that serves
+//	handlers:*    the tasks that workers have handlers for, by the digest that they name in their heartbeats
 //	{R}:run       hash: pipeline, number of stages, digest of the spec and its signature, state; who coordinates it, in which epoch, until when
 //	{R}:spec      the frozen pipeline
 //	{R}:journal   the stream
@@ -64,8 +65,9 @@ func New(rdb redis.UniversalClient) *Journal { return &Journal{rdb: rdb, prefix:
 func (j *Journal) key(run RunID, what string) string {
 	return j.prefix + "{" + string(run) + "}:" + what
 }
-func (j *Journal) runsKey() string         { return j.prefix + "runs" }
-func (j *Journal) openKey() string         { return j.prefix + "open" }
-func (j *Journal) endedKey() string        { return j.prefix + "ended" }
-func (j *Journal) workersKey() string      { return j.prefix + "workers" }
-func (j *Journal) coordinatorsKey() string { return j.prefix + "coordinators" }
+func (j *Journal) runsKey() string                  { return j.prefix + "runs" }
+func (j *Journal) openKey() string                  { return j.prefix + "open" }
+func (j *Journal) endedKey() string                 { return j.prefix + "ended" }
+func (j *Journal) handlersKey(digest string) string { return j.prefix + "handlers:" + digest }
+func (j *Journal) workersKey() string               { return j.prefix + "workers" }
+func (j *Journal) coordinatorsKey() string          { return j.prefix + "coordinators" }

@@ -43,17 +43,18 @@ func logField(a Attempted) string {
 
 // WorkerInfo is what a worker says of itself.
 type WorkerInfo struct {
-	ID      string        `json:"-"`
-	Age     time.Duration `json:"-"` // since its last beat, by the clock of Redis
-	Host    string        `json:"host"`
-	PID     int           `json:"pid"`
-	Queues  []string      `json:"queues"`
-	Run     RunID         `json:"run,omitempty"` // the only run that it serves; empty: it serves all
-	Slots   int           `json:"slots"`         // stages that it executes at once
-	Busy    int           `json:"busy"`          // stages that it executes now
-	Version string        `json:"version"`       // of godags
-	Key     string        `json:"key"`           // fingerprint of the key with which stages must be signed
-	Started time.Time     `json:"started"`       // by its own clock
+	ID       string        `json:"-"`
+	Age      time.Duration `json:"-"` // since its last beat, by the clock of Redis
+	Host     string        `json:"host"`
+	PID      int           `json:"pid"`
+	Queues   []string      `json:"queues"`
+	Run      RunID         `json:"run,omitempty"`      // the only run that it serves; empty: it serves all
+	Slots    int           `json:"slots"`              // stages that it executes at once
+	Busy     int           `json:"busy"`               // stages that it executes now
+	Handlers string        `json:"handlers,omitempty"` // digest of its list of handlers: see [Journal.Handlers]
+	Version  string        `json:"version"`            // of godags
+	Key      string        `json:"key"`                // fingerprint of the key with which stages must be signed
+	Started  time.Time     `json:"started"`            // by its own clock
 }
 
 // WorkerTTL is how long after its last beat a worker is taken for dead.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,7 +40,7 @@ type Printer struct {
 	buf     []byte                   // what is not written yet
 	spare   []byte                   // what buf was before the last write
 	partial []byte                   // of a message whose line is not complete
-	told    map[string]time.Duration // by queue without workers: how long it was so when that was last said
+	told    map[string]time.Duration // by queue and task without workers: how long it was so when that was last said
 	err     error                    // the first that Out returned
 }
 
@@ -116,13 +117,16 @@ func (p *Printer) say(m message) {
 	}
 }
 
-// Waiting is a queue whose stages wait although no worker listens to it.
+// Waiting is what no live worker can execute although stages wait for it.
 type Waiting struct {
 	Queue  string
+	Task   string // that no worker which listens to the queue has a handler for; empty: no worker listens
+	Stage  string // the first of those that wait
 	Stages int
 	For    time.Duration
 
-	Strangers []string // live workers that do listen to it, but have another key
+	Strangers []string // live workers that do listen, but have another key
+	Listeners []string // live workers that do listen, but have no handler; with their versions
 }
 
 // When a queue without workers is worth a line.
@@ -131,7 +135,7 @@ const (
 	waitingAgain = 30 * time.Second
 )
 
-// Waiting explains why stages do not start. It is called again and again with all queues that no worker listens to; each is shown
+// Waiting explains why stages do not start. It is called again and again with all that no worker can execute; each is shown
 // when it has been so for 2 s, and then every 30 s.
 func (p *Printer) Waiting(queues []Waiting) {
 	p.mu.Lock()
@@ -139,7 +143,8 @@ func (p *Printer) Waiting(queues []Waiting) {
 	before := p.told
 	p.told = make(map[string]time.Duration)
 	for _, w := range queues {
-		told, ok := before[w.Queue]
+		what := w.Queue + "\n" + w.Task
+		told, ok := before[what]
 		if w.For < told {
 			ok = false // it was served in between
 		}
@@ -148,12 +153,15 @@ func (p *Printer) Waiting(queues []Waiting) {
 			told, ok = w.For, true
 		}
 		if ok {
-			p.told[w.Queue] = told
+			p.told[what] = told
 		}
 	}
 }
 
 func (p *Printer) explain(w Waiting) string {
+	if w.Task != "" {
+		return w.explainTask()
+	}
 	wait := "wait"
 	if w.Stages == 1 {
 		wait = "waits"
@@ -170,6 +178,20 @@ func (p *Printer) explain(w Waiting) string {
 		text += fmt.Sprintf(`: start one with "%s"`, p.workerCommand(w.Queue))
 	}
 	return text
+}
+
+// explainTask names the handler that no worker has, and who was asked for it.
+func (w Waiting) explainTask() string {
+	who, more := "stage "+w.Stage+" needs", ""
+	if w.Stages > 1 {
+		who = fmt.Sprintf("stage %s and %s need", w.Stage, plural(w.Stages-1, "other"))
+	}
+	const most = 3
+	if len(w.Listeners) > most {
+		more = fmt.Sprintf(" and %d more", len(w.Listeners)-most)
+	}
+	return fmt.Sprintf("%s the handler %s, which no live worker has (%d s): start a worker of that program; on queue %s there are %s%s",
+		who, w.Task, int(w.For.Seconds()), w.Queue, strings.Join(w.Listeners[:min(len(w.Listeners), most)], ", "), more)
 }
 
 // Close writes what is left and leaves the terminal clean. It returns the first error that Out returned, after which nothing

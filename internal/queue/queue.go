@@ -31,7 +31,8 @@ type Bundle struct {
 	Pipeline string `json:"pipeline"`
 	Digest   string `json:"digest"` // of the run's spec
 	Items    []Item `json:"items"`
-	Queue    string `json:"-"` // that it was taken from
+	Hops     int    `json:"hops,omitempty"` // workers in a row that had no handler for it
+	Queue    string `json:"-"`              // that it was taken from
 }
 
 // Task is a bundle on its way into a queue.

@@ -61,6 +61,9 @@ func (w *Worker) handle(ctx context.Context, task queue.Bundle, executed func())
 		return err // deliver it again
 	}
 	b.executed = executed
+	if done, err := b.giveBack(ctx, task.Hops); done || err != nil {
+		return err
+	}
 	w.hold(b)
 	defer w.release(b)
 	err = b.work(ctx)

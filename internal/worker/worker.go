@@ -50,6 +50,7 @@ type Worker struct {
 
 // New returns a worker that has not started.
 func New(cfg Config) *Worker {
+	cfg.Info.Handlers = journal.HandlersDigest(cfg.Registry.Names())
 	w := &Worker{Config: cfg, specs: newSpecs(cfg.Journal), held: make(map[*bundle]struct{})}
 	w.server = queue.NewServer(cfg.Client, queue.ServerConfig{
 		Queues: cfg.Info.Queues, Run: string(cfg.Info.Run), Key: cfg.Key, Slots: cfg.Info.Slots, Handle: w.handle, Logger: cfg.Logger,
@@ -70,6 +71,9 @@ var (
 // as well it stops what it still holds and hands it back. Ready, if not nil, is called once the worker takes bundles.
 func (w *Worker) Run(drain, abort context.Context, ready func()) error {
 	w.abort = abort
+	if err := w.publish(drain); err != nil {
+		return err
+	}
 	if err := w.beat(drain); err != nil { // before the first claim: a coordinator must know who claims
 		return err
 	}
@@ -106,13 +110,19 @@ func (w *Worker) leave() {
 
 // live keeps the worker known, its attempts under control and their logs readable.
 func (w *Worker) live(ctx context.Context) {
-	tick := time.NewTicker(journal.BeatEvery)
+	tick, publish := time.NewTicker(journal.BeatEvery), time.NewTicker(journal.HandlersEvery)
 	defer tick.Stop()
+	defer publish.Stop()
 	fence := time.AfterFunc(w.untilCutOff(), func() { w.stopAll(errCutOff) })
 	defer fence.Stop()
 	for {
 		select {
 		case <-tick.C:
+		case <-publish.C:
+			if err := w.publish(ctx); err != nil {
+				w.Logger.Warn("others may forget which handlers this worker has", "error", err)
+			}
+			continue
 		case <-ctx.Done():
 			return
 		}

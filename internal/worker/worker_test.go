@@ -273,15 +273,6 @@ func TestATaskThatIsDeliveredTwiceIsExecutedOnce(t *testing.T) {
 	})
 }
 
-func TestAnUnknownTaskFailsTheStage(t *testing.T) {
-	simulate(t, succeeding, func(w *world) {
-		w.send("1", "unknown", 1)
-		if last := w.expect("started failed"); !strings.Contains(last.Text, "nobody knows it") || !strings.Contains(last.Text, "noop") {
-			w.Fatal(last.Text)
-		}
-	})
-}
-
 func TestABundleOfAnotherSpecIsDropped(t *testing.T) {
 	simulate(t, succeeding, func(w *world) {
 		right := w.digest

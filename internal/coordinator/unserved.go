@@ -1,0 +1,160 @@
+package coordinator
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/spec"
+)
+
+// need is what a worker must be for a stage: it listens to the queue, and has a handler for the task. Without a task it must only listen.
+type need struct{ queue, task string }
+
+// Unserved is what no live worker can execute although stages wait for it.
+type Unserved struct {
+	Queue  string
+	Task   string // that no worker which listens to the queue has a handler for; empty: no worker listens
+	Stage  string // the first of those that wait
+	Stages int
+	For    time.Duration
+
+	Strangers []string // live workers that do listen, but have another key
+	Listeners []string // live workers that do listen, but have no handler; with their versions
+}
+
+// ErrNoWorker is what a [NoWorkerError] is.
+var ErrNoWorker = errors.New("no worker in time")
+
+// NoWorkerError says that stages have waited too long for a worker that could execute them.
+type NoWorkerError struct{ Unserved }
+
+// Error says what was waited for.
+func (e *NoWorkerError) Error() string {
+	if e.Task != "" {
+		return fmt.Sprintf("%v: for %s no worker had the handler %q that stage %q needs", ErrNoWorker, e.For.Round(time.Second/10), e.Task, e.Stage)
+	}
+	return fmt.Sprintf("%v: for %s none listened on queue %q, where stage %q waits", ErrNoWorker, e.For.Round(time.Second/10), e.Queue, e.Stage)
+}
+
+// Is makes errors.Is(err, ErrNoWorker) hold.
+func (e *NoWorkerError) Is(target error) bool { return target == ErrNoWorker }
+
+// need returns what a worker must be for a stage.
+func (d *Driver) need(s dag.StageID) need { return need{d.spec.Queue(s), d.spec.Kind(s).Task} }
+
+// queueUp lets a stage that is ready wait for its turn, or for a worker that has a handler for it.
+func (d *Driver) queueUp(s dag.StageID) {
+	if d.lacking {
+		if n := d.need(s); d.workers.crews.Lack(n.queue, n.task) {
+			d.parked[n] = append(d.parked[n], s)
+			return
+		}
+	}
+	d.ready.push(s)
+}
+
+// needsOf returns what workers must be for the stages of a pipeline.
+func needsOf(sp *spec.Spec) []need {
+	set := make(map[need]bool)
+	for _, k := range sp.Kinds() {
+		set[need{cmp.Or(k.Queue, spec.DefaultQueue), k.Task}] = true
+	}
+	return slices.Collect(maps.Keys(set))
+}
+
+// regroup notes what handlers the workers have, and lets stages go on that have waited for one which is there now.
+func (d *Driver) regroup(ctx context.Context, list []journal.WorkerInfo) (err error) {
+	crews, err := d.Journal.Crews(ctx, list, d.run, d.Key, d.workers.crews)
+	if err != nil {
+		return err
+	}
+	d.workers.crews = crews
+	d.lacking = slices.ContainsFunc(d.needs, func(n need) bool { return crews.Lack(n.queue, n.task) })
+	for n, stages := range d.parked {
+		if crews.Lack(n.queue, n.task) {
+			continue
+		}
+		delete(d.parked, n)
+		for _, s := range stages {
+			d.ready.push(s) // what is not ready any more is left out when its turn comes
+		}
+	}
+	return nil
+}
+
+// reportUnserved tells the observer which stages wait for a worker to appear, and returns [ErrNoWorker] if they have done so for too long.
+func (d *Driver) reportUnserved(now time.Time) error {
+	waiting := make(map[need]Unserved)
+	d.countQueued(waiting)
+	d.countParked(waiting)
+	maps.DeleteFunc(d.workers.unserved, func(n need, _ time.Time) bool { return waiting[n].Stages == 0 })
+	var list []Unserved
+	for n, u := range waiting {
+		since, ok := d.workers.unserved[n]
+		if !ok {
+			since = now
+			d.workers.unserved[n] = now
+		}
+		u.Queue, u.Task, u.For, u.Strangers = n.queue, n.task, now.Sub(since), d.workers.strange[n.queue]
+		if n.task != "" {
+			u.Listeners = d.workers.listen[n.queue]
+		}
+		list = append(list, u)
+	}
+	slices.SortFunc(list, func(a, b Unserved) int { return cmp.Or(cmp.Compare(a.Queue, b.Queue), cmp.Compare(a.Task, b.Task)) })
+	if d.Unserved != nil {
+		d.Unserved(list)
+	}
+	for _, u := range list {
+		if d.NoWorker > 0 && u.For >= d.NoWorker {
+			return fmt.Errorf("run %s: %w", d.run, &NoWorkerError{u})
+		}
+	}
+	return nil
+}
+
+// countQueued counts the stages of queues to which nobody listens.
+func (d *Driver) countQueued(waiting map[need]Unserved) {
+	add := func(queue string, s dag.StageID, stages int) {
+		u := waiting[need{queue: queue}]
+		if u.Stages += stages; u.Stage == "" {
+			u.Stage = d.spec.Graph.Name(s)
+		}
+		waiting[need{queue: queue}] = u
+	}
+	for name, ready := range d.ready.byName {
+		if d.workers.slots[name] == 0 && ready.Len() > 0 {
+			add(name, ready.stages[0], ready.Len())
+		}
+	}
+	for s, f := range d.flights {
+		if f.worker == "" && d.workers.slots[f.bundle.queue] == 0 {
+			add(f.bundle.queue, s, 1)
+		}
+	}
+}
+
+// countParked counts the stages for which no worker has a handler.
+func (d *Driver) countParked(waiting map[need]Unserved) {
+	for n, stages := range d.parked {
+		u := Unserved{}
+		for _, s := range stages {
+			if d.state.State(s) != dag.Ready {
+				continue
+			}
+			if u.Stages++; u.Stage == "" {
+				u.Stage = d.spec.Graph.Name(s)
+			}
+		}
+		if u.Stages > 0 {
+			waiting[n] = u
+		}
+	}
+}

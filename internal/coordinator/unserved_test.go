@@ -1,0 +1,72 @@
+package coordinator
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/godags/godags/internal/journal"
+)
+
+// beatWith is a heartbeat of a worker that has handlers for some tasks only.
+func (w *world) beatWith(worker string, tasks ...string) {
+	w.must(w.journal.PublishHandlers(w.Context(), tasks))
+	w.must(w.journal.Beat(w.Context(), journal.WorkerInfo{ID: worker, Queues: []string{"default"}, Slots: 1, Version: "v7",
+		Handlers: journal.HandlersDigest(tasks)}))
+	w.pass(journal.BeatEvery)
+}
+
+func TestAHandlerThatNoWorkerHasIsNamedAndItsStagesWait(t *testing.T) {
+	simulate(t, "a; b", func(w *world) {
+		w.sent("a#1", "b#1") // to w1, of which nothing is known; it ends
+		w.must(w.journal.Leave(w.Context(), "w1"))
+		for range 12 {
+			w.beatWith("w2", "sleep", "train")
+		}
+		w.queue.take() // what is left to do for them is not known here
+		for range 12 {
+			w.beatWith("w2", "sleep", "train")
+		}
+		if again := w.queue.take(); len(again) > 0 {
+			w.Errorf("sent to a worker without the handler: %v", again)
+		}
+		w.mu.Lock()
+		u := w.served
+		w.mu.Unlock()
+		if len(u) != 1 || u[0].Task != "noop" || u[0].Stages != 2 || len(u[0].Listeners) != 1 || u[0].Listeners[0] != "w2 (v7)" {
+			w.Fatalf("%+v", u)
+		}
+		w.beatWith("w3", "noop")
+		w.beatWith("w3", "noop")
+		if again := w.queue.take(); len(again) != 2 {
+			w.Errorf("sent when there is a worker: %v", again)
+		}
+	})
+}
+
+func TestWithALimitARunIsLeftWhenNoWorkerComesInTime(t *testing.T) {
+	simulate(t, "a@gpu; b", func(w *world) {
+		w.stop(errors.New("driven with other settings from here on"))
+		<-w.done
+		w.patience = 10 * time.Second
+		epoch, err := w.journal.Acquire(w.Context(), w.run, "c1", Lease)
+		w.must(err)
+		w.drive("c1", epoch)
+		w.keepAlive("w1", 9*time.Second)
+		select {
+		case err := <-w.done:
+			w.Fatalf("too early: %v", err)
+		default:
+		}
+		w.keepAlive("w1", 3*time.Second)
+		err = <-w.done
+		if !errors.Is(err, ErrNoWorker) || !strings.Contains(err.Error(), `none listened on queue "gpu", where stage "a" waits`) {
+			w.Errorf("%v", err)
+		}
+		w.done <- nil
+		if strings.Contains(w.story(), "finished") {
+			w.Error("the run was ended")
+		}
+	})
+}
