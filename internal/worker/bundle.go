@@ -21,7 +21,7 @@ type bundle struct {
 	queue    string
 	executed func() // lets another bundle have the slot
 
-	stepping sync.Mutex // held during a call to Redis: outcomes are recorded in the order in which they came about
+	stepping chan struct{} // holds an element during a call to Redis: outcomes are recorded in the order in which they came about
 
 	mu      sync.Mutex
 	waiting []journal.Attempted // not claimed
@@ -83,7 +83,7 @@ func (w *Worker) open(ctx context.Context, task queue.Bundle) (*bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bundle{worker: w, loaded: l, queue: task.Queue, ended: make(map[dag.StageID]bool),
+	b := &bundle{worker: w, loaded: l, queue: task.Queue, stepping: make(chan struct{}, 1), ended: make(map[dag.StageID]bool),
 		claim: journal.Claimant{Run: run, Digest: task.Digest, Worker: w.Info.ID, Token: journal.NewToken()}}
 	for _, item := range task.Items {
 		if a := journal.Attempted(item); int(a.Stage) < l.spec.Graph.Len() {
@@ -289,8 +289,8 @@ func (b *bundle) end(e *execution, o *journal.Outcome) {
 
 // step records what has ended and claims a chunk, which is then due.
 func (b *bundle) step(ctx context.Context, chunk []due) error {
-	b.stepping.Lock()
-	defer b.stepping.Unlock()
+	b.stepping <- struct{}{}
+	defer func() { <-b.stepping }()
 	b.mu.Lock()
 	moves := b.moves
 	b.moves = nil
