@@ -216,7 +216,7 @@ func (v *Server) Stats() ServerStats {
 // Healthy returns an error if the server has not been able to look for runs lately.
 func (v *Server) Healthy() error {
 	if age := time.Since(v.Stats().LastLook); age > journal.WorkerTTL {
-		return fmt.Errorf("Redis was not heard of for %s", age.Round(time.Millisecond))
+		return fmt.Errorf("no word from Redis for %s", age.Round(time.Millisecond))
 	}
 	return nil
 }
