@@ -50,11 +50,11 @@ func (p Program) logs(c *ucli.Context) error {
 }
 
 func (p Program) stageLog(ctx context.Context, l logPrinter, name string) error {
-	stage, ok := l.run.State.Lookup(name)
+	stage, ok := l.run.Spec.Graph.Lookup(name)
 	if !ok {
 		return p.unknownStage(l.run, name)
 	}
-	last := begun(l.run, stage)
+	last := begun(l.run.State, stage)
 	switch {
 	case last == 0:
 		fmt.Fprintf(p.Err, "stage %s was not executed: it is %s\n", name, l.run.State.State(stage))
@@ -72,7 +72,7 @@ func (p Program) stageLog(ctx context.Context, l logPrinter, name string) error 
 func (p Program) unknownStage(run *view.Run, name string) error {
 	names := make([]string, run.Spec.Graph.Len())
 	for s := range names {
-		names[s] = run.Name(dag.StageID(s))
+		names[s] = run.Spec.Graph.Name(dag.StageID(s))
 	}
 	if near := nearest.Name(name, names); near != "" {
 		return usageError("pipeline %s has no stage %.200q: did you mean %q?", run.Spec.Name, name, near)
@@ -81,13 +81,12 @@ func (p Program) unknownStage(run *view.Run, name string) error {
 }
 
 // begun returns the newest attempt of a stage that was begun; 0 if none was. Of a cancelled stage it is the one that was due.
-func begun(r *view.Run, s dag.StageID) dag.Attempt {
-	switch state := r.State.State(s); {
-	case state == dag.Skipped && r.Duration(s) > 0: // by its condition
-	case state == dag.Waiting, state == dag.Ready, state == dag.Retrying, state == dag.Skipped:
-		return r.State.Attempt(s) - 1
+func begun(r *dag.Run, s dag.StageID) dag.Attempt {
+	switch r.State(s) {
+	case dag.Waiting, dag.Ready, dag.Skipped:
+		return r.Attempt(s) - 1
 	}
-	return r.State.Attempt(s)
+	return r.Attempt(s)
 }
 
 // logPrinter prints what attempts of stages printed, one at a time.
@@ -102,23 +101,16 @@ type logPrinter struct {
 // printAll prints the output of all stages that printed something, each after what it depends on.
 func (l logPrinter) printAll(ctx context.Context) error {
 	var stages []dag.StageID
-	add := func(s dag.StageID) {
+	for _, s := range l.run.Spec.Graph.Topological() {
 		_, active := l.run.Active[s]
 		if _, printed := l.run.Notes[s]; printed || active {
 			stages = append(stages, s)
 		}
 	}
-	for _, s := range l.run.Spec.Graph.Topological() {
-		base, n, _ := l.run.State.Instances(s)
-		for i := range dag.StageID(n) {
-			add(base + i)
-		}
-		add(s)
-	}
 	for _, s := range stages {
 		prefix := ""
 		if len(stages) > 1 {
-			prefix = l.run.Name(s) + " | "
+			prefix = l.run.Spec.Graph.Name(s) + " | "
 		}
 		if _, err := l.print(ctx, s, prefix); err != nil {
 			return err
@@ -129,7 +121,7 @@ func (l logPrinter) printAll(ctx context.Context) error {
 
 // print prints the output of one stage and reports whether there was any.
 func (l logPrinter) print(ctx context.Context, s dag.StageID, prefix string) (bool, error) {
-	attempt := begun(l.run, s)
+	attempt := begun(l.run.State, s)
 	if l.attempt > 0 {
 		attempt = dag.Attempt(min(l.attempt, 1<<16-1))
 	}

@@ -175,8 +175,6 @@ func (p Program) verdict(run *view.Run, err error, cause error) error {
 		code = sig.code()
 	case err != nil && !run.State.Finished():
 		code = classify(err)
-	case run.State.Outcome() == dag.Cancelled && run.TimedOut:
-		code = exitTimedOut
 	case run.State.Outcome() == dag.Cancelled:
 		code = exitCancelled
 	case run.State.Outcome() == dag.Succeeded && err == nil:

@@ -129,12 +129,11 @@ func (r *runStatus) lookForWorkers(workers []journal.WorkerInfo, crews *journal.
 	if r.word != dag.Running.String() || r.State.Count(dag.Ready) == 0 {
 		return
 	}
-	for s := range r.State.Stages() {
+	for s := range dag.StageID(r.Spec.Graph.Len()) {
 		if r.State.State(s) != dag.Ready {
 			continue
 		}
-		template, _, _ := r.State.Instance(s)
-		q, task := r.Spec.Queue(template), r.Spec.Kind(template).Task
+		q, task := r.Spec.Queue(s), r.Spec.Kind(s).Task
 		switch {
 		case !served[q]:
 			r.unserved[q]++

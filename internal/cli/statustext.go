@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -53,7 +52,6 @@ func (p Program) printStatus(ctx context.Context, c *ucli.Context, s *engine.Ses
 			count(r.lacking[l], "stage waits", "stages wait"), printable(l.queue), printable(l.task), printable(p.hint(c, "workers")))
 	}
 	r.printActive(out, paint)
-	r.printRetrying(out, paint)
 	if err := r.printFailures(ctx, s, out, paint); err != nil {
 		return err
 	}
@@ -103,13 +101,10 @@ func (r *runStatus) counts() string {
 			parts = append(parts, fmt.Sprintf("%d %s", n, state))
 		}
 	}
-	if r.Retried > 0 {
-		parts = append(parts, count(r.Retried, "failed attempt followed by another", "failed attempts followed by others"))
-	}
 	if r.Lost > 0 {
 		parts = append(parts, count(r.Lost, "attempt lost with its worker", "attempts lost with their workers"))
 	}
-	return fmt.Sprintf("%d: %s", r.State.Total(), strings.Join(parts, ", "))
+	return fmt.Sprintf("%d: %s", r.Spec.Graph.Len(), strings.Join(parts, ", "))
 }
 
 func (r *runStatus) printActive(out *bufio.Writer, paint painter) {
@@ -124,7 +119,7 @@ func (r *runStatus) printActive(out *bufio.Writer, paint painter) {
 		if !r.alive[worker] {
 			worker += " (silent)"
 		}
-		t = append(t, []string{r.Name(s), fmt.Sprint(a.Attempt), worker, short(max(0, r.now.Sub(a.Since)))})
+		t = append(t, []string{r.Spec.Graph.Name(s), fmt.Sprint(a.Attempt), worker, short(max(0, r.now.Sub(a.Since)))})
 	}
 	fmt.Fprintf(out, "\n%s\n", paint.state("running"))
 	t.print(out, paint, "  ")
@@ -148,7 +143,7 @@ func (r *runStatus) printFailures(ctx context.Context, s *engine.Session, out *b
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "  %s (attempt %d, %s): %s\n", r.Name(f.Stage), f.Attempt, printable(f.Worker),
+		fmt.Fprintf(out, "  %s (attempt %d, %s): %s\n", r.Spec.Graph.Name(f.Stage), f.Attempt, printable(f.Worker),
 			strings.ReplaceAll(printable(f.Text), "\n", "\n    "))
 		for _, line := range tail(log, shownLogLines) {
 			fmt.Fprintf(out, "    | %s\n", line)
@@ -163,65 +158,44 @@ func (r *runStatus) printSkipped(out *bufio.Writer, paint painter) {
 	if r.State.Count(dag.Skipped) == 0 {
 		return
 	}
-	skipped := make(map[string][]dag.StageID)
-	var reasons []string
-	for s := range r.State.Stages() {
+	skipped := make(map[dag.StageID][]dag.StageID)
+	for s := range dag.StageID(r.Spec.Graph.Len()) {
 		if r.State.State(s) == dag.Skipped {
-			why := r.WhySkipped(s)
-			if skipped[why] == nil {
-				reasons = append(reasons, why)
-			}
-			skipped[why] = append(skipped[why], s)
+			skipped[r.State.Root(s)] = append(skipped[r.State.Root(s)], s)
 		}
 	}
 	fmt.Fprintf(out, "\n%s\n", paint.state("skipped"))
-	for _, why := range reasons[:min(len(reasons), shownRoots)] {
+	roots := slices.Sorted(maps.Keys(skipped))
+	for _, root := range roots[:min(len(roots), shownRoots)] {
 		names := make([]string, 0, shownNames+1)
-		for _, s := range skipped[why][:min(len(skipped[why]), shownNames)] {
-			names = append(names, r.Name(s))
+		for _, s := range skipped[root][:min(len(skipped[root]), shownNames)] {
+			names = append(names, r.Spec.Graph.Name(s))
 		}
-		if n := len(skipped[why]) - shownNames; n > 0 {
+		if n := len(skipped[root]) - shownNames; n > 0 {
 			names = append(names, fmt.Sprintf("%d more", n))
 		}
-		fmt.Fprintf(out, "  because %s: %s\n", why, strings.Join(names, ", "))
+		fmt.Fprintf(out, "  because %s %s: %s\n", r.Spec.Graph.Name(root), r.State.State(root), strings.Join(names, ", "))
 	}
-	more(out, len(reasons)-shownRoots)
-}
-
-// printRetrying names the stages that wait for their next attempt.
-func (r *runStatus) printRetrying(out *bufio.Writer, paint painter) {
-	if len(r.Retrying) == 0 {
-		return
-	}
-	stages := slices.SortedFunc(maps.Keys(r.Retrying), func(a, b dag.StageID) int {
-		return cmp.Or(r.Retrying[a].Compare(r.Retrying[b]), cmp.Compare(a, b))
-	})
-	t := table{{"STAGE", "NEXT ATTEMPT", "IN"}}
-	for _, s := range stages[:min(len(stages), shownActive)] {
-		t = append(t, []string{r.Name(s), fmt.Sprint(r.State.Attempt(s)), short(max(0, r.Retrying[s].Sub(r.now)))})
-	}
-	fmt.Fprintf(out, "\n%s\n", paint.state("retrying"))
-	t.print(out, paint, "  ")
-	more(out, len(stages)-shownActive)
+	more(out, len(roots)-shownRoots)
 }
 
 // printStages lists all stages, in the order in which they were defined.
 func (r *runStatus) printStages(out *bufio.Writer, paint painter) {
 	const most = 60 // columns for names
-	width := len("STAGE")
-	for s := range r.State.Stages() {
-		width = max(width, min(most, utf8.RuneCountInString(r.Name(s))))
+	g, width := r.Spec.Graph, len("STAGE")
+	for s := range dag.StageID(g.Len()) {
+		width = max(width, min(most, utf8.RuneCountInString(g.Name(s))))
 	}
 	fmt.Fprintf(out, "\n%-*s  %-9s  %7s  %9s  %s\n", width, "STAGE", "STATE", "ATTEMPT", "TOOK", "LAST LINE")
-	for s := range r.State.Stages() {
+	for s := range dag.StageID(g.Len()) {
 		state, attempt, took := r.State.State(s).String(), "-", "-"
-		if n := begun(r.Run, s); n > 0 {
+		if n := begun(r.State, s); n > 0 {
 			attempt = strconv.Itoa(int(n))
 		}
 		if d := r.Duration(s); d > 0 && r.State.State(s).Terminal() {
 			took = short(d)
 		}
 		padding := strings.Repeat(" ", len(dag.Succeeded.String())-len(state))
-		fmt.Fprintf(out, "%-*s  %s%s  %7s  %9s  %s\n", width, r.Name(s), paint.state(state), padding, attempt, took, printable(r.Notes[s]))
+		fmt.Fprintf(out, "%-*s  %s%s  %7s  %9s  %s\n", width, g.Name(s), paint.state(state), padding, attempt, took, printable(r.Notes[s]))
 	}
 }

@@ -16,14 +16,13 @@ import (
 //	time     by the clock of Redis, RFC 3339 in UTC, to the millisecond
 //	type     such as "stage.succeeded"
 //	stage    its name; not of run.* events
-//	attempt  from 1; of stage.started, stage.succeeded, stage.retrying, stage.failed, stage.lost
+//	attempt  from 1; of stage.started, stage.succeeded, stage.failed, stage.lost
 //	worker   who reported it; not of the coordinator's decisions
 //	seconds  how long the attempt was executed
 //	note     the last line that the attempt printed
-//	error    of stage.failed and stage.retrying: the attempt failed, and another follows
-//	retry_at of stage.retrying: when it follows, as time
+//	error    of stage.failed
 //	reason   of stage.lost, stage.cancelled and run.cancelling
-//	cause    of stage.skipped: the stage that failed or was cancelled, or whose condition or trigger was not met, which may be the stage itself
+//	cause    of stage.skipped: the stage that failed or was cancelled
 //
 // run.submitted has run, pipeline, stages and digest as well; run.finished has state, and counts by state. A field that would be
 // empty or zero is left out.
@@ -32,10 +31,10 @@ type Encoder struct {
 	seq int
 }
 
-// NewEncoder returns the encoder of a run.
+// NewEncoder returns the encoder of a run. Of the run it uses what never changes: its id and pipeline.
 func NewEncoder(run *view.Run) *Encoder { return &Encoder{run: run} }
 
-// Append appends the lines of the run's next entry, which was applied to the run, to buf.
+// Append appends the lines of the run's next entry to buf.
 func (enc *Encoder) Append(buf []byte, e journal.Entry) []byte {
 	for _, r := range e.Records {
 		enc.seq++
@@ -43,12 +42,7 @@ func (enc *Encoder) Append(buf []byte, e journal.Entry) []byte {
 		buf = strconv.AppendInt(buf, int64(enc.seq), 10)
 		buf = appendTime(append(buf, `,"time":`...), e.Time)
 		buf = append(buf, `,"type":"`...)
-		at, retrying := enc.run.RetryAt(r)
-		if retrying {
-			buf = append(buf, "stage.retrying"...)
-		} else {
-			buf = append(buf, r.Type.String()...)
-		}
+		buf = append(buf, r.Type.String()...)
 		buf = append(buf, '"')
 		switch r.Type {
 		case journal.RunSubmitted:
@@ -60,16 +54,13 @@ func (enc *Encoder) Append(buf []byte, e journal.Entry) []byte {
 		default:
 			buf = enc.stage(buf, e.Worker, r)
 		}
-		if retrying {
-			buf = appendTime(append(buf, `,"retry_at":`...), at)
-		}
 		buf = append(buf, '}', '\n')
 	}
 	return buf
 }
 
 func (enc *Encoder) stage(buf []byte, worker string, r journal.Record) []byte {
-	buf = field(buf, "stage", enc.run.Name(r.Stage))
+	buf = field(buf, "stage", enc.run.Spec.Graph.Name(r.Stage))
 	if r.Attempt > 0 {
 		buf = strconv.AppendInt(append(buf, `,"attempt":`...), int64(r.Attempt), 10)
 	}
@@ -82,7 +73,7 @@ func (enc *Encoder) stage(buf []byte, worker string, r journal.Record) []byte {
 	case journal.StageFailed:
 		buf = field(buf, "error", r.Text)
 	case journal.StageSkipped:
-		buf = field(buf, "cause", enc.run.Name(r.Root))
+		buf = field(buf, "cause", enc.run.Spec.Graph.Name(r.Root))
 	default:
 		buf = field(buf, "reason", r.Text)
 	}

@@ -33,7 +33,7 @@ func (s *summary) results() {
 	more := 0
 	for id := range s.run.Spec.Graph.Sinks() {
 		text := clean(s.run.Notes[id])
-		if out, ok := s.Outputs[s.run.Name(id)]; ok {
+		if out, ok := s.Outputs[s.run.Spec.Graph.Name(id)]; ok {
 			text = value(out)
 		}
 		switch {
@@ -145,35 +145,35 @@ func (s *summary) log(f view.Failure) {
 	}
 }
 
-// skips says which stages were skipped, and why.
+// skips says which stages were skipped because of which.
 func (s *summary) skips() {
-	count, names := make(map[string]int), make(map[string][]string)
-	var reasons []string
-	for id := range s.run.State.Stages() {
+	count, names := make(map[dag.StageID]int), make(map[dag.StageID][]string)
+	var roots []dag.StageID
+	for id := range dag.StageID(s.run.Spec.Graph.Len()) {
 		if s.run.State.State(id) != dag.Skipped {
 			continue
 		}
-		why := s.run.WhySkipped(id)
-		if count[why]++; count[why] == 1 {
-			reasons = append(reasons, why)
+		root := s.run.State.Root(id)
+		if count[root]++; count[root] == 1 {
+			roots = append(roots, root)
 		}
-		if count[why] <= mostNames {
-			names[why] = append(names[why], s.name(id))
+		if count[root] <= mostNames {
+			names[root] = append(names[root], s.name(id))
 		}
 	}
-	if len(reasons) == 0 {
+	if len(roots) == 0 {
 		return
 	}
 	s.section("skipped", "")
-	slices.SortStableFunc(reasons, func(a, b string) int { return cmp.Compare(count[b], count[a]) })
-	for _, why := range reasons[:min(len(reasons), mostRoots)] {
-		list := strings.Join(names[why], ", ")
-		if more := count[why] - mostNames; more > 0 {
+	slices.SortStableFunc(roots, func(a, b dag.StageID) int { return cmp.Compare(count[b], count[a]) })
+	for _, root := range roots[:min(len(roots), mostRoots)] {
+		list := strings.Join(names[root], ", ")
+		if more := count[root] - mostNames; more > 0 {
 			list += ", +" + commas(more) + " more"
 		}
-		s.line(span{none, "  " + list}, span{dim, "  because " + clean(why)})
+		s.line(span{none, "  " + list}, span{dim, "  because " + s.name(root) + " " + was(s.run, root)})
 	}
-	s.more(len(reasons)-mostRoots, " stages made others be skipped")
+	s.more(len(roots)-mostRoots, " stages made others be skipped")
 }
 
 // path shows the stages that took the longest of the chain that took the longest.

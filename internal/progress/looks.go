@@ -1,8 +1,6 @@
 package progress
 
 import (
-	"time"
-
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/view"
@@ -26,17 +24,6 @@ var looks = [...]look{
 	journal.RunFinished:    {},
 }
 
-// lookOf is the look of an event, which was applied to the run.
-func lookOf(run *view.Run, r journal.Record) look {
-	if _, ok := run.RetryAt(r); ok {
-		return look{"↻", yellow, "retrying"}
-	}
-	return looks[r.Type]
-}
-
-// again says when the next attempt follows.
-func again(in time.Duration) string { return " · again in " + took(max(0, in)) }
-
 const wordWidth = len("succeeded") // of the longest word of a stage
 
 // routine reports whether an event of a stage is of no interest by itself when there are very many.
@@ -49,11 +36,19 @@ func remark(run *view.Run, r journal.Record) string {
 	text := firstLine(r.Text)
 	switch {
 	case r.Type == journal.StageSkipped:
-		text = "because " + run.WhySkipped(r.Stage)
+		text = "because " + run.Spec.Graph.Name(r.Root) + " " + was(run, r.Root)
 	case text == "":
 		text = r.Note
 	}
 	return clean(text)
+}
+
+// was says what became of a stage because of which others are skipped.
+func was(run *view.Run, root dag.StageID) string {
+	if run.State.State(root) == dag.Cancelled {
+		return "was cancelled"
+	}
+	return "failed"
 }
 
 // sampled is the number of stages whose names are looked at to find the width of their column.

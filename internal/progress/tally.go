@@ -16,7 +16,6 @@ import (
 // Its times are by the clock of Redis.
 type tally struct {
 	graph      *dag.Graph // nil before the first entry
-	stages     int        // with instances
 	submitted  time.Time
 	lag        time.Duration // from an entry's time to when it was seen: the least of all, so about what the clocks differ by
 	state      [dag.Cancelled + 1]int
@@ -31,7 +30,6 @@ type tally struct {
 // attempt is one that is being executed.
 type attempt struct {
 	stage  dag.StageID
-	name   string
 	number dag.Attempt
 	worker string
 	since  time.Time
@@ -47,7 +45,7 @@ func (t *tally) observe(run *view.Run, e journal.Entry, now time.Time) (first bo
 	for _, r := range e.Records {
 		switch r.Type {
 		case journal.StageStarted:
-			t.running[r.Stage] = attempt{r.Stage, run.Name(r.Stage), r.Attempt, e.Worker, e.Time}
+			t.running[r.Stage] = attempt{r.Stage, r.Attempt, e.Worker, e.Time}
 		case journal.RunSubmitted, journal.RunCancelling, journal.RunFinished:
 		default:
 			delete(t.running, r.Stage)
@@ -60,7 +58,7 @@ func (t *tally) observe(run *view.Run, e journal.Entry, now time.Time) (first bo
 	for s := range t.state {
 		t.state[s] = run.State.Count(dag.State(s))
 	}
-	t.stages, t.retried, t.cancelling = run.State.Total(), run.Lost+run.Retried, run.State.Cancelling()
+	t.retried, t.cancelling = run.Lost, run.State.Cancelling()
 	return first
 }
 
@@ -75,7 +73,7 @@ func (t *tally) elapsed(now time.Time) time.Duration {
 	return max(0, t.clock(now).Sub(t.submitted))
 }
 
-func (t *tally) total() int { return t.stages }
+func (t *tally) total() int { return t.graph.Len() }
 
 // executed is the number of stages that came to an end by themselves; ended is that of all that are at their end.
 func (t *tally) executed() int { return t.state[dag.Succeeded] + t.state[dag.Failed] }
@@ -114,7 +112,6 @@ func (t *tally) counts(now time.Time) []span {
 	spans = append(spans, span{cyan, commas(len(t.running)) + " running"})
 	add(loud, t.state[dag.Failed], "failed")
 	add(yellow, t.retried, "retried")
-	add(yellow, t.state[dag.Retrying], "to be retried")
 	add(none, t.state[dag.Skipped], "skipped")
 	add(magenta, t.state[dag.Cancelled], "cancelled")
 	spans = append(spans, span{none, rough(t.elapsed(now))})

@@ -21,13 +21,10 @@ type Run struct {
 	Last      time.Time // of the last entry
 	Finished  time.Time // zero while the run goes on
 	Active    map[dag.StageID]Active
-	Retrying  map[dag.StageID]time.Time // stages that failed and are tried again, and when
-	Failures  []Failure                 // stages that failed for good, in order of time
-	Notes     map[dag.StageID]string    // the last line that a stage printed, if it printed any
-	Lost      int                       // attempts that were lost with their workers
-	Retried   int                       // attempts that failed and were, or are to be, followed by another
-	TimedOut  bool                      // the run is, or was, cancelled because its time was over
-	durations []uint32                  // of the last attempt in units of 10 µs; nil until there is one
+	Failures  []Failure              // stages that failed for good, in order of time
+	Notes     map[dag.StageID]string // the last line that a stage printed, if it printed any
+	Lost      int                    // attempts that were lost with their workers
+	durations []uint32               // of the last attempt in units of 10 µs; nil until there is one
 	position  string
 	scratch   [1]dag.Command // for commands, which mean nothing here
 }
@@ -50,7 +47,7 @@ type Failure struct {
 // New returns the view of a run before its first entry.
 func New(id journal.RunID, sp *spec.Spec) *Run {
 	return &Run{ID: id, Spec: sp, State: dag.NewRun(sp.Graph, dag.Rules{}), Active: make(map[dag.StageID]Active),
-		Retrying: make(map[dag.StageID]time.Time), Notes: make(map[dag.StageID]string), position: journal.Start}
+		Notes: make(map[dag.StageID]string), position: journal.Start}
 }
 
 // Load reads a run from Redis, up to its newest entry.
@@ -119,7 +116,6 @@ func (r *Run) Feed(e journal.Entry) error {
 		case journal.RunFinished:
 			r.Finished = e.Time
 		case journal.RunCancelling:
-			r.TimedOut = r.TimedOut || record.Duration > 0
 		default:
 			r.note(e, record)
 		}
@@ -134,12 +130,9 @@ func (r *Run) note(e journal.Entry, record journal.Record) {
 	case journal.StageStarted:
 		r.Active[s] = Active{record.Attempt, e.Worker, e.Time}
 	case journal.StageFailed:
-		r.fail(e, record)
+		r.Failures = append(r.Failures, Failure{s, record.Attempt, e.Worker, record.Text})
 	case journal.StageLost:
 		r.Lost++
-	}
-	if r.State.State(s) != dag.Retrying {
-		delete(r.Retrying, s)
 	}
 	if record.Type != journal.StageStarted {
 		delete(r.Active, s)
@@ -148,64 +141,18 @@ func (r *Run) note(e journal.Entry, record journal.Record) {
 		r.Notes[s] = record.Note
 	}
 	if record.Duration > 0 {
-		if more := r.State.Len() - len(r.durations); more > 0 {
-			r.durations = append(r.durations, make([]uint32, more)...)
+		if r.durations == nil {
+			r.durations = make([]uint32, r.Spec.Graph.Len())
 		}
 		r.durations[s] = uint32(min(record.Duration/unit, 1<<32-1))
 	}
 }
 
-// fail notes that an attempt failed, for good or not.
-func (r *Run) fail(e journal.Entry, record journal.Record) {
-	s := record.Stage
-	switch state := r.State.State(s); {
-	case state == dag.Retrying && r.State.Attempt(s) == record.Attempt+1:
-		wait := r.Kind(s).Backoff.Wait(r.State.Failures(s), string(r.ID), s, r.State.Attempt(s))
-		r.Retrying[s] = e.Time.Add(wait)
-		r.Retried++
-	case state == dag.Failed && r.State.Attempt(s) == record.Attempt:
-		r.Failures = append(r.Failures, Failure{s, record.Attempt, e.Worker, record.Text})
-	}
-}
-
-// Name returns the name of a stage, or of an instance of one.
-func (r *Run) Name(s dag.StageID) string { return r.State.Name(s) }
-
-// Kind returns how a stage, or an instance of one, is executed.
-func (r *Run) Kind(s dag.StageID) spec.Kind {
-	template, _, _ := r.State.Instance(s)
-	return r.Spec.Kind(template)
-}
-
-// RetryAt returns when a stage is tried again whose attempt failed, as the record says that was applied last. It is false if the record is
-// of something else, or the stage failed for good.
-func (r *Run) RetryAt(record journal.Record) (time.Time, bool) {
-	at, ok := r.Retrying[record.Stage]
-	return at, ok && record.Type == journal.StageFailed && r.State.Attempt(record.Stage) == record.Attempt+1
-}
-
-// WhySkipped says in words why a stage is skipped, such as "train failed".
-func (r *Run) WhySkipped(s dag.StageID) string {
-	root := r.State.Root(s)
-	if root != s {
-		return r.Name(root) + " " + was[r.State.State(root)]
-	}
-	switch trigger := r.Kind(s).Trigger; {
-	case r.Duration(s) > 0 || trigger == dag.AllSuccess || trigger == dag.AllDone:
-		return "its condition does not hold"
-	case trigger == dag.AnyFailed:
-		return "nothing before it failed"
-	}
-	return "nothing before it succeeded"
-}
-
-var was = map[dag.State]string{dag.Failed: "failed", dag.Cancelled: "was cancelled", dag.Skipped: "was skipped"}
-
 const unit = 10 * time.Microsecond
 
 // Duration returns how long the last ended attempt of a stage took, to 10 µs, and at most 11 hours.
 func (r *Run) Duration(s dag.StageID) time.Duration {
-	if int(s) >= len(r.durations) {
+	if r.durations == nil {
 		return 0
 	}
 	return time.Duration(r.durations[s]) * unit
@@ -219,19 +166,9 @@ func (r *Run) Elapsed(now time.Time) time.Duration {
 	return max(0, now.Sub(r.Submitted))
 }
 
-// weight is how long a stage took, with the longest of its instances.
-func (r *Run) weight(s dag.StageID) time.Duration {
-	base, n, _ := r.State.Instances(s)
-	var longest time.Duration
-	for i := base; i < base+dag.StageID(n); i++ {
-		longest = max(longest, r.Duration(i))
-	}
-	return longest + r.Duration(s)
-}
-
 // CriticalPath returns the chain of stages whose durations sum to the most, and that sum.
 func (r *Run) CriticalPath() ([]dag.StageID, time.Duration) {
-	path, sum := r.Spec.Graph.CriticalPath(func(s dag.StageID) int64 { return int64(r.weight(s)) })
+	path, sum := r.Spec.Graph.CriticalPath(func(s dag.StageID) int64 { return int64(r.Duration(s)) })
 	return path, time.Duration(sum)
 }
 
@@ -239,8 +176,7 @@ func (r *Run) CriticalPath() ([]dag.StageID, time.Duration) {
 type Result struct {
 	Run      string                     `json:"run"`
 	Pipeline string                     `json:"pipeline"`
-	State    string                     `json:"state"`               // succeeded, failed, cancelled; or running
-	TimedOut bool                       `json:"timed_out,omitempty"` // it was cancelled because its time was over
+	State    string                     `json:"state"` // succeeded, failed, cancelled; or running
 	Stages   Counts                     `json:"stages"`
 	Started  time.Time                  `json:"started"`
 	Finished *time.Time                 `json:"finished"` // null while the run goes on
@@ -261,8 +197,8 @@ type Counts struct {
 func (r *Run) Result(now time.Time) Result {
 	s := r.State
 	result := Result{
-		Run: string(r.ID), Pipeline: r.Spec.Name, State: dag.Running.String(), TimedOut: r.TimedOut, Started: r.Submitted.UTC(),
-		Stages:  Counts{s.Total(), s.Count(dag.Succeeded), s.Count(dag.Failed), s.Count(dag.Skipped), s.Count(dag.Cancelled)},
+		Run: string(r.ID), Pipeline: r.Spec.Name, State: dag.Running.String(), Started: r.Submitted.UTC(),
+		Stages:  Counts{r.Spec.Graph.Len(), s.Count(dag.Succeeded), s.Count(dag.Failed), s.Count(dag.Skipped), s.Count(dag.Cancelled)},
 		Seconds: r.Elapsed(now).Seconds(),
 	}
 	if s.Finished() {
