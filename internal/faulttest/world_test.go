@@ -130,7 +130,7 @@ func (w *world) live() {
 
 // settle waits for Asynq: a task that a worker had when it died is taken back when its lease has run out.
 func (w *world) settle() {
-	for pause := 10 * time.Millisecond; pause < time.Minute; pause *= 2 {
+	for pause := 10 * time.Millisecond; pause < 2*time.Minute; pause *= 2 { // Asynq takes up to two minutes
 		time.Sleep(pause)
 		left, err := faulttest.Leftovers(context.Background(), w.rdb, string(run))
 		if err == nil && len(left) == 0 {

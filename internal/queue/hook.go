@@ -140,6 +140,9 @@ func (h *hook) begin() {
 // fetch waits while the queues are empty.
 func (h *hook) fetch(ctx context.Context, cmd redis.Cmder, next redis.ProcessHook, begin time.Time) error {
 	for {
+		if h.queues == 1 {
+			h.heard()
+		}
 		err := next(ctx, cmd)
 		switch {
 		case err == nil:
@@ -162,6 +165,14 @@ func (h *hook) fetch(ctx context.Context, cmd redis.Cmder, next redis.ProcessHoo
 			h.pause(min(lastDelay, firstDelay<<min(h.failed.Add(1)-1, 10)), nil)
 			return err
 		}
+	}
+}
+
+// heard forgets a wake-up that came before a look: the look finds what it was about. Of several queues it might be another one.
+func (h *hook) heard() {
+	select {
+	case <-h.wake:
+	default:
 	}
 }
 

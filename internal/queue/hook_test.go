@@ -15,9 +15,14 @@ type replies struct {
 	answers []error
 	asked   []time.Duration // since the start of the test
 	begin   time.Time
+	then    func() // happens, once, between the first answer and its arrival
 }
 
 func (r *replies) next(context.Context, redis.Cmder) error {
+	if r.then != nil {
+		r.then()
+		r.then = nil
+	}
 	r.asked = append(r.asked, time.Since(r.begin))
 	err := r.answers[min(len(r.asked), len(r.answers))-1]
 	return err
@@ -161,11 +166,22 @@ func TestAWakeUpEndsTheWaitAtOnce(t *testing.T) {
 // The task came between the look and the wait.
 func TestAWakeUpBeforeTheWaitIsKept(t *testing.T) {
 	simulate(t, 1, []error{redis.Nil, nil}, func(b *bench) {
-		b.hook.wake <- struct{}{}
+		b.redis.then = func() { b.hook.wake <- struct{}{} }
 		if err := b.ask(b.Context(), dequeueOf("q")); err != nil {
 			b.Fatal(err)
 		}
 		b.askedAt(0, 0)
+	})
+}
+
+// What it was about is found by the next look.
+func TestAWakeUpBeforeTheLookIsForgotten(t *testing.T) {
+	simulate(t, 1, []error{redis.Nil, nil}, func(b *bench) {
+		b.hook.wake <- struct{}{}
+		if err := b.ask(b.Context(), dequeueOf("q")); err != nil {
+			b.Fatal(err)
+		}
+		b.askedAt(0, fallback)
 	})
 }
 
