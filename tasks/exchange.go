@@ -22,36 +22,38 @@ const rawHeader = "raw\n"
 
 // putInputs writes a file for each dependency of s that has an output.
 func (d *desk) putInputs(ctx context.Context, s *Stage) error {
-	if len(s.After) == 0 {
-		return nil
-	}
-	// A root, so that no name of a stage can lead out of the folder.
-	root, err := os.OpenRoot(d.inputs())
-	if err != nil {
-		return fmt.Errorf("folder for inputs: %w", err)
-	}
-	defer root.Close()
+	var inputs *os.Root // so that no name of a stage can lead out of the folder; opened when there is an input
 	for _, stage := range s.After {
-		if err := writeInput(ctx, root, s.Values, stage); err != nil {
+		payload, err := input(ctx, s.Values, stage)
+		if errors.Is(err, ErrNoOutput) {
+			continue
+		}
+		if err == nil && inputs == nil {
+			if inputs, err = os.OpenRoot(d.inputs()); err == nil {
+				defer inputs.Close()
+			}
+		}
+		if err == nil {
+			err = inputs.WriteFile(stage, payload, 0o600)
+		}
+		if err != nil {
 			return fmt.Errorf("input from stage %q: %w", stage, err)
 		}
 	}
 	return nil
 }
 
-func writeInput(ctx context.Context, root *os.Root, values Values, stage string) error {
+// input returns the output of a dependency without the line that names its codec.
+func input(ctx context.Context, values Values, stage string) ([]byte, error) {
 	value, err := values.Output(ctx, stage)
-	if errors.Is(err, ErrNoOutput) {
-		return nil
-	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	_, payload, ok := bytes.Cut(value, []byte("\n"))
 	if !ok {
-		return errors.New("the value does not begin with the line that names its codec")
+		return nil, errors.New("the value does not begin with the line that names its codec")
 	}
-	return root.WriteFile(stage, payload, 0o600)
+	return payload, nil
 }
 
 // collect makes what the command left in the output file the output of s. No file is no output.
