@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -84,4 +85,29 @@ func TestAttachSaysThatARunIsStalledAndGoesOnFollowing(t *testing.T) {
 	w.await("who drives the run now", func() bool { return strings.Contains(attached.stderr(), "drives the run now") })
 	w.write("go", "")
 	w.ended(attached, 0)
+}
+
+// It comes back to a run that is not its own any more: nothing that it decides counts, and it follows.
+func TestACoordinatorThatWasStoppedForTooLongFollowsItsSuccessor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.useRedis()
+	w.write("held.json", strings.ReplaceAll(held, " && [ $GODAGS_ATTEMPT -gt 1 ]", ""))
+	w.start("worker", "--concurrency", "2")
+	one := w.start("coordinator", "run", "held.json", "--run-id", "held")
+	w.awaitHeld()
+	two := w.start("coordinator", "run", "held.json", "--run-id", "held")
+	w.await("the second follows", func() bool { return strings.Contains(two.stderr(), "following it") })
+	if err := one.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	w.await("the second goes on", func() bool { return strings.Contains(two.stderr(), "going on with it") })
+	if err := one.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	w.await("the first follows", func() bool { return strings.Contains(one.stderr(), "has taken over the run: following it") })
+	w.write("go", "")
+	w.ended(one, 0)
+	w.ended(two, 0)
+	w.checkHeld("held", 1)
 }
