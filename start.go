@@ -155,7 +155,7 @@ func outcome(run *view.Run) error {
 	}
 	e := &RunError{Run: string(run.ID), State: run.State.Outcome().String()}
 	for _, f := range run.Failures {
-		e.Failed = append(e.Failed, &StageError{run.Spec.Graph.Name(f.Stage), int(f.Attempt), f.Text})
+		e.Failed = append(e.Failed, &StageError{run.Name(f.Stage), int(f.Attempt), f.Text})
 	}
 	return e
 }

@@ -30,6 +30,7 @@ const (
 	exitUsage       = 2   // wrong words on the command line, or an invalid pipeline
 	exitUnreachable = 3   // no Redis, or it lost the run
 	exitCancelled   = 4   // somebody else cancelled the run
+	exitTimedOut    = 124 // as of timeout(1)
 	exitHungUp      = 129 // SIGHUP
 	exitInterrupted = 130 // SIGINT
 	exitTerminated  = 143 // SIGTERM
@@ -39,6 +40,7 @@ const exitCodeHelp = `EXIT CODES:
    0 all stages succeeded     1 a stage failed     2 wrong usage or invalid pipeline
    3 Redis cannot be reached, or has lost the run; or no worker in time
    4 the run was cancelled from elsewhere
+   124 the run's time was over
    129 terminal lost (SIGHUP) 130 interrupted (Ctrl-C)   143 terminated
 `
 

@@ -50,7 +50,7 @@ func (p Program) logs(c *ucli.Context) error {
 }
 
 func (p Program) stageLog(ctx context.Context, l logPrinter, name string) error {
-	stage, ok := l.run.Spec.Graph.Lookup(name)
+	stage, ok := l.run.State.Lookup(name)
 	if !ok {
 		return p.unknownStage(l.run, name)
 	}
@@ -72,7 +72,7 @@ func (p Program) stageLog(ctx context.Context, l logPrinter, name string) error 
 func (p Program) unknownStage(run *view.Run, name string) error {
 	names := make([]string, run.Spec.Graph.Len())
 	for s := range names {
-		names[s] = run.Spec.Graph.Name(dag.StageID(s))
+		names[s] = run.Name(dag.StageID(s))
 	}
 	if near := nearest.Name(name, names); near != "" {
 		return usageError("pipeline %s has no stage %.200q: did you mean %q?", run.Spec.Name, name, near)
@@ -110,7 +110,7 @@ func (l logPrinter) printAll(ctx context.Context) error {
 	for _, s := range stages {
 		prefix := ""
 		if len(stages) > 1 {
-			prefix = l.run.Spec.Graph.Name(s) + " | "
+			prefix = l.run.Name(s) + " | "
 		}
 		if _, err := l.print(ctx, s, prefix); err != nil {
 			return err

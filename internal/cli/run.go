@@ -175,10 +175,12 @@ func (p Program) verdict(run *view.Run, err error, cause error) error {
 		code = sig.code()
 	case err != nil && !run.State.Finished():
 		code = classify(err)
-	case run.State.Outcome() == dag.Cancelled:
-		code = exitCancelled
 	case run.State.Outcome() == dag.Succeeded && err == nil:
 		return nil
+	case run.TimeLimit > 0:
+		code = exitTimedOut
+	case run.State.Outcome() == dag.Cancelled:
+		code = exitCancelled
 	}
 	return &exitError{code, err}
 }

@@ -155,7 +155,7 @@ func (p Program) nextSteps(c *ucli.Context, session *engine.Session, run *view.R
 	case session.Keeps() && !run.State.Finished():
 		return []progress.Hint{{What: "go on with it", Command: p.hint(c, "resume", string(run.ID))}}
 	case session.Keeps() && len(run.Failures) > 0:
-		stage := run.Spec.Graph.Name(run.Failures[0].Stage)
+		stage := run.Name(run.Failures[0].Stage)
 		hints = append(hints, progress.Hint{What: "look closer", Command: p.hint(c, "logs", string(run.ID), stage)})
 	}
 	if c.Command.Name == "run" {

@@ -129,7 +129,7 @@ func (r *runStatus) lookForWorkers(workers []journal.WorkerInfo, crews *journal.
 	if r.word != dag.Running.String() || r.State.Count(dag.Ready) == 0 {
 		return
 	}
-	for s := range dag.StageID(r.Spec.Graph.Len()) {
+	for s := range r.State.Stages() {
 		if r.State.State(s) != dag.Ready {
 			continue
 		}

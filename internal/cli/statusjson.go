@@ -57,10 +57,10 @@ func (p Program) printStatusJSON(ctx context.Context, s *engine.Session, r *runS
 	status.Outputs = outputs
 	for _, id := range r.active() {
 		a := r.Active[id]
-		status.Active = append(status.Active, activeStage{r.Spec.Graph.Name(id), a.Attempt, a.Worker, a.Since.UTC()})
+		status.Active = append(status.Active, activeStage{r.Name(id), a.Attempt, a.Worker, a.Since.UTC()})
 	}
 	for _, f := range r.Failures {
-		status.Failures = append(status.Failures, failedStage{r.Spec.Graph.Name(f.Stage), f.Attempt, f.Worker, f.Text})
+		status.Failures = append(status.Failures, failedStage{r.Name(f.Stage), f.Attempt, f.Worker, f.Text})
 	}
 	for _, q := range slices.Sorted(maps.Keys(r.unserved)) {
 		status.Unserved = append(status.Unserved, unservedQueue{q, "", r.unserved[q]})

@@ -104,7 +104,7 @@ func (r *runStatus) counts() string {
 	if r.Lost > 0 {
 		parts = append(parts, count(r.Lost, "attempt lost with its worker", "attempts lost with their workers"))
 	}
-	return fmt.Sprintf("%d: %s", r.Spec.Graph.Len(), strings.Join(parts, ", "))
+	return fmt.Sprintf("%d: %s", r.State.Total(), strings.Join(parts, ", "))
 }
 
 func (r *runStatus) printActive(out *bufio.Writer, paint painter) {
@@ -119,7 +119,7 @@ func (r *runStatus) printActive(out *bufio.Writer, paint painter) {
 		if !r.alive[worker] {
 			worker += " (silent)"
 		}
-		t = append(t, []string{r.Spec.Graph.Name(s), fmt.Sprint(a.Attempt), worker, short(max(0, r.now.Sub(a.Since)))})
+		t = append(t, []string{r.Name(s), fmt.Sprint(a.Attempt), worker, short(max(0, r.now.Sub(a.Since)))})
 	}
 	fmt.Fprintf(out, "\n%s\n", paint.state("running"))
 	t.print(out, paint, "  ")
@@ -143,7 +143,7 @@ func (r *runStatus) printFailures(ctx context.Context, s *engine.Session, out *b
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "  %s (attempt %d, %s): %s\n", r.Spec.Graph.Name(f.Stage), f.Attempt, printable(f.Worker),
+		fmt.Fprintf(out, "  %s (attempt %d, %s): %s\n", r.Name(f.Stage), f.Attempt, printable(f.Worker),
 			strings.ReplaceAll(printable(f.Text), "\n", "\n    "))
 		for _, line := range tail(log, shownLogLines) {
 			fmt.Fprintf(out, "    | %s\n", line)
@@ -159,7 +159,7 @@ func (r *runStatus) printSkipped(out *bufio.Writer, paint painter) {
 		return
 	}
 	skipped := make(map[dag.StageID][]dag.StageID)
-	for s := range dag.StageID(r.Spec.Graph.Len()) {
+	for s := range r.State.Stages() {
 		if r.State.State(s) == dag.Skipped {
 			skipped[r.State.Root(s)] = append(skipped[r.State.Root(s)], s)
 		}
@@ -169,12 +169,12 @@ func (r *runStatus) printSkipped(out *bufio.Writer, paint painter) {
 	for _, root := range roots[:min(len(roots), shownRoots)] {
 		names := make([]string, 0, shownNames+1)
 		for _, s := range skipped[root][:min(len(skipped[root]), shownNames)] {
-			names = append(names, r.Spec.Graph.Name(s))
+			names = append(names, r.Name(s))
 		}
 		if n := len(skipped[root]) - shownNames; n > 0 {
 			names = append(names, fmt.Sprintf("%d more", n))
 		}
-		fmt.Fprintf(out, "  because %s %s: %s\n", r.Spec.Graph.Name(root), r.State.State(root), strings.Join(names, ", "))
+		fmt.Fprintf(out, "  because %s %s: %s\n", r.Name(root), r.State.State(root), strings.Join(names, ", "))
 	}
 	more(out, len(roots)-shownRoots)
 }

@@ -70,6 +70,8 @@ type Driver struct {
 	lacking   bool                   // some need is of a handler that no worker has
 	parked    map[need][]dag.StageID // ready stages for which no worker has a handler
 	stopping  time.Time              // when the driver learned that the run is being cancelled
+	timers    timers
+	parallel  map[dag.StageID]*parallel // by template
 }
 
 // Drive brings a run to its end: first it learns from the journal how far the run is, then it goes on from there. It returns when the
@@ -77,11 +79,14 @@ type Driver struct {
 func Drive(ctx context.Context, cfg Config, run journal.RunID, sp *spec.Spec, digest string, epoch int64) (*dag.Run, error) {
 	d := &Driver{
 		Config: cfg, run: run, spec: sp, digest: digest, epoch: epoch,
-		state: dag.NewRun(sp.Graph, dag.Rules{}), position: journal.Start, ready: newReadyQueues(sp),
+		state: dag.NewRun(sp.Graph, sp.Rules()), position: journal.Start, ready: newReadyQueues(sp),
 		largest: 1, durations: spec.NewDurations(sp),
 		flights: make(map[dag.StageID]*flight), inFlight: make(map[string]int), crashes: make(map[dag.StageID]int),
 		unwanted: make(map[string]string), workers: newWorkers(), needs: needsOf(sp), parked: make(map[need][]dag.StageID),
+		parallel: make(map[dag.StageID]*parallel),
 	}
+	d.timers.timer = time.NewTimer(time.Hour)
+	defer d.timers.timer.Stop()
 	if err := d.replay(ctx); err != nil {
 		return d.state, err
 	}
@@ -93,7 +98,7 @@ func Drive(ctx context.Context, cfg Config, run journal.RunID, sp *spec.Spec, di
 
 // replay applies what the journal has already.
 func (d *Driver) replay(ctx context.Context) error {
-	for !d.state.Finished() {
+	for {
 		entries, err := d.Journal.Read(ctx, d.run, d.position, 0)
 		if err != nil || len(entries) == 0 {
 			return err
@@ -102,7 +107,6 @@ func (d *Driver) replay(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
 }
 
 // follow reads the journal from here on, in a goroutine that ends soon after ctx is done.
@@ -148,6 +152,7 @@ func (d *Driver) loop(ctx context.Context, entries <-chan []journal.Entry, faile
 			return nil
 		}
 		commands = commands[:0]
+		d.timers.set()
 		var err error
 		select {
 		case batch := <-entries:
@@ -156,6 +161,8 @@ func (d *Driver) loop(ctx context.Context, entries <-chan []journal.Entry, faile
 			err = d.lose(ctx, func(f *flight) bool { return f.worker == id }, "its worker died")
 		case <-tick.C:
 			err = d.tick(ctx)
+		case <-d.timers.timer.C:
+			err = d.ring(ctx)
 		case err = <-failed:
 		case <-ctx.Done():
 			err = context.Cause(ctx)
@@ -170,13 +177,11 @@ func (d *Driver) loop(ctx context.Context, entries <-chan []journal.Entry, faile
 func (d *Driver) apply(entries []journal.Entry, commands []dag.Command) ([]dag.Command, error) {
 	for _, entry := range entries {
 		for _, record := range entry.Records {
-			event, ok := record.Event()
-			if !ok {
-				continue
-			}
-			var err error
-			if commands, err = d.state.Apply(event, commands); err != nil {
-				return commands, journal.Damaged(d.run, entry.ID, err)
+			if event, ok := record.Event(); ok {
+				var err error
+				if commands, err = d.state.Apply(event, commands); err != nil {
+					return commands, journal.Damaged(d.run, entry.ID, err)
+				}
 			}
 			d.track(entry, record)
 		}
@@ -239,6 +244,9 @@ func (d *Driver) tick(ctx context.Context) error {
 	err := d.Journal.Renew(ctx, d.run, d.ID, Lease, d.epoch)
 	if errors.Is(err, journal.ErrGone) || errors.Is(err, journal.ErrFenced) {
 		return err
+	}
+	if err == nil && d.timed() {
+		err = d.synchronize(ctx)
 	}
 	if err == nil {
 		err = d.look(ctx)

@@ -41,12 +41,18 @@ func (d *Driver) track(e journal.Entry, r journal.Record) {
 	case journal.StageStarted:
 		f := d.flights[r.Stage]
 		if f == nil { // sent by another coordinator
-			f = d.takeOff(r.Stage, &bundle{queue: d.spec.Queue(r.Stage), stages: []dag.StageID{r.Stage}})
+			f = d.takeOff(r.Stage, &bundle{queue: d.spec.Queue(d.graphStage(r.Stage)), stages: []dag.StageID{r.Stage}})
 		}
 		f.attempt, f.worker = r.Attempt, e.Worker
 		f.bundle.taken, f.bundle.touched = true, time.Now()
+	case journal.RunSubmitted, journal.RunReopened:
+		d.stopping = time.Time{}
+		clear(d.crashes)
+		if d.spec.Timeout > 0 {
+			d.timers.limit = e.Time.Add(d.spec.Timeout)
+		}
 	case journal.RunCancelling:
-		d.stopping = time.Now()
+		d.stopping, d.timers.limit = time.Now(), time.Time{}
 	case journal.StageLost:
 		if e.Worker == "" { // not handed back by the worker itself
 			d.crashes[r.Stage]++
@@ -56,8 +62,11 @@ func (d *Driver) track(e journal.Entry, r journal.Record) {
 		}
 		d.land(r.Stage)
 	case journal.StageSucceeded, journal.StageFailed, journal.StageSkipped, journal.StageCancelled:
-		if r.Type == journal.StageSucceeded {
-			d.durations.Learn(r.Stage, r.Duration)
+		if _, _, gathers := d.state.Instances(r.Stage); r.Type == journal.StageSucceeded && !gathers {
+			d.durations.Learn(d.graphStage(r.Stage), r.Duration)
+		}
+		if d.state.State(r.Stage) == dag.Retrying && d.state.Attempt(r.Stage) == r.Attempt+1 {
+			d.schedule(e, r.Stage)
 		}
 		d.land(r.Stage)
 	}
@@ -68,6 +77,9 @@ func (d *Driver) takeOff(s dag.StageID, b *bundle) *flight {
 		d.inFlight[b.queue]++
 	}
 	b.left++
+	if p, _ := d.counted(s); p != nil {
+		p.flying++
+	}
 	f := &flight{attempt: d.state.Attempt(s), bundle: b}
 	d.flights[s] = f
 	return f
@@ -79,6 +91,7 @@ func (d *Driver) land(s dag.StageID) {
 		return
 	}
 	delete(d.flights, s)
+	d.letGo(s)
 	b := f.bundle
 	b.touched = time.Now()
 	if b.left--; b.left > 0 {
@@ -100,7 +113,7 @@ func (d *Driver) ground(b *bundle) {
 			continue
 		}
 		d.land(s)
-		if d.state.State(s) == dag.Ready {
+		if d.claimable(s) {
 			d.queueUp(s)
 		}
 	}
@@ -146,9 +159,9 @@ func (d *Driver) dispatch(ctx context.Context) error {
 func (d *Driver) task(b *bundle) queue.Task {
 	t := queue.Bundle{Run: string(d.run), Pipeline: d.spec.Name, Digest: d.digest}
 	for _, s := range b.stages {
-		t.Items = append(t.Items, queue.Item{Stage: s, Attempt: d.flights[s].attempt})
+		t.Items = append(t.Items, d.item(s))
 	}
-	return queue.Task{ID: b.id, Label: queue.Label(len(t.Items), d.spec.Graph.Name(b.stages[0])), Bundle: t}
+	return queue.Task{ID: b.id, Label: queue.Label(len(t.Items), d.state.Name(b.stages[0])), Bundle: t}
 }
 
 // overdue asks the queue about bundles of which nothing was heard for a while, and dispatches again what is not there any more.
@@ -156,7 +169,7 @@ func (d *Driver) overdue(ctx context.Context, now time.Time) error {
 	asked := make(map[*bundle]bool)
 	for s, f := range d.flights {
 		b := f.bundle
-		if f.worker != "" || asked[b] || d.state.State(s) != dag.Ready || now.Sub(b.touched) < unclaimedAfter {
+		if f.worker != "" || asked[b] || !d.claimable(s) || now.Sub(b.touched) < unclaimedAfter {
 			continue
 		}
 		asked[b] = true
@@ -198,7 +211,7 @@ func (d *Driver) lose(ctx context.Context, match func(*flight) bool, reason stri
 		r := journal.Record{Type: journal.StageLost, Stage: s, Attempt: f.attempt, Text: fmt.Sprintf("%s (%s)", reason, f.worker)}
 		kind := journal.Revoke
 		if d.crashes[s]+1 >= maxCrashes {
-			kind, r.Type = journal.EndForced, journal.StageFailed
+			kind, r.Type, r.Fatal = journal.EndForced, journal.StageFailed, true
 			r.Text = fmt.Sprintf("poison: %d workers died while they executed it; the last was %s", maxCrashes, f.worker)
 		}
 		decisions = append(decisions, journal.Decision{Kind: kind, Record: r})
@@ -209,14 +222,14 @@ func (d *Driver) lose(ctx context.Context, match func(*flight) bool, reason stri
 	return d.persist(ctx, func() error { return d.Journal.Decide(ctx, d.run, d.epoch, decisions) })
 }
 
-// force ends attempts that still run when the time for stopping them is over.
+// force ends attempts that still run when the time for stopping them is over. Those that clean up have all the time that they need.
 func (d *Driver) force(ctx context.Context, now time.Time) error {
 	if d.stopping.IsZero() || now.Sub(d.stopping) < d.Grace {
 		return nil
 	}
 	var decisions []journal.Decision
 	for s, f := range d.flights {
-		if f.worker != "" {
+		if f.worker != "" && d.spec.Kind(d.graphStage(s)).Trigger != dag.AllDone {
 			decisions = append(decisions, journal.Decision{Kind: journal.EndForced, Record: journal.Record{
 				Type: journal.StageCancelled, Stage: s, Attempt: f.attempt, Text: "it did not stop within " + d.Grace.String()}})
 		}

@@ -29,9 +29,13 @@ func (d *Driver) maxBundle() int {
 func (d *Driver) pack(queue string, ready *readyQueue, share int) *bundle {
 	b := &bundle{queue: queue, touched: time.Now()}
 	for ready.Len() > 0 {
-		s := ready.stages[0]
-		if d.state.State(s) != dag.Ready || d.flights[s] != nil {
+		s := ready.first()
+		if !d.claimable(s) || d.flights[s] != nil {
 			ready.pop() // it was claimed, or decided upon, since it became ready
+			continue
+		}
+		if d.heldBack(s) {
+			ready.pop()
 			continue
 		}
 		fits := d.fits(s, b)
@@ -62,13 +66,13 @@ func (d *Driver) tooFew(queue string, ready *readyQueue) bool {
 	if ready.Len() == 0 || ready.Len() >= d.largest || d.inFlight[queue] < d.workers.slots[queue] {
 		return false
 	}
-	cost, _, most := d.cost(ready.stages[0])
+	cost, _, most := d.cost(ready.first())
 	return most > 1 && time.Duration(ready.Len())*cost < worthSending
 }
 
 // fuse lets the only dependent of a stage travel with it, if it depends on nothing else, and so on.
 func (d *Driver) fuse(s dag.StageID, b *bundle) {
-	for !d.NoFuse {
+	for !d.NoFuse && int(s) < d.spec.Graph.Len() {
 		next := d.spec.Graph.Dependents(s)
 		if len(next) != 1 || d.spec.Queue(next[0]) != b.queue || d.flights[next[0]] != nil || !d.fits(next[0], b) {
 			return
@@ -89,13 +93,15 @@ func (d *Driver) fits(s dag.StageID, b *bundle) bool {
 
 // cost returns how much of a bundle's time a stage takes, whether that is a guess, and how many such stages may travel together: none if nothing
 // is known of them. A stage that was begun before travels alone too: it may have cost its worker, and would cost those that it travels with another attempt.
+// So do one for cleaning up, which goes on when others are stopped, and one that gathers what its instances have done.
 func (d *Driver) cost(s dag.StageID) (cost time.Duration, guess bool, most int) {
-	took, known := d.durations.Of(s)
+	g := d.graphStage(s)
+	took, known := d.durations.Of(g)
 	most = defaultLimit
 	if !known {
-		took, most = d.durations.Guess(s)
+		took, most = d.durations.Guess(g)
 	}
-	if d.state.Attempt(s) > 1 {
+	if kind := d.spec.Kind(g); d.state.Attempt(s) > 1 || kind.Trigger == dag.AllDone || kind.ForEach != "" && g == s {
 		most = 0
 	}
 	return took + stageCost, !known, most
@@ -114,7 +120,7 @@ func (d *Driver) board(s dag.StageID, b *bundle) {
 // added again. Any other bundle has an id of its own, since nobody else would pack the same one.
 func (d *Driver) taskID(b *bundle) string {
 	first := b.stages[0]
-	id := fmt.Sprintf("%s/%s#%d", d.run, d.spec.Graph.Name(first), d.flights[first].attempt)
+	id := fmt.Sprintf("%s/%s#%d", d.run, d.state.Name(first), d.flights[first].attempt)
 	if len(b.stages) > 1 {
 		d.packed++
 		id += fmt.Sprintf("+%d-%d.%d", len(b.stages)-1, d.epoch, d.packed)

@@ -36,7 +36,7 @@ func TestTheLongestWayComesFirstAndOfEqualsTheOlder(t *testing.T) {
 	sp, heads := chains(t, []int{2, 5, 1, 5, 3, 2})
 	q := newReadyQueues(sp)
 	for _, s := range slices.Backward(heads) {
-		q.push(s)
+		q.push(s, s)
 	}
 	r := q.byName[spec.DefaultQueue]
 	var order []dag.StageID
@@ -63,7 +63,7 @@ func BenchmarkReady(b *testing.B) {
 			runtime.ReadMemStats(&before)
 			for b.Loop() {
 				for _, s := range heads {
-					q.push(s)
+					q.push(s, s)
 				}
 				for r := q.byName[spec.DefaultQueue]; r.Len() > 0; {
 					r.pop()

@@ -47,7 +47,10 @@ func (e *NoWorkerError) Error() string {
 func (e *NoWorkerError) Is(target error) bool { return target == ErrNoWorker }
 
 // need returns what a worker must be for a stage.
-func (d *Driver) need(s dag.StageID) need { return need{d.spec.Queue(s), d.spec.Kind(s).Task} }
+func (d *Driver) need(s dag.StageID) need {
+	g := d.graphStage(s)
+	return need{d.spec.Queue(g), d.spec.Kind(g).Task}
+}
 
 // queueUp lets a stage that is ready wait for its turn, or for a worker that has a handler for it.
 func (d *Driver) queueUp(s dag.StageID) {
@@ -57,7 +60,7 @@ func (d *Driver) queueUp(s dag.StageID) {
 			return
 		}
 	}
-	d.ready.push(s)
+	d.ready.push(s, d.graphStage(s))
 }
 
 // needsOf returns what workers must be for the stages of a pipeline.
@@ -83,7 +86,7 @@ func (d *Driver) regroup(ctx context.Context, list []journal.WorkerInfo) (err er
 		}
 		delete(d.parked, n)
 		for _, s := range stages {
-			d.ready.push(s) // what is not ready any more is left out when its turn comes
+			d.ready.push(s, d.graphStage(s)) // what is not ready any more is left out when its turn comes
 		}
 	}
 	return nil
@@ -125,13 +128,13 @@ func (d *Driver) countQueued(waiting map[need]Unserved) {
 	add := func(queue string, s dag.StageID, stages int) {
 		u := waiting[need{queue: queue}]
 		if u.Stages += stages; u.Stage == "" {
-			u.Stage = d.spec.Graph.Name(s)
+			u.Stage = d.state.Name(s)
 		}
 		waiting[need{queue: queue}] = u
 	}
 	for name, ready := range d.ready.byName {
 		if d.workers.slots[name] == 0 && ready.Len() > 0 {
-			add(name, ready.stages[0], ready.Len())
+			add(name, ready.first(), ready.Len())
 		}
 	}
 	for s, f := range d.flights {
@@ -146,11 +149,11 @@ func (d *Driver) countParked(waiting map[need]Unserved) {
 	for n, stages := range d.parked {
 		u := Unserved{}
 		for _, s := range stages {
-			if d.state.State(s) != dag.Ready {
+			if !d.claimable(s) {
 				continue
 			}
 			if u.Stages++; u.Stage == "" {
-				u.Stage = d.spec.Graph.Name(s)
+				u.Stage = d.state.Name(s)
 			}
 		}
 		if u.Stages > 0 {

@@ -69,5 +69,7 @@ func (s *Session) cancel(ctx context.Context, leave context.CancelCauseFunc, o R
 		leave(fmt.Errorf("cannot cancel the run: %w", err))
 		return
 	}
-	time.AfterFunc(o.Grace+5*time.Second, func() { leave(cause) })
+	if !o.Spec.CleansUp() { // which takes the time that it takes
+		time.AfterFunc(o.Grace+5*time.Second, func() { leave(cause) })
+	}
 }

@@ -158,6 +158,15 @@ func (j *Journal) RequestCancel(ctx context.Context, run RunID, reason string) (
 	return err == nil && was != "finished", err
 }
 
+// TimeOut asks for the end of a run whose time limit is over.
+func (j *Journal) TimeOut(ctx context.Context, run RunID, limit time.Duration) error {
+	_, err := j.end(ctx, run, "cancelling", 0, Record{Type: RunCancelling, Text: "timed out after " + limit.String(), Duration: limit})
+	return err
+}
+
+// Now returns the time by the clock of Redis, to the microsecond.
+func (j *Journal) Now(ctx context.Context) (time.Time, error) { return j.rdb.Time(ctx).Result() }
+
 func (j *Journal) end(ctx context.Context, run RunID, state string, epoch int64, r Record) (was string, err error) {
 	was, err = endScript.Run(ctx, j.rdb, []string{j.key(run, "run"), j.key(run, "journal")}, state, epoch, r.append(nil)).Text()
 	return was, named(run, err)

@@ -25,6 +25,7 @@ const (
 	StageCancelled Type = 8
 	RunCancelling  Type = 9
 	RunFinished    Type = 10
+	RunReopened    Type = 11
 )
 
 var types = [...]struct {
@@ -40,6 +41,7 @@ var types = [...]struct {
 	StageCancelled: {"stage.cancelled", dag.StageCancelled},
 	RunCancelling:  {"run.cancelling", dag.RunCancelling},
 	RunFinished:    {"run.finished", dag.RunFinished},
+	RunReopened:    {"run.reopened", dag.RunReopened},
 }
 
 // String returns the type's public name, such as "stage.started".
@@ -55,17 +57,19 @@ func (t Type) known() bool { return int(t) < len(types) && types[t].name != "" }
 // Record is one fact about a stage or the run.
 type Record struct {
 	Type     Type
-	Stage    dag.StageID   // nothing for run.* types
+	Stage    dag.StageID   // nothing for run.* types, except that run.reopened has the stage that was named, or dag.NoStage
 	Attempt  dag.Attempt   // of what a worker reports, and of stage.lost
 	Root     dag.StageID   // of stage.skipped: the stage that is the cause
-	Duration time.Duration // of the attempt's execution, to the microsecond
+	Count    uint32        // of stage.succeeded: the number of elements, if there are instances for each
+	Fatal    bool          // of stage.failed: it must not be tried again
+	Duration time.Duration // of the attempt's execution, to the microsecond; of run.cancelling: the time limit that is over, if that is why
 	Note     string        // the last line that the attempt printed
 	Text     string        // stage.failed: the error; stage.lost, stage.cancelled, run.cancelling: the reason; other run.*: JSON
 }
 
 // Event returns what the record means to the run's state machine. It is false for run.submitted, which means nothing to it.
 func (r Record) Event() (dag.Event, bool) {
-	return dag.Event{Type: types[r.Type].event, Stage: r.Stage, Attempt: r.Attempt, Root: r.Root}, r.Type != RunSubmitted
+	return dag.Event{Type: types[r.Type].event, Stage: r.Stage, Attempt: r.Attempt, Root: r.Root, Count: r.Count, Fatal: r.Fatal}, r.Type != RunSubmitted
 }
 
 // The fields of a record that are there only if the record has them.
@@ -74,6 +78,8 @@ const (
 	hasDuration
 	hasNote
 	hasText
+	hasCount
+	isFatal
 	allFields = 1<<iota - 1
 )
 
@@ -85,13 +91,17 @@ const (
 
 // append adds the stored form: type, stage, attempt, which fields follow, fields.
 func (r Record) append(buf []byte) []byte {
-	fields := bit(hasRoot, r.Root != 0) | bit(hasDuration, r.Duration > 0) | bit(hasNote, r.Note != "") | bit(hasText, r.Text != "")
+	fields := bit(hasRoot, r.Root != 0) | bit(hasDuration, r.Duration > 0) | bit(hasNote, r.Note != "") | bit(hasText, r.Text != "") |
+		bit(hasCount, r.Count > 0) | bit(isFatal, r.Fatal)
 	buf = append(buf, byte(r.Type))
 	buf = binary.AppendUvarint(buf, uint64(r.Stage))
 	buf = binary.AppendUvarint(buf, uint64(r.Attempt))
 	buf = append(buf, fields)
 	if fields&hasRoot != 0 {
 		buf = binary.AppendUvarint(buf, uint64(r.Root))
+	}
+	if fields&hasCount != 0 {
+		buf = binary.AppendUvarint(buf, uint64(r.Count))
 	}
 	if fields&hasDuration != 0 {
 		buf = binary.AppendUvarint(buf, uint64(r.Duration.Microseconds()))
@@ -129,8 +139,12 @@ func decodeRecords(data string, records []Record) ([]Record, error) {
 		d := decoder{data: data}
 		r := Record{Type: Type(d.byte()), Stage: dag.StageID(d.uint(1<<32 - 1)), Attempt: dag.Attempt(d.uint(1<<16 - 1))}
 		fields := d.byte()
+		r.Fatal = fields&isFatal != 0
 		if fields&hasRoot != 0 {
 			r.Root = dag.StageID(d.uint(1<<32 - 1))
+		}
+		if fields&hasCount != 0 {
+			r.Count = uint32(d.uint(dag.MaxInstances))
 		}
 		if fields&hasDuration != 0 {
 			r.Duration = time.Duration(d.uint(math.MaxInt64/1000)) * time.Microsecond

@@ -13,7 +13,7 @@ import (
 	"github.com/godags/godags/dag"
 )
 
-var allTypes = []Type{RunSubmitted, StageStarted, StageSucceeded, StageFailed, StageLost, StageSkipped, StageCancelled, RunCancelling, RunFinished}
+var allTypes = []Type{RunSubmitted, StageStarted, StageSucceeded, StageFailed, StageLost, StageSkipped, StageCancelled, RunCancelling, RunFinished, RunReopened}
 
 func drawRecord(t *rapid.T) Record {
 	return Record{
@@ -21,6 +21,8 @@ func drawRecord(t *rapid.T) Record {
 		Stage:    dag.StageID(rapid.Uint32().Draw(t, "stage")),
 		Attempt:  dag.Attempt(rapid.Uint16().Draw(t, "attempt")),
 		Root:     dag.StageID(rapid.Uint32().Draw(t, "root")),
+		Count:    rapid.Uint32Range(0, dag.MaxInstances).Draw(t, "count"),
+		Fatal:    rapid.Bool().Draw(t, "fatal"),
 		Duration: time.Duration(rapid.Int64Range(0, math.MaxInt64/1000).Draw(t, "µs")) * time.Microsecond,
 		Note:     string(rapid.SliceOfN(rapid.Byte(), 0, MaxNote).Draw(t, "note")),
 		Text:     string(rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(t, "text")),
@@ -91,11 +93,11 @@ func TestEveryTypeHasAPublicName(t *testing.T) {
 		names = append(names, typ.String())
 	}
 	want := []string{"run.submitted", "stage.started", "stage.succeeded", "stage.failed", "stage.lost", "stage.skipped", "stage.cancelled",
-		"run.cancelling", "run.finished"}
+		"run.cancelling", "run.finished", "run.reopened"}
 	if !slices.Equal(names, want) {
 		t.Errorf("%q", names)
 	}
-	for _, unknown := range []Type{0, 6, 11, 255} {
+	for _, unknown := range []Type{0, 6, 12, 255} {
 		if name := unknown.String(); !strings.HasPrefix(name, "unknown.") {
 			t.Errorf("type %d is %q", unknown, name)
 		}
@@ -106,6 +108,7 @@ func TestRecordsMeanEventsToTheStateMachine(t *testing.T) {
 	want := map[Type]dag.EventType{
 		StageStarted: dag.StageStarted, StageSucceeded: dag.StageSucceeded, StageFailed: dag.StageFailed, StageLost: dag.StageLost,
 		StageSkipped: dag.StageSkipped, StageCancelled: dag.StageCancelled, RunCancelling: dag.RunCancelling, RunFinished: dag.RunFinished,
+		RunReopened: dag.RunReopened,
 	}
 	for _, typ := range allTypes {
 		got, ok := Record{Type: typ, Stage: 4, Attempt: 2, Root: 3}.Event()

@@ -35,7 +35,7 @@ type Claimant struct {
 
 // Outcome is how an attempt ended.
 type Outcome struct {
-	Record Record // of type StageSucceeded, StageFailed, StageLost (handed back) or StageCancelled
+	Record Record // of type StageSucceeded, StageFailed, StageSkipped (by itself), StageLost (handed back) or StageCancelled
 	Output []byte // recorded with a success; nil for none
 	Log    []byte // the attempt's captured output
 }
@@ -44,6 +44,7 @@ type Outcome struct {
 type Move struct {
 	Outcome      // a record of type StageStarted is a claim
 	Linked  bool // a claim that follows from the move before it: granted only if that one ended its stage, and was accepted
+	CleanUp bool // a claim that is granted while the run is being cancelled too
 }
 
 // ClaimOf asks for the right to execute an attempt.
@@ -55,7 +56,7 @@ func ClaimOf(a Attempted) Move {
 func (m Move) Of() Attempted { return Attempted{m.Record.Stage, m.Record.Attempt} }
 
 // Step makes moves in their order, in one call to Redis and in one entry of the journal. It answers for each whether it was accepted: the outcome
-// of an attempt that was revoked is not. At most one claim of an attempt is, and none once the run is being cancelled.
+// of an attempt that was revoked is not. At most one claim of an attempt is, and none once the run is being cancelled, unless it is for cleaning up.
 //
 // With a linked claim the attempt may have been executed before it was claimed: nobody else can be given a stage before the success of its
 // only dependency is recorded, which takes the claim of that one.
@@ -83,6 +84,7 @@ const (
 	withOutput   = 4
 	withLog      = 8
 	linked       = 16
+	cleanUp      = 32
 )
 
 func (m Move) kind() byte {
@@ -90,7 +92,7 @@ func (m Move) kind() byte {
 	switch m.Record.Type {
 	case StageStarted:
 		k = cellClaimed
-	case StageSucceeded, StageCancelled:
+	case StageSucceeded, StageSkipped, StageCancelled:
 		k = cellTerminal
 	}
 	if m.Output != nil {
@@ -101,6 +103,9 @@ func (m Move) kind() byte {
 	}
 	if m.Linked {
 		k += linked
+	}
+	if m.CleanUp {
+		k += cleanUp
 	}
 	return k
 }

@@ -56,7 +56,7 @@ func (t *tty) active(a attempt, now time.Time) row {
 		remark = joined(remark, "on "+clean(a.worker))
 	}
 	remark = joined(remark, t.tails[journal.Attempted{Stage: a.stage, Attempt: a.number}])
-	t.stage(&r, clean(t.graph.Name(a.stage)), look{word: "running", style: cyan}, lasts(t.clock(now).Sub(a.since)), remark)
+	t.stage(&r, clean(a.name), look{word: "running", style: cyan}, lasts(t.clock(now).Sub(a.since)), remark)
 	return r
 }
 

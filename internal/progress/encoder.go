@@ -6,6 +6,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/view"
 )
@@ -20,9 +21,10 @@ import (
 //	worker   who reported it; not of the coordinator's decisions
 //	seconds  how long the attempt was executed
 //	note     the last line that the attempt printed
-//	error    of stage.failed
+//	error    of stage.failed and stage.retrying, which is a failure after which the stage is tried again
+//	next     of stage.retrying: the time of the next attempt
 //	reason   of stage.lost, stage.cancelled and run.cancelling
-//	cause    of stage.skipped: the stage that failed or was cancelled
+//	cause    of stage.skipped: the stage that failed or was cancelled, or whose own condition or trigger was not met; it may be the stage itself
 //
 // run.submitted has run, pipeline, stages and digest as well; run.finished has state, and counts by state. A field that would be
 // empty or zero is left out.
@@ -31,7 +33,7 @@ type Encoder struct {
 	seq int
 }
 
-// NewEncoder returns the encoder of a run. Of the run it uses what never changes: its id and pipeline.
+// NewEncoder returns the encoder of a run, which must have been fed the entries that are appended, and no later ones.
 func NewEncoder(run *view.Run) *Encoder { return &Encoder{run: run} }
 
 // Append appends the lines of the run's next entry to buf.
@@ -42,7 +44,12 @@ func (enc *Encoder) Append(buf []byte, e journal.Entry) []byte {
 		buf = strconv.AppendInt(buf, int64(enc.seq), 10)
 		buf = appendTime(append(buf, `,"time":`...), e.Time)
 		buf = append(buf, `,"type":"`...)
-		buf = append(buf, r.Type.String()...)
+		next, retrying := enc.run.Retry(e, r)
+		if retrying {
+			buf = append(buf, "stage.retrying"...)
+		} else {
+			buf = append(buf, r.Type.String()...)
+		}
 		buf = append(buf, '"')
 		switch r.Type {
 		case journal.RunSubmitted:
@@ -51,8 +58,15 @@ func (enc *Encoder) Append(buf []byte, e journal.Entry) []byte {
 			buf = field(buf, "reason", r.Text)
 		case journal.RunFinished:
 			buf = finished(buf, r)
+		case journal.RunReopened:
+			if r.Stage != dag.NoStage {
+				buf = field(buf, "stage", enc.run.Name(r.Stage))
+			}
 		default:
 			buf = enc.stage(buf, e.Worker, r)
+		}
+		if retrying {
+			buf = appendTime(append(buf, `,"next":`...), next)
 		}
 		buf = append(buf, '}', '\n')
 	}
@@ -60,7 +74,7 @@ func (enc *Encoder) Append(buf []byte, e journal.Entry) []byte {
 }
 
 func (enc *Encoder) stage(buf []byte, worker string, r journal.Record) []byte {
-	buf = field(buf, "stage", enc.run.Spec.Graph.Name(r.Stage))
+	buf = field(buf, "stage", enc.run.Name(r.Stage))
 	if r.Attempt > 0 {
 		buf = strconv.AppendInt(append(buf, `,"attempt":`...), int64(r.Attempt), 10)
 	}
@@ -73,7 +87,7 @@ func (enc *Encoder) stage(buf []byte, worker string, r journal.Record) []byte {
 	case journal.StageFailed:
 		buf = field(buf, "error", r.Text)
 	case journal.StageSkipped:
-		buf = field(buf, "cause", enc.run.Spec.Graph.Name(r.Root))
+		buf = field(buf, "cause", enc.run.Name(r.Root))
 	default:
 		buf = field(buf, "reason", r.Text)
 	}

@@ -33,7 +33,7 @@ func (s *summary) results() {
 	more := 0
 	for id := range s.run.Spec.Graph.Sinks() {
 		text := clean(s.run.Notes[id])
-		if out, ok := s.Outputs[s.run.Spec.Graph.Name(id)]; ok {
+		if out, ok := s.Outputs[s.run.Name(id)]; ok {
 			text = value(out)
 		}
 		switch {
@@ -147,15 +147,15 @@ func (s *summary) log(f view.Failure) {
 
 // skips says which stages were skipped because of which.
 func (s *summary) skips() {
-	count, names := make(map[dag.StageID]int), make(map[dag.StageID][]string)
+	count, names, first := make(map[dag.StageID]int), make(map[dag.StageID][]string), make(map[dag.StageID]dag.StageID)
 	var roots []dag.StageID
-	for id := range dag.StageID(s.run.Spec.Graph.Len()) {
+	for id := range s.run.State.Stages() {
 		if s.run.State.State(id) != dag.Skipped {
 			continue
 		}
 		root := s.run.State.Root(id)
 		if count[root]++; count[root] == 1 {
-			roots = append(roots, root)
+			roots, first[root] = append(roots, root), id
 		}
 		if count[root] <= mostNames {
 			names[root] = append(names[root], s.name(id))
@@ -171,7 +171,7 @@ func (s *summary) skips() {
 		if more := count[root] - mostNames; more > 0 {
 			list += ", +" + commas(more) + " more"
 		}
-		s.line(span{none, "  " + list}, span{dim, "  because " + s.name(root) + " " + was(s.run, root)})
+		s.line(span{none, "  " + list}, span{dim, "  " + clean(because(s.run, first[root], root))})
 	}
 	s.more(len(roots)-mostRoots, " stages made others be skipped")
 }

@@ -21,7 +21,15 @@ var looks = [...]look{
 	journal.StageSkipped:   {"↷", dim, "skipped"},
 	journal.StageCancelled: {"⊘", magenta, "cancelled"},
 	journal.RunCancelling:  {"⊘", magenta, "cancelling"},
-	journal.RunFinished:    {},
+	journal.RunReopened:    {},
+}
+
+// lookOf returns how a record of the entry is shown that the run was fed last.
+func lookOf(run *view.Run, e journal.Entry, r journal.Record) look {
+	if _, retrying := run.Retry(e, r); retrying {
+		return look{"↻", yellow, "retrying"}
+	}
+	return looks[r.Type]
 }
 
 const wordWidth = len("succeeded") // of the longest word of a stage
@@ -34,21 +42,32 @@ func routine(t journal.Type) bool {
 // remark says in a line what there is to say about an event: why, or what the stage printed last.
 func remark(run *view.Run, r journal.Record) string {
 	text := firstLine(r.Text)
+	pause, paused := run.Pauses[r.Stage]
 	switch {
+	case r.Type == journal.StageFailed && paused && pause.Attempt == r.Attempt+1:
+		text = "in " + took(pause.Until.Sub(run.Last)) + ": " + text
 	case r.Type == journal.StageSkipped:
-		text = "because " + run.Spec.Graph.Name(r.Root) + " " + was(run, r.Root)
+		text = because(run, r.Stage, r.Root)
 	case text == "":
 		text = r.Note
 	}
 	return clean(text)
 }
 
-// was says what became of a stage because of which others are skipped.
-func was(run *view.Run, root dag.StageID) string {
-	if run.State.State(root) == dag.Cancelled {
-		return "was cancelled"
+// because says why a stage is skipped.
+func because(run *view.Run, s, root dag.StageID) string {
+	template, _, _ := run.State.Instance(s)
+	switch state := run.State.State(root); {
+	case s == root && run.Spec.Kind(template).When != "":
+		return "its condition is false"
+	case s == root:
+		return "nothing failed that it waits for"
+	case state == dag.Cancelled:
+		return "because " + run.Name(root) + " was cancelled"
+	case state == dag.Skipped:
+		return "because " + run.Name(root) + " was skipped"
 	}
-	return "failed"
+	return "because " + run.Name(root) + " failed"
 }
 
 // sampled is the number of stages whose names are looked at to find the width of their column.

@@ -38,7 +38,7 @@ func (p *plain) observe(buf []byte, run *view.Run, e journal.Entry, now time.Tim
 	}
 	at := max(0, e.Time.Sub(p.submitted))
 	for _, record := range e.Records {
-		look := looks[record.Type]
+		look := lookOf(run, e, record)
 		switch {
 		case record.Type == journal.RunCancelling:
 			buf = p.line(buf, at, look, func(r *row) { r.put(none, p.cancels(record)) })
@@ -63,7 +63,7 @@ func (p *plain) line(buf []byte, at time.Duration, look look, rest func(*row)) [
 }
 
 func (p *plain) stage(r *row, run *view.Run, record journal.Record) {
-	r.column(none, clean(p.graph.Name(record.Stage)), p.names)
+	r.column(none, clean(run.Name(record.Stage)), p.names)
 	attempt, duration := "", ""
 	if record.Attempt > 1 {
 		attempt = "#" + strconv.Itoa(int(record.Attempt))
@@ -124,7 +124,7 @@ func (p *plain) runs(r *row, now time.Time) {
 		if i > 0 {
 			r.put(none, ", ")
 		}
-		r.put(none, clean(p.graph.Name(a.stage)))
+		r.put(none, clean(a.name))
 		r.put(dim, " ("+rough(p.clock(now).Sub(a.since))+")")
 	}
 	if more := len(oldest) - namesShown; more > 0 {

@@ -41,7 +41,7 @@ type summary struct {
 	buf []byte
 }
 
-func (s *summary) name(id dag.StageID) string { return clean(s.run.Spec.Graph.Name(id)) }
+func (s *summary) name(id dag.StageID) string { return clean(s.run.Name(id)) }
 
 func (s *summary) row(fill func(*row)) {
 	r := row{buf: s.buf, left: math.MaxInt, color: s.Color}
@@ -97,6 +97,9 @@ func (s *summary) verdict() {
 		case dag.Cancelled:
 			l = looks[journal.StageCancelled]
 			l.word = "was cancelled"
+			if s.run.TimeLimit > 0 {
+				l.word = "timed out"
+			}
 		}
 	}
 	s.line()
@@ -118,7 +121,7 @@ func (s *summary) counts() []span {
 	add(green, state.Count(dag.Succeeded), "succeeded")
 	add(cyan, state.Count(dag.Running), "running")
 	add(loud, state.Count(dag.Failed), "failed")
-	add(yellow, s.run.Lost, "retried")
+	add(yellow, s.run.Lost+s.run.Retried, "retried")
 	add(none, state.Count(dag.Skipped), "skipped")
 	add(magenta, state.Count(dag.Cancelled), "cancelled")
 	add(yellow, state.Count(dag.Retrying), "to be retried")

@@ -19,6 +19,7 @@ type tally struct {
 	submitted  time.Time
 	lag        time.Duration // from an entry's time to when it was seen: the least of all, so about what the clocks differ by
 	state      [dag.Cancelled + 1]int
+	stages     int // that count
 	retried    int
 	cancelling bool
 	running    map[dag.StageID]attempt
@@ -30,6 +31,7 @@ type tally struct {
 // attempt is one that is being executed.
 type attempt struct {
 	stage  dag.StageID
+	name   string
 	number dag.Attempt
 	worker string
 	since  time.Time
@@ -45,8 +47,8 @@ func (t *tally) observe(run *view.Run, e journal.Entry, now time.Time) (first bo
 	for _, r := range e.Records {
 		switch r.Type {
 		case journal.StageStarted:
-			t.running[r.Stage] = attempt{r.Stage, r.Attempt, e.Worker, e.Time}
-		case journal.RunSubmitted, journal.RunCancelling, journal.RunFinished:
+			t.running[r.Stage] = attempt{r.Stage, run.Name(r.Stage), r.Attempt, e.Worker, e.Time}
+		case journal.RunSubmitted, journal.RunCancelling, journal.RunFinished, journal.RunReopened:
 		default:
 			delete(t.running, r.Stage)
 		}
@@ -58,7 +60,7 @@ func (t *tally) observe(run *view.Run, e journal.Entry, now time.Time) (first bo
 	for s := range t.state {
 		t.state[s] = run.State.Count(dag.State(s))
 	}
-	t.retried, t.cancelling = run.Lost, run.State.Cancelling()
+	t.stages, t.retried, t.cancelling = run.State.Total(), run.Lost+run.Retried, run.State.Cancelling()
 	return first
 }
 
@@ -73,7 +75,7 @@ func (t *tally) elapsed(now time.Time) time.Duration {
 	return max(0, t.clock(now).Sub(t.submitted))
 }
 
-func (t *tally) total() int { return t.graph.Len() }
+func (t *tally) total() int { return t.stages }
 
 // executed is the number of stages that came to an end by themselves; ended is that of all that are at their end.
 func (t *tally) executed() int { return t.state[dag.Succeeded] + t.state[dag.Failed] }

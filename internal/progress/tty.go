@@ -51,7 +51,7 @@ func (t *tty) observe(buf []byte, run *view.Run, e journal.Entry, now time.Time)
 	}
 	t.turn(now)
 	for _, r := range e.Records {
-		look := looks[r.Type]
+		look := lookOf(run, e, r)
 		switch {
 		case r.Type == journal.RunCancelling:
 			t.line(look.style, look.mark, func(row *row) { row.put(none, look.word+": "+t.cancels(r)) })
@@ -112,7 +112,7 @@ func (t *tty) end(row *row, run *view.Run, r journal.Record, look look) {
 	if r.Attempt > 1 {
 		remark = joined("attempt "+strconv.Itoa(int(r.Attempt)), remark)
 	}
-	t.stage(row, clean(t.graph.Name(r.Stage)), look, duration, remark)
+	t.stage(row, clean(run.Name(r.Stage)), look, duration, remark)
 }
 
 func (t *tty) say(buf []byte, m message, _ time.Time) []byte {

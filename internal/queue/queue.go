@@ -23,6 +23,13 @@ import (
 type Item struct {
 	Stage   dag.StageID `json:"stage"`
 	Attempt dag.Attempt `json:"attempt"`
+
+	// Of an instance: the stage of the graph that it is an instance of, and which one. Its id is beyond those of the graph.
+	Of    dag.StageID `json:"of,omitempty"`
+	Index int         `json:"index,omitempty"`
+	// Of a stage that gathers what its instances have done: which these are.
+	First dag.StageID `json:"first,omitempty"`
+	Count int         `json:"count,omitempty"`
 }
 
 // Bundle is what one task carries: attempts of one run that one worker executes in this order.

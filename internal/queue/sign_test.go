@@ -31,7 +31,7 @@ func payload(t testing.TB, k seal.Key, queue string, items ...Item) []byte {
 
 func TestOnlyAWholeTaskForThisQueueIsVerified(t *testing.T) {
 	k := key(t)
-	good := payload(t, k, "q", Item{1, 1}, Item{2, 1})
+	good := payload(t, k, "q", Item{Stage: 1, Attempt: 1}, Item{Stage: 2, Attempt: 1})
 	body, err := verify(k, "q", good)
 	var b Bundle
 	if err != nil || json.Unmarshal(body, &b) != nil || len(b.Items) != 2 || b.Run != "r" {
@@ -39,8 +39,8 @@ func TestOnlyAWholeTaskForThisQueueIsVerified(t *testing.T) {
 	}
 	text := string(good)
 	for name, forged := range map[string]string{
-		"for another queue":   string(payload(t, k, "other", Item{1, 1}, Item{2, 1})),
-		"with another key":    string(payload(t, keyOf(t, "the key of somebody else"), "q", Item{1, 1}, Item{2, 1})),
+		"for another queue":   string(payload(t, k, "other", Item{Stage: 1, Attempt: 1}, Item{Stage: 2, Attempt: 1})),
+		"with another key":    string(payload(t, keyOf(t, "the key of somebody else"), "q", Item{Stage: 1, Attempt: 1}, Item{Stage: 2, Attempt: 1})),
 		"without a signature": text[:strings.Index(text, beforeSignature)] + "}",
 		"truncated":           text[:len(text)-10],
 		"only the end":        text[len(text)-signatureSize:],
@@ -62,7 +62,7 @@ func TestOnlyAWholeTaskForThisQueueIsVerified(t *testing.T) {
 
 func FuzzTask(f *testing.F) {
 	k := key(f)
-	good := payload(f, k, "q", Item{1, 1})
+	good := payload(f, k, "q", Item{Stage: 1, Attempt: 1})
 	for _, seed := range [][]byte{good, good[:len(good)-1], []byte(`{}`), nil} {
 		f.Add(seed)
 	}

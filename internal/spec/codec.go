@@ -151,7 +151,8 @@ func (r *reader) spec() (*Spec, error) {
 	if r.err != nil || r.data != "" {
 		return nil, errors.Join(errTruncated, r.err)
 	}
-	return &Spec{Name: h.Name, Values: h.Values, Graph: g, Settings: h.Settings, kinds: h.Kinds, kindOf: kindOf}, nil
+	s := &Spec{Name: h.Name, Values: h.Values, Graph: g, Settings: h.Settings, kinds: h.Kinds, kindOf: kindOf}
+	return s, s.bind()
 }
 
 func (r *reader) graph(h header) (*dag.Graph, error) {

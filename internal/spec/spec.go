@@ -31,6 +31,7 @@ type Spec struct {
 	Settings
 	kinds  []Kind
 	kindOf []uint32 // per stage, an index of kinds
+	rules  dag.Rules
 }
 
 // Kind returns how stage s is executed.
@@ -52,6 +53,9 @@ func (s *Spec) Queue(id dag.StageID) string {
 
 // Behind returns the only dependency of a stage that is executed if, and as soon as, that one has succeeded. It is false for any other stage.
 func (s *Spec) Behind(id dag.StageID) (dag.StageID, bool) {
+	if int(id) >= s.Graph.Len() {
+		return 0, false // an instance
+	}
 	deps, kind := s.Graph.Deps(id), s.Kind(id)
 	if len(deps) != 1 || kind.Trigger != dag.AllSuccess || kind.ForEach != "" {
 		return 0, false
@@ -112,5 +116,6 @@ func (b *Builder) Build() (*Spec, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pipeline %q: %w", b.Name, err)
 	}
-	return &Spec{Name: b.Name, Values: b.Values, Graph: g, Settings: b.Settings, kinds: b.kinds, kindOf: b.kindOf}, nil
+	s := &Spec{Name: b.Name, Values: b.Values, Graph: g, Settings: b.Settings, kinds: b.kinds, kindOf: b.kindOf}
+	return s, s.bind()
 }

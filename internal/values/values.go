@@ -135,9 +135,10 @@ type reference struct {
 }
 
 // Seal returns what to record for an output. Anything but a small value in Redis goes to the cache first, under a name of its own
-// for each attempt: an attempt that has been replaced cannot spoil the value of the one that counts.
-func (s *Stores) Seal(ctx context.Context, sp *spec.Spec, run journal.RunID, a journal.Attempted, value []byte) ([]byte, error) {
-	store, err := s.For(sp, a.Stage)
+// for each attempt: an attempt that has been replaced cannot spoil the value of the one that counts. The name is the stage's, or that of
+// an instance of it.
+func (s *Stores) Seal(ctx context.Context, sp *spec.Spec, run journal.RunID, id dag.StageID, name string, attempt dag.Attempt, value []byte) ([]byte, error) {
+	store, err := s.For(sp, id)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +146,7 @@ func (s *Stores) Seal(ctx context.Context, sp *spec.Spec, run journal.RunID, a j
 		return append([]byte{inline}, value...), nil
 	}
 	sum := sha256.Sum256(value)
-	ref := reference{fmt.Sprintf("out/%s/%d", sp.Graph.Name(a.Stage), a.Attempt), payload(value), hex.EncodeToString(sum[:])}
+	ref := reference{fmt.Sprintf("out/%s/%d", name, attempt), payload(value), hex.EncodeToString(sum[:])}
 	if err := store.Put(ctx, cache.Key{Run: string(run), Name: ref.Name}, value); err != nil {
 		return nil, fmt.Errorf("store output: %w", err)
 	}

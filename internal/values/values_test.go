@@ -7,7 +7,6 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/redistest"
 	"github.com/godags/godags/internal/spec"
 )
@@ -21,7 +20,7 @@ func TestAnOutputThatWasChangedSinceItWasRecordedIsNotRead(t *testing.T) {
 			t.Fatal(err)
 		}
 		stores, value := NewStores(rdb, nil), bytes.Repeat([]byte("x"), MaxInline+1)
-		recorded, err := stores.Seal(t.Context(), sp, "r", journal.Attempted{Stage: stage, Attempt: 1}, value)
+		recorded, err := stores.Seal(t.Context(), sp, "r", stage, sp.Graph.Name(stage), 1, value)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -33,7 +33,7 @@ func (r *Run) Outputs(ctx context.Context, j *journal.Journal, stores *values.St
 		if recorded[i] == nil {
 			continue
 		}
-		name := r.Spec.Graph.Name(s)
+		name := r.Name(s)
 		if size := values.Size(recorded[i]); size > MaxOutput {
 			outputs[name] = json.RawMessage(fmt.Sprintf(`{"bytes":%d}`, size))
 			continue

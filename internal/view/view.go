@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/godags/godags/dag"
@@ -21,9 +22,12 @@ type Run struct {
 	Last      time.Time // of the last entry
 	Finished  time.Time // zero while the run goes on
 	Active    map[dag.StageID]Active
+	Pauses    map[dag.StageID]Pause  // stages that failed, and wait for their next attempt
 	Failures  []Failure              // stages that failed for good, in order of time
 	Notes     map[dag.StageID]string // the last line that a stage printed, if it printed any
 	Lost      int                    // attempts that were lost with their workers
+	Retried   int                    // attempts that failed and were, or are, followed by another
+	TimeLimit time.Duration          // that was over, if that is why the run is cancelled
 	durations []uint32               // of the last attempt in units of 10 µs; nil until there is one
 	position  string
 	scratch   [1]dag.Command // for commands, which mean nothing here
@@ -44,10 +48,27 @@ type Failure struct {
 	Text    string
 }
 
+// Pause is what a stage waits for that is tried again.
+type Pause struct {
+	Until   time.Time // by the clock of Redis
+	Attempt dag.Attempt
+	Text    string // why the last attempt failed
+}
+
+// Retry returns when a failed stage is tried again, by the record of its failure in the entry that the run was fed last.
+func (r *Run) Retry(e journal.Entry, record journal.Record) (time.Time, bool) {
+	s := record.Stage
+	if record.Type != journal.StageFailed || r.State.State(s) != dag.Retrying || r.State.Attempt(s) != record.Attempt+1 {
+		return time.Time{}, false
+	}
+	template, _, _ := r.State.Instance(s)
+	return e.Time.Add(r.Spec.Kind(template).Backoff.Wait(r.State.Failures(s), string(r.ID), s, record.Attempt+1)), true
+}
+
 // New returns the view of a run before its first entry.
 func New(id journal.RunID, sp *spec.Spec) *Run {
-	return &Run{ID: id, Spec: sp, State: dag.NewRun(sp.Graph, dag.Rules{}), Active: make(map[dag.StageID]Active),
-		Notes: make(map[dag.StageID]string), position: journal.Start}
+	return &Run{ID: id, Spec: sp, State: dag.NewRun(sp.Graph, sp.Rules()), Active: make(map[dag.StageID]Active),
+		Pauses: make(map[dag.StageID]Pause), Notes: make(map[dag.StageID]string), position: journal.Start}
 }
 
 // Load reads a run from Redis, up to its newest entry.
@@ -116,6 +137,9 @@ func (r *Run) Feed(e journal.Entry) error {
 		case journal.RunFinished:
 			r.Finished = e.Time
 		case journal.RunCancelling:
+			r.TimeLimit = record.Duration
+		case journal.RunReopened:
+			r.reopened()
 		default:
 			r.note(e, record)
 		}
@@ -123,13 +147,25 @@ func (r *Run) Feed(e journal.Entry) error {
 	return nil
 }
 
+// reopened forgets what does not hold any more.
+func (r *Run) reopened() {
+	r.Finished, r.TimeLimit = time.Time{}, 0
+	r.Failures = slices.DeleteFunc(r.Failures, func(f Failure) bool { return r.State.State(f.Stage) != dag.Failed })
+}
+
 // note keeps what the state machine does not.
 func (r *Run) note(e journal.Entry, record journal.Record) {
 	s := record.Stage
+	delete(r.Pauses, s)
 	switch record.Type {
 	case journal.StageStarted:
 		r.Active[s] = Active{record.Attempt, e.Worker, e.Time}
 	case journal.StageFailed:
+		if until, ok := r.Retry(e, record); ok {
+			r.Retried++
+			r.Pauses[s] = Pause{until, record.Attempt + 1, record.Text}
+			break
+		}
 		r.Failures = append(r.Failures, Failure{s, record.Attempt, e.Worker, record.Text})
 	case journal.StageLost:
 		r.Lost++
@@ -141,18 +177,21 @@ func (r *Run) note(e journal.Entry, record journal.Record) {
 		r.Notes[s] = record.Note
 	}
 	if record.Duration > 0 {
-		if r.durations == nil {
-			r.durations = make([]uint32, r.Spec.Graph.Len())
+		if n := r.State.Len(); len(r.durations) < n {
+			r.durations = append(r.durations, make([]uint32, n-len(r.durations))...)
 		}
 		r.durations[s] = uint32(min(record.Duration/unit, 1<<32-1))
 	}
 }
 
+// Name returns the name of a stage, which may be an instance, such as "train[2]".
+func (r *Run) Name(s dag.StageID) string { return r.State.Name(s) }
+
 const unit = 10 * time.Microsecond
 
 // Duration returns how long the last ended attempt of a stage took, to 10 µs, and at most 11 hours.
 func (r *Run) Duration(s dag.StageID) time.Duration {
-	if r.durations == nil {
+	if int(s) >= len(r.durations) {
 		return 0
 	}
 	return time.Duration(r.durations[s]) * unit
@@ -198,7 +237,7 @@ func (r *Run) Result(now time.Time) Result {
 	s := r.State
 	result := Result{
 		Run: string(r.ID), Pipeline: r.Spec.Name, State: dag.Running.String(), Started: r.Submitted.UTC(),
-		Stages:  Counts{r.Spec.Graph.Len(), s.Count(dag.Succeeded), s.Count(dag.Failed), s.Count(dag.Skipped), s.Count(dag.Cancelled)},
+		Stages:  Counts{s.Total(), s.Count(dag.Succeeded), s.Count(dag.Failed), s.Count(dag.Skipped), s.Count(dag.Cancelled)},
 		Seconds: r.Elapsed(now).Seconds(),
 	}
 	if s.Finished() {

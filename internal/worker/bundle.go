@@ -29,7 +29,8 @@ type bundle struct {
 	current *execution          // nil between attempts
 	moves   []journal.Move      // not sent: how attempts ended, and claims that follow from that
 	ended   map[dag.StageID]bool
-	halt    error // why no further attempt is begun; nil while it goes on
+	items   map[dag.StageID]queue.Item // of instances, and of stages that gather what theirs have done; nil if there are none
+	halt    error                      // why no further attempt is begun; nil while it goes on
 }
 
 // due is an attempt that is claimed, or fused: the one before it is its stage's only dependency, and whoever holds the claim of that one is
@@ -86,11 +87,10 @@ func (w *Worker) open(ctx context.Context, task queue.Bundle) (*bundle, error) {
 	b := &bundle{worker: w, loaded: l, queue: task.Queue, stepping: make(chan struct{}, 1), ended: make(map[dag.StageID]bool),
 		claim: journal.Claimant{Run: run, Digest: task.Digest, Worker: w.Info.ID, Token: journal.NewToken()}}
 	for _, item := range task.Items {
-		if a := journal.Attempted(item); int(a.Stage) < l.spec.Graph.Len() {
-			if _, twice := b.ended[a.Stage]; !twice {
-				b.ended[a.Stage] = false
-				b.waiting = append(b.waiting, a)
-			}
+		if _, twice := b.ended[item.Stage]; !twice && l.knows(item) {
+			b.ended[item.Stage] = false
+			b.waiting = append(b.waiting, journal.Attempted{Stage: item.Stage, Attempt: item.Attempt})
+			b.keep(item)
 		}
 	}
 	return b, nil
@@ -166,7 +166,7 @@ func (b *bundle) begin() *execution {
 		}
 		b.current = newExecution(b, next.Attempted)
 		if next.fused {
-			claim := journal.ClaimOf(next.Attempted)
+			claim := b.claimOf(next.Attempted)
 			claim.Linked = true
 			b.moves = append(b.moves, claim)
 			b.current.unclaimed = true
@@ -230,9 +230,9 @@ func (b *bundle) chunk() (chunk []due) {
 				return chunk
 			}
 		}
-		took, known := b.loaded.durations.Of(a.Stage)
+		took, known := b.loaded.durations.Of(b.graphStage(a.Stage))
 		if !known {
-			took, most = b.loaded.durations.Guess(a.Stage)
+			took, most = b.loaded.durations.Guess(b.graphStage(a.Stage))
 			guesses++
 		}
 		if total += took; len(chunk) > 0 && (guesses > most || total > chunkTime) {
@@ -256,7 +256,7 @@ const (
 
 // depends says what the bundle's other attempts mean for a stage.
 func (b *bundle) depends(s dag.StageID, chunk []due) readiness {
-	if len(b.ended) == 1 {
+	if len(b.ended) == 1 || b.graphStage(s) != s {
 		return now
 	}
 	for _, d := range b.loaded.spec.Graph.Deps(s) {
@@ -283,7 +283,9 @@ func (b *bundle) end(e *execution, o *journal.Outcome) {
 	b.moves = append(b.moves, journal.Move{Outcome: *o})
 	if o.Record.Type == journal.StageSucceeded {
 		b.ended[e.Stage] = true
-		b.loaded.durations.Learn(e.Stage, o.Record.Duration)
+		if !e.gathers() {
+			b.loaded.durations.Learn(e.graphStage(), o.Record.Duration)
+		}
 	}
 }
 
@@ -297,7 +299,7 @@ func (b *bundle) step(ctx context.Context, chunk []due) error {
 	b.mu.Unlock()
 	for _, a := range chunk {
 		if !a.fused {
-			moves = append(moves, journal.ClaimOf(a.Attempted))
+			moves = append(moves, b.claimOf(a.Attempted))
 		}
 	}
 	if len(moves) == 0 {
@@ -324,7 +326,7 @@ func (b *bundle) step(ctx context.Context, chunk []due) error {
 		case !accepted[i]:
 			b.ended[m.Record.Stage] = false
 			b.worker.Logger.Warn("report refused: another attempt has replaced this one", "run", b.claim.Run,
-				"stage", b.loaded.spec.Graph.Name(m.Record.Stage), "attempt", m.Record.Attempt)
+				"stage", b.name(m.Record.Stage), "attempt", m.Record.Attempt)
 		}
 	}
 	for _, a := range chunk {

@@ -65,7 +65,7 @@ func (x *exchange) recorded(ctx context.Context, id dag.StageID) ([]byte, error)
 		return recorded, nil
 	}
 	ids := []dag.StageID{id}
-	deps := x.execution.bundle.loaded.spec.Graph.Deps(x.execution.Stage)
+	deps := x.execution.bundle.loaded.spec.Graph.Deps(x.execution.graphStage())
 	if i := slices.Index(deps, id); i >= 0 {
 		ids = deps[i:min(len(deps), i+fetchedAtOnce)]
 	}

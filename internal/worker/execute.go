@@ -47,12 +47,19 @@ func (e *execution) within(d time.Duration) bool {
 	}
 }
 
+// result is what has become of an attempt that did not fail.
+type result struct {
+	output  []byte // to be recorded; nil for none
+	count   int    // of the elements that the output has, if others have instances for them
+	skipped bool   // by the stage's own condition
+}
+
 // execute runs one attempt and returns how it ended; nil if nobody wants to know.
 func (w *Worker) execute(e *execution) *journal.Outcome {
 	defer e.stop(nil)
-	output, err := w.run(e.cause, e)
+	r, err := w.run(e.cause, e)
 	took := time.Since(e.begin)
-	o := w.outcome(e, output, err)
+	o := w.outcome(e, r, err)
 	if o == nil {
 		w.Logger.Warn("attempt abandoned", "run", e.bundle.claim.Run, "stage", e.name(), "attempt", e.Attempt, "error", context.Cause(e.cause))
 		return nil
@@ -61,42 +68,94 @@ func (w *Worker) execute(e *execution) *journal.Outcome {
 	return o
 }
 
-func (e *execution) name() string { return e.bundle.loaded.spec.Graph.Name(e.Stage) }
+func (e *execution) graphStage() dag.StageID { return e.bundle.graphStage(e.Stage) }
+func (e *execution) name() string            { return e.bundle.name(e.Stage) }
+func (e *execution) kind() spec.Kind         { return e.bundle.loaded.spec.Kind(e.graphStage()) }
 
-// run calls the handler and returns the output to record, if any.
-func (w *Worker) run(ctx context.Context, e *execution) ([]byte, error) {
-	sp, run := e.bundle.loaded.spec, e.bundle.claim.Run
-	kind := sp.Kind(e.Stage)
+// gathers reports whether the attempt makes one list of what the stage's instances have done.
+func (e *execution) gathers() bool { return e.kind().ForEach != "" && e.graphStage() == e.Stage }
+
+// timeoutError says that an attempt took longer than its stage allows.
+type timeoutError struct{ limit time.Duration }
+
+func (e *timeoutError) Error() string { return "timed out after " + e.limit.String() }
+
+// run executes the attempt within its time.
+func (w *Worker) run(ctx context.Context, e *execution) (result, error) {
+	if limit := e.kind().Timeout; limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, limit, &timeoutError{limit})
+		defer cancel()
+	}
+	r, err := w.attempt(ctx, e)
+	var late *timeoutError
+	if err != nil && errors.As(context.Cause(ctx), &late) {
+		err = late
+	}
+	return r, err
+}
+
+// attempt does what the stage is for, and seals its output.
+func (w *Worker) attempt(ctx context.Context, e *execution) (r result, err error) {
+	store, err := w.Stores.For(e.bundle.loaded.spec, e.graphStage())
+	if err != nil {
+		return r, err
+	}
+	x := &exchange{worker: w, execution: e, store: store}
+	if e.gathers() {
+		err = x.gather(ctx)
+	} else {
+		r.skipped, err = w.perform(ctx, e, x)
+	}
+	if err != nil || r.skipped {
+		return r, err
+	}
+	if e.bundle.loaded.lists[e.Stage] {
+		if r.count, err = count(x.output); err != nil {
+			return r, err
+		}
+	}
+	if x.output == nil {
+		return r, nil
+	}
+	err = steadily(ctx, func() (err error) {
+		r.output, err = w.Stores.Seal(ctx, e.bundle.loaded.spec, e.bundle.claim.Run, e.graphStage(), e.valueName(), e.Attempt, x.output)
+		return err
+	})
+	return r, err
+}
+
+// perform calls the handler, unless the stage's condition is against it.
+func (w *Worker) perform(ctx context.Context, e *execution, x *exchange) (skipped bool, err error) {
+	sp, kind := e.bundle.loaded.spec, e.kind()
+	item, index := kind.Item, kind.Index
+	if i, ok := e.bundle.items[e.Stage]; ok {
+		if item, err = w.element(ctx, e, i); err != nil {
+			return false, err
+		}
+		index = i.Index
+	}
+	if kind.When != "" {
+		if holds, err := x.condition(ctx, item, index); !holds || err != nil {
+			return err == nil, err
+		}
+	}
 	if kind.Task == "" {
-		return nil, nil // a join point
+		return false, nil // a join point
 	}
 	handler, err := w.Registry.Lookup(kind.Task)
 	if err != nil {
-		return nil, err
-	}
-	store, err := w.Stores.For(sp, e.Stage)
-	if err != nil {
-		return nil, err
+		return false, err
 	}
 	secrets, err := e.unseal(kind.Secrets)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
-	exchange := &exchange{worker: w, execution: e, store: store}
-	err = tasks.Run(ctx, handler, &tasks.Stage{
-		Run: string(run), Pipeline: sp.Name, Name: e.name(), Attempt: int(e.Attempt), Worker: w.Info.ID,
-		Params: kind.Params, After: names(sp, e.Stage), Item: kind.Item, Index: kind.Index, Log: e.log, Values: exchange,
+	return false, tasks.Run(ctx, handler, &tasks.Stage{
+		Run: string(e.bundle.claim.Run), Pipeline: sp.Name, Name: e.name(), Attempt: int(e.Attempt), Worker: w.Info.ID,
+		Params: kind.Params, After: names(sp, e.graphStage()), Item: item, Index: index, Log: e.log, Values: x,
 		RunParams: paramsOf(sp), Env: sp.Env, Secrets: secrets,
 	})
-	if err != nil || exchange.output == nil {
-		return nil, err
-	}
-	var sealed []byte
-	err = steadily(ctx, func() (err error) {
-		sealed, err = w.Stores.Seal(ctx, sp, run, e.Attempted, exchange.output)
-		return err
-	})
-	return sealed, err
 }
 
 func names(sp *spec.Spec, id dag.StageID) []string {
@@ -142,18 +201,20 @@ func (e *execution) unseal(names []string) (map[string]string, error) {
 }
 
 // outcome says how an attempt ended; nil if nobody wants to know.
-func (w *Worker) outcome(e *execution, output []byte, err error) *journal.Outcome {
+func (w *Worker) outcome(e *execution, r result, err error) *journal.Outcome {
 	cause := context.Cause(e.cause)
 	o := &journal.Outcome{Record: journal.Record{Type: journal.StageSucceeded, Stage: e.Stage, Attempt: e.Attempt}}
 	switch {
+	case r.skipped:
+		o.Record.Type, o.Record.Root = journal.StageSkipped, e.Stage
 	case err == nil:
-		o.Output = output
+		o.Output, o.Record.Count = r.output, uint32(r.count)
 	case cause != nil:
 		if o = stopped(e.Attempted, cause); o == nil {
 			return nil
 		}
 	default:
-		o.Record.Type, o.Record.Text = journal.StageFailed, e.mask.String(err.Error())
+		o.Record.Type, o.Record.Text, o.Record.Fatal = journal.StageFailed, e.mask.String(err.Error()), errors.Is(err, tasks.ErrNoRetry)
 		w.failed.Add(1)
 	}
 	w.executed.Add(1)

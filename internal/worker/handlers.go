@@ -42,7 +42,7 @@ func (b *bundle) giveBack(ctx context.Context, hops int) (done bool, err error) 
 	}
 	task := queue.Bundle{Run: string(b.claim.Run), Pipeline: b.loaded.spec.Name, Digest: b.claim.Digest, Queue: b.queue, Hops: hops + 1}
 	for _, a := range free {
-		task.Items = append(task.Items, queue.Item(a))
+		task.Items = append(task.Items, b.item(a))
 	}
 	return done, b.worker.Queue.PassOn(ctx, task)
 }
@@ -50,7 +50,7 @@ func (b *bundle) giveBack(ctx context.Context, hops int) (done bool, err error) 
 // foreign returns the attempts for which this worker has no handler.
 func (b *bundle) foreign() (list []journal.Attempted) {
 	for _, a := range b.waiting {
-		if task := b.loaded.spec.Kind(a.Stage).Task; task != "" && !b.worker.Registry.Has(task) {
+		if task := b.loaded.spec.Kind(b.graphStage(a.Stage)).Task; task != "" && !b.worker.Registry.Has(task) {
 			list = append(list, a)
 		}
 	}

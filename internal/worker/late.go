@@ -47,7 +47,7 @@ func (b *bundle) passOn(ctx context.Context) error {
 			continue
 		}
 		gone = append(gone, due{Attempted: a})
-		task.Items = append(task.Items, queue.Item(a))
+		task.Items = append(task.Items, b.item(a))
 	}
 	b.waiting = stay
 	b.mu.Unlock()

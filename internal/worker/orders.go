@@ -41,7 +41,9 @@ func (b *bundle) obey(ctx context.Context) error {
 	for i, order := range orders {
 		switch order {
 		case journal.Stop:
-			b.stop(errCancelled)
+			if !b.cleansUp(attempts[i].Stage) {
+				b.stop(errCancelled)
+			}
 		case journal.Yield:
 			b.yield(attempts[i])
 		}

@@ -5,14 +5,27 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/spec"
 )
 
 // loaded is a spec, and what the worker has learned about its stages.
 type loaded struct {
-	spec      *spec.Spec
-	durations *spec.Durations
+	spec       *spec.Spec
+	durations  *spec.Durations
+	lists      map[dag.StageID]bool // stages for whose elements others have instances
+	conditions conditions
+}
+
+func newLoaded(sp *spec.Spec) *loaded {
+	l := &loaded{spec: sp, durations: spec.NewDurations(sp), lists: make(map[dag.StageID]bool)}
+	for _, rule := range sp.Rules().Kinds {
+		if rule.Each != nil {
+			l.lists[*rule.Each] = true
+		}
+	}
+	return l
 }
 
 // specs keeps the specs of the runs that a worker met last.
@@ -52,7 +65,7 @@ func (s *specs) get(ctx context.Context, run journal.RunID, digest string) (*loa
 		delete(s.known, s.order[0])
 		s.order = s.order[1:]
 	}
-	l := &loaded{sp, spec.NewDurations(sp)}
+	l := newLoaded(sp)
 	s.order = append(s.order, digest)
 	s.known[digest] = l
 	return l, nil

@@ -38,6 +38,7 @@ type Worker struct {
 	Config
 	server   *queue.Server
 	specs    *specs
+	lists    lists
 	draining atomic.Bool     // nothing more is claimed
 	abort    context.Context // done when the worker was told to stop at once
 

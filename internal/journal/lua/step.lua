@@ -4,7 +4,8 @@
 -- ARGV worker, token, digest ('' if nothing is claimed), ranges, moves, records, then (field, value) of the outputs and logs that moves have
 --   ranges: (first cell 4, cells 4), the cells to look at; moves name one by its place among them
 --   moves: (place 2, attempt 2, kind 1, length of its record 2); the kind is the state to which the cell goes: 1 claimed, 2 ended, 3 terminal;
---     + 4 with an output, + 8 with a log, + 16 linked: granted only if the move before ended its stage and was accepted
+--     + 4 with an output, + 8 with a log, + 16 linked: granted only if the move before ended its stage and was accepted,
+--     + 32 granted while the run is being cancelled too
 -- Returns a '0' or '1' for each move
 local m = redis.call('HMGET', KEYS[1], 'state', 'digest')
 if not m[2] then return redis.error_reply('GONE the run is not in Redis') end
@@ -24,13 +25,13 @@ for i = 1, #moves, 7 do
   local a, b, c, d, kind, e, f = byte(moves, i, i + 6)
   local place, attempt, length, to = a * 256 + b, c * 256 + d, e * 256 + f, kind % 4
   local p, q, state = byte(cells[place], 1, 3)
-  local newest, linked, new = p * 256 + q, kind >= 16, false
+  local newest, linked, new = p * 256 + q, kind % 32 >= 16, false
   if linked and not (accepted and ended) then
     accepted = false
   elseif newest == attempt and sub(cells[place], 4) == token then
     accepted, new = state == 1 or state == to or linked, state == 1 and to > 1
   else
-    accepted = to == 1 and state ~= 3 and attempt > newest and m[1] == 'running'
+    accepted = to == 1 and state ~= 3 and attempt > newest and (m[1] == 'running' or kind >= 32 and m[1] == 'cancelling')
     new = accepted
   end
   ended = to == 3

@@ -1,0 +1,80 @@
+package coordinator
+
+import (
+	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/queue"
+)
+
+// graphStage returns the stage of the graph that says how s is executed: itself, or the template of an instance.
+func (d *Driver) graphStage(s dag.StageID) dag.StageID {
+	template, _, _ := d.state.Instance(s)
+	return template
+}
+
+// claimable reports whether a worker could be granted the stage's next attempt.
+func (d *Driver) claimable(s dag.StageID) bool {
+	state := d.state.State(s)
+	return state == dag.Ready || state == dag.Retrying
+}
+
+// parallel is how many instances of a template are in flight, and those that wait for one of them to land.
+type parallel struct {
+	flying int
+	held   []dag.StageID
+}
+
+// counted returns the counts of the template of which s is an instance; nil for any other stage, and if any number may fly.
+func (d *Driver) counted(s dag.StageID) (*parallel, int) {
+	template, _, ok := d.state.Instance(s)
+	if !ok {
+		return nil, 0
+	}
+	most := d.spec.Kind(template).MaxParallel
+	if most == 0 {
+		return nil, 0
+	}
+	p := d.parallel[template]
+	if p == nil {
+		p = new(parallel)
+		d.parallel[template] = p
+	}
+	return p, most
+}
+
+// heldBack puts a stage aside if as many instances of its template are in flight as may be.
+func (d *Driver) heldBack(s dag.StageID) bool {
+	p, most := d.counted(s)
+	if p == nil || p.flying < most {
+		return false
+	}
+	p.held = append(p.held, s)
+	return true
+}
+
+// letGo lets an instance take off that waited until another landed.
+func (d *Driver) letGo(landed dag.StageID) {
+	p, _ := d.counted(landed)
+	if p == nil {
+		return
+	}
+	p.flying--
+	for len(p.held) > 0 {
+		s := p.held[0]
+		p.held = p.held[1:]
+		if d.claimable(s) && d.flights[s] == nil {
+			d.queueUp(s)
+			return
+		}
+	}
+}
+
+// item is what a worker is told of an attempt.
+func (d *Driver) item(s dag.StageID) queue.Item {
+	i := queue.Item{Stage: s, Attempt: d.flights[s].attempt}
+	if template, index, ok := d.state.Instance(s); ok {
+		i.Of, i.Index = template, index
+	} else if base, n, ok := d.state.Instances(s); ok {
+		i.First, i.Count = base, n
+	}
+	return i
+}

@@ -1,0 +1,89 @@
+package coordinator
+
+import (
+	"container/heap"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/spec"
+)
+
+// timers are what a driver does at a time that follows from the journal, by the clock of Redis: another coordinator would do it then too.
+type timers struct {
+	ahead   time.Duration // of the clock of Redis before ours
+	pending []pause       // a heap
+	limit   time.Time     // when the run's time is over; zero for never
+	timer   *time.Timer   // of the next of these
+}
+
+// pause is what a stage waits for before its next attempt.
+type pause struct {
+	until   time.Time // by the clock of Redis
+	stage   dag.StageID
+	attempt dag.Attempt
+}
+
+func (t *timers) Len() int           { return len(t.pending) }
+func (t *timers) Less(i, j int) bool { return t.pending[i].until.Before(t.pending[j].until) }
+func (t *timers) Swap(i, j int)      { t.pending[i], t.pending[j] = t.pending[j], t.pending[i] }
+func (t *timers) Push(x any)         { t.pending = append(t.pending, x.(pause)) }
+func (t *timers) Pop() any {
+	last := len(t.pending) - 1
+	p := t.pending[last]
+	t.pending = t.pending[:last]
+	return p
+}
+
+// set sets the timer to what is due next.
+func (t *timers) set() {
+	next := t.limit
+	if len(t.pending) > 0 && (next.IsZero() || t.pending[0].until.Before(next)) {
+		next = t.pending[0].until
+	}
+	if next.IsZero() {
+		t.timer.Stop()
+		return
+	}
+	t.timer.Reset(time.Until(next.Add(-t.ahead)))
+}
+
+// synchronize learns how far the clock of Redis is ahead of ours.
+func (d *Driver) synchronize(ctx context.Context) error {
+	sent := time.Now()
+	now, err := d.Journal.Now(ctx)
+	if err == nil {
+		d.timers.ahead = now.Sub(sent.Add(time.Since(sent) / 2))
+	}
+	return err
+}
+
+// timed reports whether the driver may have to wait for a time.
+func (d *Driver) timed() bool {
+	return d.spec.Timeout > 0 || slices.ContainsFunc(d.spec.Kinds(), func(k spec.Kind) bool { return k.Retries > 0 })
+}
+
+// schedule notes when a stage that has failed is tried again: a while after its failure was recorded.
+func (d *Driver) schedule(e journal.Entry, s dag.StageID) {
+	attempt := d.state.Attempt(s)
+	wait := d.spec.Kind(d.graphStage(s)).Backoff.Wait(d.state.Failures(s), string(d.run), s, attempt)
+	heap.Push(&d.timers, pause{e.Time.Add(wait), s, attempt})
+}
+
+// ring does what is due.
+func (d *Driver) ring(ctx context.Context) error {
+	now := time.Now().Add(d.timers.ahead)
+	for len(d.timers.pending) > 0 && !d.timers.pending[0].until.After(now) {
+		p := heap.Pop(&d.timers).(pause)
+		if d.state.State(p.stage) == dag.Retrying && d.state.Attempt(p.stage) == p.attempt {
+			d.queueUp(p.stage)
+		}
+	}
+	if !d.timers.limit.IsZero() && !d.timers.limit.After(now) {
+		d.timers.limit = time.Time{}
+		return d.persist(ctx, func() error { return d.Journal.TimeOut(ctx, d.run, d.spec.Timeout) })
+	}
+	return nil
+}
