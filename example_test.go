@@ -2,9 +2,11 @@ package godags_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/godags/godags"
 	"github.com/godags/godags/cache"
@@ -150,4 +152,96 @@ func ExampleSecret() {
 	// Output:
 	// run secrets-1 failed
 	//   stage "login": token "***" is wrong
+}
+
+func ExampleRetries() {
+	defer quietly()()
+	p := godags.New("retries")
+	p.Do("flaky", func(ctx context.Context) error {
+		info, _ := godags.InfoOf(ctx)
+		fmt.Println("attempt", info.Attempt)
+		if info.Attempt < 3 {
+			return errors.New("the network is down")
+		}
+		return nil
+	}, godags.Retries(5), godags.Backoff(10*time.Millisecond, 2, time.Second, 0))
+
+	if _, err := godags.Start(context.Background(), p); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// attempt 1
+	// attempt 2
+	// attempt 3
+}
+
+func ExampleNoRetry() {
+	defer quietly()()
+	p := godags.New("final", godags.Retries(5))
+	p.Do("login", func(context.Context) error { return godags.NoRetry(errors.New("wrong password")) })
+
+	_, err := godags.Start(context.Background(), p)
+	var failed *godags.StageError
+	if errors.As(err, &failed) {
+		fmt.Println(failed, "- attempt", failed.Attempt)
+	}
+	// Output: stage "login": wrong password - attempt 1
+}
+
+func ExampleTrigger() {
+	defer quietly()()
+	p := godags.New("triggers")
+	work := p.Do("work", func(context.Context) error { return errors.New("out of memory") })
+	p.Do("publish", func(context.Context) error { fmt.Println("published"); return nil }).After(work)
+	p.Do("alert", func(context.Context) error { fmt.Println("something has failed"); return nil }, godags.Trigger(godags.AnyFailed)).After(work)
+
+	report, _ := godags.Start(context.Background(), p)
+	fmt.Println(report.State, report.Succeeded, "succeeded", report.Failed, "failed", report.Skipped, "skipped")
+	// Output:
+	// something has failed
+	// failed 1 succeeded 1 failed 1 skipped
+}
+
+func ExampleWhen() {
+	defer quietly()()
+	p := godags.New("conditions", godags.DeclareParam("threshold", 0.9))
+	accuracy := godags.Produce(p, "accuracy", func(context.Context) (float64, error) { return 0.8, nil })
+	deploy := godags.Then(p, "deploy", func(context.Context, float64) (string, error) { return "deployed", nil }, accuracy,
+		godags.When("outputs.accuracy >= params.threshold"))
+	p.Do("weekly", func(context.Context) error { return nil }, godags.WhenFunc(func(context.Context) (bool, error) {
+		return false, nil // not today
+	})).After(deploy)
+
+	for _, threshold := range []float64{0.9, 0.7} {
+		report, err := godags.Start(context.Background(), p, godags.Params(map[string]any{"threshold": threshold}))
+		fmt.Println(report.State, report.Succeeded, "succeeded", report.Skipped, "skipped", err)
+	}
+	// Output:
+	// succeeded 1 succeeded 2 skipped <nil>
+	// succeeded 2 succeeded 1 skipped <nil>
+}
+
+func ExampleMap() {
+	defer quietly()()
+	p := godags.New("squares")
+	list := godags.Produce(p, "list", func(context.Context) ([]int, error) { return []int{1, 2, 3, 4}, nil })
+	squares := godags.Map(p, "square", func(_ context.Context, n int) (int, error) { return n * n, nil }, list, godags.MaxParallel(2))
+	godags.Then(p, "sum", func(_ context.Context, squares []int) (int, error) {
+		fmt.Println(squares)
+		sum := 0
+		for _, n := range squares {
+			sum += n
+		}
+		return sum, nil
+	}, squares)
+
+	report, err := godags.Start(context.Background(), p)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(string(report.Outputs["sum"]))
+	// Output:
+	// [1 4 9 16]
+	// 30
 }

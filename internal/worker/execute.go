@@ -151,11 +151,15 @@ func (w *Worker) perform(ctx context.Context, e *execution, x *exchange) (skippe
 	if err != nil {
 		return false, err
 	}
-	return false, tasks.Run(ctx, handler, &tasks.Stage{
+	err = tasks.Run(ctx, handler, &tasks.Stage{
 		Run: string(e.bundle.claim.Run), Pipeline: sp.Name, Name: e.name(), Attempt: int(e.Attempt), Worker: w.Info.ID,
 		Params: kind.Params, After: names(sp, e.graphStage()), Item: item, Index: index, Log: e.log, Values: x,
 		RunParams: paramsOf(sp), Env: sp.Env, Secrets: secrets,
 	})
+	if errors.Is(err, tasks.ErrSkip) {
+		return true, nil
+	}
+	return false, err
 }
 
 func names(sp *spec.Spec, id dag.StageID) []string {
