@@ -111,3 +111,33 @@ func TestACoordinatorThatWasStoppedForTooLongFollowsItsSuccessor(t *testing.T) {
 	w.ended(two, 0)
 	w.checkHeld("held", 1)
 }
+
+func TestARetryWhoseCoordinatorIsKilledIsGoneOnWith(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.useRedis()
+	w.write("flow.json", `{"stages": [
+		{"name": "good", "run": "true"},
+		{"name": "bad", "after": "good", "run": "[ -e fixed ] && touch running.$GODAGS_ATTEMPT && until [ -e go ]; do sleep 0.05; done"},
+		{"name": "last", "after": "bad", "run": "[ -e fixed ]"}
+	]}`)
+	w.start("worker")
+	w.ended(w.start("coordinator", "run", "flow.json", "--run-id", "flow"), 1)
+	w.write("fixed", "")
+	retry := w.start("coordinator", "retry", "flow")
+	w.await("the second attempt", func() bool { return w.exists("running.2") })
+	retry.kill()
+	serve := w.start("coordinator", "serve")
+	w.await("the run is adopted", func() bool { return adoptions("flow", serve) == 1 })
+	w.write("go", "")
+	w.ended(w.start("coordinator", "attach", "flow"), 0)
+	started := make(map[string]int)
+	for _, e := range w.events("flow") {
+		if e.Type == "stage.started" {
+			started[e.Stage]++
+		}
+	}
+	if started["good"] != 1 || started["bad"] != 2 || started["last"] != 1 {
+		t.Errorf("started: %v", started)
+	}
+}

@@ -84,7 +84,7 @@ func (p Program) app() *ucli.App {
 	app := p.base()
 	app.Usage = "runs pipelines of stages that depend on each other"
 	app.Commands = []*ucli.Command{
-		p.runCommand(), p.resumeCommand(), p.attachCommand(), p.serveCommand(), p.workerCommand(),
+		p.runCommand(), p.resumeCommand(), p.retryCommand(), p.attachCommand(), p.serveCommand(), p.workerCommand(),
 		p.runsCommand(), p.statusCommand(), p.eventsCommand(), p.logsCommand(), p.cancelCommand(),
 		p.graphCommand(), p.validateCommand(), p.schemaCommand(), p.initCommand(), p.workersCommand(), p.doctorCommand(),
 		p.completionCommand(), p.versionCommand(),

@@ -24,7 +24,8 @@ func classify(err error) int {
 		errors.Is(err, coordinator.ErrNoWorker):
 		return exitUnreachable
 	case errors.As(err, &url), errors.As(err, &invalid), errors.As(err, &file),
-		errors.Is(err, journal.ErrGone), errors.Is(err, journal.ErrExists), errors.Is(err, engine.ErrSharedMemory):
+		errors.Is(err, journal.ErrGone), errors.Is(err, journal.ErrExists), errors.Is(err, engine.ErrSharedMemory),
+		errors.Is(err, engine.ErrGoesOn), errors.Is(err, engine.ErrNoStage):
 		return exitUsage
 	}
 	return exitFailed

@@ -53,7 +53,7 @@ const followWait = 500 * time.Millisecond
 func (p Program) printEvents(ctx context.Context, j *journal.Journal, run *view.Run, out *bufio.Writer, follow bool) error {
 	var buf []byte
 	encoder, wait, warned := progress.NewEncoder(run), time.Duration(0), false
-	for !run.State.Finished() {
+	for { // a run that was reopened has gone on after its end
 		n, err := run.Follow(ctx, j, wait, func(e journal.Entry) {
 			buf = encoder.Append(buf[:0], e)
 			out.Write(buf) // if it fails, so does Flush
@@ -67,7 +67,7 @@ func (p Program) printEvents(ctx context.Context, j *journal.Journal, run *view.
 		switch {
 		case n > 0:
 			warned = false
-		case !follow:
+		case !follow || run.State.Finished():
 			return nil
 		case wait == 0:
 			wait = followWait
@@ -77,7 +77,6 @@ func (p Program) printEvents(ctx context.Context, j *journal.Journal, run *view.
 			}
 		}
 	}
-	return nil
 }
 
 // warnIfStalled says so if there may be nothing to wait for.

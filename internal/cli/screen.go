@@ -158,6 +158,9 @@ func (p Program) nextSteps(c *ucli.Context, session *engine.Session, run *view.R
 		stage := run.Name(run.Failures[0].Stage)
 		hints = append(hints, progress.Hint{What: "look closer", Command: p.hint(c, "logs", string(run.ID), stage)})
 	}
+	if session.Keeps() {
+		hints = append(hints, progress.Hint{What: "retry it", Command: p.hint(c, "retry", string(run.ID))})
+	}
 	if c.Command.Name == "run" {
 		again := append([]string{"run"}, c.Args().Slice()...)
 		hints = append(hints, progress.Hint{What: "run it again", Command: p.hint(c, again...)})

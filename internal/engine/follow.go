@@ -118,12 +118,11 @@ func (s *Session) follow(ctx context.Context, run *view.Run, o RunOptions, enoug
 
 // catchUp reads what the journal has already.
 func (s *Session) catchUp(ctx context.Context, run *view.Run, o RunOptions) error {
-	for !run.State.Finished() {
+	for { // to the end: a run that was reopened has gone on after it was finished
 		if n, err := run.Follow(ctx, s.Journal, 0, o.observe(run)); n == 0 || err != nil {
 			return err
 		}
 	}
-	return nil
 }
 
 // pause waits for a time, or until ctx is done.

@@ -22,16 +22,22 @@ func (j *Journal) index(ctx context.Context, run RunID) error {
 	return nil
 }
 
-// settle takes a finished run off the list of those that are not, and notes how long it is kept.
+// settle takes a finished run off the list of those that are not, and notes how long it is kept. If it is reopened meanwhile it stays.
 func (j *Journal) settle(ctx context.Context, run RunID) error {
 	expires, err := j.rdb.HGet(ctx, j.key(run, "run"), "expires").Float64()
 	if err == nil {
 		err = j.rdb.ZAdd(ctx, j.endedKey(), redis.Z{Score: expires, Member: string(run)}).Err()
 	}
 	if err == nil || errors.Is(err, redis.Nil) {
-		err = j.rdb.ZRem(ctx, j.openKey(), string(run)).Err()
+		err = j.unlist(ctx, run, j.openKey())
 	}
-	return named(run, err)
+	if err != nil {
+		return named(run, err)
+	}
+	if leads, err := j.Leads(ctx, run); err != nil || leads[0].Finished || leads[0].Gone {
+		return named(run, err)
+	}
+	return named(run, j.index(ctx, run))
 }
 
 // Open says who drives the runs that are not finished, oldest first.

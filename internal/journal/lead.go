@@ -11,7 +11,8 @@ import (
 // Lead says who drives a run.
 type Lead struct {
 	Run         RunID
-	Coordinator string        // the last that drove it; empty if none has yet
+	Coordinator string // the last that drove it; empty if none has yet
+	Epoch       int64
 	Left        time.Duration // of its lease, by the clock of Redis; not positive: nobody drives the run
 	Finished    bool
 	Gone        bool // Redis does not have the run
@@ -36,7 +37,8 @@ func (j *Journal) Leads(ctx context.Context, runs ...RunID) ([]Lead, error) {
 		}
 		until, _ := strconv.ParseInt(m[2], 10, 64) // nonsense means that nobody drives the run
 		leads[i] = Lead{Run: runs[i], Coordinator: m[1], Left: time.UnixMilli(until).Sub(now.Val()), Finished: m[3] == "finished", Gone: m[0] == ""}
-		if m[4] == "0" {
+		leads[i].Epoch, _ = strconv.ParseInt(m[4], 10, 64)
+		if leads[i].Epoch == 0 {
 			leads[i].Coordinator = ""
 		}
 	}

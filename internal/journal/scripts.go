@@ -17,6 +17,8 @@ var sources embed.FS
 var (
 	submitScript  = script("submit")
 	acquireScript = script("acquire")
+	unlockScript  = script("unlock")
+	reopenScript  = script("reopen")
 	releaseScript = script("release")
 	stepScript    = script("step")
 	decideScript  = script("decide")

@@ -1,0 +1,53 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/godags/godags/internal/engine"
+	"github.com/godags/godags/internal/view"
+)
+
+func (p Program) retryCommand() *ucli.Command {
+	return &ucli.Command{
+		Name: "retry", Usage: "execute again what failed in a run that has ended, and all that comes after it", ArgsUsage: "RUN",
+		Description: "What is good stays as it is. The run goes on under its id, with the stages that it had when it was submitted. " + runHelp,
+		Flags: append([]ucli.Flag{
+			&ucli.StringFlag{Name: "stage", Usage: "execute `STAGE` again, and all that comes after it, whatever became of it"},
+		}, drivingFlags()...),
+		Action: p.retry,
+	}
+}
+
+func (p Program) retry(c *ucli.Context) error {
+	word, err := runWord(c, 1)
+	if err != nil {
+		return err
+	}
+	asJSON, err := asJSON(c)
+	if err != nil {
+		return err
+	}
+	options, err := drivingOptions(c)
+	if err != nil {
+		return err
+	}
+	return p.withScreen(c, func(session *engine.Session, screen *screen) error {
+		found, err := p.findRun(c.Context, session, word)
+		if err != nil {
+			return err
+		}
+		options.ID = found.Run
+		return p.conduct(c, session, screen, options, asJSON, func(ctx context.Context, o engine.RunOptions) (*view.Run, error) {
+			run, err := session.Retry(ctx, o, c.String("stage"))
+			if errors.Is(err, engine.ErrGoesOn) {
+				err = fmt.Errorf("%w: follow it with `%s`, or go on with it with `%s` if nobody drives it",
+					err, p.hint(c, "attach", string(o.ID)), p.hint(c, "resume", string(o.ID)))
+			}
+			return run, err
+		})
+	})
+}

@@ -1,0 +1,14 @@
+-- Reopens a finished run, makes a coordinator its driver, and keeps it for longer. Sent twice, it records once.
+-- KEYS run journal   ARGV epoch coordinator lease(ms) record
+-- Returns the new epoch
+local m = redis.call('HMGET', KEYS[1], 'epoch', 'digest', 'state', 'owner')
+if not m[2] then return redis.error_reply('GONE the run is not in Redis') end
+local epoch = ARGV[1] + 1
+if tonumber(m[1]) == epoch and m[4] == ARGV[2] then return epoch end -- our own call, sent twice
+if m[1] ~= ARGV[1] or m[3] ~= 'finished' then return redis.error_reply('FENCED the run goes on again') end
+local t = redis.call('TIME')
+redis.call('HSET', KEYS[1], 'state', 'running', 'owner', ARGV[2], 'epoch', epoch,
+  'until', string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[3]))
+redis.call('HDEL', KEYS[1], 'expires')
+redis.call('XADD', KEYS[2], '*', 'w', '', 'r', ARGV[4])
+return epoch

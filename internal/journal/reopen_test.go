@@ -1,0 +1,96 @@
+package journal_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/journal"
+)
+
+// reopening is of the fixture's run, which has failed at stage 3 and skipped stage 4.
+func (f *fixture) reopening(who string) journal.Reopening {
+	return journal.Reopening{Run: run, Epoch: f.epoch, Stage: dag.NoStage, Again: []dag.StageID{3, 4}, Coordinator: who, Lease: lease}
+}
+
+func (f *fixture) failAndFinish() {
+	f.t.Helper()
+	f.claim("w1", tokenA, []journal.Attempted{at(2, 1), at(3, 1)}, true, true)
+	f.report("w1", tokenA, ended(journal.StageSucceeded, 2, 1), true)
+	f.report("w1", tokenA, ended(journal.StageFailed, 3, 1), true)
+	f.decide(decision(journal.EndUnexecuted, journal.StageSkipped, 4, 0))
+	f.finish()
+}
+
+func TestAReopenedRunGoesOnWithWhatFailedAndNothingElse(t *testing.T) {
+	journals(t, func(f *fixture) {
+		f.failAndFinish()
+		again := []journal.Attempted{at(2, 2), at(3, 2), at(4, 1)}
+		f.claim("w2", tokenB, again, false, false, false) // it is finished
+		epoch, err := f.Reopen(f.t.Context(), f.reopening("bob"))
+		if err != nil || epoch != f.epoch+1 {
+			f.t.Fatalf("epoch %d, %v", epoch, err)
+		}
+		if l := f.lead(); l.Coordinator != "bob" || l.Left <= 0 || l.Finished || l.Epoch != epoch {
+			f.t.Errorf("%+v", l)
+		}
+		f.claim("w2", tokenB, []journal.Attempted{at(3, 1), at(3, 2), at(4, 1)}, false, true, true)
+		entries := f.entries()
+		reopened := 0
+		for _, e := range entries {
+			for _, r := range e.Records {
+				if r.Type == journal.RunReopened {
+					reopened++
+				}
+			}
+		}
+		if reopened != 1 {
+			f.t.Errorf("recorded %d times", reopened)
+		}
+		if err := f.Finish(f.t.Context(), run, f.epoch, graph(f.t, 0)); !errors.Is(err, journal.ErrFenced) {
+			f.t.Errorf("the coordinator of the first epoch still decides: %v", err)
+		}
+	})
+}
+
+func TestOfTwoWhoReopenARunOneDrivesIt(t *testing.T) {
+	journals(t, func(f *fixture) {
+		f.failAndFinish()
+		if _, err := f.Reopen(f.t.Context(), f.reopening("bob")); err != nil {
+			f.t.Fatal(err)
+		}
+		if _, err := f.Reopen(f.t.Context(), f.reopening("eve")); !errors.Is(err, journal.ErrFenced) {
+			f.t.Errorf("error %v, want that somebody was quicker", err)
+		}
+	})
+}
+
+func TestARunThatGoesOnCannotBeReopened(t *testing.T) {
+	journals(t, func(f *fixture) {
+		f.claim("w1", tokenA, []journal.Attempted{at(3, 1)}, true)
+		f.report("w1", tokenA, ended(journal.StageSucceeded, 3, 1), true)
+		if _, err := f.Reopen(f.t.Context(), f.reopening("bob")); !errors.Is(err, journal.ErrFenced) {
+			f.t.Errorf("error %v", err)
+		}
+		f.claim("w2", tokenB, []journal.Attempted{at(3, 2)}, false)
+	})
+}
+
+func TestAReopenedRunIsNotRemovedWhileItGoesOn(t *testing.T) {
+	journals(t, func(f *fixture) {
+		ctx := f.t.Context()
+		f.rdb.HSet(ctx, "godags:{r}:run", "keep", time.Millisecond.Milliseconds())
+		f.failAndFinish()
+		if _, err := f.Reopen(ctx, f.reopening("bob")); err != nil {
+			f.t.Fatal(err)
+		}
+		f.condemn(run, journal.WhenDue, false)
+		if due, err := f.Due(ctx, 10); err != nil || len(due) != 0 {
+			f.t.Errorf("due: %v, %v", due, err)
+		}
+		if open := f.openRuns(); len(open) != 1 {
+			f.t.Errorf("open: %v", open)
+		}
+	})
+}
