@@ -18,9 +18,9 @@ type group int
 func (g group) terminate() { _ = syscall.Kill(-int(g), syscall.SIGTERM) }
 func (g group) kill()      { _ = syscall.Kill(-int(g), syscall.SIGKILL) }
 
-// gone tells whether the group has no process left. It must not be called before the leader was waited for.
+// gone tells whether the group has no process left that is alive. It must not be called before the leader was waited for.
 func (g group) gone() bool {
-	return g.reaped() && errors.Is(syscall.Kill(-int(g), 0), syscall.ESRCH)
+	return g.reaped() && (errors.Is(syscall.Kill(-int(g), 0), syscall.ESRCH) || g.dead())
 }
 
 // reaped tells whether no process of the group is a child of this process, after it has waited for those that have ended.

@@ -29,6 +29,8 @@ func TestMain(m *testing.M) {
 		os.Exit(7)
 	case "daemon":
 		daemon()
+	case "stop":
+		stopped()
 	default:
 		worker(mode)
 	}
@@ -43,6 +45,14 @@ func daemon() {
 		panic(err)
 	}
 	fmt.Println(cmd.Process.Pid)
+}
+
+// stopped executes a command that is stopped at once, and shows how it ended.
+func stopped() {
+	os.Unsetenv(helperEnv)
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	fmt.Println(Command{Grace: time.Hour}.Handle(ctx, &shell("sleep 1000; true").Stage))
 }
 
 const helperCommands = 3

@@ -14,8 +14,9 @@ import (
 const (
 	// drainTime is how long output is still read after a command and its group have ended: only a process that left the group can write then.
 	drainTime = time.Second
-	// pollTime is how often something that is to end is looked at.
-	pollTime = 5 * time.Millisecond
+	// Something that is to end is looked at after pollTime, and then less and less often.
+	pollTime    = 5 * time.Millisecond
+	maxPollTime = 100 * time.Millisecond
 )
 
 // program is a command to execute.
@@ -103,11 +104,9 @@ func waitUntil(holds func() bool, limit time.Duration) bool {
 	}
 	timeout := time.NewTimer(limit)
 	defer timeout.Stop()
-	poll := time.NewTicker(pollTime)
-	defer poll.Stop()
-	for {
+	for pause := pollTime; ; pause = min(maxPollTime, pause*3/2) {
 		select {
-		case <-poll.C:
+		case <-time.After(pause):
 			if holds() {
 				return true
 			}

@@ -2,6 +2,8 @@ package tasks
 
 import (
 	"errors"
+	"os"
+	"os/exec"
 	"testing"
 	"time"
 
@@ -41,4 +43,20 @@ func TestFirstProcessOfAContainerCancels(t *testing.T) {
 		t.Errorf("got %v, want the cause", err)
 	}
 	checkNoChildren(t)
+}
+
+// The parent of orphans, which is this test, does not wait for them while the worker looks whether the group is gone.
+func TestProcessesThatNobodyWaitsForDoNotUseUpTheGrace(t *testing.T) {
+	adoptOrphans(t)
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), helperEnv+"=stop")
+	out, err := cmd.Output()
+	if string(out) != "killed by SIGTERM\n" || err != nil {
+		t.Errorf("got %q, %v", out, err)
+	}
+	for pid := 1; pid > 0; {
+		if pid, err = unix.Wait4(-1, nil, unix.WNOHANG, nil); err != nil && !errors.Is(err, unix.ECHILD) {
+			t.Error(err)
+		}
+	}
 }
