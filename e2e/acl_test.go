@@ -71,7 +71,7 @@ func TestTheDocumentedUsersCanDoTheirWorkAndNoMore(t *testing.T) {
 	admin := server.Client()
 	documentedUsers(t, admin)
 	as := func(user string) string {
-		return strings.Replace(server.URL(), "unix://", "unix://"+user+":"+strings.ToUpper(user)+"-PASSWORD@", 1)
+		return strings.Replace(server.URL(), "unix://", "unix://godags-"+user+":"+strings.ToUpper(user)+"-PASSWORD@", 1)
 	}
 	w := newWorld(t)
 	w.write("everything.yaml", everything)
