@@ -64,24 +64,29 @@ stages:
   - {name: read, after: [first, large], run: "cat $GODAGS_INPUTS/* | wc -c >$GODAGS_OUTPUT"}
   - {name: long, after: first, run: "echo one; sleep 1; echo two"}
   - {name: elsewhere, after: read, queue: gpu, run: "true"}
+  - {name: again, after: first, retries: 2, backoff: 10ms, run: 'test "$GODAGS_ATTEMPT" = 2'}
+  - {name: list, run: "echo '[1, 2, 3]' >$GODAGS_OUTPUT"}
+  - {name: each, for_each: list, run: "echo $GODAGS_ITEM >$GODAGS_OUTPUT"}
+  - {name: perhaps, after: each, when: outputs.list == [], run: "true"}
 `
 
-func TestTheDocumentedUsersCanDoTheirWorkAndNoMore(t *testing.T) {
+func TestTheDocumentedUsersCanDoTheirWork(t *testing.T) {
 	server := redistest.Start(t)
 	admin := server.Client()
 	documentedUsers(t, admin)
-	as := func(user string) string {
-		return strings.Replace(server.URL(), "unix://", "unix://godags-"+user+":"+strings.ToUpper(user)+"-PASSWORD@", 1)
-	}
 	w := newWorld(t)
 	w.write("everything.yaml", everything)
-	w.set("REDIS_URL", as("worker"))
+	w.set("REDIS_URL", userOf(server, "worker"))
 	one := w.start("worker", "--queue", "default,gpu", "--concurrency", "2")
-	w.set("REDIS_URL", as("coordinator"))
-	for range 2 {
-		w.coordinator("run", "everything.yaml")
+	w.set("REDIS_URL", userOf(server, "coordinator"))
+	defer func() {
+		if list := denied(t, admin); len(list) > 0 {
+			t.Errorf("denied:\n%s", strings.Join(list, "\n"))
+		}
+	}()
+	for _, pipeline := range []string{"everything.yaml", "everything.yaml", "wine"} {
+		w.ended(w.start("coordinator", "run", pipeline), 0)
 	}
-	w.coordinator("run", "wine")
 	w.coordinator("runs")
 	w.coordinator("status", "latest")
 	w.coordinator("doctor")
@@ -91,10 +96,17 @@ func TestTheDocumentedUsersCanDoTheirWorkAndNoMore(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.ended(one, 0)
-	if list := denied(t, admin); len(list) > 0 {
-		t.Errorf("denied:\n%s", strings.Join(list, "\n"))
-	}
-	workersCannot(t, as("worker"))
+}
+
+func TestTheDocumentedWorkerCanDoLittleElse(t *testing.T) {
+	server := redistest.Start(t)
+	documentedUsers(t, server.Client())
+	workersCannot(t, userOf(server, "worker"))
+}
+
+// userOf is the URL of the server for a documented user.
+func userOf(server *redistest.Server, user string) string {
+	return strings.Replace(server.URL(), "unix://", "unix://godags-"+user+":"+strings.ToUpper(user)+"-PASSWORD@", 1)
 }
 
 // forge hands a task to the worker that is not signed.
