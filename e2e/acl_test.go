@@ -67,7 +67,7 @@ stages:
   - {name: again, after: first, retries: 2, backoff: 10ms, run: 'test "$GODAGS_ATTEMPT" = 2'}
   - {name: list, run: "echo '[1, 2, 3]' >$GODAGS_OUTPUT"}
   - {name: each, for_each: list, run: "echo $GODAGS_ITEM >$GODAGS_OUTPUT"}
-  - {name: perhaps, after: each, when: outputs.list == [], run: "true"}
+  - {name: perhaps, after: each, when: 'len(outputs.each) == 0', run: "true"}
 `
 
 func TestTheDocumentedUsersCanDoTheirWork(t *testing.T) {
