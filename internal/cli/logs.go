@@ -54,7 +54,7 @@ func (p Program) stageLog(ctx context.Context, l logPrinter, name string) error 
 	if !ok {
 		return p.unknownStage(l.run, name)
 	}
-	last := begun(l.run.State, stage)
+	last := begun(l.run, stage)
 	switch {
 	case last == 0:
 		fmt.Fprintf(p.Err, "stage %s was not executed: it is %s\n", name, l.run.State.State(stage))
@@ -81,12 +81,13 @@ func (p Program) unknownStage(run *view.Run, name string) error {
 }
 
 // begun returns the newest attempt of a stage that was begun; 0 if none was. Of a cancelled stage it is the one that was due.
-func begun(r *dag.Run, s dag.StageID) dag.Attempt {
-	switch r.State(s) {
-	case dag.Waiting, dag.Ready, dag.Skipped:
-		return r.Attempt(s) - 1
+func begun(r *view.Run, s dag.StageID) dag.Attempt {
+	switch state := r.State.State(s); {
+	case state == dag.Skipped && r.Duration(s) > 0: // by its condition
+	case state == dag.Waiting, state == dag.Ready, state == dag.Retrying, state == dag.Skipped:
+		return r.State.Attempt(s) - 1
 	}
-	return r.Attempt(s)
+	return r.State.Attempt(s)
 }
 
 // logPrinter prints what attempts of stages printed, one at a time.
@@ -102,9 +103,11 @@ type logPrinter struct {
 func (l logPrinter) printAll(ctx context.Context) error {
 	var stages []dag.StageID
 	for _, s := range l.run.Spec.Graph.Topological() {
-		_, active := l.run.Active[s]
-		if _, printed := l.run.Notes[s]; printed || active {
-			stages = append(stages, s)
+		for s := range l.run.Family(s) {
+			_, active := l.run.Active[s]
+			if _, printed := l.run.Notes[s]; printed || active {
+				stages = append(stages, s)
+			}
 		}
 	}
 	for _, s := range stages {
@@ -121,7 +124,7 @@ func (l logPrinter) printAll(ctx context.Context) error {
 
 // print prints the output of one stage and reports whether there was any.
 func (l logPrinter) print(ctx context.Context, s dag.StageID, prefix string) (bool, error) {
-	attempt := begun(l.run.State, s)
+	attempt := begun(l.run, s)
 	if l.attempt > 0 {
 		attempt = dag.Attempt(min(l.attempt, 1<<16-1))
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -22,7 +23,7 @@ import (
 const (
 	shownActive   = 20
 	shownFailures = 10
-	shownRoots    = 10
+	shownReasons  = 10
 	shownNames    = 3
 	shownLogLines = 10
 )
@@ -52,6 +53,7 @@ func (p Program) printStatus(ctx context.Context, c *ucli.Context, s *engine.Ses
 			count(r.lacking[l], "stage waits", "stages wait"), printable(l.queue), printable(l.task), printable(p.hint(c, "workers")))
 	}
 	r.printActive(out, paint)
+	r.printRetrying(out, paint)
 	if err := r.printFailures(ctx, s, out, paint); err != nil {
 		return err
 	}
@@ -100,6 +102,9 @@ func (r *runStatus) counts() string {
 		if n := r.State.Count(state); n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, state))
 		}
+	}
+	if r.Retried > 0 {
+		parts = append(parts, count(r.Retried, "failed attempt tried again", "failed attempts tried again"))
 	}
 	if r.Lost > 0 {
 		parts = append(parts, count(r.Lost, "attempt lost with its worker", "attempts lost with their workers"))
@@ -158,44 +163,73 @@ func (r *runStatus) printSkipped(out *bufio.Writer, paint painter) {
 	if r.State.Count(dag.Skipped) == 0 {
 		return
 	}
-	skipped := make(map[dag.StageID][]dag.StageID)
+	skipped := make(map[string][]dag.StageID)
+	var reasons []string
 	for s := range r.State.Stages() {
 		if r.State.State(s) == dag.Skipped {
-			skipped[r.State.Root(s)] = append(skipped[r.State.Root(s)], s)
+			why := r.WhySkipped(s)
+			if skipped[why] == nil {
+				reasons = append(reasons, why)
+			}
+			skipped[why] = append(skipped[why], s)
 		}
 	}
 	fmt.Fprintf(out, "\n%s\n", paint.state("skipped"))
-	roots := slices.Sorted(maps.Keys(skipped))
-	for _, root := range roots[:min(len(roots), shownRoots)] {
+	for _, why := range reasons[:min(len(reasons), shownReasons)] {
 		names := make([]string, 0, shownNames+1)
-		for _, s := range skipped[root][:min(len(skipped[root]), shownNames)] {
+		for _, s := range skipped[why][:min(len(skipped[why]), shownNames)] {
 			names = append(names, r.Name(s))
 		}
-		if n := len(skipped[root]) - shownNames; n > 0 {
+		if n := len(skipped[why]) - shownNames; n > 0 {
 			names = append(names, fmt.Sprintf("%d more", n))
 		}
-		fmt.Fprintf(out, "  because %s %s: %s\n", r.Name(root), r.State.State(root), strings.Join(names, ", "))
+		fmt.Fprintf(out, "  %s: %s\n", why, strings.Join(names, ", "))
 	}
-	more(out, len(roots)-shownRoots)
+	more(out, len(reasons)-shownReasons)
 }
 
-// printStages lists all stages, in the order in which they were defined.
+// printRetrying names the stages that wait for their next attempt.
+func (r *runStatus) printRetrying(out *bufio.Writer, paint painter) {
+	if len(r.Pauses) == 0 {
+		return
+	}
+	stages := slices.SortedFunc(maps.Keys(r.Pauses), func(a, b dag.StageID) int {
+		return cmp.Or(r.Pauses[a].Until.Compare(r.Pauses[b].Until), cmp.Compare(a, b))
+	})
+	t := table{{"STAGE", "NEXT ATTEMPT", "IN", "BECAUSE"}}
+	for _, s := range stages[:min(len(stages), shownActive)] {
+		p := r.Pauses[s]
+		why, _, _ := strings.Cut(printable(p.Text), "\n")
+		t = append(t, []string{r.Name(s), fmt.Sprint(p.Attempt), short(max(0, p.Until.Sub(r.now))), why})
+	}
+	fmt.Fprintf(out, "\n%s\n", paint.state("retrying"))
+	t.print(out, paint, "  ")
+	more(out, len(stages)-shownActive)
+}
+
+// printStages lists all stages, in the order in which they were defined, each after its instances.
 func (r *runStatus) printStages(out *bufio.Writer, paint painter) {
 	const most = 60 // columns for names
-	g, width := r.Spec.Graph, len("STAGE")
-	for s := range dag.StageID(g.Len()) {
-		width = max(width, min(most, utf8.RuneCountInString(g.Name(s))))
+	width := len("STAGE")
+	for s := range r.State.Stages() {
+		width = max(width, min(most, utf8.RuneCountInString(r.Name(s))))
 	}
 	fmt.Fprintf(out, "\n%-*s  %-9s  %7s  %9s  %s\n", width, "STAGE", "STATE", "ATTEMPT", "TOOK", "LAST LINE")
-	for s := range dag.StageID(g.Len()) {
-		state, attempt, took := r.State.State(s).String(), "-", "-"
-		if n := begun(r.State, s); n > 0 {
-			attempt = strconv.Itoa(int(n))
+	for s := range dag.StageID(r.Spec.Graph.Len()) {
+		for s := range r.Family(s) {
+			r.printStage(out, paint, s, width)
 		}
-		if d := r.Duration(s); d > 0 && r.State.State(s).Terminal() {
-			took = short(d)
-		}
-		padding := strings.Repeat(" ", len(dag.Succeeded.String())-len(state))
-		fmt.Fprintf(out, "%-*s  %s%s  %7s  %9s  %s\n", width, g.Name(s), paint.state(state), padding, attempt, took, printable(r.Notes[s]))
 	}
+}
+
+func (r *runStatus) printStage(out *bufio.Writer, paint painter, s dag.StageID, width int) {
+	state, attempt, took := r.State.State(s).String(), "-", "-"
+	if n := begun(r.Run, s); n > 0 {
+		attempt = strconv.Itoa(int(n))
+	}
+	if d := r.Duration(s); d > 0 && r.State.State(s).Terminal() {
+		took = short(d)
+	}
+	padding := strings.Repeat(" ", len(dag.Succeeded.String())-len(state))
+	fmt.Fprintf(out, "%-*s  %s%s  %7s  %9s  %s\n", width, r.Name(s), paint.state(state), padding, attempt, took, printable(r.Notes[s]))
 }

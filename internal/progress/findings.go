@@ -20,8 +20,8 @@ const (
 	mostFailures = 10
 	mostLines    = 10  // of the end of a log
 	mostCells    = 200 // of a result, or of a line of a log
-	mostRoots    = 5   // stages because of which others were skipped
-	mostNames    = 3   // of the stages that were skipped because of one
+	mostReasons  = 5   // for which stages were skipped
+	mostNames    = 3   // of the stages that were skipped for one
 	mostOfPath   = 3   // stages of the critical path
 
 	shortestPath = 10 * time.Millisecond // that is worth telling
@@ -145,35 +145,35 @@ func (s *summary) log(f view.Failure) {
 	}
 }
 
-// skips says which stages were skipped because of which.
+// skips says which stages were skipped, and why.
 func (s *summary) skips() {
-	count, names, first := make(map[dag.StageID]int), make(map[dag.StageID][]string), make(map[dag.StageID]dag.StageID)
-	var roots []dag.StageID
+	count, names := make(map[string]int), make(map[string][]string)
+	var reasons []string
 	for id := range s.run.State.Stages() {
 		if s.run.State.State(id) != dag.Skipped {
 			continue
 		}
-		root := s.run.State.Root(id)
-		if count[root]++; count[root] == 1 {
-			roots, first[root] = append(roots, root), id
+		why := s.run.WhySkipped(id)
+		if count[why]++; count[why] == 1 {
+			reasons = append(reasons, why)
 		}
-		if count[root] <= mostNames {
-			names[root] = append(names[root], s.name(id))
+		if count[why] <= mostNames {
+			names[why] = append(names[why], s.name(id))
 		}
 	}
-	if len(roots) == 0 {
+	if len(reasons) == 0 {
 		return
 	}
 	s.section("skipped", "")
-	slices.SortStableFunc(roots, func(a, b dag.StageID) int { return cmp.Compare(count[b], count[a]) })
-	for _, root := range roots[:min(len(roots), mostRoots)] {
-		list := strings.Join(names[root], ", ")
-		if more := count[root] - mostNames; more > 0 {
+	slices.SortStableFunc(reasons, func(a, b string) int { return cmp.Compare(count[b], count[a]) })
+	for _, why := range reasons[:min(len(reasons), mostReasons)] {
+		list := strings.Join(names[why], ", ")
+		if more := count[why] - mostNames; more > 0 {
 			list += ", +" + commas(more) + " more"
 		}
-		s.line(span{none, "  " + list}, span{dim, "  " + clean(because(s.run, first[root], root))})
+		s.line(span{none, "  " + list}, span{dim, "  " + clean(why)})
 	}
-	s.more(len(roots)-mostRoots, " stages made others be skipped")
+	s.more(len(reasons)-mostReasons, " stages made others be skipped")
 }
 
 // path shows the stages that took the longest of the chain that took the longest.

@@ -47,27 +47,11 @@ func remark(run *view.Run, r journal.Record) string {
 	case r.Type == journal.StageFailed && paused && pause.Attempt == r.Attempt+1:
 		text = "in " + took(pause.Until.Sub(run.Last)) + ": " + text
 	case r.Type == journal.StageSkipped:
-		text = because(run, r.Stage, r.Root)
+		text = run.WhySkipped(r.Stage)
 	case text == "":
 		text = r.Note
 	}
 	return clean(text)
-}
-
-// because says why a stage is skipped.
-func because(run *view.Run, s, root dag.StageID) string {
-	template, _, _ := run.State.Instance(s)
-	switch state := run.State.State(root); {
-	case s == root && run.Spec.Kind(template).When != "":
-		return "its condition is false"
-	case s == root:
-		return "nothing failed that it waits for"
-	case state == dag.Cancelled:
-		return "because " + run.Name(root) + " was cancelled"
-	case state == dag.Skipped:
-		return "because " + run.Name(root) + " was skipped"
-	}
-	return "because " + run.Name(root) + " failed"
 }
 
 // sampled is the number of stages whose names are looked at to find the width of their column.

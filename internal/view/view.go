@@ -3,8 +3,8 @@ package view
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -205,44 +205,51 @@ func (r *Run) Elapsed(now time.Time) time.Duration {
 	return max(0, now.Sub(r.Submitted))
 }
 
+// Family yields the instances of a stage, if it has some, then the stage.
+func (r *Run) Family(s dag.StageID) iter.Seq[dag.StageID] {
+	return func(yield func(dag.StageID) bool) {
+		base, n, _ := r.State.Instances(s)
+		for i := range dag.StageID(n) {
+			if !yield(base + i) {
+				return
+			}
+		}
+		yield(s)
+	}
+}
+
+// WhySkipped says why a stage is skipped, such as "because train failed".
+func (r *Run) WhySkipped(s dag.StageID) string {
+	root := r.State.Root(s)
+	template, _, _ := r.State.Instance(s)
+	switch state := r.State.State(root); {
+	case root == s && r.Duration(s) > 0: // it was begun, to find out
+		return "its condition is false"
+	case root == s && r.Spec.Kind(template).Trigger == dag.AnyFailed:
+		return "nothing failed that it waits for"
+	case root == s:
+		return "nothing succeeded that it waits for"
+	case state == dag.Cancelled:
+		return "because " + r.Name(root) + " was cancelled"
+	case state == dag.Skipped:
+		return "because " + r.Name(root) + " was skipped"
+	}
+	return "because " + r.Name(root) + " failed"
+}
+
+// weight is how long a stage took, with the longest of its instances.
+func (r *Run) weight(s dag.StageID) time.Duration {
+	var longest time.Duration
+	for i := range r.Family(s) {
+		if i != s {
+			longest = max(longest, r.Duration(i))
+		}
+	}
+	return longest + r.Duration(s)
+}
+
 // CriticalPath returns the chain of stages whose durations sum to the most, and that sum.
 func (r *Run) CriticalPath() ([]dag.StageID, time.Duration) {
-	path, sum := r.Spec.Graph.CriticalPath(func(s dag.StageID) int64 { return int64(r.Duration(s)) })
+	path, sum := r.Spec.Graph.CriticalPath(func(s dag.StageID) int64 { return int64(r.weight(s)) })
 	return path, time.Duration(sum)
-}
-
-// Result is the run as programs read it: what `run --output json` prints. Its form is a promise.
-type Result struct {
-	Run      string                     `json:"run"`
-	Pipeline string                     `json:"pipeline"`
-	State    string                     `json:"state"` // succeeded, failed, cancelled; or running
-	Stages   Counts                     `json:"stages"`
-	Started  time.Time                  `json:"started"`
-	Finished *time.Time                 `json:"finished"` // null while the run goes on
-	Seconds  float64                    `json:"seconds"`  // from submission to the end of the run
-	Outputs  map[string]json.RawMessage `json:"outputs,omitzero"`
-}
-
-// Counts are numbers of stages.
-type Counts struct {
-	Total     int `json:"total"`
-	Succeeded int `json:"succeeded"`
-	Failed    int `json:"failed"`
-	Skipped   int `json:"skipped"`
-	Cancelled int `json:"cancelled"`
-}
-
-// Result returns the run without its outputs.
-func (r *Run) Result(now time.Time) Result {
-	s := r.State
-	result := Result{
-		Run: string(r.ID), Pipeline: r.Spec.Name, State: dag.Running.String(), Started: r.Submitted.UTC(),
-		Stages:  Counts{s.Total(), s.Count(dag.Succeeded), s.Count(dag.Failed), s.Count(dag.Skipped), s.Count(dag.Cancelled)},
-		Seconds: r.Elapsed(now).Seconds(),
-	}
-	if s.Finished() {
-		at := r.Finished.UTC()
-		result.State, result.Finished = s.Outcome().String(), &at
-	}
-	return result
 }
