@@ -110,10 +110,14 @@ func simulateBundles(t *testing.T, graph string, test func(w *world)) {
 }
 
 func simulateWith(t *testing.T, bundles bool, graph string, test func(w *world)) {
+	simulated(t, pipeline(t, graph), func(w *world) { test(w) }, bundles)
+}
+
+func simulated(t *testing.T, sp *spec.Spec, test func(w *world), bundles ...bool) {
 	synctest.Test(t, func(t *testing.T) {
 		rdb := redistest.Mini(t)
 		w := &world{T: t, rdb: rdb, journal: journal.New(rdb), dead: make(chan string), run: "r", bundles: bundles,
-			queue: &fakeQueue{bundles: make(map[string]queue.Bundle)}, spec: pipeline(t, graph), tokens: make(map[journal.Attempted]journal.Token)}
+			queue: &fakeQueue{bundles: make(map[string]queue.Bundle)}, spec: sp, tokens: make(map[journal.Attempted]journal.Token)}
 		encoded, err := w.spec.Encode()
 		w.must(err)
 		w.digest = spec.Digest(encoded)

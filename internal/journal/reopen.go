@@ -2,6 +2,9 @@ package journal
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/godags/godags/dag"
@@ -40,5 +43,19 @@ func (j *Journal) Reopen(ctx context.Context, r Reopening) (epoch int64, err err
 	if err != nil {
 		return 0, named(r.Run, err)
 	}
-	return epoch, j.unlist(ctx, r.Run, j.endedKey())
+	return epoch, errors.Join(j.dropOutputs(ctx, r), j.unlist(ctx, r.Run, j.endedKey()))
+}
+
+// dropOutputs removes what stages have left that are executed again: should one leave nothing this time, the old must not be taken for it.
+func (j *Journal) dropOutputs(ctx context.Context, r Reopening) error {
+	pipe := j.rdb.Pipeline()
+	for batch := range slices.Chunk(r.Again, maxBatch) {
+		fields := make([]string, len(batch))
+		for i, s := range batch {
+			fields[i] = strconv.Itoa(int(s))
+		}
+		pipe.HDel(ctx, j.key(r.Run, "out"), fields...)
+	}
+	_, err := pipe.Exec(ctx)
+	return named(r.Run, err)
 }
