@@ -110,10 +110,10 @@ func simulateBundles(t *testing.T, graph string, test func(w *world)) {
 }
 
 func simulateWith(t *testing.T, bundles bool, graph string, test func(w *world)) {
-	simulated(t, pipeline(t, graph), func(w *world) { test(w) }, bundles)
+	simulated(t, pipeline(t, graph), bundles, test)
 }
 
-func simulated(t *testing.T, sp *spec.Spec, test func(w *world), bundles ...bool) {
+func simulated(t *testing.T, sp *spec.Spec, bundles bool, test func(w *world)) {
 	synctest.Test(t, func(t *testing.T) {
 		rdb := redistest.Mini(t)
 		w := &world{T: t, rdb: rdb, journal: journal.New(rdb), dead: make(chan string), run: "r", bundles: bundles,

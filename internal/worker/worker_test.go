@@ -80,6 +80,7 @@ func simulate(t *testing.T, h handler, test func(w *world)) {
 		known := spec.Policy{Secrets: []string{"DB_PASSWORD"}}
 		b.Add("told", nil, spec.Kind{Task: "task", Policy: known})
 		b.Add("command", nil, spec.Kind{Task: "command", Params: json.RawMessage(tellingCommand), Policy: known})
+		withRules(b)
 		err := registry.Register("task", tasks.HandlerFunc(func(ctx context.Context, s *tasks.Stage) error { return h(w, ctx, s) }))
 		w.must(err)
 		w.spec, err = b.Build()

@@ -1,0 +1,175 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/queue"
+	"github.com/godags/godags/internal/spec"
+	"github.com/godags/godags/tasks"
+)
+
+// withRules adds stages that say more than what comes after what.
+func withRules(b *spec.Builder) {
+	kind := func(p spec.Policy) spec.Kind { return spec.Kind{Task: "task", Policy: p} }
+	b.Add("timed", nil, kind(spec.Policy{Timeout: 2 * time.Second, Retries: 1}))
+	b.Add("never", nil, kind(spec.Policy{When: "1 > 2"}))
+	b.Add("list", nil, spec.Kind{Task: "task"})
+	b.Add("long", []string{"list"}, kind(spec.Policy{When: "len(outputs.list) > 2"}))
+	b.Add("each", []string{"list"}, kind(spec.Policy{ForEach: "list", When: "item != 20"}))
+	b.Add("clean", []string{"list"}, kind(spec.Policy{Trigger: dag.AllDone}))
+}
+
+func TestAnAttemptHasATimeLimit(t *testing.T) {
+	simulate(t, blocking, func(w *world) {
+		begin := time.Now()
+		w.send("t", "timed", 1)
+		<-w.running
+		if took := (<-w.stopped).Sub(begin); took < 2*time.Second || took > 2100*time.Millisecond {
+			t.Errorf("it was stopped after %v", took)
+		}
+		r := w.expect("started failed")
+		if r.Text != "timed out after 2s" || r.Fatal {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
+func TestSomeFailuresMustNotBeTriedAgain(t *testing.T) {
+	fatal := func(*world, context.Context, *tasks.Stage) error { return tasks.NoRetry(errors.New("no such table")) }
+	simulate(t, fatal, func(w *world) {
+		w.send("t", "timed", 1)
+		if r := w.expect("started failed"); !r.Fatal || r.Text != "no such table" {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
+func TestAStageWhoseConditionIsFalseSkipsItself(t *testing.T) {
+	simulate(t, succeeding, func(w *world) {
+		w.send("t", "never", 1)
+		id, _ := w.spec.Graph.Lookup("never")
+		if r := w.expect("started skipped"); r.Root != id || r.Attempt != 1 {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
+// listing puts out a list, and for each element ten times that.
+func listing(_ *world, _ context.Context, s *tasks.Stage) error {
+	switch {
+	case s.Name == "list":
+		s.Values.SetOutput([]byte("json\n[1, 20, 3]"))
+	case s.Item != nil:
+		s.Values.SetOutput(fmt.Appendf(nil, "raw\n%s0 of %s %d\n", s.Item, s.Name, s.Index))
+	}
+	return nil
+}
+
+func TestTheElementsOfAListAreCounted(t *testing.T) {
+	simulate(t, listing, func(w *world) {
+		w.send("t", "list", 1)
+		if r := w.expect("started succeeded"); r.Count != 3 {
+			t.Errorf("%+v", r)
+		}
+		w.send("u", "long", 1) // reads the list
+		w.expect("started succeeded started succeeded")
+	})
+}
+
+func TestAListMustBeAList(t *testing.T) {
+	for output, want := range map[string]string{"": "no output", "json\n{}": "begins with \"{}\"", "raw\n1, 2": "must be a JSON array", "gob\n[]": "codec gob"} {
+		simulate(t, func(_ *world, _ context.Context, s *tasks.Stage) error {
+			if output != "" {
+				s.Values.SetOutput([]byte(output))
+			}
+			return nil
+		}, func(w *world) {
+			w.send("t", "list", 1)
+			if r := w.expect("started failed"); !strings.Contains(r.Text, want) {
+				t.Errorf("%q: %s", output, r.Text)
+			}
+		})
+	}
+}
+
+// Each instance gets its element, one skips itself, and the stage itself makes a list of what they have left.
+func TestInstancesAreExecutedAndGathered(t *testing.T) {
+	simulate(t, listing, func(w *world) {
+		w.send("t", "list", 1)
+		w.expect("started succeeded")
+		each, _ := w.spec.Graph.Lookup("each")
+		first := dag.StageID(w.spec.Graph.Len())
+		w.items("u", queue.Item{Stage: first, Attempt: 1, Of: each}, queue.Item{Stage: first + 1, Attempt: 1, Of: each, Index: 1},
+			queue.Item{Stage: first + 2, Attempt: 1, Of: each, Index: 2})
+		w.expectInAnyOrder("skipped", "started", "started", "started", "started", "succeeded", "succeeded", "succeeded")
+		w.items("v", queue.Item{Stage: each, Attempt: 1, First: first, Count: 3})
+		time.Sleep(time.Second)
+		recorded, err := w.journal.Outputs(w.Context(), run, each)
+		w.must(err)
+		var got []*string
+		if text, ok := strings.CutPrefix(string(recorded[0]), "vjson\n"); !ok || json.Unmarshal([]byte(text), &got) != nil || len(got) != 3 ||
+			*got[0] != "10 of each[0] 0" || got[1] != nil || *got[2] != "30 of each[2] 2" {
+			t.Errorf("gathered %s", recorded[0])
+		}
+	})
+}
+
+func TestNothingIsGathered(t *testing.T) {
+	simulate(t, listing, func(w *world) {
+		w.send("t", "each", 1)
+		w.expect("started succeeded")
+		each, _ := w.spec.Graph.Lookup("each")
+		recorded, err := w.journal.Outputs(w.Context(), run, each)
+		if w.must(err); string(recorded[0]) != "vjson\n[]" {
+			t.Errorf("gathered %s", recorded[0])
+		}
+	})
+}
+
+// Items that make no sense are left out.
+func TestInstancesOfNothingAreNotExecuted(t *testing.T) {
+	simulate(t, listing, func(w *world) {
+		n := dag.StageID(w.spec.Graph.Len())
+		x, _ := w.spec.Graph.Lookup("x")
+		each, _ := w.spec.Graph.Lookup("each")
+		w.items("t", queue.Item{Stage: n, Attempt: 1, Of: x}, queue.Item{Stage: n, Attempt: 1, Of: n}, queue.Item{Stage: n, Attempt: 1, Of: each, Index: 1},
+			queue.Item{Stage: n, Attempt: 1, Of: each, Index: -1}, queue.Item{Stage: each, Attempt: 1, First: x, Count: 1}, queue.Item{Stage: x, Attempt: 1, First: n, Count: 1})
+		time.Sleep(time.Second)
+		w.expect("")
+	})
+}
+
+func TestCleanUpIsNotStoppedWithTheRun(t *testing.T) {
+	obedient := func(w *world, ctx context.Context, s *tasks.Stage) error {
+		w.running <- s
+		select {
+		case <-w.finish:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	simulate(t, obedient, func(w *world) {
+		w.must(w.cancel())
+		w.send("t", "clean", 1)
+		<-w.running
+		time.Sleep(time.Minute)
+		w.finish <- struct{}{}
+		time.Sleep(time.Second)
+		w.expect("run.cancelling started succeeded")
+	})
+}
+
+// items hands attempts to the queue as one task.
+func (w *world) items(id string, items ...queue.Item) {
+	w.Helper()
+	w.must(w.queue.EnqueueAll(w.Context(), "default", queue.Task{ID: id, Label: id,
+		Bundle: queue.Bundle{Run: string(run), Pipeline: "p", Digest: w.digest, Items: items}}))
+}
