@@ -3,6 +3,9 @@ package faults
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -36,6 +39,40 @@ func redisIsAway(t *testing.T, away time.Duration) {
 			break
 		}
 	}
+}
+
+// 12: Redis is killed and loses the end of its AOF, somewhere within an entry. What it has is a prefix of what happened.
+func TestTheEndOfTheAOFIsLost(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	w := newWorld(t, "--dir", folder, "--appendonly", "yes", "--appendfsync", "everysec")
+	for range 2 {
+		w.worker(w.redis.URL())
+	}
+	stages := busy(12, 3)
+	run := w.run(w.redis.URL(), w.id, stages)
+	for n := range 3 {
+		w.progressed(w.id, 8*(n+1))
+		w.redis.Kill()
+		w.cutAOF(folder, rand.Int64N(6000))
+		w.redis.Restart()
+	}
+	w.exits(run, 0)
+	w.check(w.id, stages, 3, 0)
+}
+
+// cutAOF takes bytes off the end of the append-only file.
+func (w *world) cutAOF(folder string, bytes int64) {
+	w.t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "appendonlydir", "*.incr.aof"))
+	w.must(err)
+	if len(files) != 1 {
+		w.t.Fatalf("files %v, want one", files)
+	}
+	info, err := os.Stat(files[0])
+	w.must(err)
+	w.t.Logf("%d of %d bytes are cut off", bytes, info.Size())
+	w.must(os.Truncate(files[0], max(0, info.Size()-bytes)))
 }
 
 // 16: Redis is full, and has room again later. Workers and coordinator say so, ask no more often than ten times a second, and go on.

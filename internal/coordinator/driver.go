@@ -27,7 +27,7 @@ const Lease = 3 * time.Second
 // tickEvery is how often a driver looks after its lease, the workers, and stages that are overdue.
 const tickEvery = 500 * time.Millisecond
 
-// Config says what a driver works with. Dead, Observe, Unserved may be nil.
+// Config says what a driver works with. Dead, Observe, Reread, Unserved may be nil.
 type Config struct {
 	ID      string // of the coordinator
 	Key     string // fingerprint of the key with which it signs: workers with another one do not count
@@ -43,6 +43,7 @@ type Config struct {
 
 	Dead     <-chan string         // ids of workers that are known to be dead
 	Observe  func([]journal.Entry) // is told every entry of the journal, in order
+	Reread   func()                // is told that the journal has lost its end, and that Observe begins again
 	Unserved func(list []Unserved) // is told twice a second what no worker can execute
 }
 
@@ -76,7 +77,23 @@ type Driver struct {
 
 // Drive brings a run to its end: first it learns from the journal how far the run is, then it goes on from there. It returns when the
 // run is finished, when ctx is done, or with [journal.ErrFenced] or [journal.ErrGone]. The caller has acquired the epoch.
+//
+// A Redis that comes back from a crash, or a replica that takes its place, may lack what was recorded last. The driver then begins again
+// with what the journal has.
 func Drive(ctx context.Context, cfg Config, run journal.RunID, sp *spec.Spec, digest string, epoch int64) (*dag.Run, error) {
+	for {
+		state, err := drive(ctx, cfg, run, sp, digest, epoch)
+		if !errors.Is(err, journal.ErrCut) {
+			return state, err
+		}
+		cfg.Logger.Warn("Redis has lost what it recorded last: going on from what it has", "run", run)
+		if cfg.Reread != nil {
+			cfg.Reread()
+		}
+	}
+}
+
+func drive(ctx context.Context, cfg Config, run journal.RunID, sp *spec.Spec, digest string, epoch int64) (*dag.Run, error) {
 	d := &Driver{
 		Config: cfg, run: run, spec: sp, digest: digest, epoch: epoch,
 		state: dag.NewRun(sp.Graph, sp.Rules()), position: journal.Start, ready: newReadyQueues(sp),
@@ -117,7 +134,7 @@ func (d *Driver) follow(ctx context.Context) (<-chan []journal.Entry, <-chan err
 		for ctx.Err() == nil {
 			batch, err := d.Journal.Read(ctx, d.run, position, tickEvery)
 			switch {
-			case errors.Is(err, journal.ErrDamaged):
+			case errors.Is(err, journal.ErrDamaged), errors.Is(err, journal.ErrCut):
 				failed <- err
 				return
 			case err != nil:
@@ -212,13 +229,13 @@ func (d *Driver) carryOut(ctx context.Context, commands []dag.Command) error {
 		}
 	}
 	if len(decisions) > 0 {
-		if err := d.persist(ctx, func() error { return d.Journal.Decide(ctx, d.run, d.epoch, decisions) }); err != nil {
+		if err := d.persist(ctx, func() error { return d.Journal.Knowing(d.position).Decide(ctx, d.run, d.epoch, decisions) }); err != nil {
 			return err
 		}
 	}
 	d.cleanUp()
 	if finish {
-		return d.persist(ctx, func() error { return d.Journal.Finish(ctx, d.run, d.epoch, d.state) })
+		return d.persist(ctx, func() error { return d.Journal.Knowing(d.position).Finish(ctx, d.run, d.epoch, d.state) })
 	}
 	return d.dispatch(ctx)
 }
@@ -227,7 +244,7 @@ func (d *Driver) carryOut(ctx context.Context, commands []dag.Command) error {
 func (d *Driver) persist(ctx context.Context, write func() error) error {
 	for delay := 50 * time.Millisecond; ; delay = min(time.Second, 2*delay) {
 		err := write()
-		if err == nil || errors.Is(err, journal.ErrGone) || errors.Is(err, journal.ErrFenced) {
+		if err == nil || errors.Is(err, journal.ErrGone) || errors.Is(err, journal.ErrFenced) || errors.Is(err, journal.ErrCut) {
 			return err
 		}
 		d.Logger.Warn("cannot write to the journal, will try again", "run", d.run, "error", err)
@@ -251,7 +268,7 @@ func (d *Driver) tick(ctx context.Context) error {
 	if err == nil {
 		err = d.look(ctx)
 	}
-	if errors.Is(err, journal.ErrDigest) || errors.Is(err, ErrNoWorker) {
+	if errors.Is(err, journal.ErrDigest) || errors.Is(err, journal.ErrCut) || errors.Is(err, ErrNoWorker) {
 		return err
 	}
 	if err != nil {
@@ -277,6 +294,12 @@ func (d *Driver) look(ctx context.Context) error {
 	}
 	dead := func(f *flight) bool { return d.workers.dead(f.worker, now) }
 	if err := d.lose(ctx, dead, "its worker was not heard of for "+journal.WorkerTTL.String()); err != nil {
+		return err
+	}
+	missing := func(s dag.StageID, f *flight) bool {
+		return d.workers.lacks(journal.Attempted{Stage: s, Attempt: f.attempt}, f, now)
+	}
+	if err := d.loseWhere(ctx, missing, "its worker does not have it any more: Redis has lost how it ended"); err != nil {
 		return err
 	}
 	if err := d.overdue(ctx, now); err != nil {

@@ -690,3 +690,45 @@ func TestAChainWhoseFirstStageIsLostIsSentAgain(t *testing.T) {
 		}
 	})
 }
+
+// loseLastEntry takes the last entry out of the journal, and with it what it did to the fence: as a crash of Redis does.
+func (w *world) loseLastEntry() {
+	w.Helper()
+	last, err := w.rdb.XRevRangeN(w.Context(), "godags:{r}:journal", "+", "-", 1).Result()
+	w.must(err)
+	w.must(w.rdb.XDel(w.Context(), "godags:{r}:journal", last[0].ID).Err())
+	w.must(w.rdb.Del(w.Context(), "godags:{r}:fence").Err())
+}
+
+func TestWhenRedisLosesTheEndOfTheJournalTheDriverGoesOnFromWhatThereIs(t *testing.T) {
+	simulate(t, "a; b: a", func(w *world) {
+		w.sent("a#1")
+		w.claim("w1", "a", 1)
+		w.pass(time.Millisecond)
+		w.loseLastEntry()
+		w.keepAlive("w1", time.Second)
+		w.sent("a#1")
+		w.does("a", 1)
+		w.sent("b#1")
+		w.does("b", 1)
+		w.ends(nil)
+	})
+}
+
+func TestAnAttemptThatItsWorkerDoesNotHaveIsLost(t *testing.T) {
+	simulate(t, "a; b", func(w *world) {
+		w.sent("a#1", "b#1")
+		w.claim("w1", "a", 1)
+		w.claim("w1", "b", 1)
+		b := w.attempt("b", 1)
+		for range 2 * int(settledAfter/journal.BeatEvery) {
+			w.must(w.journal.Beat(w.Context(), journal.WorkerInfo{ID: "w1", Queues: []string{"default"}, Slots: 1,
+				Holds: map[journal.RunID][]journal.Attempted{"r": {b}}}))
+			w.pass(journal.BeatEvery)
+		}
+		w.sent("a#2")
+		if got := w.story(); strings.Count(got, "lost") != 1 {
+			w.Fatal(got)
+		}
+	})
+}

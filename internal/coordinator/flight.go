@@ -13,7 +13,8 @@ import (
 // flight is an attempt that was handed to the queue, or claimed, and has not ended.
 type flight struct {
 	attempt dag.Attempt
-	worker  string // who claimed it; empty until somebody has
+	worker  string    // who claimed it; empty until somebody has
+	claimed time.Time // when that was learned
 	bundle  *bundle
 }
 
@@ -43,7 +44,7 @@ func (d *Driver) track(e journal.Entry, r journal.Record) {
 		if f == nil { // sent by another coordinator
 			f = d.takeOff(r.Stage, &bundle{queue: d.spec.Queue(d.graphStage(r.Stage)), stages: []dag.StageID{r.Stage}})
 		}
-		f.attempt, f.worker = r.Attempt, e.Worker
+		f.attempt, f.worker, f.claimed = r.Attempt, e.Worker, time.Now()
 		f.bundle.taken, f.bundle.touched = true, time.Now()
 	case journal.RunSubmitted, journal.RunReopened:
 		d.stopping = time.Time{}
@@ -157,7 +158,7 @@ func (d *Driver) dispatch(ctx context.Context) error {
 
 // task is what a worker is told of a bundle.
 func (d *Driver) task(b *bundle) queue.Task {
-	t := queue.Bundle{Run: string(d.run), Pipeline: d.spec.Name, Digest: d.digest}
+	t := queue.Bundle{Run: string(d.run), Pipeline: d.spec.Name, Digest: d.digest, After: d.position}
 	for _, s := range b.stages {
 		t.Items = append(t.Items, d.item(s))
 	}
@@ -203,9 +204,13 @@ func (d *Driver) intact(ctx context.Context) error {
 
 // lose records the loss of the claimed attempts that match. A stage that has cost too many workers fails.
 func (d *Driver) lose(ctx context.Context, match func(*flight) bool, reason string) error {
+	return d.loseWhere(ctx, func(_ dag.StageID, f *flight) bool { return match(f) }, reason)
+}
+
+func (d *Driver) loseWhere(ctx context.Context, match func(dag.StageID, *flight) bool, reason string) error {
 	var decisions []journal.Decision
 	for s, f := range d.flights {
-		if f.worker == "" || !match(f) {
+		if f.worker == "" || !match(s, f) {
 			continue
 		}
 		r := journal.Record{Type: journal.StageLost, Stage: s, Attempt: f.attempt, Text: fmt.Sprintf("%s (%s)", reason, f.worker)}
@@ -219,7 +224,7 @@ func (d *Driver) lose(ctx context.Context, match func(*flight) bool, reason stri
 	if len(decisions) == 0 {
 		return nil
 	}
-	return d.persist(ctx, func() error { return d.Journal.Decide(ctx, d.run, d.epoch, decisions) })
+	return d.persist(ctx, func() error { return d.Journal.Knowing(d.position).Decide(ctx, d.run, d.epoch, decisions) })
 }
 
 // force ends attempts that still run when the time for stopping them is over. Those that clean up have all the time that they need.
@@ -237,5 +242,5 @@ func (d *Driver) force(ctx context.Context, now time.Time) error {
 	if len(decisions) == 0 {
 		return nil
 	}
-	return d.persist(ctx, func() error { return d.Journal.Decide(ctx, d.run, d.epoch, decisions) })
+	return d.persist(ctx, func() error { return d.Journal.Knowing(d.position).Decide(ctx, d.run, d.epoch, decisions) })
 }

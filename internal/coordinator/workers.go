@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"slices"
 	"time"
 
 	"github.com/godags/godags/internal/journal"
@@ -9,6 +10,7 @@ import (
 // workers is what a driver knows of the workers.
 type workers struct {
 	alive    map[string]bool
+	holds    map[string]holding   // what live workers say that they have
 	slots    map[string]int       // by queue, of live workers
 	strange  map[string][]string  // by queue, live workers with another key
 	suspects map[string]time.Time // workers with claims that are not alive, and since when
@@ -22,6 +24,7 @@ func newWorkers() workers {
 }
 
 func (w *workers) update(list []journal.WorkerInfo, run journal.RunID, key string) {
+	w.holds = make(map[string]holding)
 	w.alive, w.slots, w.strange = make(map[string]bool), make(map[string]int), make(map[string][]string)
 	w.listen = make(map[string][]string)
 	for _, info := range list {
@@ -30,6 +33,9 @@ func (w *workers) update(list []journal.WorkerInfo, run journal.RunID, key strin
 		}
 		w.alive[info.ID] = true
 		delete(w.suspects, info.ID)
+		if info.Holds != nil {
+			w.holds[info.ID] = holding{info.Holds[run], info.Age}
+		}
 		if !info.Serves(run) {
 			continue
 		}
@@ -59,6 +65,22 @@ func (w *workers) dead(id string, now time.Time) bool {
 		return false
 	}
 	return now.Sub(since) >= confirmAfter
+}
+
+// holding is what a worker has of the run, as it said some time ago.
+type holding struct {
+	attempts []journal.Attempted
+	age      time.Duration
+}
+
+// settledAfter is how long after a claim its worker is expected to know of it, however often the answer got lost.
+const settledAfter = 3 * time.Second
+
+// lacks reports whether a live worker does not have an attempt that it has claimed: it has reported how that ended, and Redis has lost
+// the report.
+func (w *workers) lacks(a journal.Attempted, f *flight, now time.Time) bool {
+	h, ok := w.holds[f.worker]
+	return ok && now.Add(-h.age).Sub(f.claimed) > settledAfter && !slices.Contains(h.attempts, a)
 }
 
 // forgetSuspicions is for when Redis cannot be reached: nothing is known then.

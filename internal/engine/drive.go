@@ -44,6 +44,7 @@ func (s *Session) lead(ctx context.Context, cfg coordinator.Config, o RunOptions
 			damaged = run.Catch(entries, o.observe(run))
 		}
 	}
+	cfg.Reread = func() { *run = *view.New(run.ID, run.Spec) }
 	driving, leave := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer leave(nil)
 	stop := context.AfterFunc(ctx, func() { s.cancel(driving, leave, o, context.Cause(ctx)) })

@@ -119,7 +119,7 @@ func (j *Journal) Decide(ctx context.Context, run RunID, epoch int64, decisions 
 	for len(decisions) > 0 {
 		batch := decisions[:min(len(decisions), maxBatch)]
 		decisions = decisions[len(batch):]
-		args := append(make([]any, 0, 1+4*len(batch)), epoch)
+		args := append(make([]any, 0, 2+4*len(batch)), epoch, j.known)
 		for _, d := range batch {
 			args = append(args, uint32(d.Record.Stage), string(d.Kind), uint16(d.Record.Attempt), d.Record.append(nil))
 		}
@@ -168,6 +168,6 @@ func (j *Journal) TimeOut(ctx context.Context, run RunID, limit time.Duration) e
 func (j *Journal) Now(ctx context.Context) (time.Time, error) { return j.rdb.Time(ctx).Result() }
 
 func (j *Journal) end(ctx context.Context, run RunID, state string, epoch int64, r Record) (was string, err error) {
-	was, err = endScript.Run(ctx, j.rdb, []string{j.key(run, "run"), j.key(run, "journal")}, state, epoch, r.append(nil)).Text()
+	was, err = endScript.Run(ctx, j.rdb, []string{j.key(run, "run"), j.key(run, "journal")}, state, epoch, r.append(nil), j.known).Text()
 	return was, named(run, err)
 }

@@ -1,6 +1,7 @@
 package journal_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -68,5 +69,35 @@ func TestScriptsThatRedisForgotAreSentAgain(t *testing.T) {
 		}
 		f.claim("w1", tokenA, []journal.Attempted{at(0, 1), at(1, 1)}, true, true)
 		f.story("w1: stage.started 0#1", "w1: stage.started 1#1")
+	})
+}
+
+// A Redis that comes back without its last second, or a replica that takes its place, has lost what it had confirmed.
+func TestNothingIsRecordedThatFollowsFromWhatRedisHasLost(t *testing.T) {
+	journals(t, func(f *fixture) {
+		ctx := f.t.Context()
+		f.claim("w1", tokenA, []journal.Attempted{at(0, 1)}, true)
+		read, err := f.Read(ctx, run, journal.Start, 0)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		last := read[len(read)-1].ID
+		if err := f.rdb.XDel(ctx, "godags:{"+string(run)+"}:journal", last).Err(); err != nil {
+			f.t.Fatal(err)
+		}
+		f.claim("w1", tokenA, []journal.Attempted{at(1, 1)}, true) // it follows from nothing that is lost
+		_, errRead := f.Read(ctx, run, last, 0)
+		_, errClaim := f.Claim(ctx, journal.Claimant{Run: run, Digest: digest, Worker: "w1", Token: tokenB, After: last}, []journal.Attempted{at(2, 1)})
+		knowing := f.Knowing(last)
+		for what, err := range map[string]error{
+			"read": errRead, "claim": errClaim,
+			"decide": knowing.Decide(ctx, run, f.epoch, []journal.Decision{decision(journal.EndUnexecuted, journal.StageSkipped, 2, 0)}),
+			"finish": knowing.Finish(ctx, run, f.epoch, graph(f.t, 0)),
+		} {
+			if !errors.Is(err, journal.ErrCut) {
+				f.t.Errorf("%s: %v", what, err)
+			}
+		}
+		f.story("w1: stage.started 1#1")
 	})
 }

@@ -57,6 +57,16 @@ const DefaultPrefix = "godags:"
 type Journal struct {
 	rdb    redis.UniversalClient
 	prefix string
+	known  string // see Knowing
+}
+
+// Knowing returns the journal for somebody who knows a run up to an entry. What is decided then follows from that entry: if the
+// journal has lost it, decisions and the end of the run are refused with [ErrCut].
+func (j *Journal) Knowing(entry string) *Journal {
+	if entry == Start {
+		entry = ""
+	}
+	return &Journal{j.rdb, j.prefix, entry}
 }
 
 // New returns the journal that lives in the given Redis. The client stays the caller's.

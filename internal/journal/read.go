@@ -50,19 +50,28 @@ func splitID(id string) (ms, n uint64) {
 }
 
 // Read returns the entries after a position, oldest first and at most a few thousand. If there are none yet it waits for one
-// up to the given time; less than a millisecond means that it does not wait.
+// up to the given time; less than a millisecond means that it does not wait. If the entry at the position is not there any more it
+// returns [ErrCut]: what was read before is not what the entries after it follow from.
 func (j *Journal) Read(ctx context.Context, run RunID, after string, wait time.Duration) ([]Entry, error) {
 	if wait < time.Millisecond {
 		wait = -1 // go-redis would round it to 0, which means forever
 	}
-	streams, err := j.rdb.XRead(ctx, &redis.XReadArgs{Streams: []string{j.key(run, "journal"), after}, Count: 2000, Block: wait}).Result()
-	if errors.Is(err, redis.Nil) {
-		return nil, j.exists(ctx, run)
-	}
-	if err != nil {
+	pipe, key := j.rdb.Pipeline(), j.key(run, "journal")
+	streams := pipe.XRead(ctx, &redis.XReadArgs{Streams: []string{key, after}, Count: 2000, Block: wait})
+	last := pipe.XRangeN(ctx, key, after, after, 1)
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return nil, named(run, err)
 	}
-	return entries(run, streams[0].Messages)
+	if after != Start && len(last.Val()) == 0 {
+		if err := j.exists(ctx, run); err != nil {
+			return nil, err
+		}
+		return nil, named(run, ErrCut)
+	}
+	if len(streams.Val()) == 0 {
+		return nil, j.exists(ctx, run)
+	}
+	return entries(run, streams.Val()[0].Messages)
 }
 
 // exists returns [ErrGone] if the run does not exist: what is asked when nothing was found.

@@ -43,6 +43,8 @@ var (
 	ErrGone = errors.New("the run is not in Redis")
 	// ErrFenced says that another coordinator drives the run.
 	ErrFenced = errors.New("another coordinator drives the run")
+	// ErrCut says that the journal of the run has lost its end: Redis came back without what it had confirmed last.
+	ErrCut = errors.New("the journal has lost its end")
 	// ErrDigest says that the run was submitted with another pipeline.
 	ErrDigest = errors.New("the run has another pipeline")
 )
@@ -52,7 +54,7 @@ func named(run RunID, err error) error {
 	if err == nil {
 		return nil
 	}
-	for word, sentinel := range map[string]error{"GONE ": ErrGone, "FENCED ": ErrFenced, "DIGEST ": ErrDigest} {
+	for word, sentinel := range map[string]error{"GONE ": ErrGone, "FENCED ": ErrFenced, "DIGEST ": ErrDigest, "CUT ": ErrCut} {
 		if strings.HasPrefix(err.Error(), word) {
 			err = sentinel
 		}

@@ -31,6 +31,7 @@ type Claimant struct {
 	Digest string // of the spec that the run must have
 	Worker string
 	Token  Token
+	After  string // entry of the journal that the claims follow from; empty for none. If the journal has lost it they are refused with [ErrCut].
 }
 
 // Outcome is how an attempt ended.
@@ -118,7 +119,7 @@ func stepArgs(c Claimant, moves []Move) []any {
 	}
 	packed, places := ranges(stages)
 	digest, lines, records := "", make([]byte, 0, 7*len(moves)), make([]byte, 0, 16*len(moves))
-	args := []any{c.Worker, c.Token[:], nil, packed, nil, nil}
+	args := []any{c.Worker, c.Token[:], nil, packed, nil, nil, c.After}
 	for _, m := range moves {
 		before := len(records)
 		records = m.Record.append(records) // of a few KiB at the most

@@ -55,6 +55,9 @@ type WorkerInfo struct {
 	Version  string        `json:"version"`            // of godags
 	Key      string        `json:"key"`                // fingerprint of the key with which stages must be signed
 	Started  time.Time     `json:"started"`            // by its own clock
+
+	// Holds is what it has claimed, and not reported yet. It is nil if the worker is of a version that does not say so.
+	Holds map[RunID][]Attempted `json:"holds"`
 }
 
 // WorkerTTL is how long after its last beat a worker is taken for dead.

@@ -36,7 +36,8 @@ type Item struct {
 type Bundle struct {
 	Run      string `json:"run"`
 	Pipeline string `json:"pipeline"`
-	Digest   string `json:"digest"` // of the run's spec
+	Digest   string `json:"digest"`          // of the run's spec
+	After    string `json:"after,omitempty"` // entry of the journal that the coordinator knew last
 	Items    []Item `json:"items"`
 	Hops     int    `json:"hops,omitempty"` // workers in a row that had no handler for it
 	Queue    string `json:"-"`              // that it was taken from

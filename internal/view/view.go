@@ -3,6 +3,7 @@ package view
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -94,6 +95,10 @@ func Load(ctx context.Context, j *journal.Journal, id journal.RunID) (*Run, erro
 // Each, if not nil, is called for every entry after it was applied.
 func (r *Run) Follow(ctx context.Context, j *journal.Journal, wait time.Duration, each func(journal.Entry)) (int, error) {
 	entries, err := j.Read(ctx, r.ID, r.position, wait)
+	if errors.Is(err, journal.ErrCut) { // Redis has lost what it recorded last: what it has is the run
+		*r = *New(r.ID, r.Spec)
+		return r.Follow(ctx, j, wait, each)
+	}
 	if err != nil {
 		return 0, err
 	}

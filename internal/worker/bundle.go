@@ -30,6 +30,7 @@ type bundle struct {
 	moves   []journal.Move      // not sent: how attempts ended, and claims that follow from that
 	ended   map[dag.StageID]bool
 	items   map[dag.StageID]queue.Item // of instances, and of stages that gather what theirs have done; nil if there are none
+	holds   map[journal.Attempted]bool // claimed, and not reported
 	halt    error                      // why no further attempt is begun; nil while it goes on
 }
 
@@ -68,7 +69,7 @@ func (w *Worker) handle(ctx context.Context, task queue.Bundle, executed func())
 	w.hold(b)
 	defer w.release(b)
 	err = b.work(ctx)
-	if errors.Is(err, journal.ErrGone) || errors.Is(err, journal.ErrDigest) {
+	if errors.Is(err, journal.ErrGone) || errors.Is(err, journal.ErrDigest) || errors.Is(err, journal.ErrCut) {
 		w.Logger.Warn("bundle given up", "error", err)
 		return nil
 	}
@@ -84,8 +85,8 @@ func (w *Worker) open(ctx context.Context, task queue.Bundle) (*bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bundle{worker: w, loaded: l, queue: task.Queue, stepping: make(chan struct{}, 1), ended: make(map[dag.StageID]bool),
-		claim: journal.Claimant{Run: run, Digest: task.Digest, Worker: w.Info.ID, Token: journal.NewToken()}}
+	b := &bundle{worker: w, loaded: l, queue: task.Queue, stepping: make(chan struct{}, 1), ended: make(map[dag.StageID]bool), holds: make(map[journal.Attempted]bool),
+		claim: journal.Claimant{Run: run, Digest: task.Digest, Worker: w.Info.ID, Token: journal.NewToken(), After: task.After}}
 	for _, item := range task.Items {
 		if _, twice := b.ended[item.Stage]; !twice && l.knows(item) {
 			b.ended[item.Stage] = false
@@ -278,6 +279,7 @@ func (b *bundle) end(e *execution, o *journal.Outcome) {
 	defer b.mu.Unlock()
 	b.current = nil
 	if o == nil || e.refused {
+		delete(b.holds, e.Attempted)
 		return
 	}
 	b.moves = append(b.moves, journal.Move{Outcome: *o})
@@ -318,6 +320,11 @@ func (b *bundle) step(ctx context.Context, chunk []due) error {
 	defer b.mu.Unlock()
 	granted := make(map[journal.Attempted]bool, len(chunk))
 	for i, m := range moves {
+		if m.Record.Type == journal.StageStarted && accepted[i] {
+			b.holds[m.Of()] = true
+		} else {
+			delete(b.holds, m.Of())
+		}
 		switch {
 		case m.Record.Type == journal.StageStarted && !m.Linked:
 			granted[m.Of()] = accepted[i]

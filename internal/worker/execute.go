@@ -250,7 +250,7 @@ const (
 func (w *Worker) insist(what string, run journal.RunID, write func() error) error {
 	for delay := firstDelay; ; delay = min(lastDelay, 2*delay) {
 		err := write()
-		if err == nil || errors.Is(err, journal.ErrGone) || errors.Is(err, journal.ErrDigest) {
+		if err == nil || errors.Is(err, journal.ErrGone) || errors.Is(err, journal.ErrDigest) || errors.Is(err, journal.ErrCut) {
 			return err
 		}
 		w.Logger.Warn("cannot "+what+", will try again", "run", run, "error", err)

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/godags/godags/internal/journal"
@@ -62,6 +63,9 @@ func (b *bundle) yield(a journal.Attempted) {
 		b.current.stop(errRevoked)
 	}
 	b.due = slices.DeleteFunc(b.due, func(d due) bool { return d.Attempted == a && !d.fused })
+	if b.current == nil || b.current.Attempted != a {
+		delete(b.holds, a)
+	}
 }
 
 func (e *execution) saveLog(ctx context.Context) error {
@@ -74,4 +78,11 @@ func (e *execution) saveLog(ctx context.Context) error {
 	}
 	e.saved = size
 	return nil
+}
+
+// holding returns the attempts that are claimed, and not reported.
+func (b *bundle) holding() []journal.Attempted {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Collect(maps.Keys(b.holds))
 }

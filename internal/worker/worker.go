@@ -141,9 +141,11 @@ func (w *Worker) live(ctx context.Context) {
 func (w *Worker) beat(ctx context.Context) error {
 	sent := time.Now()
 	info := w.Info
-	w.mu.Lock()
-	info.Busy = len(w.held)
-	w.mu.Unlock()
+	info.Holds = make(map[journal.RunID][]journal.Attempted)
+	for _, b := range w.bundles() {
+		info.Busy++
+		info.Holds[b.claim.Run] = append(info.Holds[b.claim.Run], b.holding()...)
+	}
 	if err := w.Journal.Beat(ctx, info); err != nil {
 		return err
 	}

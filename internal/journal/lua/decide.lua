@@ -1,5 +1,5 @@
 -- Records decisions of the coordinator about stages. A decision that a worker's claim has overtaken is left out.
--- KEYS run fence journal   ARGV epoch (stage kind attempt record)*
+-- KEYS run fence journal   ARGV epoch, entry that the decisions follow from ('' for none), (stage kind attempt record)*
 --   kind T: the stage ends unexecuted (skipped, cancelled)
 --        L: the attempt is lost, another may be claimed
 --        F: the attempt ends the stage, whatever its worker says later
@@ -7,8 +7,11 @@
 local m = redis.call('HMGET', KEYS[1], 'epoch', 'digest')
 if not m[2] then return redis.error_reply('GONE the run is not in Redis') end
 if m[1] ~= ARGV[1] then return redis.error_reply('FENCED another coordinator has the run') end
+if ARGV[2] ~= '' and #redis.call('XRANGE', KEYS[3], ARGV[2], ARGV[2]) == 0 then
+  return redis.error_reply('CUT the journal has lost what this follows from')
+end
 local done, records = {}, {}
-for i = 2, #ARGV, 4 do
+for i = 3, #ARGV, 4 do
   local at, kind, attempt = ARGV[i] * 8, ARGV[i + 1], tonumber(ARGV[i + 2])
   local cell = redis.call('GETRANGE', KEYS[2], at, at + 7)
   local newest, state = 0, 0

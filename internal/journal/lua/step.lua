@@ -1,7 +1,7 @@
 -- A worker's step through a bundle: in the order given, records how attempts ended, if the claim with this token still holds them, and
 -- grants further attempts. Sent twice, it answers the same and records once.
 -- KEYS run fence journal out log
--- ARGV worker, token, digest ('' if nothing is claimed), ranges, moves, records, then (field, value) of the outputs and logs that moves have
+-- ARGV worker, token, digest ('' if nothing is claimed), ranges, moves, records, entry that the claims follow from ('' for none), then (field, value) of the outputs and logs that moves have
 --   ranges: (first cell 4, cells 4), the cells to look at; moves name one by its place among them
 --   moves: (place 2, attempt 2, kind 1, length of its record 2); the kind is the state to which the cell goes: 1 claimed, 2 ended, 3 terminal;
 --     + 4 with an output, + 8 with a log, + 16 linked: granted only if the move before ended its stage and was accepted,
@@ -10,6 +10,9 @@
 local m = redis.call('HMGET', KEYS[1], 'state', 'digest')
 if not m[2] then return redis.error_reply('GONE the run is not in Redis') end
 if ARGV[3] ~= '' and m[2] ~= ARGV[3] then return redis.error_reply('DIGEST the run has another spec') end
+if ARGV[3] ~= '' and ARGV[7] ~= '' and #redis.call('XRANGE', KEYS[3], ARGV[7], ARGV[7]) == 0 then
+  return redis.error_reply('CUT the journal has lost what this follows from')
+end
 local byte, sub, cells, ranges = string.byte, string.sub, {}, {}
 for i = 1, #ARGV[4], 8 do
   local a, b, c, d, e, f, g, h = byte(ARGV[4], i, i + 7)
@@ -20,7 +23,7 @@ for i = 1, #ARGV[4], 8 do
   for k = 1, n * 8, 8 do cells[#cells + 1] = sub(got, k, k + 7) end
 end
 local token, moves, answers, kept, outputs, logs = ARGV[2], ARGV[5], {}, {}, {}, {}
-local at, extra, accepted, ended = 1, 7, false, false
+local at, extra, accepted, ended = 1, 8, false, false
 for i = 1, #moves, 7 do
   local a, b, c, d, kind, e, f = byte(moves, i, i + 6)
   local place, attempt, length, to = a * 256 + b, c * 256 + d, e * 256 + f, kind % 4
