@@ -102,6 +102,16 @@ func TestTheDocumentedWorkerCanDoLittleElse(t *testing.T) {
 	server := redistest.Start(t)
 	documentedUsers(t, server.Client())
 	workersCannot(t, userOf(server, "worker"))
+	w := newWorld(t)
+	for user, want := range map[string]string{"worker": "this user may not UNLINK godags:{doctor?}:run", "coordinator": "this user may do what a coordinator does"} {
+		w.set("REDIS_URL", userOf(server, user))
+		if text := w.coordinator("doctor"); !strings.Contains(text, want) {
+			t.Errorf("the doctor says of a %s\n%s", user, text)
+		}
+	}
+	if keys := server.Client().Keys(t.Context(), "*doctor*").Val(); len(keys) > 0 {
+		t.Errorf("the doctor leaves %q", keys)
+	}
 }
 
 // userOf is the URL of the server for a documented user.

@@ -165,6 +165,12 @@ func (d *diagnosis) checkSession(ctx context.Context, p Program, c *ucli.Context
 	for _, f := range findings {
 		d.add("redis", f.Level, f.What, f.Fix)
 	}
+	if s.Conn.Exposed() {
+		d.add("redis", redisx.Warning, "the password goes to another machine without TLS", "use rediss://, and unset GODAGS_ALLOW_PLAINTEXT")
+	}
+	if err := d.checkUser(ctx, s); err != nil {
+		return err
+	}
 	if err := d.checkClock(ctx, s); err != nil {
 		return err
 	}
@@ -173,6 +179,23 @@ func (d *diagnosis) checkSession(ctx context.Context, p Program, c *ucli.Context
 		return err
 	}
 	return d.checkCoordinators(ctx, s)
+}
+
+// checkUser finds out what the user of an external Redis may not do.
+func (d *diagnosis) checkUser(ctx context.Context, s *engine.Session) error {
+	if !s.External() {
+		return nil
+	}
+	denied, err := s.Journal.Denied(ctx)
+	if err != nil {
+		return err
+	}
+	if len(denied) > 0 {
+		d.add("redis", redisx.Warning, "this user may not "+some(denied)+": enough for a worker at the most", "docs/security.md has the rules that a coordinator needs")
+		return nil
+	}
+	d.add("redis", redisx.OK, "this user may do what a coordinator does", "")
+	return nil
 }
 
 // checkKey looks for the key that signs what workers execute.

@@ -28,6 +28,7 @@ var (
 	saveLogScript = script("savelog")
 	beatScript    = script("beat")
 	workersScript = script("workers")
+	probeScript   = script("probe")
 )
 
 func script(name string) *redis.Script {

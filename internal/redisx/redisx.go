@@ -149,6 +149,9 @@ func (c *Conn) Share(ctx context.Context) (string, error) {
 	return c.memory.share(ctx)
 }
 
+// Exposed reports whether a password goes to another machine without TLS.
+func (c *Conn) Exposed() bool { return c.target.exposed() }
+
 // Close closes the shared client and gives up the Redis behind it: the last
 // user of a private redis-server stops it. Closing again returns the same.
 func (c *Conn) Close() error { return c.close() }

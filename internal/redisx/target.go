@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -51,6 +52,18 @@ func (t target) redacted() string {
 		return socketURL(t.Addr) + "?db=" + db
 	}
 	return scheme + "://" + t.Addr + "/" + db
+}
+
+// exposed reports whether a password goes to another machine without TLS, as far as the URL tells.
+func (t target) exposed() bool {
+	addresses := t.sentinels
+	if addresses == nil {
+		addresses = []string{t.Addr}
+	}
+	return t.Password != "" && t.TLSConfig == nil && t.Network == "tcp" && slices.ContainsFunc(addresses, func(addr string) bool {
+		host, _, err := net.SplitHostPort(addr)
+		return err != nil || !isLoopback(host)
+	})
 }
 
 // sentinelPort is where Sentinels listen unless told otherwise.

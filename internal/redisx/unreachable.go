@@ -92,7 +92,7 @@ func (e *UnreachableError) explainTransport(err error, encrypted bool) bool {
 	// round, mostly hang or hang up.
 	hint := "if it expects TLS, write rediss:// in place of redis://"
 	if encrypted {
-		hint = "if it does not use TLS, write redis:// in place of rediss://"
+		hint = "if it does not use TLS, write redis:// in place of rediss://; if it wants a certificate of ours, name two files in the URL: ?cert=/path/cert.pem&key=/path/key.pem"
 	}
 	var record tls.RecordHeaderError
 	var certificate *tls.CertificateVerificationError
@@ -101,7 +101,7 @@ func (e *UnreachableError) explainTransport(err error, encrypted bool) bool {
 	case errors.As(err, &record):
 		e.Reason, e.Fix = "TLS: it answers without TLS", hint
 	case strings.Contains(err.Error(), "tls: certificate required"):
-		e.Reason, e.Fix = "TLS: it wants a certificate of ours", "name two files in the URL: ?cert=/path/cert.pem&key=/path/key.pem"
+		e.Reason, e.Fix = "TLS: it wants a certificate of ours", hint
 	case errors.As(err, &certificate):
 		e.Reason, e.Fix = "TLS: "+certificate.Err.Error(), "name the file of its authority in the URL: ?ca=/path/ca.pem"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded),

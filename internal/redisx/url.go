@@ -72,11 +72,11 @@ func parseURL(raw string) (target, error) {
 	if err := files.apply(o.TLSConfig); err != nil {
 		return target{}, err
 	}
-	if o.Password != "" && o.Network == "tcp" && o.TLSConfig == nil &&
-		!isLoopback(u.Hostname()) && os.Getenv(allowPlaintext) != "1" {
+	t := target{Options: tune(o)}
+	if t.exposed() && os.Getenv(allowPlaintext) != "1" {
 		return target{}, errPlain
 	}
-	return target{Options: tune(o)}, nil
+	return t, nil
 }
 
 // checkShape refuses what go-redis would read as something other than meant,

@@ -73,7 +73,7 @@ func TestPasswordDoesNotLeaveTheMachineUnencrypted(t *testing.T) {
 		}
 	}
 	t.Setenv(allowPlaintext, "1")
-	if _, err := parseURL(remote); err != nil {
+	if target, err := parseURL(remote); err != nil || !target.exposed() {
 		t.Errorf("allowed by %s: %v", allowPlaintext, err)
 	}
 }
