@@ -65,8 +65,16 @@ func (p Program) graph(c *ucli.Context) error {
 }
 
 func runPicture(run *view.Run) picture.Input {
-	return picture.Input{Name: run.Spec.Name, Run: string(run.ID), Graph: run.Spec.Graph, State: run.State.State,
+	return picture.Input{Name: run.Spec.Name, Run: string(run.ID), Graph: run.Spec.Graph,
+		State: func(s dag.StageID) dag.State {
+			state, _ := run.Standing(s)
+			return state
+		},
 		Label: func(s dag.StageID) string {
+			if _, n, ok := run.State.Instances(s); ok {
+				_, succeeded := run.Standing(s)
+				return fmt.Sprintf("%d of %d", succeeded, n)
+			}
 			if d := run.Duration(s); d > 0 {
 				return short(d)
 			}

@@ -133,7 +133,8 @@ func (r *runStatus) lookForWorkers(workers []journal.WorkerInfo, crews *journal.
 		if r.State.State(s) != dag.Ready {
 			continue
 		}
-		q, task := r.Spec.Queue(s), r.Spec.Kind(s).Task
+		template, _, _ := r.State.Instance(s)
+		q, task := r.Spec.Queue(template), r.Spec.Kind(template).Task
 		switch {
 		case !served[q]:
 			r.unserved[q]++

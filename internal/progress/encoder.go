@@ -23,6 +23,7 @@ import (
 //	note     the last line that the attempt printed
 //	error    of stage.failed and stage.retrying, which is a failure after which the stage is tried again
 //	next     of stage.retrying: the time of the next attempt
+//	elements of stage.succeeded: how many instances those stages get that have one for each element of the output
 //	reason   of stage.lost, stage.cancelled and run.cancelling
 //	cause    of stage.skipped: the stage that failed or was cancelled, or whose own condition or trigger was not met; it may be the stage itself
 //
@@ -83,6 +84,9 @@ func (enc *Encoder) stage(buf []byte, worker string, r journal.Record) []byte {
 		buf = strconv.AppendFloat(append(buf, `,"seconds":`...), r.Duration.Seconds(), 'f', -1, 64)
 	}
 	buf = field(buf, "note", r.Note)
+	if r.Count > 0 {
+		buf = strconv.AppendInt(append(buf, `,"elements":`...), int64(r.Count), 10)
+	}
 	switch r.Type {
 	case journal.StageFailed:
 		buf = field(buf, "error", r.Text)

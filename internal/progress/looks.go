@@ -3,6 +3,7 @@ package progress
 import (
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/spec"
 	"github.com/godags/godags/internal/view"
 )
 
@@ -57,11 +58,15 @@ func remark(run *view.Run, r journal.Record) string {
 // sampled is the number of stages whose names are looked at to find the width of their column.
 const sampled = 1000
 
-// nameWidth is the width of the longest name of a graph, or most if that is less.
-func nameWidth(g *dag.Graph, most int) int {
-	width := 1
+// nameWidth is the width of the longest name of a pipeline, or most if that is less.
+func nameWidth(sp *spec.Spec, most int) int {
+	width, g := 1, sp.Graph
 	for s := g.Len() - 1; s >= 0; s -= max(1, g.Len()/sampled) {
-		width = max(width, cells(clean(g.Name(dag.StageID(s)))))
+		name := g.Name(dag.StageID(s))
+		if sp.Kind(dag.StageID(s)).ForEach != "" {
+			name += "[000]"
+		}
+		width = max(width, cells(clean(name)))
 	}
 	return min(width, most)
 }

@@ -30,7 +30,7 @@ const (
 
 func (p *plain) observe(buf []byte, run *view.Run, e journal.Entry, now time.Time) []byte {
 	if p.tally.observe(run, e, now) {
-		p.names = nameWidth(p.graph, widestName)
+		p.names = nameWidth(run.Spec, widestName)
 		buf = p.line(buf, 0, look{}, func(r *row) {
 			r.put(bold, clean(run.Spec.Name))
 			r.put(none, fmt.Sprintf(": %s, run %s", plural(p.total(), "stage"), clean(string(run.ID))))

@@ -46,7 +46,7 @@ func newTTY(color bool, size func() (int, int)) *tty {
 
 func (t *tty) observe(buf []byte, run *view.Run, e journal.Entry, now time.Time) []byte {
 	if t.tally.observe(run, e, now) {
-		t.names = nameWidth(t.graph, widestName)
+		t.names = nameWidth(run.Spec, widestName)
 		t.header(run)
 	}
 	t.turn(now)

@@ -155,7 +155,14 @@ func (r *Run) Feed(e journal.Entry) error {
 // reopened forgets what does not hold any more.
 func (r *Run) reopened() {
 	r.Finished, r.TimeLimit = time.Time{}, 0
-	r.Failures = slices.DeleteFunc(r.Failures, func(f Failure) bool { return r.State.State(f.Stage) != dag.Failed })
+	r.Failures = slices.DeleteFunc(r.Failures, func(f Failure) bool { return r.State.State(f.Stage) != dag.Failed || !r.counts(f.Stage) })
+}
+
+// counts is false for an instance that others have replaced.
+func (r *Run) counts(s dag.StageID) bool {
+	template, _, instance := r.State.Instance(s)
+	base, n, _ := r.State.Instances(template)
+	return !instance || s >= base && s < base+dag.StageID(n)
 }
 
 // note keeps what the state machine does not.
@@ -221,6 +228,22 @@ func (r *Run) Family(s dag.StageID) iter.Seq[dag.StageID] {
 		}
 		yield(s)
 	}
+}
+
+// Standing returns the state of a stage of the graph together with its instances, and how many of those succeeded. A stage has failed if one of
+// its instances has, and runs if one of them does.
+func (r *Run) Standing(s dag.StageID) (state dag.State, succeeded int) {
+	state = r.State.State(s)
+	for i := range r.Family(s) {
+		switch is := r.State.State(i); {
+		case i == s:
+		case is == dag.Succeeded:
+			succeeded++
+		case is == dag.Failed, (is == dag.Running || is == dag.Retrying) && state == dag.Waiting:
+			state = is
+		}
+	}
+	return state, succeeded
 }
 
 // WhySkipped says why a stage is skipped, such as "because train failed".

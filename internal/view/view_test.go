@@ -16,6 +16,7 @@ func FuzzFeed(f *testing.F) {
 	b.Add("a", nil, spec.Kind{Task: "noop"})
 	b.Add("b", []string{"a"}, spec.Kind{Task: "noop"})
 	b.Add("c", nil, spec.Kind{})
+	b.Add("d", []string{"a"}, spec.Kind{Task: "noop", Policy: spec.Policy{ForEach: "a", Retries: 1}})
 	sp, err := b.Build()
 	if err != nil {
 		f.Fatal(err)
@@ -29,12 +30,17 @@ func FuzzFeed(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r := New("run", sp)
 		for ; len(data) >= 4; data = data[4:] {
-			record := journal.Record{Type: 1 + journal.Type(data[0])%journal.RunFinished, Stage: dag.StageID(data[1]), Attempt: dag.Attempt(binary.LittleEndian.Uint16(data[1:])),
-				Root: dag.StageID(data[3]), Duration: time.Duration(data[3]) * time.Hour, Text: string(data[:4])}
+			record := journal.Record{Type: 1 + journal.Type(data[0])%journal.RunReopened, Stage: dag.StageID(data[1]), Attempt: dag.Attempt(binary.LittleEndian.Uint16(data[1:])),
+				Root: dag.StageID(data[3]), Count: uint32(data[3]), Fatal: data[0] > 127, Duration: time.Duration(data[3]) * time.Hour, Text: string(data[:4])}
 			if err := r.Feed(journal.Entry{ID: "1-1", Worker: "w", Records: []journal.Record{record}}); err != nil {
 				return
 			}
 		}
 		r.Result(time.Unix(0, 0))
+		r.CriticalPath()
+		for s := range r.State.Stages() {
+			r.Standing(s)
+			r.WhySkipped(s)
+		}
 	})
 }
