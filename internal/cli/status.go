@@ -122,7 +122,7 @@ func (r *runStatus) lookForWorkers(workers []journal.WorkerInfo, crews *journal.
 		}
 		r.alive[w.ID] = true
 		for _, q := range w.Queues {
-			served[q] = served[q] || w.Serves(r.ID) && w.Key == signer
+			served[q] = served[q] || w.Serves(r.ID) && w.Key == signer && w.Reads()
 			r.strange[q] = r.strange[q] || w.Serves(r.ID) && w.Key != signer
 		}
 	}

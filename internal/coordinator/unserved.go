@@ -26,7 +26,7 @@ type Unserved struct {
 	For    time.Duration
 
 	Strangers []string // live workers that do listen, but have another key
-	Listeners []string // live workers that do listen, but have no handler; with their versions
+	Listeners []string // live workers that do listen, but have no handler or, without a task, cannot read the pipeline; with their versions
 }
 
 // ErrNoWorker is what a [NoWorkerError] is.
@@ -105,10 +105,8 @@ func (d *Driver) reportUnserved(now time.Time) error {
 			since = now
 			d.workers.unserved[n] = now
 		}
-		u.Queue, u.Task, u.For, u.Strangers = n.queue, n.task, now.Sub(since), d.workers.strange[n.queue]
-		if n.task != "" {
-			u.Listeners = d.workers.listen[n.queue]
-		}
+		u.Queue, u.Task, u.For = n.queue, n.task, now.Sub(since)
+		u.Strangers, u.Listeners = d.workers.strange[n.queue], d.workers.listen[n.queue]
 		list = append(list, u)
 	}
 	slices.SortFunc(list, func(a, b Unserved) int { return cmp.Or(cmp.Compare(a.Queue, b.Queue), cmp.Compare(a.Task, b.Task)) })

@@ -2,11 +2,13 @@ package coordinator
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/spec"
 )
 
 // beatWith is a heartbeat of a worker that has handlers for some tasks only.
@@ -67,6 +69,21 @@ func TestWithALimitARunIsLeftWhenNoWorkerComesInTime(t *testing.T) {
 		w.done <- nil
 		if strings.Contains(w.story(), "finished") {
 			w.Error("the run was ended")
+		}
+	})
+}
+
+func TestAWorkerThatCannotReadThePipelineDoesNotCount(t *testing.T) {
+	simulate(t, "a", func(w *world) {
+		w.must(w.journal.Leave(w.Context(), "w1"))
+		for range 8 {
+			w.must(w.journal.Beat(w.Context(), journal.WorkerInfo{ID: "w2", Queues: []string{"default"}, Slots: 4, Version: "v0", Format: spec.Format + 1}))
+			w.pass(journal.BeatEvery)
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if len(w.served) != 1 || w.served[0].Task != "" || !slices.Equal(w.served[0].Listeners, []string{"w2 (v0)"}) {
+			w.Fatalf("%+v", w.served)
 		}
 	})
 }

@@ -44,8 +44,10 @@ func (w *workers) update(list []journal.WorkerInfo, run journal.RunID, key strin
 				w.strange[q] = append(w.strange[q], info.ID)
 				continue
 			}
-			w.slots[q] += info.Slots
 			w.listen[q] = append(w.listen[q], info.ID+" ("+info.Version+")")
+			if info.Reads() {
+				w.slots[q] += info.Slots
+			}
 		}
 	}
 }

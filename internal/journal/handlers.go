@@ -60,7 +60,7 @@ type Crews struct {
 func (j *Journal) Crews(ctx context.Context, list []WorkerInfo, run RunID, key string, before *Crews) (*Crews, error) {
 	c := &Crews{byQueue: make(map[string]map[string]bool), tasks: make(map[string]map[string]bool)}
 	for _, w := range list {
-		if !w.Serves(run) || w.Key != key {
+		if !w.Serves(run) || w.Key != key || !w.Reads() {
 			continue
 		}
 		for _, q := range w.Queues {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/godags/godags/internal/spec"
 )
 
 // Order is what a worker should do with an attempt that it executes.
@@ -52,6 +54,7 @@ type WorkerInfo struct {
 	Slots    int           `json:"slots"`              // stages that it executes at once
 	Busy     int           `json:"busy"`               // stages that it executes now
 	Handlers string        `json:"handlers,omitempty"` // digest of its list of handlers: see [Journal.Handlers]
+	Format   int           `json:"format,omitempty"`   // of pipelines that it reads: [spec.Format]
 	Version  string        `json:"version"`            // of godags
 	Key      string        `json:"key"`                // fingerprint of the key with which stages must be signed
 	Started  time.Time     `json:"started"`            // by its own clock
@@ -71,6 +74,9 @@ func (w WorkerInfo) Alive() bool { return w.Age < WorkerTTL }
 
 // Serves reports whether the worker lives and takes stages of the run.
 func (w WorkerInfo) Serves(run RunID) bool { return w.Alive() && (w.Run == "" || w.Run == run) }
+
+// Reads reports whether the worker reads the pipelines that this program writes.
+func (w WorkerInfo) Reads() bool { return w.Format == 0 || w.Format == spec.Format }
 
 // Beat says that a worker lives.
 func (j *Journal) Beat(ctx context.Context, w WorkerInfo) error {

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/version"
 	"github.com/godags/godags/internal/view"
 )
 
@@ -126,7 +127,7 @@ type Waiting struct {
 	For    time.Duration
 
 	Strangers []string // live workers that do listen, but have another key
-	Listeners []string // live workers that do listen, but have no handler; with their versions
+	Listeners []string // live workers that do listen, but have no handler or, without a task, cannot read the pipeline; with their versions
 }
 
 // When a queue without workers is worth a line.
@@ -174,6 +175,9 @@ func (p *Printer) explain(w Waiting) string {
 	if len(w.Strangers) > 0 {
 		return text + fmt.Sprintf(": %q refuses this run's signature, so set the same GODAGS_KEY there and here", w.Strangers[0])
 	}
+	if len(w.Listeners) > 0 {
+		return text + fmt.Sprintf(": %s cannot read the pipelines of this godags (%s): use one version everywhere", w.listeners(), version.String())
+	}
 	if p.workerCommand != nil {
 		text += fmt.Sprintf(`: start one with "%s"`, p.workerCommand(w.Queue))
 	}
@@ -182,16 +186,22 @@ func (p *Printer) explain(w Waiting) string {
 
 // explainTask names the handler that no worker has, and who was asked for it.
 func (w Waiting) explainTask() string {
-	who, more := "stage "+w.Stage+" needs", ""
+	who := "stage " + w.Stage + " needs"
 	if w.Stages > 1 {
 		who = fmt.Sprintf("stage %s and %s need", w.Stage, plural(w.Stages-1, "other"))
 	}
+	return fmt.Sprintf("%s the handler %s, which no live worker has (%d s): start a worker of that program; on queue %s there are %s",
+		who, w.Task, int(w.For.Seconds()), w.Queue, w.listeners())
+}
+
+// listeners names the first few of them.
+func (w Waiting) listeners() string {
 	const most = 3
-	if len(w.Listeners) > most {
-		more = fmt.Sprintf(" and %d more", len(w.Listeners)-most)
+	text := strings.Join(w.Listeners[:min(len(w.Listeners), most)], ", ")
+	if more := len(w.Listeners) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
 	}
-	return fmt.Sprintf("%s the handler %s, which no live worker has (%d s): start a worker of that program; on queue %s there are %s%s",
-		who, w.Task, int(w.For.Seconds()), w.Queue, strings.Join(w.Listeners[:min(len(w.Listeners), most)], ", "), more)
+	return text
 }
 
 // Close writes what is left and leaves the terminal clean. It returns the first error that Out returned, after which nothing

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/version"
 )
 
 func TestWaitingIsExplainedAtOnceAndEveryHalfMinute(t *testing.T) {
@@ -159,6 +160,22 @@ func TestNobodyLooksAtTheRunBehindItsBack(t *testing.T) {
 		others.Wait()
 		if err := p.Close(); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+func TestWhatNoWorkerCanExecuteIsExplained(t *testing.T) {
+	p := New(Config{Out: io.Discard, Mode: Quiet, WorkerCommand: func(queue string) string { return "worker --queue " + queue }})
+	defer p.Close()
+	for want, w := range map[string]Waiting{
+		`2 stages wait, but no worker listens on queue gpu (5 s): start one with "worker --queue gpu"`: {Queue: "gpu", Stages: 2, For: 5 * time.Second},
+		`stage train needs the handler wine/train, which no live worker has (5 s): start a worker of that program; on queue gpu there are a (v1), b (v1), c (v2) and 2 more`: {
+			Queue: "gpu", Task: "wine/train", Stage: "train", Stages: 1, For: 5 * time.Second, Listeners: []string{"a (v1)", "b (v1)", "c (v2)", "d (v1)", "e (v1)"}},
+		`1 stage waits, but no worker listens on queue gpu (5 s): a (v0) cannot read the pipelines of this godags (` + version.String() + `): use one version everywhere`: {
+			Queue: "gpu", Stages: 1, For: 5 * time.Second, Listeners: []string{"a (v0)"}},
+	} {
+		if got := p.explain(w); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
 }

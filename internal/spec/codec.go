@@ -26,10 +26,10 @@ type header struct {
 	Kinds []Kind `json:"kinds"`
 }
 
-const (
-	version  = 1
-	maxBytes = 2 << 30 // of a spec when unpacked
-)
+// Format is the version of the stored form. A program reads one, and no other.
+const Format = 1
+
+const maxBytes = 2 << 30 // of a spec when unpacked
 
 // Digest identifies an encoded pipeline: hexadecimal SHA-256.
 func Digest(encoded []byte) string {
@@ -40,7 +40,7 @@ func Digest(encoded []byte) string {
 // Encode returns the stored form.
 func (s *Spec) Encode() ([]byte, error) {
 	g := s.Graph
-	head, err := json.Marshal(header{version, s.Name, s.Values, g.Len(), g.Edges(), s.Settings, s.kinds})
+	head, err := json.Marshal(header{Format, s.Name, s.Values, g.Len(), g.Edges(), s.Settings, s.kinds})
 	if err != nil {
 		return nil, fmt.Errorf("encode pipeline %q: %w", s.Name, err)
 	}
@@ -130,8 +130,8 @@ func (r *reader) spec() (*Spec, error) {
 	if err := json.Unmarshal([]byte(r.text()), &h); err != nil {
 		return nil, errors.Join(r.err, err)
 	}
-	if h.Version != version {
-		return nil, fmt.Errorf("it has version %d, and this program knows version %d: use the same godags version everywhere", h.Version, version)
+	if h.Version != Format {
+		return nil, fmt.Errorf("it has version %d, and this program knows version %d: use the same godags version everywhere", h.Version, Format)
 	}
 	if h.Stages < 0 || h.Edges < 0 || h.Stages > len(r.data) || h.Edges > len(r.data) { // each takes at least a byte
 		return nil, errTruncated

@@ -17,6 +17,7 @@ import (
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
 	"github.com/godags/godags/internal/seal"
+	"github.com/godags/godags/internal/spec"
 	"github.com/godags/godags/internal/values"
 	"github.com/godags/godags/tasks"
 )
@@ -51,7 +52,7 @@ type Worker struct {
 
 // New returns a worker that has not started.
 func New(cfg Config) *Worker {
-	cfg.Info.Handlers = journal.HandlersDigest(cfg.Registry.Names())
+	cfg.Info.Format, cfg.Info.Handlers = spec.Format, journal.HandlersDigest(cfg.Registry.Names())
 	w := &Worker{Config: cfg, specs: newSpecs(cfg.Journal), held: make(map[*bundle]struct{})}
 	w.server = queue.NewServer(cfg.Client, queue.ServerConfig{
 		Queues: cfg.Info.Queues, Run: string(cfg.Info.Run), Key: cfg.Key, Slots: cfg.Info.Slots, Handle: w.handle, Logger: cfg.Logger,
