@@ -83,6 +83,7 @@ func TestABackOffSurvivesTheWorker(t *testing.T) {
 		w.dead <- "w2"
 		w.sentAt(10*time.Second, "a#2")
 		w.claim("w2", "a", 2)
+		w.pass(time.Millisecond) // the coordinator has read of the claim
 		w.dead <- "w2"
 		w.sent("a#3")
 		w.does("a", 3)
