@@ -180,7 +180,10 @@ func (j *Journal) Summary(ctx context.Context, run RunID) (Summary, error) {
 		if err := json.Unmarshal([]byte(end.Text), &f); err != nil {
 			return Summary{}, Damaged(run, ends[1].ID, err)
 		}
-		s.State, s.Finished, s.Counts = f.State, ends[1].Time, f.Counts
+		s.State, s.Finished, s.Counts, s.Stages = f.State, ends[1].Time, f.Counts, 0
+		for _, n := range f.Counts { // with the instances that came about
+			s.Stages += n
+		}
 	}
 	return s, nil
 }
