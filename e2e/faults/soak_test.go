@@ -61,6 +61,7 @@ func TestSoak(t *testing.T) {
 	for i := range 4 {
 		s.workers = append(s.workers, &soaked{soak: s, name: fmt.Sprintf("w%d", i), proxy: newProxy(t, s.redis.URL())})
 	}
+	s.start(s.redis.URL(), "coordinator", "serve") // which adopts runs whose coordinator is gone
 	var all sync.WaitGroup
 	stop := make(chan struct{})
 	for _, one := range s.workers {
@@ -168,6 +169,10 @@ func (s *soak) drive(id string, stages []stage, random *rand.Rand) error {
 			return nil
 		}
 		pause := time.Duration(random.IntN(1500)) * time.Millisecond
+		if p.ended() && random.IntN(3) > 0 {
+			time.Sleep(pause) // somebody may adopt it
+			continue
+		}
 		select {
 		case <-p.done:
 		case <-time.After(pause):

@@ -98,10 +98,10 @@ func (s *soak) one(what int, w *soaked, p *process, lasts time.Duration, lasting
 		s.hit("worker killed", p.id(), "", 0)
 		p.kill()
 	case what < 35:
-		s.hit("worker told to end", p.id(), "", 0)
 		p.signal(sigterm)
 		lasting.Go(func() {
 			time.Sleep(lasts)
+			s.hit("worker told to end", p.id(), "", 0)
 			p.signal(sigterm)
 		})
 	case what < 50:
@@ -151,7 +151,7 @@ func (s *soak) restartRedis(away time.Duration) {
 }
 
 // recoveries returns how long after a fault the next claim came: that of the stage for an attempt that was lost with its worker, that of
-// any stage for a coordinator that was killed.
+// any stage for a coordinator that was killed. Where Redis or the coordinator was away meanwhile, the time counts from when it was back.
 func recoveries(events []faulttest.Event, hits []hit) (list []time.Duration) {
 	for i, e := range events {
 		if e.Type != "stage.lost" || strings.HasPrefix(e.Reason, "not begun") {
@@ -160,62 +160,91 @@ func recoveries(events []faulttest.Event, hits []hit) (list []time.Duration) {
 		claim := slices.IndexFunc(events[:i], func(c faulttest.Event) bool {
 			return c.Type == "stage.started" && c.Stage == e.Stage && c.Attempt == e.Attempt
 		})
-		if at, ok := cause(hits, events[claim].Worker, e.Time); ok {
-			list = append(list, next(events[i:], e.Stage, at)...)
+		fault := slices.IndexFunc(hits, func(h hit) bool { return h.whom == events[claim].Worker && h.from.Before(e.Time) })
+		if again, ok := claimAfter(events[i:], e.Stage); ok && fault >= 0 {
+			list = append(list, again.Sub(backAt(hits, lastOf(hits, events[claim].Worker, e.Time), again)))
 		}
 	}
 	for _, h := range hits {
-		if h.kind == "coordinator killed" && h.from.Before(events[len(events)-1].Time) {
-			after := slices.DeleteFunc(slices.Clone(events), func(e faulttest.Event) bool { return e.Time.Before(h.from) })
-			list = append(list, next(after, "", h.from)...)
+		after := slices.DeleteFunc(slices.Clone(events), func(e faulttest.Event) bool { return e.Time.Before(h.from) })
+		if again, ok := claimAfter(after, ""); ok && h.kind == "coordinator killed" {
+			list = append(list, again.Sub(backAt(hits, h.from, again)))
 		}
 	}
 	return list
 }
 
-// cause returns when the last fault before an attempt was lost befell its worker.
-func cause(hits []hit, worker string, lost time.Time) (at time.Time, ok bool) {
+// lastOf returns when the last fault of a worker before a time was.
+func lastOf(hits []hit, worker string, before time.Time) (at time.Time) {
 	for _, h := range hits {
-		if h.whom == worker && h.from.Before(lost) {
-			at, ok = h.from, true
+		if h.whom == worker && h.from.Before(before) {
+			at = h.from
 		}
 	}
-	return at, ok
+	return at
 }
 
-// next returns how long after a fault a stage, or any, was claimed.
-func next(events []faulttest.Event, stage string, fault time.Time) []time.Duration {
+// backAt returns when Redis and the coordinator were last back between a fault and a claim: the time of the fault if they were not away.
+func backAt(hits []hit, fault, claim time.Time) time.Time {
+	for _, h := range hits {
+		if (h.kind == "Redis killed" || h.kind == "coordinator stopped" || h.kind == "coordinator killed") && h.to.After(fault) && h.to.Before(claim) {
+			fault = h.to
+		}
+	}
+	return fault
+}
+
+// claimAfter returns when a stage, or any, is claimed first in some events.
+func claimAfter(events []faulttest.Event, stage string) (time.Time, bool) {
 	for _, e := range events {
 		if e.Type == "stage.started" && (stage == "" || e.Stage == stage) {
-			return []time.Duration{e.Time.Sub(fault)}
+			return e.Time, true
 		}
 	}
-	return nil
+	return time.Time{}, false
 }
 
-// randomStages is a pipeline of 5 to 40 stages, each after up to three others. One in fifty fails.
+// randomStages is a pipeline of 5 to 40 stages, each after up to three others. Some fail, some of these succeed when they are tried again,
+// some wait for the end of others only, and some are executed for each element of a list.
 func randomStages(random *rand.Rand) []stage {
 	stages := make([]stage, 5+random.IntN(36))
+	triggers := []string{"all_done", "any_success", "any_failed"}
 	for i := range stages {
 		s := stage{Name: fmt.Sprintf("s%d", i)}
 		for _, d := range random.Perm(i)[:min(i, random.IntN(4))] {
 			s.After = append(s.After, stages[d].Name)
 		}
-		ms := random.IntN(200)
-		switch random.IntN(10) {
-		case 0, 1, 2:
-			s.Task = "noop"
-		case 3, 4, 5, 6:
-			s.Task, s.Params = "sleep", map[string]any{"duration": fmt.Sprintf("%dms", ms)}
-		case 7:
-			s.Task, s.Params = "sleep", map[string]any{"duration": fmt.Sprintf("%dms", 10*ms)}
-		default:
-			s.Run = fmt.Sprintf("cat $GODAGS_INPUTS/* /dev/null >/dev/null; sleep %.2f; echo $GODAGS_STAGE >$GODAGS_OUTPUT", float64(ms)/1000)
-			if random.IntN(10) == 0 {
-				s.Run += "; exit 1"
-			}
+		if len(s.After) > 0 && random.IntN(8) == 0 {
+			s.Trigger = triggers[random.IntN(len(triggers))]
 		}
+		randomWork(&s, random)
 		stages[i] = s
 	}
+	if random.IntN(3) == 0 {
+		stages = append(stages, stage{Name: "list", Run: "echo '[1,2,3,4,5]' >$GODAGS_OUTPUT"},
+			stage{Name: "each", ForEach: "list", Run: "sleep 0.0$GODAGS_ITEM; echo $GODAGS_ITEM >$GODAGS_OUTPUT"},
+			stage{Name: "all", After: []string{"each"}, Run: "cat $GODAGS_INPUTS/each >/dev/null"})
+	}
 	return stages
+}
+
+// randomWork says what a stage does.
+func randomWork(s *stage, random *rand.Rand) {
+	ms := random.IntN(200)
+	switch random.IntN(10) {
+	case 0, 1, 2:
+		s.Task = "noop"
+	case 3, 4, 5, 6:
+		s.Task, s.Params = "sleep", map[string]any{"duration": fmt.Sprintf("%dms", ms)}
+	case 7:
+		s.Task, s.Params = "sleep", map[string]any{"duration": fmt.Sprintf("%dms", 10*ms)}
+	default:
+		s.Run = fmt.Sprintf("cat $GODAGS_INPUTS/* /dev/null >/dev/null; sleep %.2f; echo $GODAGS_STAGE >$GODAGS_OUTPUT", float64(ms)/1000)
+		switch random.IntN(10) {
+		case 0:
+			s.Run += "; exit 1"
+		case 1, 2:
+			s.Run, s.Retries, s.Backoff = s.Run+"; test $GODAGS_ATTEMPT -gt 1", 2, map[string]any{"initial": "200ms"}
+		}
+	}
 }

@@ -185,6 +185,8 @@ type stage struct {
 	Params  map[string]any `json:"params,omitempty"`
 	Trigger string         `json:"trigger,omitempty"`
 	Retries int            `json:"retries,omitempty"`
+	Backoff map[string]any `json:"backoff,omitempty"`
+	ForEach string         `json:"for_each,omitempty"`
 }
 
 func (w *world) write(name string, stages []stage) {
@@ -270,7 +272,11 @@ func judge(w *world, run string, stages []stage, faults int, bound time.Duration
 	}
 	t = faulttest.Trial{Faults: faults, Bound: bound}
 	for _, s := range stages {
-		t.Stages = append(t.Stages, faulttest.Stage{Name: s.Name, After: s.After, Trigger: s.Trigger, Retries: s.Retries})
+		one := faulttest.Stage{Name: s.Name, After: s.After, Trigger: s.Trigger, Retries: s.Retries, ForEach: s.ForEach != ""}
+		if one.ForEach {
+			one.After = append(slices.Clone(s.After), s.ForEach)
+		}
+		t.Stages = append(t.Stages, one)
 	}
 	if t.Events, err = faulttest.Parse(out); err != nil {
 		return t, []error{err}

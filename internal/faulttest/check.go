@@ -17,6 +17,7 @@ package faulttest
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -32,6 +33,7 @@ type Event struct {
 	Reason  string         `json:"reason"`
 	Error   string         `json:"error"`
 	Cause   string         `json:"cause"`
+	Next    time.Time      `json:"next"` // of stage.retrying
 	State   string         `json:"state"`
 	Counts  map[string]int `json:"counts"`
 }
@@ -57,6 +59,7 @@ type Stage struct {
 	After   []string
 	Trigger string // all_success if empty
 	Retries int
+	ForEach bool // it has instances, whose number nobody knows before the run
 }
 
 // Trial is a run, what was done to it, and what the programs say of it.
@@ -75,11 +78,6 @@ func Check(t Trial) []error {
 	for _, s := range t.Stages {
 		c.stages[s.Name] = &stage{Stage: s}
 	}
-	for _, e := range t.Events {
-		if e.Type == "stage.started" && c.stages[e.Stage] != nil {
-			c.stages[e.Stage].lastStart = e.Seq
-		}
-	}
 	for i, e := range t.Events {
 		c.now = e
 		if e.Seq != i+1 {
@@ -94,12 +92,13 @@ func Check(t Trial) []error {
 // stage is a stage as far as its events were read.
 type stage struct {
 	Stage
-	lastStart  int    // number of its last stage.started event
-	attempt    int    // claimed last
-	worker     string // who claimed it
-	running    bool   // the attempt has been claimed and has not ended
+	instances  []string // which it comes after too
+	attempt    int      // claimed last
+	worker     string   // who claimed it
+	running    bool     // the attempt has been claimed and has not ended
 	executions int
 	failures   int
+	notBefore  time.Time // when its next attempt is due
 	outcome    string
 }
 
@@ -141,7 +140,7 @@ func (c *checker) apply(e Event) {
 		c.finished = &e
 		return
 	}
-	s := c.stages[e.Stage]
+	s := c.find(e.Stage)
 	if s == nil {
 		c.fail("I8", "the pipeline has no such stage")
 		return
@@ -149,16 +148,31 @@ func (c *checker) apply(e Event) {
 	switch e.Type {
 	case "stage.started":
 		c.start(s, e)
-	case "stage.succeeded", "stage.failed", "stage.cancelled":
+	case "stage.succeeded", "stage.failed", "stage.cancelled", "stage.retrying":
 		c.ended(s, e)
 	case "stage.skipped":
 		c.skipped(s, e)
 	case "stage.lost":
 		c.lost(s, e)
-	case "stage.retrying":
 	default:
 		c.fail("I8", "there is no such event")
 	}
+}
+
+// find returns a stage of the pipeline, or an instance of one: name[0] comes after what name comes after, and before name itself.
+func (c *checker) find(name string) *stage {
+	if s := c.stages[name]; s != nil {
+		return s
+	}
+	base, _, _ := strings.Cut(name, "[")
+	template := c.stages[base]
+	if template == nil || !template.ForEach {
+		return nil
+	}
+	template.instances = append(template.instances, name)
+	instance := &stage{Stage: Stage{Name: name, After: template.After, Retries: template.Retries}}
+	c.stages[name] = instance
+	return instance
 }
 
 func (c *checker) start(s *stage, e Event) {
@@ -173,6 +187,9 @@ func (c *checker) start(s *stage, e Event) {
 	if why := c.forbidden(s); why != "" {
 		c.fail("I2", "%s", why)
 	}
+	if e.Time.Before(s.notBefore) {
+		c.fail("I2", "it is tried again %s too early", s.notBefore.Sub(e.Time))
+	}
 	s.attempt, s.worker, s.running = e.Attempt, e.Worker, true
 	s.executions++
 }
@@ -180,7 +197,8 @@ func (c *checker) start(s *stage, e Event) {
 // forbidden says why a stage must not be executed yet.
 func (c *checker) forbidden(s *stage) string {
 	ended, succeeded, failed := 0, 0, 0
-	for _, name := range s.After {
+	after := slices.Concat(s.After, s.instances)
+	for _, name := range after {
 		switch dep := c.stages[name]; dep.outcome {
 		case "":
 			continue
@@ -194,10 +212,10 @@ func (c *checker) forbidden(s *stage) string {
 	missing := ""
 	switch s.Trigger {
 	case "all_done":
-		if ended == len(s.After) {
+		if ended == len(after) {
 			return ""
 		}
-		missing = fmt.Sprintf("%d of %d dependencies have ended", ended, len(s.After))
+		missing = fmt.Sprintf("%d of %d dependencies have ended", ended, len(after))
 	case "any_success":
 		if succeeded == 0 {
 			missing = "no dependency has succeeded"
@@ -207,8 +225,8 @@ func (c *checker) forbidden(s *stage) string {
 			missing = "no dependency has failed"
 		}
 	default:
-		if succeeded < len(s.After) {
-			missing = fmt.Sprintf("%d of %d dependencies have succeeded", succeeded, len(s.After))
+		if succeeded < len(after) {
+			missing = fmt.Sprintf("%d of %d dependencies have succeeded", succeeded, len(after))
 		}
 	}
 	if missing == "" && c.cancelling {
@@ -234,10 +252,12 @@ func (c *checker) ended(s *stage, e Event) {
 		c.fail("I1", "nobody asked for the end of the run")
 	}
 	s.running = false
-	if name == "failed" {
-		if s.failures++; s.lastStart > e.Seq && s.failures <= s.Retries {
-			return // it is tried again
+	if name == "retrying" {
+		if s.failures++; s.failures > s.Retries {
+			c.fail("I1", "it has failed %d times, and is tried again", s.failures)
 		}
+		s.notBefore = e.Next
+		return
 	}
 	s.outcome = name
 }
@@ -268,12 +288,11 @@ func (c *checker) lost(s *stage, e Event) {
 func (c *checker) end() {
 	c.now = Event{}
 	tally := make(map[string]int)
-	for _, declared := range c.Stages {
-		s := c.stages[declared.Name]
+	for _, s := range c.stages {
 		if tally[s.outcome]++; s.outcome == "" && c.finished != nil {
 			c.fail("I1", "%s has no outcome", s.Name)
 		}
-		if most := 1 + c.Faults + min(s.failures, s.Retries); s.executions > most {
+		if most := 1 + c.Faults + s.failures; s.executions > most {
 			c.fail("I5", "%s was executed %d times; there were %d faults and %d failures", s.Name, s.executions, c.Faults, s.failures)
 		}
 	}

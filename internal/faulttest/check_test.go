@@ -99,8 +99,7 @@ func TestRetriesExplainFurtherExecutions(t *testing.T) {
 	c := trial(`
 		submitted
 		started a#1 w
-		failed a#1 w
-		retrying a#1
+		retrying a#1 w
 		started a#2 w
 		succeeded a#2 w
 		started b#1 w
@@ -110,7 +109,32 @@ func TestRetriesExplainFurtherExecutions(t *testing.T) {
 		t.Error(faulttest.Check(c))
 	}
 	c.Stages[0].Retries = 0
-	expect(t, c, "I1: event 5 (stage.started a#2): it is claimed although it has failed")
+	expect(t, c, "I1: event 3 (stage.retrying a#1): it has failed 1 times, and is tried again")
+	c.Stages[0].Retries = 1
+	c.Events[2].Next = c.Events[3].Time.Add(time.Second)
+	expect(t, c, "I2: event 4 (stage.started a#2): it is tried again 1s too early")
+}
+
+func TestInstancesComeBeforeTheStageThatGathersThem(t *testing.T) {
+	c := trial(`
+		submitted
+		started a#1 w
+		succeeded a#1 w
+		started b[0]#1 w
+		started b[1]#1 w
+		succeeded b[1]#1 w
+		succeeded b[0]#1 w
+		started b#1 w
+		succeeded b#1 w
+		finished =succeeded`, map[string]int{"succeeded": 4})
+	if c.Stages[1].ForEach = true; len(faulttest.Check(c)) > 0 {
+		t.Error(faulttest.Check(c))
+	}
+	c.Events[6], c.Events[7] = c.Events[7], c.Events[6]
+	c.Events[6].Seq, c.Events[7].Seq = 7, 8
+	expect(t, c, "I2: event 7 (stage.started b#1): 2 of 3 dependencies have succeeded")
+	c.Stages[1].ForEach = false
+	expect(t, c, "I8: event 4 (stage.started b[0]#1): the pipeline has no such stage")
 }
 
 func TestTriggersDecideWhatMayRun(t *testing.T) {
