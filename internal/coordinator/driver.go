@@ -173,9 +173,12 @@ func (d *Driver) loop(ctx context.Context, entries <-chan []journal.Entry, faile
 		var err error
 		select {
 		case batch := <-entries:
-			commands, err = d.apply(batch, commands)
+			if commands, err = d.apply(batch, commands); err == nil {
+				err = d.loseBuried(ctx)
+			}
 		case id := <-d.Dead:
-			err = d.lose(ctx, func(f *flight) bool { return f.worker == id }, "its worker died")
+			d.workers.buried[id] = true
+			err = d.loseBuried(ctx)
 		case <-tick.C:
 			err = d.tick(ctx)
 		case <-d.timers.timer.C:
@@ -299,7 +302,7 @@ func (d *Driver) look(ctx context.Context) error {
 	missing := func(s dag.StageID, f *flight) bool {
 		return d.workers.lacks(journal.Attempted{Stage: s, Attempt: f.attempt}, f, now)
 	}
-	if err := d.loseWhere(ctx, missing, "its worker does not have it any more: Redis has lost how it ended"); err != nil {
+	if err := d.loseWhere(ctx, missing, reportLost); err != nil {
 		return err
 	}
 	if err := d.overdue(ctx, now); err != nil {

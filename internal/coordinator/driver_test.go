@@ -730,5 +730,14 @@ func TestAnAttemptThatItsWorkerDoesNotHaveIsLost(t *testing.T) {
 		if got := w.story(); strings.Count(got, "lost") != 1 {
 			w.Fatal(got)
 		}
+		for i := 2; i <= maxCrashes; i++ { // it did not crash, however often
+			w.claim("w1", "a", i)
+			for range 2 * int(settledAfter/journal.BeatEvery) {
+				w.must(w.journal.Beat(w.Context(), journal.WorkerInfo{ID: "w1", Queues: []string{"default"}, Slots: 1,
+					Holds: map[journal.RunID][]journal.Attempted{"r": {b}}}))
+				w.pass(journal.BeatEvery)
+			}
+			w.sent(fmt.Sprintf("a#%d", i+1))
+		}
 	})
 }

@@ -3,6 +3,7 @@ package coordinator
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/godags/godags/dag"
@@ -55,7 +56,7 @@ func (d *Driver) track(e journal.Entry, r journal.Record) {
 	case journal.RunCancelling:
 		d.stopping, d.timers.limit = time.Now(), time.Time{}
 	case journal.StageLost:
-		if e.Worker == "" { // not handed back by the worker itself
+		if e.Worker == "" && !strings.HasPrefix(r.Text, reportLost) { // neither handed back by the worker itself nor executed to its end
 			d.crashes[r.Stage]++
 		}
 		if f := d.flights[r.Stage]; f != nil {
@@ -207,6 +208,29 @@ func (d *Driver) lose(ctx context.Context, match func(*flight) bool, reason stri
 	return d.loseWhere(ctx, func(_ dag.StageID, f *flight) bool { return match(f) }, reason)
 }
 
+// loseBuried records the loss of what workers held that are known to have died. It is called until there was something: what a worker
+// claimed just before it died may not have been read yet.
+func (d *Driver) loseBuried(ctx context.Context) error {
+	if len(d.workers.buried) == 0 {
+		return nil
+	}
+	var found []string
+	match := func(f *flight) bool {
+		if d.workers.buried[f.worker] {
+			found = append(found, f.worker)
+		}
+		return d.workers.buried[f.worker]
+	}
+	err := d.lose(ctx, match, "its worker died")
+	for _, id := range found {
+		delete(d.workers.buried, id)
+	}
+	return err
+}
+
+// reportLost is why an attempt is lost that has ended, and is not to blame.
+const reportLost = "Redis has lost how it ended"
+
 func (d *Driver) loseWhere(ctx context.Context, match func(dag.StageID, *flight) bool, reason string) error {
 	var decisions []journal.Decision
 	for s, f := range d.flights {
@@ -215,7 +239,7 @@ func (d *Driver) loseWhere(ctx context.Context, match func(dag.StageID, *flight)
 		}
 		r := journal.Record{Type: journal.StageLost, Stage: s, Attempt: f.attempt, Text: fmt.Sprintf("%s (%s)", reason, f.worker)}
 		kind := journal.Revoke
-		if d.crashes[s]+1 >= maxCrashes {
+		if reason != reportLost && d.crashes[s]+1 >= maxCrashes {
 			kind, r.Type, r.Fatal = journal.EndForced, journal.StageFailed, true
 			r.Text = fmt.Sprintf("poison: %d workers died while they executed it; the last was %s", maxCrashes, f.worker)
 		}

@@ -9,6 +9,7 @@ import (
 
 // workers is what a driver knows of the workers.
 type workers struct {
+	buried   map[string]bool // known to have died, and nothing is lost with them yet
 	alive    map[string]bool
 	holds    map[string]holding   // what live workers say that they have
 	slots    map[string]int       // by queue, of live workers
@@ -20,7 +21,7 @@ type workers struct {
 }
 
 func newWorkers() workers {
-	return workers{suspects: make(map[string]time.Time), unserved: make(map[need]time.Time)}
+	return workers{buried: make(map[string]bool), suspects: make(map[string]time.Time), unserved: make(map[need]time.Time)}
 }
 
 func (w *workers) update(list []journal.WorkerInfo, run journal.RunID, key string) {
