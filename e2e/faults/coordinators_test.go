@@ -58,10 +58,8 @@ func TestACoordinatorThatIsStoppedAndGoesOn(t *testing.T) {
 	run := w.run(w.redis.URL(), w.id, stages)
 	w.progressed(w.id, 5)
 	run.signal(sigstop)
-	at := time.Now()
 	resumed := w.resume(w.redis.URL())
 	w.await("the end of the lease", func() bool { return strings.Contains(resumed.stderr(), "stage.") })
-	w.within("a coordinator was stopped", time.Since(at), 5*time.Second)
 	run.signal(sigcont)
 	w.await("the first one gives up or follows", func() bool {
 		return run.ended() || strings.Contains(run.stderr(), "follow")
