@@ -30,7 +30,7 @@ func (d *Driver) counted(s dag.StageID) (*parallel, int) {
 		return nil, 0
 	}
 	most := d.spec.Kind(template).MaxParallel
-	if most == 0 {
+	if most <= 0 {
 		return nil, 0
 	}
 	p := d.parallel[template]

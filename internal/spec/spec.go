@@ -34,8 +34,8 @@ type Spec struct {
 	rules  dag.Rules
 }
 
-// Kind returns how stage s is executed.
-func (s *Spec) Kind(id dag.StageID) Kind { return s.kinds[s.kindOf[id]] }
+// Kind returns how stage s is executed. The caller must not change it.
+func (s *Spec) Kind(id dag.StageID) *Kind { return &s.kinds[s.kindOf[id]] }
 
 // Kinds returns the distinct ways in which stages are executed. The caller must not change the slice.
 func (s *Spec) Kinds() []Kind { return s.kinds }

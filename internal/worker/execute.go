@@ -70,7 +70,7 @@ func (w *Worker) execute(e *execution) *journal.Outcome {
 
 func (e *execution) graphStage() dag.StageID { return e.bundle.graphStage(e.Stage) }
 func (e *execution) name() string            { return e.bundle.name(e.Stage) }
-func (e *execution) kind() spec.Kind         { return e.bundle.loaded.spec.Kind(e.graphStage()) }
+func (e *execution) kind() *spec.Kind        { return e.bundle.loaded.spec.Kind(e.graphStage()) }
 
 // gathers reports whether the attempt makes one list of what the stage's instances have done.
 func (e *execution) gathers() bool { return e.kind().ForEach != "" && e.graphStage() == e.Stage }
