@@ -78,7 +78,7 @@ func (v *Server) Run(ctx context.Context, ready func()) error {
 	}
 	driving, handOver := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer handOver(nil)
-	if err := v.look(driving); err != nil {
+	if err := v.look(ctx, driving); err != nil {
 		return err
 	}
 	ready()
@@ -96,8 +96,8 @@ func (v *Server) Run(ctx context.Context, ready func()) error {
 			v.leave()
 			return nil
 		}
-		err := v.look(driving)
-		if err != nil && !warned {
+		err := v.look(ctx, driving)
+		if err != nil && !warned && ctx.Err() == nil {
 			v.session.Logger.Warn("cannot look for runs, will try again", "error", err)
 		}
 		warned = err != nil
@@ -113,8 +113,8 @@ func (v *Server) leave() {
 	}
 }
 
-// look says that we serve, and adopts runs that nobody drives.
-func (v *Server) look(ctx context.Context) error {
+// look says that we serve, and adopts runs that nobody drives: to drive them until driving is done.
+func (v *Server) look(ctx, driving context.Context) error {
 	bounded, cancel := context.WithTimeout(ctx, journal.WorkerTTL)
 	defer cancel()
 	begin := time.Now()
@@ -132,7 +132,7 @@ func (v *Server) look(ctx context.Context) error {
 	v.mu.Unlock()
 	for _, lead := range open {
 		if lead.Left <= 0 && v.take(lead.Run, begin) {
-			v.drivers.Go(func() { v.drop(lead.Run, v.drive(ctx, lead.Run)) })
+			v.drivers.Go(func() { v.drop(lead.Run, v.drive(driving, lead.Run)) })
 		}
 	}
 	return nil
