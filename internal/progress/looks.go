@@ -58,13 +58,13 @@ func remark(run *view.Run, r journal.Record) string {
 // sampled is the number of stages whose names are looked at to find the width of their column.
 const sampled = 1000
 
-// nameWidth is the width of the longest name of a pipeline, or most if that is less.
+// nameWidth is the width of the longest name of a stage, or of some of its instances, or most if that is less.
 func nameWidth(sp *spec.Spec, most int) int {
-	width, g := 1, sp.Graph
-	for s := g.Len() - 1; s >= 0; s -= max(1, g.Len()/sampled) {
-		name := g.Name(dag.StageID(s))
+	width, n := 1, sp.Graph.Len()
+	for s := n - 1; s >= 0; s -= max(1, n/sampled) {
+		name := sp.Graph.Name(dag.StageID(s))
 		if sp.Kind(dag.StageID(s)).ForEach != "" {
-			name += "[000]"
+			name += "[99]"
 		}
 		width = max(width, cells(clean(name)))
 	}
