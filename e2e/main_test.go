@@ -7,8 +7,10 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -43,6 +45,9 @@ func (t tidy) Run() int {
 	for _, name := range []string{"REDIS_URL", "GODAGS_HOME", "GODAGS_PROGRESS", "GODAGS_QUEUE", "NO_COLOR", "CLICOLOR_FORCE"} {
 		os.Unsetenv(name)
 	}
+	hangUps := make(chan os.Signal, 1)
+	signal.Notify(hangUps, syscall.SIGHUP) // or the programs would ignore it too where the tests are started by nohup
+	defer signal.Stop(hangUps)
 	os.Setenv("TMPDIR", root)
 	os.Setenv("GODAGS_KEY", "the key of tests that are not scripts")
 	if os.Getenv("GORACE") == "" {
