@@ -1,0 +1,238 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/queue"
+	"github.com/godags/godags/internal/seal"
+	"github.com/godags/godags/internal/spec"
+	"github.com/godags/godags/internal/values"
+	"github.com/godags/godags/tasks"
+)
+
+// world is a worker with one slot in a bubble of simulated time, on Asynq and miniredis. The test plays the coordinator.
+type world struct {
+	*testing.T
+	mini         *miniredis.Miniredis
+	journal      *journal.Journal
+	queue        *queue.Client
+	worker       *Worker
+	spec         *spec.Spec
+	digest       string
+	drain, abort context.CancelFunc
+	done         chan error
+	running      chan *tasks.Stage // for handlers: see blocking
+	finish       chan struct{}
+	stopped      chan time.Time
+}
+
+// handler is what the task "task" does. Channels must be made inside the bubble, so it uses those of the world.
+type handler func(w *world, ctx context.Context, s *tasks.Stage) error
+
+const run = journal.RunID("r")
+
+var key, otherKey = keyOf("the key of these tests"), keyOf("the key of somebody else")
+
+func keyOf(text string) seal.Key {
+	k, err := seal.Parse(text)
+	if err != nil {
+		panic(err)
+	}
+	return k
+}
+
+// inRedis is the name that the worker's queue has in Redis.
+var inRedis = "default@key:" + key.Fingerprint()
+
+func simulate(t *testing.T, h handler, test func(w *world)) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{T: t, mini: miniredis.NewMiniRedis(), done: make(chan error, 1),
+			running: make(chan *tasks.Stage, 1), finish: make(chan struct{}), stopped: make(chan time.Time, 10)}
+		defer w.mini.Close()
+		ours, its := w.connect(), w.connect()
+		defer ours.Close()
+		defer its.Close()
+		w.journal, w.queue = journal.New(ours), queue.NewClient(ours, key)
+		registry := tasks.NewRegistry()
+		b := &spec.Builder{Name: "p"}
+		b.Add("s", nil, spec.Kind{Task: "task"})
+		b.Add("unknown", nil, spec.Kind{Task: "nobody knows it"})
+		b.Add("join", []string{"s"}, spec.Kind{})
+		for _, name := range []string{"x", "y", "z"} {
+			b.Add(name, nil, spec.Kind{Task: "task"})
+		}
+		b.Add("after x", []string{"x"}, spec.Kind{Task: "task"})
+		known := spec.Policy{Secrets: []string{"DB_PASSWORD"}}
+		b.Add("told", nil, spec.Kind{Task: "task", Policy: known})
+		b.Add("command", nil, spec.Kind{Task: "command", Params: json.RawMessage(tellingCommand), Policy: known})
+		withRules(b)
+		err := registry.Register("task", tasks.HandlerFunc(func(ctx context.Context, s *tasks.Stage) error { return h(w, ctx, s) }))
+		w.must(err)
+		w.spec, err = b.Build()
+		w.must(err)
+		encoded, err := w.spec.Encode()
+		w.must(err)
+		w.digest = spec.Digest(encoded)
+		_, err = w.journal.Submit(t.Context(), journal.Submission{Run: run, Pipeline: "p", Stages: w.spec.Graph.Len(), Digest: w.digest, Spec: encoded, Coordinator: "c", Lease: time.Hour})
+		w.must(err)
+		w.worker = New(Config{Info: journal.WorkerInfo{ID: "w", Queues: []string{"default"}, Slots: 1}, Client: its, Journal: w.journal, Queue: w.queue, Key: key,
+			Registry: registry, Stores: values.NewStores(ours, nil), Logger: slog.New(slog.DiscardHandler)})
+		w.start()
+		defer func() {
+			w.mini.SetError("")
+			w.drain()
+			w.abort()
+			if err := <-w.done; err != nil {
+				t.Error(err)
+			}
+			time.Sleep(time.Minute) // simulated: goroutines of go-redis that sleep come to their end
+		}()
+		test(w)
+	})
+}
+
+func (w *world) connect() *redis.Client {
+	return redis.NewClient(&redis.Options{Addr: "127.0.0.1:0", Protocol: 2,
+		Dialer: func(context.Context, string, string) (net.Conn, error) { return w.mini.Dial() }})
+}
+
+func (w *world) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *world) start() {
+	var drain, abort context.Context
+	drain, w.drain = context.WithCancel(context.Background())
+	abort, w.abort = context.WithCancel(context.Background())
+	ready := make(chan struct{})
+	go func() { w.done <- w.worker.Run(drain, abort, func() { close(ready) }) }()
+	<-ready
+}
+
+// send hands an attempt to the queue.
+func (w *world) send(id, stage string, attempt dag.Attempt) {
+	w.Helper()
+	w.bundle(id, attempt, stage)
+}
+
+// bundle hands attempts of several stages to the queue as one task.
+func (w *world) bundle(id string, attempt dag.Attempt, stages ...string) {
+	w.Helper()
+	task := queue.Bundle{Run: string(run), Pipeline: "p", Digest: w.digest}
+	for _, name := range stages {
+		s, ok := w.spec.Graph.Lookup(name)
+		if !ok {
+			w.Fatal(name)
+		}
+		task.Items = append(task.Items, queue.Item{Stage: s, Attempt: attempt})
+	}
+	w.must(w.queue.EnqueueAll(w.Context(), "default", queue.Task{ID: id, Label: queue.Label(len(stages), stages[0]), Bundle: task}))
+}
+
+// story returns the journal with the stages' names.
+func (w *world) story() string {
+	w.Helper()
+	entries, err := w.journal.Read(w.Context(), run, journal.Start, 0)
+	w.must(err)
+	var words []string
+	for _, e := range entries {
+		for _, r := range e.Records {
+			if strings.HasPrefix(r.Type.String(), "stage.") {
+				words = append(words, w.spec.Graph.Name(r.Stage)+" "+strings.TrimPrefix(r.Type.String(), "stage."))
+			}
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+// expectInAnyOrder is for stages of different bundles: one is reported while the next is begun.
+func (w *world) expectInAnyOrder(want ...string) {
+	w.Helper()
+	for begin := time.Now(); ; time.Sleep(time.Millisecond) {
+		words, _ := w.records()
+		got := strings.Fields(words)
+		if slices.Sort(got); slices.Equal(got, want) {
+			return
+		}
+		if time.Since(begin) > time.Minute {
+			w.Fatalf("the journal says %q, want %q", got, want)
+		}
+	}
+}
+
+// tells waits until the journal tells a story, within a simulated minute.
+func (w *world) tells(want string) {
+	w.Helper()
+	for begin := time.Now(); w.story() != want; time.Sleep(time.Millisecond) {
+		if time.Since(begin) > time.Minute {
+			w.Fatalf("the journal tells\n%s, want\n%s", w.story(), want)
+		}
+	}
+}
+
+// records returns what the journal says of stages, as words, and the last record.
+func (w *world) records() (words string, last journal.Record) {
+	w.Helper()
+	entries, err := w.journal.Read(w.Context(), run, journal.Start, 0)
+	w.must(err)
+	for _, e := range entries {
+		for _, r := range e.Records {
+			if r.Type != journal.RunSubmitted {
+				words += " " + strings.TrimPrefix(r.Type.String(), "stage.")
+				last = r
+			}
+		}
+	}
+	return strings.TrimSpace(words), last
+}
+
+// expect waits until the journal says so, within a simulated minute.
+func (w *world) expect(want string) journal.Record {
+	w.Helper()
+	for begin := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		words, last := w.records()
+		if words == want {
+			return last
+		}
+		if time.Since(begin) > time.Minute {
+			w.Fatalf("the journal says %q, want %q", words, want)
+		}
+	}
+}
+
+func succeeding(_ *world, _ context.Context, s *tasks.Stage) error {
+	_, err := s.Log.Write([]byte("first\nlast line\n"))
+	s.Values.SetOutput([]byte("json\n1"))
+	return err
+}
+
+// blocking tells that it runs, waits for the end of its context, and tells when that came.
+func blocking(w *world, ctx context.Context, s *tasks.Stage) error {
+	w.running <- s
+	<-ctx.Done()
+	w.stopped <- time.Now()
+	return ctx.Err()
+}
+
+// finishing tells that it runs, and succeeds when it is let.
+func finishing(w *world, _ context.Context, s *tasks.Stage) error {
+	w.running <- s
+	<-w.finish
+	return nil
+}
