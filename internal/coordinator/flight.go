@@ -69,6 +69,7 @@ func (d *Driver) track(e journal.Entry, r journal.Record) {
 		}
 		if d.state.State(r.Stage) == dag.Retrying && d.state.Attempt(r.Stage) == r.Attempt+1 {
 			d.schedule(e, r.Stage)
+			d.leaveBehind(r.Stage)
 		}
 		d.land(r.Stage)
 	}
@@ -105,6 +106,19 @@ func (d *Driver) land(s dag.StageID) {
 	}
 	if len(b.stages) == d.largest {
 		d.largest = min(4*d.largest, d.maxBundle())
+	}
+}
+
+// leaveBehind takes those stages out of a bundle that came after one that has failed: the worker does not execute them now.
+func (d *Driver) leaveBehind(s dag.StageID) {
+	failed := d.flights[s]
+	for failed != nil && int(s) < d.spec.Graph.Len() {
+		next := d.spec.Graph.Dependents(s)
+		if len(next) != 1 || d.flights[next[0]] == nil || d.flights[next[0]].bundle != failed.bundle {
+			return
+		}
+		s = next[0]
+		d.land(s)
 	}
 }
 

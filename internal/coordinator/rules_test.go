@@ -205,3 +205,30 @@ func TestInstancesAreSentAsManyAsMayRun(t *testing.T) {
 		w.ends(nil)
 	})
 }
+
+// What travelled with a stage that failed is sent again as soon as that stage has succeeded.
+func TestWhatCameAfterAFailedStageOfAChainIsNotWaitedFor(t *testing.T) {
+	b := &spec.Builder{Name: "p"}
+	kind := spec.Kind{Task: "noop", Policy: spec.Policy{Retries: 1, Backoff: spec.Backoff{Initial: 10 * time.Second, Factor: 1}}}
+	for i, name := range []string{"a", "b", "c", "d"} {
+		b.Add(name, []string{"a", "b", "c"}[max(0, i-1):i], kind)
+	}
+	sp, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	simulated(t, sp, true, func(w *world) {
+		w.carries()
+		w.took("a", time.Microsecond)
+		if got := w.carries(); got != "b#1 c#1 d#1" {
+			w.Fatal(got)
+		}
+		w.claim("w1", "b", 1)
+		w.report("b", 1, journal.StageFailed)
+		w.sentAt(10*time.Second, "b#2")
+		w.does("b", 2)
+		if got := w.carries(); got != "c#1 d#1" {
+			w.Fatal(got)
+		}
+	})
+}
