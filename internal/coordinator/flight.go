@@ -114,7 +114,7 @@ func (d *Driver) leaveBehind(s dag.StageID) {
 	failed := d.flights[s]
 	for failed != nil && int(s) < d.spec.Graph.Len() {
 		next := d.spec.Graph.Dependents(s)
-		if len(next) != 1 || d.flights[next[0]] == nil || d.flights[next[0]].bundle != failed.bundle {
+		if len(next) != 1 || d.state.State(next[0]) != dag.Waiting || d.flights[next[0]] == nil || d.flights[next[0]].bundle != failed.bundle {
 			return
 		}
 		s = next[0]

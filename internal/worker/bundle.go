@@ -226,8 +226,8 @@ func (b *bundle) chunk() (chunk []due) {
 			b.waiting = b.waiting[1:]
 			continue
 		case later:
-			dep, alone := b.loaded.spec.Behind(a.Stage)
-			if a.fused = alone && chunk[len(chunk)-1].Stage == dep; !a.fused {
+			dep, _ := b.loaded.spec.Behind(a.Stage)
+			if a.fused = chunk[len(chunk)-1].Stage == dep; !a.fused {
 				return chunk
 			}
 		}
@@ -255,22 +255,18 @@ const (
 	dropped
 )
 
-// depends says what the bundle's other attempts mean for a stage.
+// depends says what the bundle's other attempts mean for a stage. One that may travel behind its only dependency must not precede it; any other
+// was ready when it was sent.
 func (b *bundle) depends(s dag.StageID, chunk []due) readiness {
-	if len(b.ended) == 1 || b.graphStage(s) != s {
+	dep, behind := b.loaded.spec.Behind(s)
+	succeeded, ours := b.ended[dep]
+	switch {
+	case !behind || !ours || succeeded:
 		return now
+	case slices.ContainsFunc(chunk, func(a due) bool { return a.Stage == dep }):
+		return later
 	}
-	for _, d := range b.loaded.spec.Graph.Deps(s) {
-		succeeded, ours := b.ended[d]
-		switch {
-		case !ours || succeeded:
-		case slices.ContainsFunc(chunk, func(a due) bool { return a.Stage == d }):
-			return later
-		default:
-			return dropped
-		}
-	}
-	return now
+	return dropped
 }
 
 // end keeps how the current attempt ended until it is recorded.

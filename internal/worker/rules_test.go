@@ -24,6 +24,20 @@ func withRules(b *spec.Builder) {
 	b.Add("long", []string{"list"}, kind(spec.Policy{When: "len(outputs.list) > 2"}))
 	b.Add("each", []string{"list"}, kind(spec.Policy{ForEach: "list", When: "item != 20"}))
 	b.Add("clean", []string{"list"}, kind(spec.Policy{Trigger: dag.AllDone}))
+	b.Add("either", []string{"x", "y"}, kind(spec.Policy{Trigger: dag.AnySuccess}))
+}
+
+// The one that it needed had succeeded when the bundle was sent.
+func TestAStageThatIsReadyDoesNotDependOnAnotherOfItsBundle(t *testing.T) {
+	simulate(t, func(_ *world, _ context.Context, s *tasks.Stage) error {
+		if s.Name == "x" {
+			return errors.New("no")
+		}
+		return nil
+	}, func(w *world) {
+		w.bundle("t", 1, "x", "either")
+		w.tells("x started, x failed, either started, either succeeded")
+	})
 }
 
 func TestAnAttemptHasATimeLimit(t *testing.T) {
