@@ -83,7 +83,7 @@ func (d *Driver) ring(ctx context.Context) error {
 	}
 	if !d.timers.limit.IsZero() && !d.timers.limit.After(now) {
 		d.timers.limit = time.Time{}
-		return d.persist(ctx, func() error { return d.Journal.TimeOut(ctx, d.run, d.spec.Timeout) })
+		return d.persist(ctx, func() error { return d.Journal.TimeOut(ctx, d.run, d.epoch, d.spec.Timeout) })
 	}
 	return nil
 }

@@ -158,9 +158,9 @@ func (j *Journal) RequestCancel(ctx context.Context, run RunID, reason string) (
 	return err == nil && was != "finished", err
 }
 
-// TimeOut asks for the end of a run whose time limit is over.
-func (j *Journal) TimeOut(ctx context.Context, run RunID, limit time.Duration) error {
-	_, err := j.end(ctx, run, "cancelling", 0, Record{Type: RunCancelling, Text: "timed out after " + limit.String(), Duration: limit})
+// TimeOut asks for the end of a run whose time limit is over, as its driver finds.
+func (j *Journal) TimeOut(ctx context.Context, run RunID, epoch int64, limit time.Duration) error {
+	_, err := j.end(ctx, run, "cancelling", epoch, Record{Type: RunCancelling, Text: "timed out after " + limit.String(), Duration: limit})
 	return err
 }
 

@@ -2,9 +2,6 @@ package journal
 
 import (
 	"context"
-	"errors"
-	"slices"
-	"strconv"
 	"time"
 
 	"github.com/godags/godags/dag"
@@ -26,8 +23,8 @@ func (j *Journal) Reopen(ctx context.Context, r Reopening) (epoch int64, err err
 	if err := j.index(ctx, r.Run); err != nil {
 		return 0, named(r.Run, err)
 	}
-	// First the cells, some at a time: while the run is finished nothing can be claimed.
-	keys := []string{j.key(r.Run, "run"), j.key(r.Run, "fence")}
+	// First the cells and outputs, some at a time: while the run is finished nothing can be claimed. Who dies here leaves a finished run, to be reopened again.
+	keys := []string{j.key(r.Run, "run"), j.key(r.Run, "fence"), j.key(r.Run, "out")}
 	for again := r.Again; len(again) > 0; again = again[min(len(again), maxBatch):] {
 		args := []any{r.Epoch}
 		for _, s := range again[:min(len(again), maxBatch)] {
@@ -43,19 +40,5 @@ func (j *Journal) Reopen(ctx context.Context, r Reopening) (epoch int64, err err
 	if err != nil {
 		return 0, named(r.Run, err)
 	}
-	return epoch, errors.Join(j.dropOutputs(ctx, r), j.unlist(ctx, r.Run, j.endedKey()))
-}
-
-// dropOutputs removes what stages have left that are executed again: should one leave nothing this time, the old must not be taken for it.
-func (j *Journal) dropOutputs(ctx context.Context, r Reopening) error {
-	pipe := j.rdb.Pipeline()
-	for batch := range slices.Chunk(r.Again, maxBatch) {
-		fields := make([]string, len(batch))
-		for i, s := range batch {
-			fields[i] = strconv.Itoa(int(s))
-		}
-		pipe.HDel(ctx, j.key(r.Run, "out"), fields...)
-	}
-	_, err := pipe.Exec(ctx)
-	return named(r.Run, err)
+	return epoch, j.unlist(ctx, r.Run, j.endedKey())
 }

@@ -94,3 +94,54 @@ func TestAReopenedRunIsNotRemovedWhileItGoesOn(t *testing.T) {
 		}
 	})
 }
+
+// A task that was sent in the run's first life, and that nobody took, must not be mistaken for one of its second.
+func TestAClaimFromBeforeTheRunWasReopenedIsRefused(t *testing.T) {
+	journals(t, func(f *fixture) {
+		before := f.entries()[0].ID
+		f.decide(decision(journal.EndUnexecuted, journal.StageCancelled, 4, 0))
+		f.finish()
+		if _, err := f.Reopen(f.t.Context(), f.reopening("bob")); err != nil {
+			f.t.Fatal(err)
+		}
+		entries := f.entries()
+		claim := func(after string) error {
+			_, err := f.Claim(f.t.Context(), journal.Claimant{Run: run, Digest: digest, Worker: "w1", Token: tokenA, After: after}, []journal.Attempted{at(4, 1)})
+			return err
+		}
+		if err := claim(before); !errors.Is(err, journal.ErrCut) {
+			f.t.Errorf("error %v", err)
+		}
+		if err := claim(entries[len(entries)-1].ID); err != nil {
+			f.t.Error(err)
+		}
+	})
+}
+
+// A coordinator that was paused when the time of its run was over does not end what was reopened in the meantime.
+func TestTheTimeLimitOfAnOldCoordinatorEndsNothing(t *testing.T) {
+	journals(t, func(f *fixture) {
+		f.failAndFinish()
+		if _, err := f.Reopen(f.t.Context(), f.reopening("bob")); err != nil {
+			f.t.Fatal(err)
+		}
+		if err := f.TimeOut(f.t.Context(), run, f.epoch, time.Minute); !errors.Is(err, journal.ErrFenced) {
+			f.t.Errorf("error %v", err)
+		}
+		f.claim("w2", tokenB, []journal.Attempted{at(3, 2)}, true)
+	})
+}
+
+func TestAReopenedRunDoesNotHaveTheOutputsOfWhatIsExecutedAgain(t *testing.T) {
+	journals(t, func(f *fixture) {
+		f.claim("w1", tokenA, []journal.Attempted{at(3, 1)}, true)
+		o := ended(journal.StageSucceeded, 3, 1)
+		o.Output = []byte("vold")
+		f.report("w1", tokenA, o, true)
+		f.finish()
+		if _, err := f.Reopen(f.t.Context(), f.reopening("bob")); err != nil {
+			f.t.Fatal(err)
+		}
+		f.outputs([]dag.StageID{3}, nil)
+	})
+}

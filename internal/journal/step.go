@@ -31,7 +31,7 @@ type Claimant struct {
 	Digest string // of the spec that the run must have
 	Worker string
 	Token  Token
-	After  string // entry of the journal that the claims follow from; empty for none. If the journal has lost it they are refused with [ErrCut].
+	After  string // entry of the journal that the claims follow from; empty for none. If the journal has lost it, or the run was reopened since, they are refused with [ErrCut].
 }
 
 // Outcome is how an attempt ended.

@@ -1,9 +1,9 @@
--- Moves a run to 'cancelling' (anybody) or 'finished' (its coordinator). Sent twice, it records once. A finished run is kept for its time.
--- KEYS run journal   ARGV state epoch record, entry that it follows from ('' for none)
+-- Moves a run to 'cancelling' or 'finished'. With an epoch only its coordinator may do so. Sent twice, it records once. A finished run is kept for its time.
+-- KEYS run journal   ARGV state, epoch (0: anybody's), record, entry that it follows from ('' for none)
 -- Returns the state that the run was in
 local m = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'digest')
 if not m[3] then return redis.error_reply('GONE the run is not in Redis') end
-if ARGV[1] == 'finished' and m[2] ~= ARGV[2] then return redis.error_reply('FENCED another coordinator has the run') end
+if ARGV[2] ~= '0' and m[2] ~= ARGV[2] then return redis.error_reply('FENCED another coordinator has the run') end
 if ARGV[4] ~= '' and #redis.call('XRANGE', KEYS[2], ARGV[4], ARGV[4]) == 0 then
   return redis.error_reply('CUT the journal has lost what this follows from')
 end

@@ -10,5 +10,5 @@ local t = redis.call('TIME')
 redis.call('HSET', KEYS[1], 'state', 'running', 'owner', ARGV[2], 'epoch', epoch,
   'until', string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[3]))
 redis.call('HDEL', KEYS[1], 'expires')
-redis.call('XADD', KEYS[2], '*', 'w', '', 'r', ARGV[4])
+redis.call('HSET', KEYS[1], 'reopened', redis.call('XADD', KEYS[2], '*', 'w', '', 'r', ARGV[4])) -- claims that follow from less are old
 return epoch

@@ -7,11 +7,13 @@
 --     + 4 with an output, + 8 with a log, + 16 linked: granted only if the move before ended its stage and was accepted,
 --     + 32 granted while the run is being cancelled too
 -- Returns a '0' or '1' for each move
-local m = redis.call('HMGET', KEYS[1], 'state', 'digest')
+local m = redis.call('HMGET', KEYS[1], 'state', 'digest', 'reopened')
 if not m[2] then return redis.error_reply('GONE the run is not in Redis') end
 if ARGV[3] ~= '' and m[2] ~= ARGV[3] then return redis.error_reply('DIGEST the run has another spec') end
-if ARGV[3] ~= '' and ARGV[7] ~= '' and #redis.call('XRANGE', KEYS[3], ARGV[7], ARGV[7]) == 0 then
-  return redis.error_reply('CUT the journal has lost what this follows from')
+if ARGV[3] ~= '' and ARGV[7] ~= '' then
+  if #redis.call('XRANGE', KEYS[3], ARGV[7], ARGV[7]) == 0 or m[3] and #redis.call('XRANGE', KEYS[3], m[3], ARGV[7], 'COUNT', 1) == 0 then
+    return redis.error_reply('CUT the journal has lost what this follows from, or the run was reopened since')
+  end
 end
 local byte, sub, cells, ranges = string.byte, string.sub, {}, {}
 for i = 1, #ARGV[4], 8 do
