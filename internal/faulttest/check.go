@@ -159,6 +159,9 @@ func (c *checker) apply(e Event) {
 	}
 }
 
+// clocks is by how much a retry may be early: it waits by the clock of its coordinator, and is due by that of Redis.
+const clocks = 50 * time.Millisecond
+
 // find returns a stage of the pipeline, or an instance of one: name[0] comes after what name comes after, and before name itself.
 func (c *checker) find(name string) *stage {
 	if s := c.stages[name]; s != nil {
@@ -187,7 +190,7 @@ func (c *checker) start(s *stage, e Event) {
 	if why := c.forbidden(s); why != "" {
 		c.fail("I2", "%s", why)
 	}
-	if e.Time.Before(s.notBefore) {
+	if e.Time.Before(s.notBefore.Add(-clocks)) {
 		c.fail("I2", "it is tried again %s too early", s.notBefore.Sub(e.Time))
 	}
 	s.attempt, s.worker, s.running = e.Attempt, e.Worker, true
