@@ -9,11 +9,10 @@ if ARGV[4] ~= '' and #redis.call('XRANGE', KEYS[2], ARGV[4], ARGV[4]) == 0 then
 end
 if m[1] == 'running' or (m[1] == 'cancelling' and ARGV[1] == 'finished') then
   redis.call('HSET', KEYS[1], 'state', ARGV[1])
-  redis.call('XADD', KEYS[2], '*', 'w', '', 'r', ARGV[3])
+  local entry = redis.call('XADD', KEYS[2], '*', 'w', '', 'r', ARGV[3])
   local keep = tonumber(redis.call('HGET', KEYS[1], 'keep') or '0')
   if ARGV[1] == 'finished' and keep > 0 then
-    local t = redis.call('TIME')
-    redis.call('HSET', KEYS[1], 'expires', string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000) + keep))
+    redis.call('HSET', KEYS[1], 'expires', string.format('%.0f', string.match(entry, '^%d+') + keep))
   end
 end
 return m[1]
