@@ -73,6 +73,7 @@ type Driver struct {
 	stopping  time.Time              // when the driver learned that the run is being cancelled
 	timers    timers
 	parallel  map[dag.StageID]*parallel // by template
+	lists     map[dag.StageID]string    // entries of the journal with the success of stages for whose elements there are instances
 }
 
 // Drive brings a run to its end: first it learns from the journal how far the run is, then it goes on from there. It returns when the
@@ -100,7 +101,7 @@ func drive(ctx context.Context, cfg Config, run journal.RunID, sp *spec.Spec, di
 		largest: 1, durations: spec.NewDurations(sp),
 		flights: make(map[dag.StageID]*flight), inFlight: make(map[string]int), crashes: make(map[dag.StageID]int),
 		unwanted: make(map[string]string), workers: newWorkers(), needs: needsOf(sp), parked: make(map[need][]dag.StageID),
-		parallel: make(map[dag.StageID]*parallel),
+		parallel: make(map[dag.StageID]*parallel), lists: make(map[dag.StageID]string),
 	}
 	d.timers.timer = time.NewTimer(time.Hour)
 	defer d.timers.timer.Stop()

@@ -67,6 +67,9 @@ func (d *Driver) track(e journal.Entry, r journal.Record) {
 		if _, _, gathers := d.state.Instances(r.Stage); r.Type == journal.StageSucceeded && !gathers {
 			d.durations.Learn(d.graphStage(r.Stage), r.Duration)
 		}
+		if r.Count > 0 {
+			d.lists[r.Stage] = e.ID
+		}
 		if d.state.State(r.Stage) == dag.Retrying && d.state.Attempt(r.Stage) == r.Attempt+1 {
 			d.schedule(e, r.Stage)
 			d.leaveBehind(r.Stage)

@@ -72,7 +72,8 @@ func (d *Driver) letGo(landed dag.StageID) {
 func (d *Driver) item(s dag.StageID) queue.Item {
 	i := queue.Item{Stage: s, Attempt: d.flights[s].attempt}
 	if template, index, ok := d.state.Instance(s); ok {
-		i.Of, i.Index = template, index
+		list, _ := d.spec.Graph.Lookup(d.spec.Kind(template).ForEach)
+		i.Of, i.Index, i.List = template, index, d.lists[list]
 	} else if base, n, ok := d.state.Instances(s); ok {
 		i.First, i.Count = base, n
 	}

@@ -184,6 +184,14 @@ func TestInstancesAreSentAsManyAsMayRun(t *testing.T) {
 			_, err = w.journal.Report(w.Context(), who, []journal.Outcome{{Record: journal.Record{Type: journal.StageSucceeded, Stage: id.Stage, Attempt: 1}}})
 			w.must(err)
 		}
+		w.pass(time.Millisecond)
+		entries, err := w.journal.Read(w.Context(), w.run, journal.Start, 0)
+		w.must(err)
+		for id, b := range w.queue.bundles {
+			if i := b.Items[0]; i.List != entries[len(entries)-1].ID || i.Of != 1 {
+				w.Errorf("%s is told %+v", id, i)
+			}
+		}
 		w.sent("each[0]#1", "each[1]#1")
 		instance(1)
 		w.sent("each[2]#1")

@@ -27,6 +27,7 @@ type Item struct {
 	// Of an instance: the stage of the graph that it is an instance of, and which one. Its id is beyond those of the graph.
 	Of    dag.StageID `json:"of,omitempty"`
 	Index int         `json:"index,omitempty"`
+	List  string      `json:"list,omitempty"` // entry of the journal with the success of the stage that made the list
 	// Of a stage that gathers what its instances have done: which these are.
 	First dag.StageID `json:"first,omitempty"`
 	Count int         `json:"count,omitempty"`

@@ -106,8 +106,8 @@ func elements(stored []byte) (list []json.RawMessage, err error) {
 	return list, nil
 }
 
-// lists keeps the lists for whose elements instances were executed last. The id of the first instance identifies a list: should
-// the stage that makes it be executed again, there are new ones.
+// lists keeps the lists for whose elements instances were executed last. The entry of the journal that says that a list was made identifies it:
+// another run may have the same id later, and a Redis that loses the end of a journal makes stages be executed again.
 type lists struct {
 	mu    sync.Mutex
 	order []listKey
@@ -116,7 +116,8 @@ type lists struct {
 
 type listKey struct {
 	run   journal.RunID
-	first dag.StageID
+	first dag.StageID // instance
+	made  string      // entry of the journal
 }
 
 type list struct {
@@ -147,7 +148,7 @@ func (l *lists) get(key listKey) *list {
 // element returns the element that an instance is for.
 func (w *Worker) element(ctx context.Context, e *execution, i queue.Item) (json.RawMessage, error) {
 	sp, run := e.bundle.loaded.spec, e.bundle.claim.Run
-	l := w.lists.get(listKey{run, i.Stage - dag.StageID(i.Index)})
+	l := w.lists.get(listKey{run, i.Stage - dag.StageID(i.Index), i.List})
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.elements == nil {

@@ -135,6 +135,27 @@ func TestInstancesAreExecutedAndGathered(t *testing.T) {
 	})
 }
 
+// A run that was removed, and another submitted under its id, has instances with the same ids.
+func TestElementsAreThoseOfTheListThatWasMadeLast(t *testing.T) {
+	simulate(t, listing, func(w *world) {
+		w.send("t", "list", 1)
+		w.expect("started succeeded")
+		list, _ := w.spec.Graph.Lookup("list")
+		each, _ := w.spec.Graph.Lookup("each")
+		first := dag.StageID(w.spec.Graph.Len())
+		w.items("u", queue.Item{Stage: first, Attempt: 1, Of: each, List: "1-0"})
+		w.expect("started succeeded started succeeded")
+		w.mini.HSet("godags:{r}:out", fmt.Sprint(list), "vjson\n[7]")
+		w.mini.Del("godags:{r}:fence")
+		w.items("v", queue.Item{Stage: first, Attempt: 1, Of: each, List: "2-0"})
+		w.expect("started succeeded started succeeded started succeeded")
+		recorded, err := w.journal.Outputs(w.Context(), run, first)
+		if w.must(err); string(recorded[0]) != "vraw\n70 of each[0] 0\n" {
+			t.Errorf("it had the element %q", recorded[0])
+		}
+	})
+}
+
 func TestNothingIsGathered(t *testing.T) {
 	simulate(t, listing, func(w *world) {
 		w.send("t", "each", 1)
