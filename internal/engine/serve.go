@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,7 +38,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	driving  map[journal.RunID]bool
-	hopeless map[journal.RunID]bool      // damaged, not for us, or without workers for too long: left alone for good
+	hopeless map[journal.RunID]bool      // damaged, not for us, or without workers for too long: left alone until somebody else drives them, or their id is used anew
 	failed   map[journal.RunID]*patience // not before some time
 	lastLook time.Time                   // at the list of runs, with success
 
@@ -123,10 +125,12 @@ func (v *Server) look(ctx, driving context.Context) error {
 	if err != nil {
 		return err
 	}
+	leftAlone := v.leftAlone()
 	open, err := v.session.Journal.Open(bounded)
 	if err != nil {
 		return err
 	}
+	v.reconsider(leftAlone, open)
 	v.mu.Lock()
 	v.lastLook = begin
 	v.mu.Unlock()
@@ -136,6 +140,32 @@ func (v *Server) look(ctx, driving context.Context) error {
 		}
 	}
 	return nil
+}
+
+// leftAlone returns the runs that are left alone.
+func (v *Server) leftAlone() []journal.RunID {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return slices.Collect(maps.Keys(v.hopeless))
+}
+
+// reconsider forgets why runs were left alone that are gone, or that somebody else drives now.
+func (v *Server) reconsider(leftAlone []journal.RunID, open []journal.Lead) {
+	left := make(map[journal.RunID]time.Duration, len(open))
+	for _, l := range open {
+		left[l.Run] = l.Left
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, run := range leftAlone {
+		if lease, there := left[run]; !there || lease > 0 {
+			delete(v.hopeless, run)
+		}
+	}
+	maps.DeleteFunc(v.failed, func(run journal.RunID, _ *patience) bool {
+		_, there := left[run]
+		return !there
+	})
 }
 
 // take reports whether we should drive a run that nobody drives. It is ours until it is dropped.
