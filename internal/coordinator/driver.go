@@ -279,7 +279,7 @@ func (d *Driver) tick(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		d.workers.forgetSuspicions()
+		d.workers.loseTouch()
 		d.Logger.Warn("cannot reach Redis, will try again", "run", d.run, "error", err)
 	}
 	return nil
@@ -292,7 +292,7 @@ func (d *Driver) look(ctx context.Context) error {
 		return err
 	}
 	now := time.Now()
-	d.workers.update(list, d.run, d.Key)
+	d.workers.update(list, d.run, d.Key, now)
 	if err := d.regroup(ctx, list); err != nil {
 		return err
 	}

@@ -11,20 +11,25 @@ import (
 type workers struct {
 	buried   map[string]bool // known to have died, and nothing is lost with them yet
 	alive    map[string]bool
-	holds    map[string]holding   // what live workers say that they have
-	slots    map[string]int       // by queue, of live workers
-	strange  map[string][]string  // by queue, live workers with another key
-	suspects map[string]time.Time // workers with claims that are not alive, and since when
-	unserved map[need]time.Time   // what no live worker can execute although stages wait for it, and since when
+	holds    map[string]holding  // what live workers say that they have
+	slots    map[string]int      // by queue, of live workers
+	strange  map[string][]string // by queue, live workers with another key
+	looked   time.Time           // when the list was last seen
+	inTouch  time.Time           // since when it is seen without a gap
+	unserved map[need]time.Time  // what no live worker can execute although stages wait for it, and since when
 	crews    *journal.Crews
 	listen   map[string][]string // by queue, live workers and their versions
 }
 
 func newWorkers() workers {
-	return workers{buried: make(map[string]bool), suspects: make(map[string]time.Time), unserved: make(map[need]time.Time)}
+	return workers{buried: make(map[string]bool), unserved: make(map[need]time.Time)}
 }
 
-func (w *workers) update(list []journal.WorkerInfo, run journal.RunID, key string) {
+func (w *workers) update(list []journal.WorkerInfo, run journal.RunID, key string, now time.Time) {
+	if now.Sub(w.looked) > confirmAfter {
+		w.inTouch = now
+	}
+	w.looked = now
 	w.holds = make(map[string]holding)
 	w.alive, w.slots, w.strange = make(map[string]bool), make(map[string]int), make(map[string][]string)
 	w.listen = make(map[string][]string)
@@ -33,7 +38,6 @@ func (w *workers) update(list []journal.WorkerInfo, run journal.RunID, key strin
 			continue
 		}
 		w.alive[info.ID] = true
-		delete(w.suspects, info.ID)
 		if info.Holds != nil {
 			w.holds[info.ID] = holding{info.Holds[run], info.Age}
 		}
@@ -53,21 +57,13 @@ func (w *workers) update(list []journal.WorkerInfo, run journal.RunID, key strin
 	}
 }
 
-// confirmAfter is how long a worker must be seen dead: when Redis comes back after an outage every worker seems dead
-// until its next heartbeat.
+// confirmAfter is how long Redis must have answered before silence is believed: when it comes back after an outage every worker seems
+// dead until its next heartbeat.
 const confirmAfter = 2 * journal.BeatEvery
 
 // dead reports whether the worker with a claim is gone for good.
 func (w *workers) dead(id string, now time.Time) bool {
-	if w.alive[id] {
-		return false
-	}
-	since, ok := w.suspects[id]
-	if !ok {
-		w.suspects[id] = now
-		return false
-	}
-	return now.Sub(since) >= confirmAfter
+	return !w.alive[id] && now.Sub(w.inTouch) >= confirmAfter
 }
 
 // holding is what a worker has of the run, as it said some time ago.
@@ -86,5 +82,5 @@ func (w *workers) lacks(a journal.Attempted, f *flight, now time.Time) bool {
 	return ok && now.Add(-h.age).Sub(f.claimed) > settledAfter && !slices.Contains(h.attempts, a)
 }
 
-// forgetSuspicions is for when Redis cannot be reached: nothing is known then.
-func (w *workers) forgetSuspicions() { clear(w.suspects) }
+// loseTouch is for when Redis cannot be reached: nothing is known then.
+func (w *workers) loseTouch() { w.looked = time.Time{} }
