@@ -28,12 +28,8 @@ func (d *Driver) maxBundle() int {
 // With a stage travel those that nothing else must precede, one after the other. It is nil if nothing is ready.
 func (d *Driver) pack(queue string, ready *readyQueue, share int) *bundle {
 	b := &bundle{queue: queue, touched: time.Now()}
-	for ready.Len() > 0 {
+	for d.trim(ready) > 0 {
 		s := ready.first()
-		if !d.claimable(s) || d.flights[s] != nil {
-			ready.pop() // it was claimed, or decided upon, since it became ready
-			continue
-		}
 		if d.heldBack(s) {
 			ready.pop()
 			continue
@@ -55,6 +51,14 @@ func (d *Driver) pack(queue string, ready *readyQueue, share int) *bundle {
 	return b
 }
 
+// trim takes stages off the front that were claimed, or decided upon, since they became ready, and returns how many are left.
+func (d *Driver) trim(ready *readyQueue) int {
+	for ready.Len() > 0 && (!d.claimable(ready.first()) || d.flights[ready.first()] != nil) {
+		ready.pop()
+	}
+	return ready.Len()
+}
+
 // share is how many of the stages that are ready each slot should get, so that no worker idles while another has a long bundle.
 func (d *Driver) share(queue string, ready *readyQueue) int {
 	slots := max(1, d.workers.slots[queue])
@@ -63,7 +67,7 @@ func (d *Driver) share(queue string, ready *readyQueue) int {
 
 // tooFew reports whether what is ready should wait for what becomes ready next: it is soon executed, and all workers have something to do.
 func (d *Driver) tooFew(queue string, ready *readyQueue) bool {
-	if ready.Len() == 0 || ready.Len() >= d.largest || d.inFlight[queue] < d.workers.slots[queue] {
+	if d.trim(ready) == 0 || ready.Len() >= d.largest || d.inFlight[queue] < d.workers.slots[queue] {
 		return false
 	}
 	cost, _, most := d.cost(ready.first())
@@ -74,7 +78,7 @@ func (d *Driver) tooFew(queue string, ready *readyQueue) bool {
 func (d *Driver) fuse(s dag.StageID, b *bundle) {
 	for !d.NoFuse && int(s) < d.spec.Graph.Len() {
 		next := d.spec.Graph.Dependents(s)
-		if len(next) != 1 || d.spec.Queue(next[0]) != b.queue || d.flights[next[0]] != nil || !d.fits(next[0], b) {
+		if len(next) != 1 || d.state.State(next[0]) != dag.Waiting || d.spec.Queue(next[0]) != b.queue || d.flights[next[0]] != nil || !d.fits(next[0], b) {
 			return
 		}
 		if _, behind := d.spec.Behind(next[0]); !behind {

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/spec"
@@ -73,5 +74,24 @@ func BenchmarkReady(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/stage")
 			b.ReportMetric(float64(after.Mallocs-before.Mallocs)/float64(b.N*n), "allocs/stage")
 		})
+	}
+}
+
+// The first in the queue was cancelled, and the other has to travel alone: it must not wait for company that does not come.
+func TestAStageThatIsNotReadyAnyMoreKeepsNoOtherWaiting(t *testing.T) {
+	sp := pipeline(t, "a; b")
+	d := &Driver{spec: sp, state: dag.NewRun(sp.Graph, sp.Rules()), durations: spec.NewDurations(sp), ready: newReadyQueues(sp), workers: newWorkers(),
+		flights: make(map[dag.StageID]*flight), inFlight: map[string]int{spec.DefaultQueue: 1}, largest: 16}
+	d.workers.slots = map[string]int{spec.DefaultQueue: 1}
+	d.durations.Learn(0, time.Microsecond)
+	d.ready.push(0, 0)
+	d.ready.push(1, 1)
+	for _, e := range []dag.Event{{Type: dag.StageCancelled, Stage: 0}, {Type: dag.StageLost, Stage: 1, Attempt: 1}} {
+		if _, err := d.state.Apply(e, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d.tooFew(spec.DefaultQueue, d.ready.byName[spec.DefaultQueue]) {
+		t.Error("it waits")
 	}
 }
