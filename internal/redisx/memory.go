@@ -55,7 +55,11 @@ func (m *memory) dial(context.Context, string, string) (net.Conn, error) {
 	if m.closed { // miniredis would start again
 		return nil, net.ErrClosed
 	}
-	return m.redis.Dial()
+	conn, err := m.redis.Dial()
+	if err != nil {
+		return nil, err
+	}
+	return newBuffered(conn), nil
 }
 
 // expire lets TTLs run by the clock. miniredis' own ClockTTL does the same

@@ -32,6 +32,19 @@ func TestWithoutAServerRedisIsInThisProcess(t *testing.T) {
 	}
 }
 
+// Each side of the pipe between them would wait for the other to read.
+func TestManyCommandsAtOnceDoNotBlockTheInProcessRedis(t *testing.T) {
+	c := openMemory(t)
+	pipe := c.Client().Pipeline()
+	for range 1000 {
+		pipe.Set(t.Context(), "k", strings.Repeat("v", 1000), 0)
+		pipe.Get(t.Context(), "k")
+	}
+	if answers, err := pipe.Exec(t.Context()); err != nil || len(answers) != 2000 {
+		t.Errorf("%d answers, %v", len(answers), err)
+	}
+}
+
 func TestAServerThatIsTooOldIsNotUsed(t *testing.T) {
 	bin := t.TempDir()
 	t.Setenv("PATH", bin)

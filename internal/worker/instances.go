@@ -97,7 +97,8 @@ func elements(stored []byte) (list []json.RawMessage, err error) {
 	if codec != cache.JSON.Name() && codec != cache.Raw.Name() {
 		return nil, fmt.Errorf("there is a stage for each element of the output: it must be a JSON array, and has the codec %s", codec)
 	}
-	if err := json.Unmarshal(payload, &list); err != nil || list == nil {
+	null := string(bytes.TrimSpace(payload)) == "null" // a nil slice of Go: an empty list
+	if err := json.Unmarshal(payload, &list); err != nil || list == nil && !null {
 		return nil, fmt.Errorf("there is a stage for each element of the output: it must be a JSON array, and begins with %.40q", bytes.TrimSpace(payload))
 	}
 	if len(list) > dag.MaxInstances {

@@ -113,6 +113,19 @@ func TestAListMustBeAList(t *testing.T) {
 	}
 }
 
+// A nil slice of Go is null in JSON.
+func TestNullIsAnEmptyList(t *testing.T) {
+	simulate(t, func(_ *world, _ context.Context, s *tasks.Stage) error {
+		s.Values.SetOutput([]byte("json\nnull\n"))
+		return nil
+	}, func(w *world) {
+		w.send("t", "list", 1)
+		if r := w.expect("started succeeded"); r.Count != 0 {
+			t.Errorf("%d elements", r.Count)
+		}
+	})
+}
+
 // Each instance gets its element, one skips itself, and the stage itself makes a list of what they have left.
 func TestInstancesAreExecutedAndGathered(t *testing.T) {
 	simulate(t, listing, func(w *world) {
