@@ -9,7 +9,7 @@ import (
 
 // What a bundle may carry.
 const (
-	bundleTime   = 4 * time.Millisecond   // of work, going by what such stages took before
+	bundleTime   = 8 * time.Millisecond   // of work, going by what such stages took before
 	stageCost    = 10 * time.Microsecond  // what any stage costs besides
 	taskCost     = 200 * time.Microsecond // less work than this is not worth another task
 	worthSending = 400 * time.Microsecond // less work than this waits for company while all workers have something to do

@@ -42,7 +42,7 @@ type due struct {
 }
 
 const (
-	chunkTime = 2 * time.Millisecond // how much work is claimed at once, going by what such stages took before
+	chunkTime = 4 * time.Millisecond // how much work is claimed at once, going by what such stages took before
 	maxChunk  = 256
 
 	// When an attempt takes longer than expected,
