@@ -63,6 +63,7 @@ type Driver struct {
 	largest   int            // stages that a bundle may have; it grows as bundles of this size come to their end
 	packed    int            // bundles of several stages
 	resent    int            // bundles that got lost
+	lives     int            // how often the run has begun: 1, and one more for each time that it was reopened
 	durations *spec.Durations
 	crashes   map[dag.StageID]int
 	unwanted  map[string]string // tasks in the queue that nobody should take any more, with their queues

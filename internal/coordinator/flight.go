@@ -48,6 +48,7 @@ func (d *Driver) track(e journal.Entry, r journal.Record) {
 		f.attempt, f.worker, f.claimed = r.Attempt, e.Worker, time.Now()
 		f.bundle.taken, f.bundle.touched = true, time.Now()
 	case journal.RunSubmitted, journal.RunReopened:
+		d.lives++
 		d.stopping = time.Time{}
 		clear(d.crashes)
 		if d.spec.Timeout > 0 {

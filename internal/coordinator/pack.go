@@ -129,6 +129,9 @@ func (d *Driver) taskID(b *bundle) string {
 		d.packed++
 		id += fmt.Sprintf("+%d-%d.%d", len(b.stages)-1, d.epoch, d.packed)
 	}
+	if d.lives > 1 { // one of an earlier life may still be there, which workers refuse
+		id += fmt.Sprintf("!%d", d.lives)
+	}
 	if d.resent > 0 {
 		id += fmt.Sprintf("~%d", d.resent)
 	}
