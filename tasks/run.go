@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -32,10 +33,28 @@ func Run(ctx context.Context, h Handler, s *Stage) error {
 
 func panicked(value any, s *Stage) error {
 	err := &PanicError{Value: value, Stack: debug.Stack()}
-	if _, logErr := fmt.Fprintf(s.Log, "panic: %v\n\n%s", value, err.Stack); logErr != nil {
+	if _, logErr := fmt.Fprintf(s.Log, "panic: %v\n\n%s", value, ownFrames(err.Stack)); logErr != nil {
 		return fmt.Errorf("%w (its stack is not in the log: %w)", err, logErr)
 	}
 	return err
+}
+
+// ownFrames is the part of a stack that is not ours: what lies between the panic and the call of the handler.
+func ownFrames(stack []byte) []byte {
+	begin := 0
+	if i := bytes.LastIndex(stack, []byte("\npanic(")); i >= 0 {
+		begin = i + 1
+		for range 2 { // the call and where it stands
+			begin += bytes.IndexByte(stack[begin:], '\n') + 1
+		}
+	}
+	own := stack[begin:]
+	for _, ours := range []string{"github.com/godags/godags.", "github.com/godags/godags/tasks.HandlerFunc", "github.com/godags/godags/tasks.Run"} {
+		if i := bytes.Index(own, []byte("\n"+ours)); i >= 0 {
+			own = own[:i+1]
+		}
+	}
+	return own
 }
 
 // withCause says why ctx is done in front of an error that does not.

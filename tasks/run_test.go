@@ -43,6 +43,9 @@ func TestPanicIsAFailureWithItsStackInTheLog(t *testing.T) {
 	if !strings.HasPrefix(log, "panic: too many\nwines\n") || !strings.Contains(log, "tasks.explode") {
 		t.Errorf("the log has no stack:\n%s", log)
 	}
+	if strings.Contains(log, "runtime/debug") || strings.Contains(log, "tasks.HandlerFunc") {
+		t.Errorf("the log has more than the frames of the handler:\n%s", log)
+	}
 }
 
 func TestPanicWithAnErrorIsThatError(t *testing.T) {
