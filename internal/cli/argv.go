@@ -40,10 +40,13 @@ func arrange(app *ucli.App, args []string) ([]string, error) {
 			return append(slices.Clip(head), arg), nil
 		default:
 			options = append(options, arg)
-			if takesValue(flags, arg) && i+1 < len(args) {
-				i++
-				options = append(options, args[i])
+			if !takesValue(flags, arg) {
+				continue
 			}
+			if i++; i == len(args) {
+				return nil, usageError("the flag %s needs a value", arg)
+			}
+			options = append(options, args[i])
 		}
 	}
 	return slices.Concat(head, options, []string{"--"}, words), nil

@@ -51,7 +51,7 @@ func (s *screen) tell(part engine.Part, coordinator string) {
 	case part == engine.Follows && before == engine.Waits:
 		s.say("%s drives the run now", coordinator)
 	case part == engine.Waits && coordinator == "":
-		s.say("no coordinator has taken the run yet: start one with `%s`, or drive it here with `%s`", s.hint("serve"), s.about("resume"))
+		s.say("no coordinator has taken the run yet: one that serves soon will; if there is none, start it with `%s`, or drive the run here with `%s`", s.hint("serve"), s.about("resume"))
 	case part == engine.Waits:
 		s.say("stalled: nobody drives the run, its coordinator %s is gone; `%s` goes on with it", coordinator, s.about("resume"))
 	case part == engine.Drives && before != "":

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -80,11 +81,14 @@ func (p Program) hint(c *ucli.Context, words ...string) string {
 	if url := c.String("redis"); url != os.Getenv("REDIS_URL") && !strings.Contains(url, "@") {
 		command += " --redis " + shellWord(url)
 	}
-	if home := c.String("home"); home != "" && home != os.Getenv("GODAGS_HOME") {
+	if home := c.String("home"); home != "" && home != os.Getenv("GODAGS_HOME") && !slices.Contains(homeless, words[0]) {
 		command += " --home " + shellWord(home)
 	}
 	return command
 }
+
+// homeless are the commands that need a Redis that is given by URL.
+var homeless = []string{"serve", "worker"}
 
 // shellWord quotes a word for a POSIX shell if it needs to be.
 func shellWord(word string) string {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	ucli "github.com/urfave/cli/v2"
@@ -53,6 +54,9 @@ func (p Program) stageLog(ctx context.Context, l logPrinter, name string) error 
 	stage, ok := l.run.State.Lookup(name)
 	if !ok {
 		return p.unknownStage(l.run, name)
+	}
+	if family := slices.Collect(l.run.Family(stage)); len(family) > 1 {
+		return l.printSome(ctx, family)
 	}
 	last := begun(l.run, stage)
 	switch {
@@ -110,6 +114,11 @@ func (l logPrinter) printAll(ctx context.Context) error {
 			}
 		}
 	}
+	return l.printSome(ctx, stages)
+}
+
+// printSome prints the output of some stages, each line after the name of its stage if they are several.
+func (l logPrinter) printSome(ctx context.Context, stages []dag.StageID) error {
 	for _, s := range stages {
 		prefix := ""
 		if len(stages) > 1 {

@@ -89,6 +89,9 @@ func (p Program) withScreen(c *ucli.Context, do func(*engine.Session, *screen) e
 }
 
 func (p Program) parseRun(c *ucli.Context) (f runFlags, err error) {
+	if c.NArg() == 1 && c.Args().First() == "" {
+		return f, usageError("TARGET is an empty text")
+	}
 	if c.NArg() > 1 {
 		return f, usageError("run takes one TARGET, but got %q", c.Args().Slice())
 	}
@@ -154,6 +157,9 @@ func (p Program) conduct(c *ucli.Context, session *engine.Session, screen *scree
 	err = errors.Join(err, screen.Close())
 	if run == nil {
 		return p.explainStart(c, o.ID, err)
+	}
+	if errors.Is(err, engine.ErrStateLost) {
+		return err // there is nothing left to tell
 	}
 	return p.verdict(run, errors.Join(err, p.printResult(c, session, run, asJSON)), context.Cause(ctx))
 }

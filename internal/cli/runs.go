@@ -54,9 +54,15 @@ func (p Program) runs(c *ucli.Context) error {
 		return usageError("--dry-run is for `%s runs prune`", p.Name)
 	}
 	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
-		runs, err := s.Journal.Runs(ctx, limit, match)
+		runs, err := s.Journal.Runs(ctx, limit+1, match)
 		if err != nil {
 			return err
+		}
+		if len(runs) > limit {
+			runs = runs[:limit]
+			if !form.json {
+				fmt.Fprintf(p.Err, "the newest %d: --limit lists more\n", limit)
+			}
 		}
 		if !form.json && len(runs) == 0 {
 			p.explainNoRuns(s, match != nil)

@@ -142,7 +142,7 @@ func (p Program) summary(ctx context.Context, c *ucli.Context, session *engine.S
 		return err
 	}
 	return progress.Summary(p.Out, run, progress.SummaryConfig{
-		Color: color.Enabled(p.Out, os.LookupEnv), Outputs: outputs, Next: p.nextSteps(c, session, run),
+		Color: color.Enabled(p.Out, os.LookupEnv), Now: time.Now(), Outputs: outputs, Next: p.nextSteps(c, session, run),
 		Log: func(a journal.Attempted) ([]byte, error) { return session.Journal.Log(ctx, run.ID, a) },
 	})
 }
@@ -163,6 +163,14 @@ func (p Program) nextSteps(c *ucli.Context, session *engine.Session, run *view.R
 	}
 	if c.Command.Name == "run" {
 		again := append([]string{"run"}, c.Args().Slice()...)
+		if path := c.String("params"); path != "" {
+			again = append(again, "--params", path)
+		}
+		if given, ok := c.Generic("param").(*texts); ok {
+			for _, word := range *given {
+				again = append(again, "--param", word)
+			}
+		}
 		hints = append(hints, progress.Hint{What: "run it again", Command: p.hint(c, again...)})
 	}
 	return hints

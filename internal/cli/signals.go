@@ -55,6 +55,7 @@ func (p Program) cancelOnSignal(ctx context.Context, session *engine.Session, sc
 			select {
 			case s := <-signals:
 				if !first {
+					screen.say("%s again: leaving at once; `%s` brings the run to its end", signalName(s), screen.about("resume"))
 					screen.printer.Close() // whatever it says: we leave
 					os.Exit(interrupted{signal: s}.code())
 				}

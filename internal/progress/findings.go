@@ -179,18 +179,18 @@ func (s *summary) skips() {
 // path shows the stages that took the longest of the chain that took the longest.
 func (s *summary) path() {
 	path, sum := s.run.CriticalPath()
-	path = slices.DeleteFunc(path, func(id dag.StageID) bool { return s.run.Duration(id) == 0 }) // not executed
+	path = slices.DeleteFunc(path, func(id dag.StageID) bool { return s.run.Took(id) == 0 }) // not executed
 	if sum < shortestPath || len(path) < 2 {
 		return
 	}
 	s.section("critical path", fmt.Sprintf("  %s, %s", plural(len(path), "stage"), took(sum)))
-	slices.SortStableFunc(path, func(a, b dag.StageID) int { return cmp.Compare(s.run.Duration(b), s.run.Duration(a)) })
+	slices.SortStableFunc(path, func(a, b dag.StageID) int { return cmp.Compare(s.run.Took(b), s.run.Took(a)) })
 	var names []string
 	for _, id := range path[:min(len(path), mostOfPath)] {
 		names = append(names, s.name(id))
 	}
 	s.table(names, func(i int, r *row) {
-		d := s.run.Duration(path[i])
+		d := s.run.Took(path[i])
 		r.right(none, took(d), 7)
 		r.put(dim, fmt.Sprintf("  %3.0f%%", 100*float64(d)/float64(sum)))
 	})

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"math"
+	"time"
 
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/journal"
@@ -13,6 +14,7 @@ import (
 // SummaryConfig says what a summary tells besides what the run itself knows. All of it may be left out.
 type SummaryConfig struct {
 	Color   bool                                    // see [Color.Enabled]
+	Now     time.Time                               // for a run that has not ended; zero: the time of its last entry
 	Log     func(journal.Attempted) ([]byte, error) // returns what an attempt printed
 	Outputs map[string]json.RawMessage              // by stage; see [view.Run.Outputs]
 	Next    []Hint                                  // what to do next, such as the command that resumes the run
@@ -102,10 +104,14 @@ func (s *summary) verdict() {
 			}
 		}
 	}
+	now := s.run.Last
+	if s.Now.After(now) {
+		now = s.Now
+	}
 	s.line()
 	s.row(func(r *row) {
 		r.put(l.style, l.mark+" "+clean(s.run.Spec.Name)+" "+l.word)
-		r.put(bold, " after "+took(s.run.Elapsed(s.run.Last))+":")
+		r.put(bold, " after "+took(s.run.Elapsed(now))+":")
 		r.list(s.counts())
 	})
 }

@@ -23,13 +23,14 @@ type Run struct {
 	Last      time.Time // of the last entry
 	Finished  time.Time // zero while the run goes on
 	Active    map[dag.StageID]Active
-	Pauses    map[dag.StageID]Pause  // stages that failed, and wait for their next attempt
-	Failures  []Failure              // stages that failed for good, in order of time
-	Notes     map[dag.StageID]string // the last line that a stage printed, if it printed any
-	Lost      int                    // attempts that were lost with their workers
-	Retried   int                    // attempts that failed and were, or are, followed by another
-	TimeLimit time.Duration          // that was over, if that is why the run is cancelled
-	durations []uint32               // of the last attempt in units of 10 µs; nil until there is one
+	Pauses    map[dag.StageID]Pause         // stages that failed, and wait for their next attempt
+	Failures  []Failure                     // stages that failed for good, in order of time
+	Notes     map[dag.StageID]string        // the last line that a stage printed, if it printed any
+	Lost      int                           // attempts that were lost with their workers
+	Retried   int                           // attempts that failed and were, or are, followed by another
+	TimeLimit time.Duration                 // that was over, if that is why the run is cancelled
+	before    map[dag.StageID]time.Duration // what attempts of a stage that failed took, with the waits after them
+	durations []uint32                      // of the last attempt in units of 10 µs; nil until there is one
 	position  string
 	scratch   [1]dag.Command // for commands, which mean nothing here
 }
@@ -69,7 +70,7 @@ func (r *Run) Retry(e journal.Entry, record journal.Record) (time.Time, bool) {
 // New returns the view of a run before its first entry.
 func New(id journal.RunID, sp *spec.Spec) *Run {
 	return &Run{ID: id, Spec: sp, State: dag.NewRun(sp.Graph, sp.Rules()), Active: make(map[dag.StageID]Active),
-		Pauses: make(map[dag.StageID]Pause), Notes: make(map[dag.StageID]string), position: journal.Start}
+		Pauses: make(map[dag.StageID]Pause), before: make(map[dag.StageID]time.Duration), Notes: make(map[dag.StageID]string), position: journal.Start}
 }
 
 // Load reads a run from Redis, up to its newest entry.
@@ -175,6 +176,7 @@ func (r *Run) note(e journal.Entry, record journal.Record) {
 	case journal.StageFailed:
 		if until, ok := r.Retry(e, record); ok {
 			r.Retried++
+			r.before[s] += record.Duration + until.Sub(e.Time)
 			r.Pauses[s] = Pause{until, record.Attempt + 1, record.Text}
 			break
 		}
@@ -265,19 +267,19 @@ func (r *Run) WhySkipped(s dag.StageID) string {
 	return "because " + r.Name(root) + " failed"
 }
 
-// weight is how long a stage took, with the longest of its instances.
-func (r *Run) weight(s dag.StageID) time.Duration {
+// Took returns how long a stage took, with the longest of its instances, with the attempts that failed before and with the waits between them.
+func (r *Run) Took(s dag.StageID) time.Duration {
 	var longest time.Duration
 	for i := range r.Family(s) {
 		if i != s {
-			longest = max(longest, r.Duration(i))
+			longest = max(longest, r.Duration(i)+r.before[i])
 		}
 	}
-	return longest + r.Duration(s)
+	return longest + r.Duration(s) + r.before[s]
 }
 
 // CriticalPath returns the chain of stages whose durations sum to the most, and that sum.
 func (r *Run) CriticalPath() ([]dag.StageID, time.Duration) {
-	path, sum := r.Spec.Graph.CriticalPath(func(s dag.StageID) int64 { return int64(r.weight(s)) })
+	path, sum := r.Spec.Graph.CriticalPath(func(s dag.StageID) int64 { return int64(r.Took(s)) })
 	return path, time.Duration(sum)
 }
