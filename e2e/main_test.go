@@ -19,6 +19,7 @@ import (
 	"github.com/godags/godags"
 	"github.com/godags/godags/examples/simple"
 	"github.com/godags/godags/examples/wine"
+	"github.com/godags/godags/internal/faulttest"
 )
 
 // TestMain makes the test binary the programs coordinator and worker as well: those of cmd, on PATH for every test.
@@ -53,7 +54,7 @@ func (t tidy) Run() int {
 	if os.Getenv("GORACE") == "" {
 		os.Setenv("GORACE", "atexit_sleep_ms=50") // in place of a second for each of some hundred processes
 	}
-	os.Setenv("PATH", root+string(filepath.ListSeparator)+os.Getenv("PATH")) // nothing is there: see processesOf
+	os.Setenv("PATH", root+string(filepath.ListSeparator)+os.Getenv("PATH")) // nothing is there: see leftBehind
 	code := t.M.Run()
 	if left := leftBehind(root); len(left) > 0 {
 		fmt.Fprintf(os.Stderr, "FAIL: the tests have left behind:\n  %s\n", strings.Join(left, "\n  "))
@@ -69,7 +70,7 @@ func (t tidy) Run() int {
 // leftBehind names the processes and files that are there when all tests are over. Processes have a moment to end.
 func leftBehind(root string) (left []string) {
 	poll(10*time.Second, func() bool {
-		left = processesOf(root)
+		left = faulttest.ProcessesWith(root)
 		return len(left) == 0
 	})
 	if err := os.RemoveAll(filepath.Join(root, "bin")); err != nil {
@@ -85,25 +86,6 @@ func leftBehind(root string) (left []string) {
 		}
 	}
 	return left
-}
-
-// processesOf lists the processes, other than this one, whose environment mentions a folder. All that the tests start have the folder
-// for temporary files in PATH. It finds none where there is no /proc.
-func processesOf(folder string) (list []string) {
-	environs, err := filepath.Glob("/proc/[0-9]*/environ")
-	if err != nil {
-		return []string{err.Error()}
-	}
-	for _, path := range environs {
-		environ, err := os.ReadFile(path)
-		pid := filepath.Base(filepath.Dir(path))
-		if err != nil || pid == fmt.Sprint(os.Getpid()) || !strings.Contains(string(environ), folder) {
-			continue // among others, it has just ended
-		}
-		command, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
-		list = append(list, fmt.Sprintf("process %s: %s", pid, strings.ReplaceAll(strings.TrimRight(string(command), "\x00"), "\x00", " ")))
-	}
-	return list
 }
 
 // poll waits until something holds, and returns false if it does not within the time.

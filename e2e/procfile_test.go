@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/godags/godags/internal/faulttest"
 )
 
 // repository is the root of this module, from where these tests are run.
@@ -87,7 +89,7 @@ func TestProcfile(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.ended(manager, 0)
-			if left := processesOf(w.dir); len(left) > 0 {
+			if left := faulttest.ProcessesWith(w.dir); len(left) > 0 {
 				t.Errorf("still there after the end of %s:\n%s", name, strings.Join(left, "\n"))
 			}
 			log := manager.stdout() + manager.stderr()

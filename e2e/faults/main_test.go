@@ -18,6 +18,7 @@ import (
 
 	"github.com/godags/godags"
 	"github.com/godags/godags/examples/simple"
+	"github.com/godags/godags/internal/faulttest"
 )
 
 // TestMain makes the test binary the programs coordinator and worker as well.
@@ -59,7 +60,7 @@ func (t tidy) Run() int {
 	code := t.M.Run()
 	var left []string
 	poll(10*time.Second, func() bool {
-		left = processesOf(root)
+		left = faulttest.ProcessesWith(root)
 		return len(left) == 0
 	})
 	if len(left) > 0 {
@@ -67,24 +68,6 @@ func (t tidy) Run() int {
 		code = max(code, 1)
 	}
 	return code
-}
-
-// processesOf lists the processes, other than this one, whose environment mentions a folder.
-func processesOf(folder string) (list []string) {
-	environs, err := filepath.Glob("/proc/[0-9]*/environ")
-	if err != nil {
-		return []string{err.Error()}
-	}
-	for _, path := range environs {
-		environ, err := os.ReadFile(path)
-		pid := filepath.Base(filepath.Dir(path))
-		if err != nil || pid == fmt.Sprint(os.Getpid()) || !strings.Contains(string(environ), folder) {
-			continue // among others, it has just ended
-		}
-		command, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
-		list = append(list, fmt.Sprintf("process %s: %s", pid, strings.ReplaceAll(string(command), "\x00", " ")))
-	}
-	return list
 }
 
 // poll waits until something holds, and returns false if it does not within the time.

@@ -19,22 +19,7 @@ func (p Program) attachCommand() *ucli.Command {
 }
 
 func (p Program) attach(c *ucli.Context) error {
-	word, err := runWord(c, 1)
-	if err != nil {
-		return err
-	}
-	asJSON, err := asJSON(c)
-	if err != nil {
-		return err
-	}
-	return p.withScreen(c, func(session *engine.Session, screen *screen) error {
-		found, err := p.findRun(c.Context, session, word)
-		if err != nil {
-			return err
-		}
-		screen.standBy = false
-		return p.conduct(c, session, screen, engine.RunOptions{ID: found.Run}, asJSON, session.Attach)
-	})
+	return p.onRun(c, engine.RunOptions{}, (*engine.Session).Attach)
 }
 
 // tell says what we have to do with the run, when that changes.

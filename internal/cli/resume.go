@@ -16,23 +16,9 @@ func (p Program) resumeCommand() *ucli.Command {
 }
 
 func (p Program) resume(c *ucli.Context) error {
-	if c.NArg() != 1 {
-		return usageError("resume takes one RUN, but got %q", c.Args().Slice())
-	}
-	asJSON, err := asJSON(c)
-	if err != nil {
-		return err
-	}
 	options, err := drivingOptions(c)
 	if err != nil {
 		return err
 	}
-	return p.withScreen(c, func(session *engine.Session, screen *screen) error {
-		found, err := p.findRun(c.Context, session, c.Args().First())
-		if err != nil {
-			return err
-		}
-		options.ID = found.Run
-		return p.conduct(c, session, screen, options, asJSON, session.Resume)
-	})
+	return p.onRun(c, options, (*engine.Session).Resume)
 }

@@ -23,31 +23,16 @@ func (p Program) retryCommand() *ucli.Command {
 }
 
 func (p Program) retry(c *ucli.Context) error {
-	word, err := runWord(c, 1)
-	if err != nil {
-		return err
-	}
-	asJSON, err := asJSON(c)
-	if err != nil {
-		return err
-	}
 	options, err := drivingOptions(c)
 	if err != nil {
 		return err
 	}
-	return p.withScreen(c, func(session *engine.Session, screen *screen) error {
-		found, err := p.findRun(c.Context, session, word)
-		if err != nil {
-			return err
+	return p.onRun(c, options, func(session *engine.Session, ctx context.Context, o engine.RunOptions) (*view.Run, error) {
+		run, err := session.Retry(ctx, o, c.String("stage"))
+		if errors.Is(err, engine.ErrGoesOn) {
+			err = fmt.Errorf("%w: follow it with `%s`, or go on with it with `%s` if nobody drives it",
+				err, p.hint(c, "attach", string(o.ID)), p.hint(c, "resume", string(o.ID)))
 		}
-		options.ID = found.Run
-		return p.conduct(c, session, screen, options, asJSON, func(ctx context.Context, o engine.RunOptions) (*view.Run, error) {
-			run, err := session.Retry(ctx, o, c.String("stage"))
-			if errors.Is(err, engine.ErrGoesOn) {
-				err = fmt.Errorf("%w: follow it with `%s`, or go on with it with `%s` if nobody drives it",
-					err, p.hint(c, "attach", string(o.ID)), p.hint(c, "resume", string(o.ID)))
-			}
-			return run, err
-		})
+		return run, err
 	})
 }

@@ -140,6 +140,28 @@ func withValues(sp *spec.Spec, store string) *spec.Spec {
 	return &changed
 }
 
+// onRun does something with the run that the command's only argument names.
+func (p Program) onRun(c *ucli.Context, o engine.RunOptions, start func(*engine.Session, context.Context, engine.RunOptions) (*view.Run, error)) error {
+	word, err := runWord(c, 1)
+	if err != nil {
+		return err
+	}
+	asJSON, err := asJSON(c)
+	if err != nil {
+		return err
+	}
+	return p.withScreen(c, func(session *engine.Session, screen *screen) error {
+		found, err := p.findRun(c.Context, session, word)
+		if err != nil {
+			return err
+		}
+		o.ID = found.Run
+		return p.conduct(c, session, screen, o, asJSON, func(ctx context.Context, o engine.RunOptions) (*view.Run, error) {
+			return start(session, ctx, o)
+		})
+	})
+}
+
 // conduct runs or resumes a run under the eyes of a person, prints the result, and returns the verdict.
 func (p Program) conduct(c *ucli.Context, session *engine.Session, screen *screen, o engine.RunOptions, asJSON bool,
 	start func(context.Context, engine.RunOptions) (*view.Run, error)) error {

@@ -49,7 +49,7 @@ func (p Program) newScreen(c *ucli.Context) (*screen, error) {
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
-	s := &screen{quiet: mode == progress.Quiet, standBy: true, closed: make(chan struct{}), printer: progress.New(progress.Config{
+	s := &screen{quiet: mode == progress.Quiet, standBy: c.Command.Name != "attach", closed: make(chan struct{}), printer: progress.New(progress.Config{
 		Out: p.Err, Mode: mode, Color: color, WorkerCommand: func(queue string) string { return p.startWorker(c, queue) },
 	})}
 	s.hint = func(words ...string) string { return p.hint(c, words...) }

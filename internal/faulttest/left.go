@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -71,20 +72,24 @@ func Claims(ctx context.Context, rdb redis.UniversalClient, run string) (left []
 	return left, nil
 }
 
-// Processes names the processes that a run has left behind (I7): those whose environment says that they are commands of its stages. It finds
+// Processes names the processes that a run has left behind (I7): those whose environment says that they are commands of its stages.
+func Processes(run string) (left []string) { return ProcessesWith("\x00GODAGS_RUN=" + run + "\x00") }
+
+// ProcessesWith names the processes, other than this one, in whose environment a text stands; each variable stands between bytes of 0. It finds
 // none where there is no /proc.
-func Processes(run string) (left []string) {
+func ProcessesWith(text string) (list []string) {
 	environs, err := filepath.Glob("/proc/[0-9]*/environ")
 	if err != nil {
 		return []string{err.Error()}
 	}
 	for _, path := range environs {
 		environ, err := os.ReadFile(path)
-		if err != nil || !bytes.Contains(append([]byte{0}, environ...), []byte("\x00GODAGS_RUN="+run+"\x00")) {
+		pid := filepath.Base(filepath.Dir(path))
+		if err != nil || pid == strconv.Itoa(os.Getpid()) || !bytes.Contains(append([]byte{0}, environ...), []byte(text)) {
 			continue // among others, it has just ended
 		}
 		command, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
-		left = append(left, fmt.Sprintf("process %s: %s", filepath.Base(filepath.Dir(path)), bytes.ReplaceAll(command, []byte{0}, []byte{' '})))
+		list = append(list, fmt.Sprintf("process %s: %s", pid, bytes.ReplaceAll(bytes.TrimRight(command, "\x00"), []byte{0}, []byte{' '})))
 	}
-	return left
+	return list
 }
