@@ -67,7 +67,7 @@ func TestAWorkerKilledBetweenReportAndDone(t *testing.T) {
 	w.exits(run, 0)
 	w.redeliver(w.id + "/only#1")
 	w.await("the end of the task that was delivered again", func() bool { return w.rdb.Exists(t.Context(), w.queue()+"t:"+w.id+"/only#1").Val() == 0 })
-	w.check(w.id, single, 0, quickly) // no execution is lost, so no other is called for
+	w.check(w.id, single, 1, quickly) // it may have had the next stage already, which is then executed elsewhere
 	if n := w.times("only"); n != 1 {
 		t.Errorf("it was executed %d times", n)
 	}
