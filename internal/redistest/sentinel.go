@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -30,9 +31,9 @@ func StartSentinels(t testing.TB) *Sentinels {
 	s := &Sentinels{t: t, primaryAddr: "127.0.0.1:" + primary, sentinelAddr: "127.0.0.1:" + sentinel}
 	s.primary = Start(t, "--bind", "127.0.0.1", "--port", primary, "--repl-diskless-sync-delay", "0")
 	s.replica = Start(t, "--bind", "127.0.0.1", "--port", replica, "--replicaof", "127.0.0.1", primary)
-	s.until("the replica has all data", func(ctx context.Context) bool {
-		info := s.replica.Client().Info(ctx, "replication").Val()
-		return strings.Contains(info, "master_link_status:up")
+	// The replica's own view is not enough: until its first acknowledgement the primary keeps new writes back.
+	s.until("the primary sends its writes to the replica", func(ctx context.Context) bool {
+		return strings.Contains(s.primary.Client().Info(ctx, "replication").Val(), "state=online")
 	})
 	folder := filepath.Dir(s.replica.socket)
 	config := filepath.Join(folder, "sentinel.conf")
@@ -53,9 +54,11 @@ func StartSentinels(t testing.TB) *Sentinels {
 // URL is what a program needs for finding the primary.
 func (s *Sentinels) URL() string { return "redis-sentinel://" + s.sentinelAddr + "/main" }
 
-// FailOver kills the primary, and returns when the Sentinel has made the replica the primary.
+// FailOver kills the primary once the replica has all that was written before the call, and returns when the Sentinel has made the replica the primary.
 func (s *Sentinels) FailOver() {
 	s.t.Helper()
+	written := s.primary.offset(context.Background())
+	s.until("the replica has what was written", func(ctx context.Context) bool { return s.replica.offset(ctx) >= written })
 	s.primary.Kill()
 	_, old, _ := strings.Cut(s.primaryAddr, ":")
 	s.until("the replica is the primary", func(ctx context.Context) bool {
@@ -63,6 +66,17 @@ func (s *Sentinels) FailOver() {
 		return answer != "" && !strings.Contains(answer, old) &&
 			strings.Contains(s.replica.Client().Info(ctx, "replication").Val(), "role:master")
 	})
+}
+
+// offset is how far the server is in the primary's stream of writes.
+func (s *Server) offset(ctx context.Context) int64 {
+	s.t.Helper()
+	text := s.Client().InfoMap(ctx, "replication").Item("Replication", "master_repl_offset")
+	offset, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		s.t.Fatalf("the offset of replication: %s", err)
+	}
+	return offset
 }
 
 // ask returns the answer of the Sentinel as text, "" if there is none.
