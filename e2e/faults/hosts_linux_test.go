@@ -56,6 +56,13 @@ func (h *host) start(url string, args ...string) *process {
 	return h.w.start(url, append([]string{"ip", "netns", "exec", h.name}, args...)...)
 }
 
+// run starts a command on a host that runs stages.
+func (h *host) run(url, id string, stages []stage) *run {
+	h.w.t.Helper()
+	h.w.write(id+".json", stages)
+	return &run{h.start(url, runCommand(id)...), id, stages}
+}
+
 // cut takes the host's cable out, and puts it in again after a time.
 func (h *host) cut(lasts time.Duration) {
 	h.w.t.Helper()
@@ -71,22 +78,15 @@ func TestAHostIsCutOff(t *testing.T) {
 	hosts := w.network(4)
 	url := w.redisOn(hosts[0])
 	hosts[2].start(url, "worker", "--name", "two")
-	run := func() *process {
-		return hosts[1].start(url, "coordinator", "run", w.id+".json", "--run-id", w.id, "--progress", "json")
-	}
-	w.write(w.id+".json", single)
-	first := run()
+	first := hosts[1].run(url, w.id, single)
 	w.pid("only.1")
 	hosts[2].cut(2 * time.Second)
 	time.Sleep(3 * time.Second)
 	w.goOn()
-	w.exits(first, 0)
-	w.check(w.id, single, 0, quickly)
+	first.succeeds(0, quickly)
 
-	w.id += "-2"
-	w.write(w.id+".json", held[:1])
 	os.Remove(w.path("go"))
-	second := run()
+	second := hosts[1].run(url, w.id+"-2", held[:1])
 	w.pid("victim.1")
 	hosts[3].start(url, "worker", "--name", "three")
 	at := time.Now()
@@ -96,11 +96,11 @@ func TestAHostIsCutOff(t *testing.T) {
 		hosts[2].cut(20 * time.Second)
 	}()
 	w.gone("victim.1")
-	w.within("a host was cut off", w.find(w.id, "stage.started", "victim", 2).Time.Sub(at), 5*time.Second)
+	w.within("a host was cut off", second.started("victim", 2).Sub(at), 5*time.Second)
 	w.goOn()
-	w.exits(second, 0)
+	second.exits(0)
 	<-cut
-	w.check(w.id, held[:1], 1, quickly)
+	second.check(1, quickly)
 }
 
 // redisOn starts a Redis on a host. The test itself asks it through a unix socket, which no cable carries.
@@ -123,16 +123,16 @@ func TestAFullDisk(t *testing.T) {
 	w.must(os.Mkdir(disk, 0o700))
 	w.sh("mount -t tmpfs -o size=256k none %s", disk)
 	t.Cleanup(func() { w.sh("umount %s", disk) })
-	w.worker(w.redis.URL())
+	w.worker()
 	stages := []stage{
 		{Name: "small", Run: "echo small >$GODAGS_OUTPUT"},
 		{Name: "large", After: []string{"small"}, Run: "head -c 1000000 /dev/urandom >$GODAGS_OUTPUT"},
 		{Name: "reader", After: []string{"large"}, Run: "cat $GODAGS_INPUTS/large >read"},
 		{Name: "other", After: []string{"small"}, Run: "cat $GODAGS_INPUTS/small >read"},
 	}
-	run := w.run(w.redis.URL(), w.id, stages, "--values", "disk:"+disk)
-	w.exits(run, 1)
-	trial := w.check(w.id, stages, 0, quickly)
+	run := w.run(stages, "--values", "disk:"+disk)
+	run.exits(1)
+	trial := run.check(0, quickly)
 	for _, e := range trial.Events {
 		if e.Type == "stage.failed" && (e.Stage != "large" || !strings.Contains(e.Error, "no space left")) {
 			t.Errorf("%s fails with %q", e.Stage, e.Error)

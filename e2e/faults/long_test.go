@@ -24,17 +24,17 @@ func TestWorkersAreReplacedDuringAHundredRuns(t *testing.T) {
 func TestAsynqTakesBackTheTasksOfADeadWorker(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	victim := w.worker(w.redis.URL())
-	run := w.run(w.redis.URL(), w.id, single)
+	victim := w.worker()
+	run := w.run(single)
 	w.pid("only.1")
 	victim.kill()
-	w.worker(w.redis.URL())
+	w.worker()
 	w.goOn()
-	w.exits(run, 0)
+	run.exits(0)
 	begin := time.Now()
 	if !poll(3*time.Minute, func() bool { return w.rdb.LLen(t.Context(), w.queue()+"active").Val() == 0 }) {
 		t.Error("I6: a task stays active")
 	}
 	t.Attr("asynq", fmt.Sprintf("the task of a killed worker was gone %s after the run", time.Since(begin).Round(time.Second)))
-	w.check(w.id, single, 1, 0)
+	run.check(1, 0)
 }

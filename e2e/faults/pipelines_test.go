@@ -2,7 +2,6 @@ package faults
 
 import (
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -40,26 +39,6 @@ func busy(rows, width int) (stages []stage) {
 		}
 	}
 	return stages
-}
-
-// times counts how often a stage has noted that it ran.
-func (w *world) times(stage string) int {
-	n := 0
-	for line := range strings.Lines(read(w.path("ran"))) {
-		if strings.TrimSpace(line) == stage {
-			n++
-		}
-	}
-	return n
-}
-
-// progressed waits until some stages of a run have succeeded.
-func (w *world) progressed(run string, stages int) {
-	w.t.Helper()
-	w.await(fmt.Sprintf("%d stages that have succeeded", stages), func() bool {
-		out, err := w.command("events", run)
-		return err == nil && strings.Count(out, `"stage.succeeded"`) >= stages
-	})
 }
 
 // quickly is the bound of a run in which one fault costs ten seconds at the most; a busy machine has three times as long.

@@ -64,21 +64,19 @@ func TestSomebodyMeddlesWithTheQueue(t *testing.T) {
 		name := fmt.Sprintf("s%d", i)
 		stages = append(stages, stage{Name: name, Run: "echo " + name + " >>ran"})
 	}
-	run := w.run(w.redis.URL(), w.id, stages)
+	run := w.run(stages)
 	w.await("tasks that wait", func() bool { return len(w.pending()) >= 2 })
 	tasks := w.pending()
 	w.remove(tasks[0])
 	w.archive(tasks[1])
-	w.worker(w.redis.URL())
-	w.exits(run, 0)
+	w.worker()
+	run.exits(0)
 	w.must(w.rdb.ZRem(t.Context(), w.queue()+"archived", tasks[1]).Err())
 	w.redeliver(tasks[1])
 	w.await("an empty queue", func() bool { return len(w.pending()) == 0 && w.rdb.LLen(t.Context(), w.queue()+"active").Val() == 0 })
-	w.check(w.id, stages, 0, quickly)
+	run.check(0, quickly)
 	for _, s := range stages {
-		if n := w.times(s.Name); n != 1 {
-			t.Errorf("%s was executed %d times", s.Name, n)
-		}
+		w.ran(s.Name, 1)
 	}
 }
 
@@ -94,14 +92,14 @@ func (w *world) forge(id, msg string) {
 func TestForgedAndRepeatedTasks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	run := w.run(w.redis.URL(), w.id, single)
+	run := w.run(single)
 	w.await("a task", func() bool { return len(w.pending()) == 1 })
 	id := w.pending()[0]
 	msg, err := w.rdb.HGet(t.Context(), w.queue()+"t:"+id, "msg").Result()
 	w.must(err)
 	from, to := strings.Index(msg, "{"), strings.LastIndex(msg, "}")+1
 	payload := msg[from:to]
-	w.worker(w.redis.URL())
+	w.worker()
 	w.pid("only.1")
 	forged := map[string]string{"repeated": msg, "cut short": msg[:len(msg)/2], "nonsense": "nonsense", "empty": ""}
 	for name, change := range map[string]func(map[string]any){
@@ -122,12 +120,10 @@ func TestForgedAndRepeatedTasks(t *testing.T) {
 	for name, text := range forged {
 		w.forge("forged "+name, text)
 	}
-	w.worker(w.redis.URL())
+	w.worker()
 	w.await("the end of all forged tasks", func() bool { return len(w.pending()) == 0 })
 	w.goOn()
-	w.exits(run, 0)
-	w.check(w.id, single, 0, quickly)
-	if w.times("only") != 1 || w.times("after") != 1 {
-		t.Errorf("executed:\n%s", read(w.path("ran")))
-	}
+	run.succeeds(0, quickly)
+	w.ran("only", 1)
+	w.ran("after", 1)
 }

@@ -21,18 +21,16 @@ func TestAKilledRedis(t *testing.T) {
 // redisIsAway kills Redis in the middle of a run for a time. No stage is lost, none is recorded twice.
 func redisIsAway(t *testing.T, away time.Duration) {
 	w := newWorld(t, "--appendonly", "yes", "--appendfsync", "everysec")
-	for range 2 {
-		w.worker(w.redis.URL())
-	}
+	w.crew(2)
 	stages := append(busy(12, 3), stage{Name: "long", Run: "sleep 1; head -c 100000 /dev/zero >$GODAGS_OUTPUT"}) // more than is recorded with a success
-	run := w.run(w.redis.URL(), w.id, stages)
-	w.progressed(w.id, 8)
+	run := w.run(stages)
+	run.progressed(8)
 	w.redis.Kill()
 	time.Sleep(away)
 	w.redis.Restart()
 	back := time.Now()
-	w.exits(run, 0)
-	trial := w.check(w.id, stages, 1, 0)
+	run.exits(0)
+	trial := run.check(1, 0)
 	for _, e := range trial.Events {
 		if e.Time.After(back) {
 			w.within(fmt.Sprintf("Redis was back after %s", away), e.Time.Sub(back), 6*time.Second)
@@ -46,19 +44,15 @@ func TestTheEndOfTheAOFIsLost(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	w := newWorld(t, "--dir", folder, "--appendonly", "yes", "--appendfsync", "everysec")
-	for range 2 {
-		w.worker(w.redis.URL())
-	}
-	stages := busy(12, 3)
-	run := w.run(w.redis.URL(), w.id, stages)
+	w.crew(2)
+	run := w.run(busy(12, 3))
 	for n := range 3 {
-		w.progressed(w.id, 8*(n+1))
+		run.progressed(8 * (n + 1))
 		w.redis.Kill()
 		w.cutAOF(folder, rand.Int64N(6000))
 		w.redis.Restart()
 	}
-	w.exits(run, 0)
-	w.check(w.id, stages, 3, 0)
+	run.succeeds(3, 0)
 }
 
 // cutAOF takes bytes off the end of the append-only file.
@@ -80,48 +74,41 @@ func TestAFullRedis(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	p := newProxy(t, w.redis.URL())
-	one := w.worker(p.url())
-	stages := busy(12, 3)
-	run := w.run(w.redis.URL(), w.id, stages)
-	w.progressed(w.id, 8)
+	one := w.workerAt(p.url())
+	run := w.run(busy(12, 3))
+	run.progressed(8)
 	w.must(w.rdb.ConfigSet(t.Context(), "maxmemory", "1").Err())
-	w.await("a message of the worker", func() bool { return strings.Contains(one.stderr(), "OOM") })
+	one.says("OOM")
 	p.look(":paused", false) // which is in every dequeue, and in nothing else
 	begin := time.Now()
-	w.await("a message of the coordinator", func() bool { return strings.Contains(run.stderr(), "OOM") })
+	run.says("OOM")
 	time.Sleep(5 * time.Second)
 	if rate := float64(p.seen()) / time.Since(begin).Seconds(); rate > 10 {
 		t.Errorf("%.0f dequeues a second", rate)
 	}
 	w.must(w.rdb.ConfigSet(t.Context(), "maxmemory", "0").Err())
-	w.exits(run, 0)
-	w.check(w.id, stages, 1, 0)
+	run.succeeds(1, 0)
 }
 
 // Redis is made a replica of nothing, as after a fail-over, and so takes no writes, for a while.
 func TestAReadOnlyRedis(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	one := w.worker(w.redis.URL())
-	stages := busy(12, 3)
-	run := w.run(w.redis.URL(), w.id, stages)
-	w.progressed(w.id, 8)
+	one := w.worker()
+	run := w.run(busy(12, 3))
+	run.progressed(8)
 	w.must(w.rdb.ReplicaOf(t.Context(), "127.0.0.1", "1").Err())
-	w.await("a message", func() bool { return strings.Contains(one.stderr(), "READONLY") })
+	one.says("READONLY")
 	w.must(w.rdb.ReplicaOf(t.Context(), "no", "one").Err())
-	w.exits(run, 0)
-	w.check(w.id, stages, 1, 0)
+	run.succeeds(1, 0)
 }
 
 // 17: scripts are forgotten and connections closed all the time. Nobody sees anything of it.
 func TestScriptsAreForgottenAndConnectionsClosed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for range 2 {
-		w.worker(w.redis.URL())
-	}
-	stages := busy(12, 3)
-	run := w.run(w.redis.URL(), w.id, stages)
+	w.crew(2)
+	run := w.run(busy(12, 3))
 	ctx, stop := context.WithCancel(t.Context())
 	faults := 0
 	var meddler sync.WaitGroup
@@ -134,28 +121,27 @@ func TestScriptsAreForgottenAndConnectionsClosed(t *testing.T) {
 			time.Sleep(50 * time.Millisecond)
 		}
 	})
-	w.exits(run, 0)
+	run.exits(0)
 	stop()
 	meddler.Wait()
 	t.Attr("meddling", fmt.Sprintf("%d commands during a run", faults))
-	w.check(w.id, stages, 0, quickly)
+	run.check(0, quickly)
 }
 
 // 18: all data is gone in the middle of a run. The coordinator says so and ends with code 3; workers go on with other runs.
 func TestAllDataIsLost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.worker(w.redis.URL())
+	w.worker()
 	stages := busy(40, 3)
-	run := w.run(w.redis.URL(), w.id, stages)
-	w.progressed(w.id, 8)
+	run := w.run(stages)
+	run.progressed(8)
 	w.must(w.rdb.FlushAll(t.Context()).Err())
 	at := time.Now()
-	w.exits(run, 3)
+	run.exits(3)
 	w.within("all data was lost", time.Since(at), 5*time.Second)
 	if !strings.Contains(run.stderr(), "state lost") {
 		t.Error("nobody says that the state is lost")
 	}
-	w.exits(w.run(w.redis.URL(), w.id+"-2", stages[:9]), 0)
-	w.check(w.id+"-2", stages[:9], 0, quickly)
+	w.runAs(w.id+"-2", w.redis.URL(), stages[:9]).succeeds(0, quickly)
 }

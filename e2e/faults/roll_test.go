@@ -9,26 +9,20 @@ import (
 // roll replaces three workers again and again while one run follows the other: so many runs at least, and for so long at least.
 func roll(t *testing.T, runs int, least time.Duration) {
 	w := newWorld(t)
-	var workers [3]*process
-	for i := range workers {
-		workers[i] = w.worker(w.redis.URL())
-	}
+	workers := w.crew(3)
 	stages := busy(3, 4)
 	begin, replaced, n := time.Now(), 0, 0
 	for ; n < runs || time.Since(begin) < least; n++ {
-		id := fmt.Sprintf("%s-%d", w.id, n)
-		run := w.run(w.redis.URL(), id, stages)
+		run := w.runAs(fmt.Sprintf("%s-%d", w.id, n), w.redis.URL(), stages)
 		for !run.ended() {
 			i := replaced % len(workers)
 			workers[i].signal(sigterm)
 			<-workers[i].done
-			workers[i] = w.worker(w.redis.URL())
+			workers[i] = w.worker()
 			replaced++
 		}
-		w.exits(run, 0)
-		if trial := w.check(id, stages, 0, quickly); lost(trial.Events) > 0 {
-			t.Errorf("%s: a worker that drains has lost a stage", id)
-		}
+		run.succeeds(0, quickly)
+		run.lost(0) // a worker that drains loses nothing
 		if t.Failed() {
 			return
 		}

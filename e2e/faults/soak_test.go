@@ -134,7 +134,7 @@ func (s *soak) lane(lane int) {
 func (s *soak) spawn(url, name string, args ...string) (*process, error) {
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir, cmd.Env = s.dir, append(os.Environ(), "REDIS_URL="+url, "GODAGS_HOME="+s.path("home"))
-	p := &process{cmd, s.path(name), make(chan struct{})}
+	p := &process{cmd, s.world, s.path(name), make(chan struct{})}
 	out, err := os.Create(p.name + ".err")
 	if err != nil {
 		return nil, err
@@ -156,7 +156,7 @@ func (s *soak) drive(id string, stages []stage, random *rand.Rand) error {
 	s.files.Lock()
 	s.write(id+".json", stages)
 	s.files.Unlock()
-	submit := []string{"coordinator", "run", id + ".json", "--run-id", id, "--progress", "json", "--grace", "2s"}
+	submit := runCommand(id, "--grace", "2s")
 	p, err := s.spawn(s.redis.URL(), id+".0", submit...)
 	if err != nil {
 		return err

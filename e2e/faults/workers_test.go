@@ -22,32 +22,26 @@ func (w *world) killWorkerOfVictim() time.Time {
 func TestAKilledWorkerOfOurOwn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	run := w.run(w.redis.URL(), w.id, held, "--workers", "2")
+	run := w.run(held, "--workers", "2")
 	at := w.killWorkerOfVictim()
-	w.within("a supervised worker was killed", w.find(w.id, "stage.started", "victim", 2).Time.Sub(at), time.Second)
+	w.within("a supervised worker was killed", run.started("victim", 2).Sub(at), time.Second)
 	w.gone("victim.1")
 	w.goOn()
-	w.exits(run, 0)
-	if trial := w.check(w.id, held, 1, quickly); lost(trial.Events) != 1 {
-		t.Errorf("%d attempts were lost, want 1", lost(trial.Events))
-	}
+	run.succeeds(1, quickly)
+	run.lost(1)
 }
 
 // 2: the stage runs again within 5 s.
 func TestAKilledWorkerThatNobodySupervises(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for range 3 {
-		w.worker(w.redis.URL())
-	}
-	run := w.run(w.redis.URL(), w.id, held)
+	w.crew(3)
+	run := w.run(held)
 	at := w.killWorkerOfVictim()
-	w.within("a worker that nobody supervises was killed", w.find(w.id, "stage.started", "victim", 2).Time.Sub(at), 5*time.Second)
+	w.within("a worker that nobody supervises was killed", run.started("victim", 2).Sub(at), 5*time.Second)
 	w.goOn()
-	w.exits(run, 0)
-	if trial := w.check(w.id, held, 1, quickly); lost(trial.Events) != 1 {
-		t.Errorf("%d attempts were lost, want 1", lost(trial.Events))
-	}
+	run.succeeds(1, quickly)
+	run.lost(1)
 }
 
 // 3: the worker has reported, and dies before it tells Asynq so. When Asynq delivers the task again, nothing is executed again.
@@ -55,22 +49,20 @@ func TestAWorkerKilledBetweenReportAndDone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	p := newProxy(t, w.redis.URL())
-	victim := w.worker(p.url())
-	run := w.run(w.redis.URL(), w.id, single)
+	victim := w.workerAt(p.url())
+	run := w.run(single)
 	w.pid("only.1")
 	p.look(":processed:", true) // only the script by which Asynq ends a task names this key
 	w.goOn()
-	w.find(w.id, "stage.succeeded", "only", 1)
+	run.succeeded("only")
 	w.await("the end of the task on its way to Redis", func() bool { return p.seen() > 0 })
 	victim.kill()
-	w.worker(w.redis.URL())
-	w.exits(run, 0)
+	w.worker()
+	run.exits(0)
 	w.redeliver(w.id + "/only#1")
 	w.await("the end of the task that was delivered again", func() bool { return w.rdb.Exists(t.Context(), w.queue()+"t:"+w.id+"/only#1").Val() == 0 })
-	w.check(w.id, single, 1, quickly) // it may have had the next stage already, which is then executed elsewhere
-	if n := w.times("only"); n != 1 {
-		t.Errorf("it was executed %d times", n)
-	}
+	run.check(1, quickly) // it may have had the next stage already, which is then executed elsewhere
+	w.ran("only", 1)
 }
 
 // 4: the stage has ended, and its worker dies before it reports. It is executed once more, and recorded once.
@@ -78,38 +70,34 @@ func TestAWorkerKilledBetweenTheEndOfAStageAndItsReport(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	p := newProxy(t, w.redis.URL())
-	victim := w.worker(p.url())
-	run := w.run(w.redis.URL(), w.id, single)
+	victim := w.workerAt(p.url())
+	run := w.run(single)
 	w.pid("only.1")
 	p.cut(up)
 	w.goOn()
 	w.gone("only.1")
 	victim.kill()
-	w.worker(w.redis.URL())
-	w.exits(run, 0)
-	w.check(w.id, single, 1, quickly)
-	if n := w.times("only"); n != 2 {
-		t.Errorf("it was executed %d times, want 2", n)
-	}
+	w.worker()
+	run.succeeds(1, quickly)
+	w.ran("only", 2)
 }
 
 // 5: a worker is stopped for 10 s and goes on. Another finishes its stage; what the first reports is refused, and what it runs is killed.
 func TestAWorkerThatIsStoppedAndGoesOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	one := w.worker(w.redis.URL())
-	run := w.run(w.redis.URL(), w.id, held[:1])
+	one := w.worker()
+	run := w.run(held[:1])
 	w.pid("victim.1")
 	one.signal(sigstop)
 	stopped := time.Now()
-	w.worker(w.redis.URL())
-	w.within("a worker was stopped", w.find(w.id, "stage.started", "victim", 2).Time.Sub(stopped), 5*time.Second)
+	w.worker()
+	w.within("a worker was stopped", run.started("victim", 2).Sub(stopped), 5*time.Second)
 	time.Sleep(time.Until(stopped.Add(10 * time.Second)))
 	one.signal(sigcont)
 	w.gone("victim.1")
 	w.goOn()
-	w.exits(run, 0)
-	w.check(w.id, held[:1], 1, quickly)
+	run.succeeds(1, quickly)
 	w.await("word of the stage that is given up", func() bool {
 		return strings.Contains(one.stderr(), "abandoned") || strings.Contains(one.stderr(), "report refused")
 	})
@@ -120,10 +108,10 @@ func TestAWorkerThatIsCutOffForAMoment(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	p := newProxy(t, w.redis.URL())
-	w.worker(p.url())
-	run := w.run(w.redis.URL(), w.id, single)
+	w.workerAt(p.url())
+	run := w.run(single)
 	w.pid("only.1")
-	w.worker(w.redis.URL())
+	w.worker()
 	for range 3 {
 		p.cut(up, down)
 		time.Sleep(2 * time.Second)
@@ -131,8 +119,7 @@ func TestAWorkerThatIsCutOffForAMoment(t *testing.T) {
 		time.Sleep(2 * time.Second)
 	}
 	w.goOn()
-	w.exits(run, 0)
-	w.check(w.id, single, 0, quickly)
+	run.succeeds(0, quickly)
 }
 
 // 14: one worker is cut off for 20 s: its stage is executed elsewhere, and it stops its own before that.
@@ -140,19 +127,18 @@ func TestAWorkerThatIsCutOff(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	p := newProxy(t, w.redis.URL())
-	w.worker(p.url())
-	run := w.run(w.redis.URL(), w.id, held[:1])
+	w.workerAt(p.url())
+	run := w.run(held[:1])
 	w.pid("victim.1")
 	p.cut(up, down)
 	at := time.Now()
-	w.worker(w.redis.URL())
+	w.worker()
 	w.gone("victim.1")
-	w.within("a worker was cut off", w.find(w.id, "stage.started", "victim", 2).Time.Sub(at), 5*time.Second)
+	w.within("a worker was cut off", run.started("victim", 2).Sub(at), 5*time.Second)
 	time.Sleep(time.Until(at.Add(20 * time.Second)))
 	p.heal()
 	w.goOn()
-	w.exits(run, 0)
-	w.check(w.id, held[:1], 1, 2*quickly)
+	run.succeeds(1, 2*quickly)
 }
 
 // 15: everything takes up to 400 ms, and one connection in twenty breaks. Nobody is taken for dead, and the run ends.
@@ -161,15 +147,13 @@ func TestASlowAndUnreliableNetwork(t *testing.T) {
 	w := newWorld(t)
 	p := newProxy(t, w.redis.URL())
 	for range 2 {
-		w.worker(p.url())
+		w.workerAt(p.url())
 	}
 	p.slow(func() time.Duration { return rand.N(200 * time.Millisecond) }, 0.05) // twice: there and back
 	stages := busy(3, 3)
-	run := w.run(p.url(), w.id, stages)
-	w.exits(run, 0)
-	if trial := w.check(w.id, stages, 0, 0); lost(trial.Events) > 0 {
-		t.Error("a worker was taken for dead")
-	}
+	run := w.runAs(w.id, p.url(), stages)
+	run.succeeds(0, 0)
+	run.lost(0) // nobody was taken for dead
 }
 
 // 19: a stage that kills its worker each time fails after three; others go on.
@@ -180,9 +164,9 @@ func TestAStageThatKillsItsWorkers(t *testing.T) {
 		{Name: "poison", Run: "sleep 0.2; kill -KILL $PPID; sleep 600"},
 		{Name: "behind", After: []string{"poison"}, Task: "noop"},
 	}, busy(5, 2)...)
-	run := w.run(w.redis.URL(), w.id, stages, "--workers", "2")
-	w.exits(run, 1)
-	trial := w.check(w.id, stages, 3, quickly)
+	run := w.run(stages, "--workers", "2")
+	run.exits(1)
+	trial := run.check(3, quickly)
 	if trial.Reported["failed"] != 1 || trial.Reported["skipped"] != 1 || trial.Reported["succeeded"] != 10 {
 		t.Errorf("%v", trial.Reported)
 	}
@@ -202,17 +186,16 @@ func TestAStageThatIgnoresSIGTERMIsHandedBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	stubborn := []stage{{Name: "stubborn", Run: "trap '' TERM; echo $$ >stubborn.$GODAGS_ATTEMPT; until [ -e go ]; do sleep 0.05; done"}}
-	one := w.worker(w.redis.URL())
-	run := w.run(w.redis.URL(), w.id, stubborn)
+	one := w.worker()
+	run := w.run(stubborn)
 	w.pid("stubborn.1")
-	w.worker(w.redis.URL())
+	w.worker()
 	one.signal(sigterm)
-	w.await("draining", func() bool { return strings.Contains(one.stderr(), "draining") })
+	one.says("draining")
 	one.signal(sigterm)
 	<-one.done
 	w.gone("stubborn.1")
-	w.find(w.id, "stage.started", "stubborn", 2)
+	run.started("stubborn", 2)
 	w.goOn()
-	w.exits(run, 0)
-	w.check(w.id, stubborn, 1, quickly)
+	run.succeeds(1, quickly)
 }

@@ -24,14 +24,13 @@ import (
 
 // world is a folder, a redis-server, and the programs that a test starts.
 type world struct {
-	t       *testing.T
-	id      string // for a run: no other test has it
-	dir     string
-	redis   *redistest.Server
-	url     string // where the test itself finds Redis
-	rdb     *redis.Client
-	next    int
-	workers []*process
+	t     *testing.T
+	id    string // for a run: no other test has it
+	dir   string
+	redis *redistest.Server
+	url   string // where the test itself finds Redis
+	rdb   *redis.Client
+	next  int
 }
 
 func newWorld(t *testing.T, redisArgs ...string) *world {
@@ -52,6 +51,7 @@ func (w *world) must(err error) {
 // process is a program that was started. Its output goes to the files name.out and name.err.
 type process struct {
 	*exec.Cmd
+	w    *world
 	name string
 	done chan struct{}
 }
@@ -65,7 +65,7 @@ func (w *world) start(url string, args ...string) *process {
 func (w *world) launch(cmd *exec.Cmd, url string) *process {
 	w.t.Helper()
 	w.next++
-	p := &process{cmd, filepath.Join(w.dir, fmt.Sprintf("%s.%d", filepath.Base(cmd.Args[0]), w.next)), make(chan struct{})}
+	p := &process{cmd, w, filepath.Join(w.dir, fmt.Sprintf("%s.%d", filepath.Base(cmd.Args[0]), w.next)), make(chan struct{})}
 	cmd.Dir, cmd.Env = w.dir, append(os.Environ(), "REDIS_URL="+url, "GODAGS_HOME="+filepath.Join(w.dir, "home"))
 	out, err := os.Create(p.name + ".out")
 	w.must(err)
@@ -119,32 +119,45 @@ func (p *process) ended() bool {
 }
 
 // worker starts a worker and waits until it listens.
-func (w *world) worker(url string, args ...string) *process {
+func (w *world) worker() *process {
 	w.t.Helper()
-	p := w.start(url, append([]string{"worker"}, args...)...)
-	w.workers = append(w.workers, p)
-	w.await("a worker that listens", func() bool { return strings.Contains(p.stderr(), "worker listens") })
+	return w.workerAt(w.redis.URL())
+}
+
+// workerAt is worker for one that finds Redis at url.
+func (w *world) workerAt(url string) *process {
+	w.t.Helper()
+	p := w.start(url, "worker")
+	p.says("worker listens")
 	return p
 }
 
-// run starts a run of stages under an id.
-func (w *world) run(url, id string, stages []stage, args ...string) *process {
+// crew starts n workers.
+func (w *world) crew(n int) (workers []*process) {
 	w.t.Helper()
-	w.write(id+".json", stages)
-	return w.start(url, append([]string{"coordinator", "run", id + ".json", "--run-id", id, "--progress", "json"}, args...)...)
+	for range n {
+		workers = append(workers, w.worker())
+	}
+	return workers
 }
 
-// exits waits until a program has ended with this exit code.
-func (w *world) exits(p *process, want int) {
-	w.t.Helper()
+// exits waits until it has ended with this exit code.
+func (p *process) exits(want int) {
+	p.w.t.Helper()
 	select {
 	case <-p.done:
 		if code := p.ProcessState.ExitCode(); code != want {
-			w.t.Fatalf("%s: exit code %d, want %d", strings.Join(p.Args, " "), code, want)
+			p.w.t.Fatalf("%s: exit code %d, want %d", p, code, want)
 		}
 	case <-time.After(limit):
-		w.t.Fatalf("%s has not ended within %s", strings.Join(p.Args, " "), limit)
+		p.w.t.Fatalf("%s has not ended within %s", p, limit)
 	}
+}
+
+// says waits until it has said something.
+func (p *process) says(text string) {
+	p.w.t.Helper()
+	p.w.await(fmt.Sprintf("%q from %s", text, p), func() bool { return strings.Contains(p.stderr(), text) })
 }
 
 // await waits until something holds.
@@ -224,22 +237,6 @@ func (w *world) events(run string) []faulttest.Event {
 	return events
 }
 
-// find returns the first event of a type and stage with this attempt, once there is one.
-func (w *world) find(run, kind, stage string, attempt int) (found faulttest.Event) {
-	w.t.Helper()
-	w.await(fmt.Sprintf("%s of attempt %d of %s", kind, attempt, stage), func() bool {
-		out, err := w.command("events", run)
-		events, err2 := faulttest.Parse(out)
-		i := slices.IndexFunc(events, func(e faulttest.Event) bool { return e.Type == kind && e.Stage == stage && e.Attempt == attempt })
-		if err != nil || err2 != nil || i < 0 {
-			return false
-		}
-		found = events[i]
-		return true
-	})
-	return found
-}
-
 // within checks how long something took that is promised within a time.
 func (w *world) within(what string, took, promised time.Duration) {
 	w.t.Helper()
@@ -247,20 +244,6 @@ func (w *world) within(what string, took, promised time.Duration) {
 	if took > 2*promised {
 		w.t.Errorf("%s took %s, promised are %s", what, took, promised)
 	}
-}
-
-// check applies the rules to a run that has ended.
-func (w *world) check(run string, stages []stage, faults int, bound time.Duration) faulttest.Trial {
-	w.t.Helper()
-	trial, errs := judge(w, run, stages, faults, bound)
-	for _, err := range errs {
-		w.t.Error(err)
-	}
-	if w.t.Failed() {
-		text, _ := w.command("events", run)
-		w.t.Logf("the journal of %s:\n%s", run, text)
-	}
-	return trial
 }
 
 // judge says what is wrong with a run. Tasks of workers that were killed are Asynq's for one or two minutes more, so of what it leaves in
