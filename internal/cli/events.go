@@ -32,7 +32,7 @@ func (p Program) events(c *ucli.Context) error {
 	}
 	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
 		found, err := p.findRun(ctx, s, word)
-		if err != nil {
+		if err != nil && !errors.Is(err, journal.ErrDamaged) { // what comes before the damage is printed
 			return err
 		}
 		encoded, _, err := s.Journal.Spec(ctx, found.Run)

@@ -152,4 +152,20 @@ func TestADamagedJournalIsExplained(t *testing.T) {
 	for _, command := range []string{"events", "status", "logs", "graph"} {
 		f.execute(command, "demo-1").expect(t, 1, "the journal is damaged")
 	}
+	attach := f.execute("attach", "demo-1")
+	attach.expect(t, 1, "the journal is damaged")
+	if strings.Contains(attach.stdout, "go on with it") {
+		t.Errorf("nobody can:\n%s", attach.stdout)
+	}
+}
+
+// The message says that what comes before the damage can be seen.
+func TestEventsBeforeTheDamageAreShown(t *testing.T) {
+	f := newFixture(t)
+	f.submit("demo-1", driven)
+	if err := f.server.Client().Do(t.Context(), "XADD", "godags:{demo-1}:journal", "*", "w", "", "r", "\xfe").Err(); err != nil {
+		t.Fatal(err)
+	}
+	f.execute("events", "demo-1").expect(t, 1, "the journal is damaged", "run.submitted")
+	f.execute("status", "demo-1").expect(t, 1, "the journal is damaged")
 }

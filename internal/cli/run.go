@@ -180,8 +180,8 @@ func (p Program) conduct(c *ucli.Context, session *engine.Session, screen *scree
 	if run == nil {
 		return p.explainStart(c, o.ID, err)
 	}
-	if errors.Is(err, engine.ErrStateLost) {
-		return err // there is nothing left to tell
+	if errors.Is(err, engine.ErrStateLost) || errors.Is(err, journal.ErrDamaged) {
+		return err // there is nothing left to tell, and nothing to go on with
 	}
 	return p.verdict(run, errors.Join(err, p.printResult(c, session, run, asJSON)), context.Cause(ctx))
 }

@@ -103,10 +103,7 @@ func (j *Journal) Runs(ctx context.Context, limit int, match func(Summary) bool)
 				continue
 			}
 			next++
-			if errors.Is(err, ErrDamaged) {
-				s, err = Summary{Run: id, State: "damaged"}, nil
-			}
-			if err != nil {
+			if err != nil && !errors.Is(err, ErrDamaged) {
 				return nil, err
 			}
 			if match == nil || match(s) {

@@ -51,7 +51,8 @@ func splitID(id string) (ms, n uint64) {
 
 // Read returns the entries after a position, oldest first and at most a few thousand. If there are none yet it waits for one
 // up to the given time; less than a millisecond means that it does not wait. If the entry at the position is not there any more it
-// returns [ErrCut]: what was read before is not what the entries after it follow from.
+// returns [ErrCut]: what was read before is not what the entries after it follow from. What comes before an entry that cannot be understood
+// is returned first, and [ErrDamaged] when that entry is the next.
 func (j *Journal) Read(ctx context.Context, run RunID, after string, wait time.Duration) ([]Entry, error) {
 	if wait < time.Millisecond {
 		wait = -1 // go-redis would round it to 0, which means forever
@@ -71,7 +72,11 @@ func (j *Journal) Read(ctx context.Context, run RunID, after string, wait time.D
 	if len(streams.Val()) == 0 {
 		return nil, j.exists(ctx, run)
 	}
-	return entries(run, streams.Val()[0].Messages)
+	list, err := entries(run, streams.Val()[0].Messages)
+	if len(list) > 0 {
+		return list, nil
+	}
+	return nil, err
 }
 
 // exists returns [ErrGone] if the run does not exist: what is asked when nothing was found.
@@ -83,6 +88,7 @@ func (j *Journal) exists(ctx context.Context, run RunID) error {
 	return named(run, err)
 }
 
+// entries decodes messages. If one is damaged it returns those before it as well.
 func entries(run RunID, messages []redis.XMessage) ([]Entry, error) {
 	list := make([]Entry, 0, len(messages))
 	for _, m := range messages {
@@ -99,7 +105,7 @@ func entries(run RunID, messages []redis.XMessage) ([]Entry, error) {
 			err = errors.New("it has no records")
 		}
 		if err != nil {
-			return nil, Damaged(run, m.ID, err)
+			return list, Damaged(run, m.ID, err)
 		}
 		list = append(list, e)
 	}
@@ -143,7 +149,7 @@ type Summary struct {
 	Counts    map[string]int // of stages by terminal state; nil while the run goes on
 }
 
-// Summary describes one run by the first and the last entry of its stream.
+// Summary describes one run by the first and the last entry of its stream. With [ErrDamaged] it returns what is known nevertheless.
 func (j *Journal) Summary(ctx context.Context, run RunID) (Summary, error) {
 	pipe := j.rdb.Pipeline()
 	first, last := pipe.XRangeN(ctx, j.key(run, "journal"), "-", "+", 1), pipe.XRevRangeN(ctx, j.key(run, "journal"), "+", "-", 1)
@@ -156,14 +162,15 @@ func (j *Journal) Summary(ctx context.Context, run RunID) (Summary, error) {
 	if digest.Val() == "" || len(first.Val()) == 0 || len(last.Val()) == 0 {
 		return Summary{}, named(run, ErrGone)
 	}
+	damaged := Summary{Run: run, State: "damaged"}
 	ends, err := entries(run, []redis.XMessage{first.Val()[0], last.Val()[0]})
 	if err != nil {
-		return Summary{}, err
+		return damaged, err
 	}
 	s := Summary{Run: run, State: state.Val(), Submitted: ends[0].Time}
 	var begin Submitted
 	if err := json.Unmarshal([]byte(ends[0].Records[0].Text), &begin); err != nil {
-		return Summary{}, Damaged(run, ends[0].ID, err)
+		return damaged, Damaged(run, ends[0].ID, err)
 	}
 	s.Pipeline, s.Stages = begin.Pipeline, begin.Stages
 	if lease, err := until.Int64(); err != nil || now.Val().UnixMilli() >= lease {
@@ -178,7 +185,7 @@ func (j *Journal) Summary(ctx context.Context, run RunID) (Summary, error) {
 	if end := ends[1].Records[len(ends[1].Records)-1]; end.Type == RunFinished {
 		var f Finished
 		if err := json.Unmarshal([]byte(end.Text), &f); err != nil {
-			return Summary{}, Damaged(run, ends[1].ID, err)
+			return damaged, Damaged(run, ends[1].ID, err)
 		}
 		s.State, s.Finished, s.Counts, s.Stages = f.State, ends[1].Time, f.Counts, 0
 		for _, n := range f.Counts { // with the instances that came about

@@ -107,7 +107,11 @@ func TestADamagedEntryIsAnErrorAndNoPanic(t *testing.T) {
 			redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
 				f := newFixture(t, rdb)
 				f.damage(values...)
-				if entries, err := f.Read(t.Context(), run, journal.Start, 0); !errors.Is(err, journal.ErrDamaged) {
+				before, err := f.Read(t.Context(), run, journal.Start, 0)
+				if err != nil || len(before) != 1 {
+					t.Fatalf("what comes before: %v, %v", before, err)
+				}
+				if entries, err := f.Read(t.Context(), run, before[0].ID, 0); !errors.Is(err, journal.ErrDamaged) {
 					t.Errorf("read %v, %v", entries, err)
 				}
 				if s, err := f.Summary(t.Context(), run); !errors.Is(err, journal.ErrDamaged) {
