@@ -65,5 +65,18 @@ func (s *screen) stopping(why interrupted, grace time.Duration) {
 		s.say("%s: leaving the run, which goes on; `%s` follows it again, `%s` stops it", signalName(why.signal), s.about("attach"), s.about("cancel"))
 		return
 	}
-	s.say("%s: the run is being cancelled; running stages have %s to stop (once more: leave at once)", signalName(why.signal), grace)
+	s.say("%s: the run is being cancelled; running stages have %s to stop (once more: end them by force)", signalName(why.signal), grace)
+}
+
+// leave says what becomes of a run that is left in a hurry.
+func (s *screen) leave() {
+	switch {
+	case s.over.Load():
+		s.say("leaving; the run has ended, what it started is killed")
+	case s.follows():
+		s.say("leaving the run")
+	default:
+		s.say("leaving; the run is not at its end: `%s` brings it there", s.about("resume"))
+	}
+	s.printer.Close() // whatever it says: we leave
 }

@@ -169,7 +169,9 @@ func (p Program) conduct(c *ucli.Context, session *engine.Session, screen *scree
 		o.Slots = engine.Cores()
 	}
 	o.Observe, o.Unserved, o.Tell = screen.observe, screen.unserved, screen.tell
-	ctx, stop := p.cancelOnSignal(c.Context, session, screen, o)
+	hurry := make(chan struct{})
+	o.Hurry = hurry
+	ctx, stop := p.cancelOnSignal(c.Context, session, screen, o, hurry)
 	defer stop()
 	run, err := start(ctx, o)
 	var sig interrupted

@@ -31,6 +31,7 @@ type screen struct {
 	printer *progress.Printer
 	quiet   bool
 	run     atomic.Value // journal.RunID, once there is one
+	over    atomic.Bool  // it is finished
 	tails   sync.WaitGroup
 	closed  chan struct{}
 	once    sync.Once
@@ -124,6 +125,7 @@ func (s *screen) Close() error {
 
 func (s *screen) observe(run *view.Run, e journal.Entry) {
 	s.run.Store(run.ID)
+	s.over.Store(run.State.Finished())
 	s.printer.Observe(run, e)
 }
 

@@ -41,8 +41,12 @@ func (e interrupted) code() int {
 	return exitInterrupted
 }
 
-// cancelOnSignal returns a context that a first signal ends. A second one ends the process at once.
-func (p Program) cancelOnSignal(ctx context.Context, session *engine.Session, screen *screen, o engine.RunOptions) (context.Context, func()) {
+// forceTime is how long the end of a run may take that is ended by force: Redis may be away, or a stage that cleans up at work.
+const forceTime = 2 * time.Second
+
+// cancelOnSignal returns a context that a first signal ends. A second one ends by force what does not stop, and the process soon after; a
+// third one ends the process at once.
+func (p Program) cancelOnSignal(ctx context.Context, session *engine.Session, screen *screen, o engine.RunOptions, hurry chan<- struct{}) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -51,19 +55,27 @@ func (p Program) cancelOnSignal(ctx context.Context, session *engine.Session, sc
 	}
 	done := make(chan struct{})
 	go func() {
-		for first := true; ; first = false {
+		var last os.Signal
+		var enough <-chan time.Time
+		for n := 1; ; n++ {
 			select {
-			case s := <-signals:
-				if !first {
-					screen.say("%s again: leaving at once; `%s` brings the run to its end", signalName(s), screen.about("resume"))
-					screen.printer.Close() // whatever it says: we leave
-					os.Exit(interrupted{signal: s}.code())
-				}
-				why := interrupted{s, s == syscall.SIGHUP && canHandOver(ctx, session, o)}
-				screen.stopping(why, o.Grace)
-				cancel(why)
+			case last = <-signals:
+			case <-enough:
 			case <-done:
 				return
+			}
+			switch n {
+			case 1:
+				why := interrupted{last, last == syscall.SIGHUP && canHandOver(ctx, session, o)}
+				screen.stopping(why, o.Grace)
+				cancel(why)
+			case 2:
+				screen.say("%s again: ending by force what still runs", signalName(last))
+				close(hurry)
+				enough = time.After(forceTime)
+			default:
+				screen.leave()
+				os.Exit(interrupted{signal: last}.code())
 			}
 		}
 	}()

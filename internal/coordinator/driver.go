@@ -27,7 +27,7 @@ const Lease = 3 * time.Second
 // tickEvery is how often a driver looks after its lease, the workers, and stages that are overdue.
 const tickEvery = 500 * time.Millisecond
 
-// Config says what a driver works with. Dead, Observe, Reread, Unserved may be nil.
+// Config says what a driver works with. Dead, Hurry, Observe, Reread, Unserved may be nil.
 type Config struct {
 	ID      string // of the coordinator
 	Key     string // fingerprint of the key with which it signs: workers with another one do not count
@@ -42,6 +42,7 @@ type Config struct {
 	NoWorker time.Duration // how long stages may be without a worker that could execute them; 0: for ever
 
 	Dead     <-chan string         // ids of workers that are known to be dead
+	Hurry    <-chan struct{}       // closed when a run that is being cancelled must not wait for its stages any more, whatever the grace
 	Observe  func([]journal.Entry) // is told every entry of the journal, in order
 	Reread   func()                // is told that the journal has lost its end, and that Observe begins again
 	Unserved func(list []Unserved) // is told twice a second what no worker can execute
@@ -181,6 +182,9 @@ func (d *Driver) loop(ctx context.Context, entries <-chan []journal.Entry, faile
 		case id := <-d.Dead:
 			d.workers.buried[id] = true
 			err = d.loseBuried(ctx)
+		case <-d.Hurry:
+			d.Hurry, d.Grace = nil, 0
+			err = d.force(ctx, time.Now())
 		case <-tick.C:
 			err = d.tick(ctx)
 		case <-d.timers.timer.C:

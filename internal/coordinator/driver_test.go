@@ -248,6 +248,20 @@ func TestAStageThatDoesNotStopIsEndedByForce(t *testing.T) {
 	})
 }
 
+// Somebody who has pressed Ctrl-C twice does not wait for the grace.
+func TestInAHurryNoStageIsWaitedFor(t *testing.T) {
+	simulate(t, "a", func(w *world) {
+		w.sent("a#1")
+		w.claim("w1", "a", 1)
+		_, err := w.journal.RequestCancel(w.Context(), w.run, "enough")
+		w.must(err)
+		w.pass(time.Second)
+		close(w.hurry)
+		w.pass(time.Millisecond)
+		w.ends(nil)
+	})
+}
+
 func TestAQueueThatNobodyListensToIsNamed(t *testing.T) {
 	simulate(t, "a@gpu; b", func(w *world) {
 		w.keepAlive("w1", 4*time.Second)

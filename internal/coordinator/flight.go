@@ -274,11 +274,15 @@ func (d *Driver) force(ctx context.Context, now time.Time) error {
 	if d.stopping.IsZero() || now.Sub(d.stopping) < d.Grace {
 		return nil
 	}
+	why := "it did not stop within " + d.Grace.String()
+	if d.Grace == 0 {
+		why = "it was not waited for"
+	}
 	var decisions []journal.Decision
 	for s, f := range d.flights {
 		if f.worker != "" && d.spec.Kind(d.graphStage(s)).Trigger != dag.AllDone {
 			decisions = append(decisions, journal.Decision{Kind: journal.EndForced, Record: journal.Record{
-				Type: journal.StageCancelled, Stage: s, Attempt: f.attempt, Text: "it did not stop within " + d.Grace.String()}})
+				Type: journal.StageCancelled, Stage: s, Attempt: f.attempt, Text: why}})
 		}
 	}
 	if len(decisions) == 0 {

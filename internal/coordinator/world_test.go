@@ -28,6 +28,7 @@ type world struct {
 	journal *journal.Journal
 	queue   *fakeQueue
 	dead    chan string
+	hurry   chan struct{}
 	spec    *spec.Spec
 	digest  string
 	run     journal.RunID
@@ -116,7 +117,7 @@ func simulateWith(t *testing.T, bundles bool, graph string, test func(w *world))
 func simulated(t *testing.T, sp *spec.Spec, bundles bool, test func(w *world)) {
 	synctest.Test(t, func(t *testing.T) {
 		rdb := redistest.Mini(t)
-		w := &world{T: t, rdb: rdb, journal: journal.New(rdb), dead: make(chan string), run: "r", bundles: bundles,
+		w := &world{T: t, rdb: rdb, journal: journal.New(rdb), dead: make(chan string), hurry: make(chan struct{}), run: "r", bundles: bundles,
 			queue: &fakeQueue{bundles: make(map[string]queue.Bundle)}, spec: sp, tokens: make(map[journal.Attempted]journal.Token)}
 		encoded, err := w.spec.Encode()
 		w.must(err)
@@ -150,7 +151,7 @@ func (w *world) drive(id string, epoch int64) {
 	done := w.done
 	go func() {
 		_, err := Drive(ctx, Config{ID: id, Journal: w.journal, Queue: w.queue, Logger: slog.New(slog.DiscardHandler), Grace: 10 * time.Second, MaxBundle: most,
-			NoWorker: w.patience, Dead: w.dead, Unserved: func(u []Unserved) { w.mu.Lock(); w.served = u; w.mu.Unlock() }}, w.run, w.spec, w.digest, epoch)
+			NoWorker: w.patience, Dead: w.dead, Hurry: w.hurry, Unserved: func(u []Unserved) { w.mu.Lock(); w.served = u; w.mu.Unlock() }}, w.run, w.spec, w.digest, epoch)
 		done <- err
 	}()
 }

@@ -21,9 +21,10 @@ import (
 type RunOptions struct {
 	ID       journal.RunID // empty for a new one
 	Spec     *spec.Spec
-	Slots    int           // stages executed at once in this process; 0 for none
-	Children int           // worker processes to start
-	Grace    time.Duration // how long stages have for stopping when the run is cancelled
+	Slots    int             // stages executed at once in this process; 0 for none
+	Children int             // worker processes to start
+	Grace    time.Duration   // how long stages have for stopping when the run is cancelled
+	Hurry    <-chan struct{} // closed when they have no time any more; may be nil
 
 	NoWorker time.Duration // how long stages may be without a worker that could execute them; 0: for ever. Then the run is left as it is
 
