@@ -3,7 +3,6 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/godags/godags/internal/faulttest"
+	"github.com/godags/godags/internal/redistest"
 )
 
 // repository is the root of this module, from where these tests are run.
@@ -57,21 +57,6 @@ func (w *world) procfile() string {
 	return bin
 }
 
-// freePort returns a port that nobody listens on.
-func freePort(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
-}
-
 func TestProcfile(t *testing.T) {
 	for name, args := range map[string][]string{"goreman": {"-rpc-server=false", "start"}, "hivemind": {"Procfile"}} {
 		t.Run(name, func(t *testing.T) {
@@ -79,7 +64,7 @@ func TestProcfile(t *testing.T) {
 			w := newWorld(t)
 			w.needRedis()
 			bin := w.procfile()
-			port := freePort(t)
+			port := redistest.FreePort(t)
 			w.set("REDIS_PORT", port)
 			w.set("HIVEMIND_TIMEOUT", "30") // as the README says: it stops Redis and the workers at once
 			manager := w.start(filepath.Join(bin, name), args...)

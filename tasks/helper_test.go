@@ -47,12 +47,20 @@ func daemon() {
 	fmt.Println(cmd.Process.Pid)
 }
 
-// stopped executes a command that is stopped at once, and shows how it ended.
+// stopped executes a command that is stopped as soon as it says something, and shows how it ended.
 func stopped() {
 	os.Unsetenv(helperEnv)
-	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
-	defer cancel()
-	fmt.Println(Command{Grace: time.Hour}.Handle(ctx, &shell("sleep 1000; true").Stage))
+	ctx, cancel := context.WithCancel(context.Background())
+	a := shell("echo ready; sleep 1000; true")
+	a.Log = writerFunc(func([]byte) { cancel() })
+	fmt.Println(Command{Grace: time.Hour}.Handle(ctx, &a.Stage))
+}
+
+type writerFunc func([]byte)
+
+func (f writerFunc) Write(p []byte) (int, error) {
+	f(p)
+	return len(p), nil
 }
 
 const helperCommands = 3
@@ -153,7 +161,7 @@ func closeOffice(t *testing.T) {
 // eventually waits until a condition holds.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !holds(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain until %s", what)
 		}

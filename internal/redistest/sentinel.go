@@ -3,7 +3,6 @@ package redistest
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -21,13 +20,13 @@ type Sentinels struct {
 	primaryAddr, sentinelAddr  string
 }
 
-// patience is how long a test waits for the servers to agree.
-const patience = 30 * time.Second
+// patience is how long a test waits for the servers to agree. A Sentinel that was not given the processor for two seconds does nothing for thirty.
+const patience = 2 * time.Minute
 
 // StartSentinels starts them on loopback, for as long as the test lives. It returns when the replica has all data and the Sentinel knows it.
 func StartSentinels(t testing.TB) *Sentinels {
 	t.Helper()
-	primary, replica, sentinel := freePort(t), freePort(t), freePort(t)
+	primary, replica, sentinel := FreePort(t), FreePort(t), FreePort(t)
 	s := &Sentinels{t: t, primaryAddr: "127.0.0.1:" + primary, sentinelAddr: "127.0.0.1:" + sentinel}
 	s.primary = Start(t, "--bind", "127.0.0.1", "--port", primary, "--repl-diskless-sync-delay", "0")
 	s.replica = Start(t, "--bind", "127.0.0.1", "--port", replica, "--replicaof", "127.0.0.1", primary)
@@ -101,19 +100,4 @@ func (s *Sentinels) until(what string, holds func(context.Context) bool) {
 			s.t.Fatalf("waited %s until %s", patience, what)
 		}
 	}
-}
-
-// freePort is a port of loopback on which nobody listens.
-func freePort(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
 }

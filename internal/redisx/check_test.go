@@ -3,6 +3,8 @@ package redisx
 import (
 	"reflect"
 	"testing"
+
+	"github.com/godags/godags/internal/redistest"
 )
 
 // levels is the level of each finding, and the first one with a fix.
@@ -65,7 +67,7 @@ func TestCheckOfAnInProcessRedis(t *testing.T) {
 }
 
 func TestCheckOfARedisThatIsGone(t *testing.T) {
-	if _, err := Check(t.Context(), client(t, "redis://"+closedPort(t))); err == nil {
+	if _, err := Check(t.Context(), client(t, "redis://127.0.0.1:"+redistest.FreePort(t))); err == nil {
 		t.Error("no error")
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -14,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/alicebob/miniredis/v2"
+
+	"github.com/godags/godags/internal/redistest"
 )
 
 func TestOpensAGivenRedis(t *testing.T) {
@@ -67,9 +68,9 @@ func TestAnUnusableRedisIsExplained(t *testing.T) {
 	protected := fakeRedis(t, func(string) string { return "-DENIED Redis is running in protected mode because...\r\n" })
 
 	for name, test := range map[string]struct{ url, want string }{
-		"refused port":     {"redis://" + closedPort(t), "connection refused"},
+		"refused port":     {"redis://127.0.0.1:" + redistest.FreePort(t), "connection refused"},
 		"missing socket":   {socketURL(filepath.Join(t.TempDir(), "none")), "connection refused"},
-		"unknown host":     {"redis://nowhere.invalid", "no such host"},
+		"unknown host":     {"redis://" + strings.Repeat("x", 64), "no such host"},
 		"wrong password":   {"redis://ann:s3cr3d@" + m.Addr(), "wrong user name or password"},
 		"no password":      {"redis://" + m.Addr(), "it wants a password"},
 		"too old":          {"redis://" + old, "it is Redis 6.0.0, and 6.2 or newer is needed"},
@@ -95,16 +96,6 @@ func TestAnUnusableRedisIsExplained(t *testing.T) {
 			}
 		})
 	}
-}
-
-// closedPort is a loopback address on which nobody listens.
-func closedPort(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func TestWaitsForARedisThatIsLoading(t *testing.T) {

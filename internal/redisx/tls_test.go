@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/godags/godags/internal/redistest"
 )
 
 // authority signs certificates for 127.0.0.1, which it keeps as files.
@@ -68,8 +70,8 @@ func TestTLSWithCertificatesOfOnesOwnAndAUser(t *testing.T) {
 	a := newAuthority(t)
 	a.make("server", false)
 	a.make("client", false)
-	addr := closedPort(t)
-	_, port, _ := strings.Cut(addr, ":")
+	port := redistest.FreePort(t)
+	addr := "127.0.0.1:" + port
 	startRedis(t, "--bind", "127.0.0.1", "--tls-port", port, "--tls-cert-file", a.path("server"), "--tls-key-file", a.path("server-key"),
 		"--tls-ca-cert-file", a.path("ca"), "--user", "default", "off", "--user", "ann", "on", ">s3cr3t", "~*", "&*", "+@all")
 

@@ -190,7 +190,7 @@ func TestWhatIsClaimedBehindACancelledStageIsNotExecuted(t *testing.T) {
 		<-w.running
 		_, err := w.journal.RequestCancel(w.Context(), run, "enough")
 		w.must(err)
-		time.Sleep(journal.BeatEvery)
+		time.Sleep(2 * journal.BeatEvery) // it learns that with a heartbeat
 		if got := w.story(); !strings.Contains(got, "x cancelled") || !strings.Contains(got, "y started") || strings.Contains(got, "y succeeded") {
 			w.Fatal(got)
 		}

@@ -3,10 +3,13 @@ package worker
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net"
+	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +17,7 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/godags/godags/cache"
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
@@ -57,7 +61,20 @@ func keyOf(text string) seal.Key {
 // inRedis is the name that the worker's queue has in Redis.
 var inRedis = "default@key:" + key.Fingerprint()
 
+// compress makes the process' one compressor of values, which would belong to the bubble of the test that needs it first.
+var compress = sync.OnceValue(func() error {
+	dir, err := os.MkdirTemp("", "worker")
+	if err != nil {
+		return err
+	}
+	key := cache.Key{Run: string(run), Name: "large"}
+	return errors.Join(cache.Disk(dir).Put(context.Background(), key, make([]byte, 2*values.MaxInline)), os.RemoveAll(dir))
+})
+
 func simulate(t *testing.T, h handler, test func(w *world)) {
+	if err := compress(); err != nil {
+		t.Fatal(err)
+	}
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{T: t, mini: miniredis.NewMiniRedis(), done: make(chan error, 1),
 			running: make(chan *tasks.Stage, 1), finish: make(chan struct{}), stopped: make(chan time.Time, 10)}
