@@ -167,6 +167,8 @@ func (b *bundle) begin() *execution {
 		}
 		b.current = newExecution(b, next.Attempted)
 		if next.fused {
+			before := b.moves[len(b.moves)-1].Outcome
+			b.current.before = &before
 			claim := b.claimOf(next.Attempted)
 			claim.Linked = true
 			b.moves = append(b.moves, claim)

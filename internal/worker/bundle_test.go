@@ -38,6 +38,23 @@ func TestInAChainAStageIsClaimedWhenTheOneBeforeItHasSucceeded(t *testing.T) {
 	})
 }
 
+func TestInAChainAStageHasTheOutputOfTheOneBeforeIt(t *testing.T) {
+	simulate(t, func(_ *world, ctx context.Context, s *tasks.Stage) error {
+		s.Values.SetOutput([]byte("json\n1"))
+		for _, dep := range s.After {
+			if value, err := s.Values.Output(ctx, dep); string(value) != "json\n1" || err != nil {
+				return fmt.Errorf("the output of %s is %q, %v", dep, value, err)
+			}
+		}
+		return nil
+	}, func(w *world) {
+		w.send("1", "s", 1)
+		w.tells("s started, s succeeded")
+		w.bundle("2", 1, "x", "after x")
+		w.tells("s started, s succeeded, x started, x succeeded, after x started, after x succeeded")
+	})
+}
+
 // chained does what the stage's name says: "after x" waits for the end of its context and then succeeds all the same, the others succeed at once.
 func chained(w *world, ctx context.Context, s *tasks.Stage) error {
 	if s.Name == "after x" {

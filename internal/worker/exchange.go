@@ -57,8 +57,11 @@ func (x *exchange) Output(ctx context.Context, stage string) ([]byte, error) {
 	return value, err
 }
 
-// recorded returns what is recorded as the output of a stage. Those of the dependencies that follow it are fetched with it.
+// recorded returns what is, or is about to be, recorded as the output of a stage. Those of the dependencies that follow it are fetched with it.
 func (x *exchange) recorded(ctx context.Context, id dag.StageID) ([]byte, error) {
+	if o := x.execution.before; o != nil && o.Record.Stage == id {
+		return o.Output, nil
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if recorded, ok := x.fetched[id]; ok {

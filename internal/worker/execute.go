@@ -25,6 +25,8 @@ type execution struct {
 	stop   context.CancelCauseFunc
 	cause  context.Context // done, with its cause, once the attempt is stopped
 
+	before *journal.Outcome // of the stage before it in a chain, not recorded when this one begins; nil if it is not fused
+
 	unclaimed bool // its claim has not been answered yet
 	refused   bool // its claim was refused: nobody wants to know how it ends
 }
