@@ -91,10 +91,8 @@ func TestTheDocumentedUsersCanDoTheirWork(t *testing.T) {
 	w.coordinator("status", "latest")
 	w.coordinator("doctor")
 	forge(t, admin)
-	w.await("the forged task is put aside", func() bool { return strings.Contains(one.stderr(), "task refused, nothing of it is executed") })
-	if err := one.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
+	w.says(one, "task refused, nothing of it is executed")
+	w.signal(one, os.Interrupt)
 	w.ended(one, 0)
 }
 

@@ -33,9 +33,7 @@ func TestAFanOutIsGoneOnWithAfterAKill(t *testing.T) {
 		return names
 	}
 	w.await("a good part of the instances", func() bool { return len(done()) >= 20 })
-	if err := first.Process.Signal(syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
+	w.signal(first, syscall.SIGKILL)
 	first.wait(limit)
 	before := w.events("r")
 	w.write("go", "")

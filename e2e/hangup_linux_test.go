@@ -1,17 +1,11 @@
 package e2e
 
-import (
-	"strings"
-	"testing"
-)
+import "testing"
 
 // The window is closed in the middle of a run: its program gets SIGHUP, and what it prints goes nowhere.
 func TestAClosedTerminalHandsTheRunOver(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.useRedis()
-	w.write("held.json", strings.ReplaceAll(held, " && [ $GODAGS_ATTEMPT -gt 1 ]", ""))
-	w.start("worker", "--concurrency", "2")
+	w := newHeldWorld(t)
 	serve := w.start("coordinator", "serve")
 	run, window := w.onTerminal("coordinator", "run", "held.json", "--run-id", "held")
 	w.awaitHeld()
@@ -19,10 +13,8 @@ func TestAClosedTerminalHandsTheRunOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.ended(run, 129)
-	w.await("the run is adopted", func() bool { return adoptions("held", serve) == 1 })
-	w.write("go", "")
-	w.ended(w.start("coordinator", "attach", "held"), 0)
-	w.checkHeld("held", 1)
+	w.says(serve, "run adopted")
+	w.endHeld(1, w.start("coordinator", "attach", "held"))
 }
 
 // Without anybody who could go on with it the run is cancelled in order, and its stages are stopped.

@@ -9,18 +9,6 @@ import (
 	"testing"
 )
 
-// held has two stages side by side that go on until there is a file "go", and one after them. The first attempt of victim never ends.
-const held = `{"stages": [
-	{"name": "victim", "run": "echo $PPID >worker; echo $$ >victim.$GODAGS_ATTEMPT; until [ -e go ] && [ $GODAGS_ATTEMPT -gt 1 ]; do sleep 0.05; done"},
-	{"name": "witness", "run": "echo $$ >witness.$GODAGS_ATTEMPT; until [ -e go ]; do sleep 0.05; done"},
-	{"name": "after", "after": ["victim", "witness"], "task": "noop"}
-]}`
-
-func (w *world) awaitHeld() {
-	w.t.Helper()
-	w.await("both stages run", func() bool { return w.exists("victim.1") && w.exists("witness.1") })
-}
-
 // killWorkerOfVictim kills the worker that executes victim. What it has started dies with it.
 func (w *world) killWorkerOfVictim() {
 	w.t.Helper()
@@ -33,13 +21,6 @@ func (w *world) killWorkerOfVictim() {
 		w.t.Fatal(err)
 	}
 	w.dead("victim.1")
-}
-
-// dead waits until the process whose number is in a file does not exist any more.
-func (w *world) dead(name string) {
-	w.t.Helper()
-	pid := strings.TrimSpace(read(filepath.Join(w.dir, name)))
-	w.await("the end of process "+pid+", which is that of "+name, func() bool { return !alive(pid) })
 }
 
 // checkRerun lets the stages of a run go on to their end, and finds out whether victim, and nothing else, was executed a second time,
@@ -126,8 +107,7 @@ func TestAKilledCoordinatorLeavesAReadableJournalAndWorkersThatFinish(t *testing
 	w.useRedis()
 	w.write("held.json", held)
 	w.start("worker", "--concurrency", "2")
-	run := w.start("coordinator", "run", "held.json", "--run-id", "held")
-	w.awaitHeld()
+	run := w.runHeld()
 	run.kill()
 	w.awaitState("held", "stalled")
 	w.write("go", "") // the workers go on with what they hold
@@ -147,20 +127,13 @@ func TestAKilledCommandWithEverythingInOneProcessCanBeLookedAtNextDay(t *testing
 	w := newWorld(t)
 	w.needRedis()
 	w.write("held.json", held)
-	run := w.start("coordinator", "run", "held.json", "--run-id", "held", "--cores", "2")
-	w.awaitHeld()
+	run := w.runHeld("--cores", "2")
 	run.kill()
 	w.dead("victim.1")
 	w.dead("witness.1")
 	w.awaitState("held", "stalled")
-	started := 0
-	for _, e := range w.events("held") {
-		if e.Type == "stage.started" {
-			started++
-		}
-	}
-	if started != 2 {
-		t.Errorf("%d stages were started, want 2", started)
+	if started := w.starts("held"); len(started) != 2 {
+		t.Errorf("%v were started, want victim and witness", started)
 	}
 	if w.exists(".godags/redis/redis.sock") {
 		t.Error("the private redis-server was left running")

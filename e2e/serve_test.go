@@ -20,44 +20,32 @@ func adoptions(run string, coordinators ...*process) (n int) {
 
 func TestOfTwoServingCoordinatorsTheSecondGoesOnWhenTheFirstIsKilled(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.useRedis()
-	w.write("held.json", strings.ReplaceAll(held, " && [ $GODAGS_ATTEMPT -gt 1 ]", ""))
-	w.start("worker", "--concurrency", "2")
+	w := newHeldWorld(t)
 	one := w.start("coordinator", "serve", "--name", "one")
 	w.coordinator("run", "held.json", "--run-id", "held", "--detach")
 	w.awaitHeld()
 	two := w.start("coordinator", "serve", "--name", "two")
-	w.await("the second serves", func() bool { return strings.Contains(two.stderr(), "coordinator serves") })
+	w.says(two, "coordinator serves")
 	if adoptions("held", two) > 0 {
 		t.Fatal("the second has adopted a run that the first drives")
 	}
 	one.kill()
 	killed := time.Now()
-	w.await("the second has adopted the run", func() bool { return adoptions("held", two) == 1 })
+	w.says(two, "run adopted")
 	if took := time.Since(killed); took > takeOver {
 		t.Errorf("adopted after %s", took)
 	}
-	w.write("go", "")
-	attached := w.start("coordinator", "attach", "held")
-	w.ended(attached, 0)
-	w.checkHeld("held", 1)
+	w.endHeld(1, w.start("coordinator", "attach", "held"))
 }
 
 func TestAKilledRunIsAdoptedByTheServingCoordinator(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.useRedis()
-	w.write("held.json", strings.ReplaceAll(held, " && [ $GODAGS_ATTEMPT -gt 1 ]", ""))
-	w.start("worker", "--concurrency", "2")
+	w := newHeldWorld(t)
 	serve := w.start("coordinator", "serve")
-	run := w.start("coordinator", "run", "held.json", "--run-id", "held")
-	w.awaitHeld()
+	run := w.runHeld()
 	run.kill()
-	w.await("the run is adopted", func() bool { return adoptions("held", serve) == 1 })
-	w.write("go", "")
-	w.ended(w.start("coordinator", "attach", "held"), 0)
-	w.checkHeld("held", 1)
+	w.says(serve, "run adopted")
+	w.endHeld(1, w.start("coordinator", "attach", "held"))
 }
 
 // Six runs, two coordinators of which one is stopped in order and one is killed meanwhile.

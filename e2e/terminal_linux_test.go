@@ -125,8 +125,6 @@ func (w *world) checkTerminal(t *terminal) {
 func TestARunOnATerminal(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.write("held.json", held)
-	w.write("go", "")
 	run, person := w.onTerminal("coordinator", "run", "simple")
 	w.ended(run, 0)
 	w.checkTerminal(person)

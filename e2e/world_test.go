@@ -108,6 +108,20 @@ func (w *world) ended(p *process, want int) {
 	}
 }
 
+// says waits until a program has said something.
+func (w *world) says(p *process, text string) {
+	w.t.Helper()
+	w.await(fmt.Sprintf("%q from %s", text, p), func() bool { return strings.Contains(p.stderr(), text) })
+}
+
+// signal sends a signal to a program that has not ended.
+func (w *world) signal(p *process, s os.Signal) {
+	w.t.Helper()
+	if err := p.Process.Signal(s); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // coordinator runs a command that must succeed, and returns what it prints.
 func (w *world) coordinator(args ...string) string {
 	w.t.Helper()
