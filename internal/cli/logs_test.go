@@ -52,8 +52,8 @@ func TestLogsAreOfTheLastAttemptThatWasBegun(t *testing.T) {
 	if o := f.execute("logs", "demo-1", "first"); o.stdout != "first try\n" {
 		t.Errorf("while the second attempt is due: %q", o.stdout)
 	}
-	f.start("demo-1", first, 2)
-	f.check(f.journal.SaveLog(t.Context(), "demo-1", journal.Attempted{Stage: first, Attempt: 2}, []byte("second try\n")))
+	token := f.start("demo-1", first, 2)
+	f.check(f.journal.SaveLog(t.Context(), "demo-1", token, journal.Attempted{Stage: first, Attempt: 2}, []byte("second try\n")))
 	for want, args := range map[string][]string{
 		"second try\n":  {"logs", "demo-1", "first"},
 		"first try\n":   {"logs", "demo-1", "first", "--attempt=1"},

@@ -34,9 +34,10 @@ func (j *Journal) Check(ctx context.Context, run RunID, token Token, attempts []
 	return orders, err
 }
 
-// SaveLog keeps what an attempt has printed so far.
-func (j *Journal) SaveLog(ctx context.Context, run RunID, a Attempted, log []byte) error {
-	return named(run, saveLogScript.Run(ctx, j.rdb, []string{j.key(run, "run"), j.key(run, "log")}, logField(a), log).Err())
+// SaveLog keeps what an attempt has printed so far, while the claim with the token holds.
+func (j *Journal) SaveLog(ctx context.Context, run RunID, token Token, a Attempted, log []byte) error {
+	keys := []string{j.key(run, "run"), j.key(run, "fence"), j.key(run, "log")}
+	return named(run, saveLogScript.Run(ctx, j.rdb, keys, uint32(a.Stage), uint16(a.Attempt), token[:], log).Err())
 }
 
 func logField(a Attempted) string {

@@ -296,7 +296,7 @@ func TestLogsAreKeptByAttempt(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.claim("w1", tokenA, []journal.Attempted{at(0, 1), at(1, 1)}, true, true)
 		for _, soFar := range []string{"one\n", "one\ntwo\x00\xff\n"} {
-			if err := f.SaveLog(f.t.Context(), run, at(0, 1), []byte(soFar)); err != nil {
+			if err := f.SaveLog(f.t.Context(), run, tokenA, at(0, 1), []byte(soFar)); err != nil {
 				f.t.Fatal(err)
 			}
 			f.log(at(0, 1), soFar)
@@ -315,11 +315,37 @@ func TestLogsAreKeptByAttempt(t *testing.T) {
 func TestASavedLogSurvivesTheReport(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.claim("w1", tokenA, []journal.Attempted{at(0, 1)}, true)
-		if err := f.SaveLog(f.t.Context(), run, at(0, 1), []byte("saved")); err != nil {
+		if err := f.SaveLog(f.t.Context(), run, tokenA, at(0, 1), []byte("saved")); err != nil {
 			f.t.Fatal(err)
 		}
 		f.report("w1", tokenA, ended(journal.StageSucceeded, 0, 1), true)
 		f.log(at(0, 1), "saved")
+	})
+}
+
+// What a worker sent before the report may come after it: go-redis sends again what was not answered.
+func TestALogThatIsSavedLateDoesNotReplaceTheReportedOne(t *testing.T) {
+	journals(t, func(f *fixture) {
+		f.claim("w1", tokenA, []journal.Attempted{at(0, 1)}, true)
+		failed := ended(journal.StageFailed, 0, 1)
+		failed.Log = []byte("all of it\n")
+		f.report("w1", tokenA, failed, true)
+		if err := f.SaveLog(f.t.Context(), run, tokenA, at(0, 1), []byte("all")); err != nil {
+			f.t.Fatal(err)
+		}
+		f.log(at(0, 1), "all of it\n")
+	})
+}
+
+func TestAWorkerWhoseClaimIsVoidSavesNoLog(t *testing.T) {
+	journals(t, func(f *fixture) {
+		f.claim("w1", tokenA, []journal.Attempted{at(0, 1)}, true)
+		for _, a := range []journal.Attempted{at(0, 2), at(1, 1), at(0, 1)} {
+			if err := f.SaveLog(f.t.Context(), run, tokenB, a, []byte("not mine")); err != nil {
+				f.t.Fatal(err)
+			}
+			f.log(a, "")
+		}
 	})
 }
 

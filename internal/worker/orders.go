@@ -22,8 +22,11 @@ func (b *bundle) stop(cause error) {
 func (b *bundle) obey(ctx context.Context) error {
 	b.mu.Lock()
 	e := b.current
+	if e != nil && e.unclaimed {
+		e = nil // the journal does not know of it
+	}
 	var attempts []journal.Attempted
-	if e != nil && !e.unclaimed {
+	if e != nil {
 		attempts = append(attempts, e.Attempted)
 	}
 	for _, a := range b.due {
@@ -73,7 +76,7 @@ func (e *execution) saveLog(ctx context.Context) error {
 	if size == e.saved {
 		return nil
 	}
-	if err := e.bundle.worker.Journal.SaveLog(ctx, e.bundle.claim.Run, e.Attempted, e.log.Bytes()); err != nil {
+	if err := e.bundle.worker.Journal.SaveLog(ctx, e.bundle.claim.Run, e.bundle.claim.Token, e.Attempted, e.log.Bytes()); err != nil {
 		return err
 	}
 	e.saved = size
