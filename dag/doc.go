@@ -43,7 +43,7 @@
 // has a dependency whose success says how many: one for each element of a list. When the template's trigger holds and there is a list, Apply
 // itself makes the instances: stages with the ids that follow, which depend on nothing else and go by the template's rule. The
 // template waits for them, whatever its trigger, and is then executed itself, to gather what they did. An instance that its own condition
-// skips is as right as one that succeeded.
+// skips is as right as one that succeeded. So is, for a stage whose rule says so ([Rule].Gather), a dependency that skipped itself.
 //
 // # What is always true
 //

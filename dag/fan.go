@@ -112,7 +112,7 @@ func grow[T any](list []T, n int, value T) []T {
 
 // right reports whether instance s is as it should be for its template: that its own condition skips it is no fault.
 func (r *Run) right(s StageID) bool {
-	return r.state[s] == Succeeded || r.state[s] == Skipped && r.root[s] == s
+	return r.state[s] == Succeeded || r.declined(s)
 }
 
 // collect tells a template that its instance s is at its end.

@@ -26,7 +26,7 @@ func (r *Run) release(s StageID, commands []Command) []Command {
 
 // hear tells stage d that its dependency s is at its end.
 func (r *Run) hear(d, s StageID, commands []Command) []Command {
-	rule, good := r.rule(d), r.state[s] == Succeeded
+	rule, good := r.rule(d), r.good(d, s)
 	matters := false
 	switch {
 	case rule.Each != nil && r.expanded(d):
@@ -40,7 +40,7 @@ func (r *Run) hear(d, s StageID, commands []Command) []Command {
 	}
 	r.waiting[d]--
 	if rule.Each != nil && *rule.Each == s {
-		if !good {
+		if r.state[s] != Succeeded {
 			return r.doom(d, r.cause(s), commands)
 		}
 		matters = true
@@ -122,10 +122,20 @@ func (r *Run) doom(s, root StageID, commands []Command) []Command {
 	return commands
 }
 
-// needs reports whether stage s cannot be executed without the success of its dependency d.
+// needs reports whether stage s cannot be executed now that its dependency d, which is at its end or is to be skipped, did not succeed.
 func (r *Run) needs(s, d StageID) bool {
 	rule := r.rule(s)
-	return rule.Trigger == AllSuccess || rule.Each != nil && *rule.Each == d
+	return rule.Trigger == AllSuccess && !(rule.Gather && r.declined(d)) || rule.Each != nil && *rule.Each == d
+}
+
+// good reports whether dependency d, which is at its end, is as the trigger AllSuccess of stage s wants it.
+func (r *Run) good(s, d StageID) bool {
+	return r.state[d] == Succeeded || r.rule(s).Gather && r.declined(d)
+}
+
+// declined reports whether stage s is skipped, or is to be, because of its own condition or trigger.
+func (r *Run) declined(s StageID) bool {
+	return (r.state[s] == Skipped || r.state[s] == Waiting && r.verdict[s] == toSkip) && r.root[s] == s
 }
 
 func (r *Run) decideSkip(s, root StageID, commands []Command) []Command {

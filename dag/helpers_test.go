@@ -177,6 +177,7 @@ func drawRules(t *rapid.T, g *Graph) Rules {
 		rule := Rule{
 			Trigger: rapid.SampledFrom([]Trigger{AllSuccess, AllSuccess, AllDone, AnySuccess, AnyFailed}).Draw(t, "trigger"),
 			Retries: max(0, rapid.IntRange(-2, 2).Draw(t, "retries")),
+			Gather:  rapid.IntRange(0, 3).Draw(t, "gather") == 3,
 		}
 		if deps := g.Deps(s); len(deps) > 0 && rapid.IntRange(0, 3).Draw(t, "template") == 3 {
 			rule.Each = new(rapid.SampledFrom(deps).Draw(t, "each"))

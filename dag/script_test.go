@@ -115,6 +115,7 @@ func (s *script) play(step string) []string {
 //	all_done                  (or any_success, any_failed) its trigger
 //	retries=2                 how often it may be executed again
 //	each=a                    the dependency whose elements it has instances for
+//	gather                    dependencies that skipped themselves are as good as any
 //
 // and the line "on_failure: stop" is about the run.
 func (s *script) rules() (*Graph, Rules) {
@@ -136,6 +137,8 @@ func (s *script) rules() (*Graph, Rules) {
 			if dep, each := strings.CutPrefix(word, "each="); each {
 				id, _ := g.Lookup(dep)
 				rule.Each = &id
+			} else if word == "gather" {
+				rule.Gather = true
 			} else if n, _ := fmt.Sscanf(word, "retries=%d", &rule.Retries); n == 0 {
 				if err := rule.Trigger.UnmarshalText([]byte(word)); err != nil {
 					s.t.Fatalf("%s: %v", s.place, err)

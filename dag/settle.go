@@ -1,7 +1,7 @@
 package dag
 
 // missing counts what a stage waits for: a template its instances, once it has them, until they are right; any other stage its
-// dependencies, until they succeed or, if its trigger is another than AllSuccess, until they are at their end.
+// dependencies, until they are good or, if its trigger is another than AllSuccess, until they are at their end.
 func (r *Run) missing(s StageID) (n uint32) {
 	base, instances, _ := r.Instances(s)
 	for i := base; i < base+StageID(instances); i++ {
@@ -14,7 +14,7 @@ func (r *Run) missing(s StageID) (n uint32) {
 	}
 	success := r.rule(s).Trigger == AllSuccess
 	for _, d := range r.graph.Deps(s) {
-		if state := r.state[d]; success && state != Succeeded || !state.Terminal() {
+		if state := r.state[d]; !state.Terminal() || success && !r.good(s, d) {
 			n++
 		}
 	}

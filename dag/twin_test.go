@@ -81,10 +81,13 @@ func (w *twin) right(s StageID) bool {
 
 // holds reports whether the trigger of a stage holds.
 func (w *twin) holds(s StageID) bool {
-	deps, succeeded, failed, ended := w.graph.Deps(s), 0, 0, 0
+	deps, succeeded, passed, failed, ended := w.graph.Deps(s), 0, 0, 0, 0
 	for _, d := range deps {
 		if w.ended[d] == Succeeded {
 			succeeded++
+		}
+		if w.ended[d] == Skipped && w.root[d] == d && w.rule(s).Gather {
+			passed++
 		}
 		if w.failed(d) {
 			failed++
@@ -101,7 +104,7 @@ func (w *twin) holds(s StageID) bool {
 	case AnyFailed:
 		return failed > 0
 	}
-	return succeeded == len(deps)
+	return succeeded+passed == len(deps)
 }
 
 func (w *twin) failed(s StageID) bool {
@@ -294,7 +297,8 @@ func (w *twin) causes(s StageID) (list []StageID) {
 			ended++
 		}
 		hopeless := state.Terminal() && state != Succeeded || state == Waiting && w.hopeless[d]
-		if hopeless && (rule.Trigger == AllSuccess || rule.Each != nil && *rule.Each == d) {
+		passed := rule.Gather && w.cause(d) == d && state != Failed && state != Cancelled
+		if hopeless && (rule.Trigger == AllSuccess && !passed || rule.Each != nil && *rule.Each == d) {
 			list = append(list, w.cause(d))
 		}
 	}

@@ -23,25 +23,42 @@ type parallel struct {
 	held   []dag.StageID
 }
 
-// counted returns the counts of the template of which s is an instance; nil for any other stage, and if any number may fly.
+// counted returns the counts of the template of which s is an instance, or of the matrix of which it is a cell; nil for any other stage, and if
+// any number may fly.
 func (d *Driver) counted(s dag.StageID) (*parallel, int) {
-	template, _, ok := d.state.Instance(s)
-	if !ok {
-		return nil, 0
-	}
-	most := d.spec.Kind(template).MaxParallel
+	most := d.spec.Kind(d.graphStage(s)).MaxParallel
 	if most <= 0 {
 		return nil, 0
 	}
-	p := d.parallel[template]
+	of, ok := d.gatherer(s)
+	if !ok {
+		return nil, 0
+	}
+	p := d.parallel[of]
 	if p == nil {
 		p = new(parallel)
-		d.parallel[template] = p
+		d.parallel[of] = p
 	}
 	return p, most
 }
 
-// heldBack puts a stage aside if as many instances of its template are in flight as may be.
+// gatherer returns the stage that gathers what an instance, or a cell of a matrix, leaves. It is false for any other stage.
+func (d *Driver) gatherer(s dag.StageID) (dag.StageID, bool) {
+	if template, _, ok := d.state.Instance(s); ok {
+		return template, true
+	}
+	if d.spec.Kind(s).Item == nil {
+		return s, false
+	}
+	for _, of := range d.spec.Graph.Dependents(s) {
+		if d.spec.Kind(of).Gather {
+			return of, true
+		}
+	}
+	return s, false
+}
+
+// heldBack puts a stage aside if as many instances of its template, or cells of its matrix, are in flight as may be.
 func (d *Driver) heldBack(s dag.StageID) bool {
 	p, most := d.counted(s)
 	if p == nil || p.flying < most {

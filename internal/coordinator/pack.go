@@ -97,7 +97,7 @@ func (d *Driver) fits(s dag.StageID, b *bundle) bool {
 
 // cost returns how much of a bundle's time a stage takes, whether that is a guess, and how many such stages may travel together: none if nothing
 // is known of them. A stage that was begun before travels alone too: it may have cost its worker, and would cost those that it travels with another attempt.
-// So do one for cleaning up, which goes on when others are stopped, and one that gathers what its instances have done.
+// So do one for cleaning up, which goes on when others are stopped, and one that gathers what others have done.
 func (d *Driver) cost(s dag.StageID) (cost time.Duration, guess bool, most int) {
 	g := d.graphStage(s)
 	took, known := d.durations.Of(g)
@@ -105,7 +105,7 @@ func (d *Driver) cost(s dag.StageID) (cost time.Duration, guess bool, most int) 
 	if !known {
 		took, most = d.durations.Guess(g)
 	}
-	if kind := d.spec.Kind(g); d.state.Attempt(s) > 1 || kind.Trigger == dag.AllDone || kind.ForEach != "" && g == s {
+	if kind := d.spec.Kind(g); d.state.Attempt(s) > 1 || kind.Trigger == dag.AllDone || kind.Gather || kind.ForEach != "" && g == s {
 		most = 0
 	}
 	return took + stageCost, !known, most

@@ -1,7 +1,9 @@
 package coordinator
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -210,6 +212,29 @@ func TestInstancesAreSentAsManyAsMayRun(t *testing.T) {
 		}
 		w.sent("each#1")
 		w.does("each", 1)
+		w.ends(nil)
+	})
+}
+
+// So do the cells of a matrix. One that skips itself makes room too, and does not keep them from coming together.
+func TestCellsAreSentAsManyAsMayRun(t *testing.T) {
+	simulateSpec(t, func(b *spec.Builder) {
+		var cells []string
+		for i := range 3 {
+			cells = append(cells, fmt.Sprintf("cell %d", i))
+			b.Add(cells[i], nil, spec.Kind{Task: "noop", Item: json.RawMessage(`{}`), Index: i, Policy: spec.Policy{MaxParallel: 1}})
+		}
+		b.Add("cells", cells, spec.Kind{Gather: true})
+	}, func(w *world) {
+		w.sent("cell 0#1")
+		w.claim("w1", "cell 0", 1)
+		w.report("cell 0", 1, journal.StageSkipped)
+		w.sent("cell 1#1")
+		w.does("cell 1", 1)
+		w.sent("cell 2#1")
+		w.does("cell 2", 1)
+		w.sent("cells#1")
+		w.does("cells", 1)
 		w.ends(nil)
 	})
 }

@@ -71,7 +71,8 @@ func (b *builder) stage(st *stage) {
 		kind.Item, kind.Index = items[i], i
 		b.add(added{st, i > 0}, name, b.after, kind)
 	}
-	b.add(added{stage: st, again: true}, st.name.text, cells, spec.Kind{})
+	join := spec.Kind{Gather: true, Queue: kind.Queue, Policy: spec.Policy{Priority: kind.Priority}}
+	b.add(added{stage: st, again: true}, st.name.text, cells, join)
 }
 
 func (b *builder) add(from added, name string, after []string, kind spec.Kind) {

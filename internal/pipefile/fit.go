@@ -32,12 +32,12 @@ func (c *checker) fit(st *stage, kind *spec.Kind) {
 	if !works {
 		kind.Policy = spec.Policy{Trigger: kind.Trigger, When: kind.When, Priority: kind.Priority}
 	}
-	if st.forEach.kind == absent {
+	if st.forEach.kind == absent && st.matrix.kind == absent {
 		kind.MaxParallel = 0
 		if at := st.ownAt("max_parallel"); at >= 0 && works {
-			c.report(at, "max_parallel is for a stage with for_each")
+			c.report(at, "max_parallel is for a stage with for_each or matrix")
 		}
-	} else if st.matrix.kind != absent {
+	} else if st.forEach.kind != absent && st.matrix.kind != absent {
 		c.report(int(max(st.forEach.at, st.matrix.at)), "a stage has for_each or matrix, not both")
 	}
 	if len(st.after) == 0 && kind.Trigger != dag.AllSuccess {
@@ -126,10 +126,7 @@ func (b *builder) checkLists() {
 
 // checkList reports a for_each over a stage that has no list as its output.
 func (b *builder) checkList(st, list *stage) {
-	switch {
-	case list.matrix.kind != absent:
-		b.report(int(st.forEach.at), "for_each: stage %s has no output of its own: it is where the cells of its matrix come together", quote(list.name.text))
-	case list.run.kind == absent && list.task.kind == absent:
+	if list.run.kind == absent && list.task.kind == absent {
 		b.report(int(st.forEach.at), "for_each: stage %s has no output: it has neither run nor task", quote(list.name.text))
 	}
 }

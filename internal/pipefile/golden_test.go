@@ -108,6 +108,9 @@ func describe(sp *spec.Spec) string {
 		if k.Item != nil {
 			fmt.Fprintf(&b, "  item %d %s\n", k.Index, k.Item)
 		}
+		if k.Gather {
+			fmt.Fprintln(&b, "  gathers")
+		}
 		if policy, _ := json.Marshal(k.Policy); string(policy) != "{}" {
 			fmt.Fprintf(&b, "  %s\n", policy)
 		}

@@ -42,8 +42,9 @@ func shapeNot(keys ...string) shape { return shape{"not": shape{"required": keys
 func Schema() ([]byte, error) {
 	stage := shapeKeys(stageKeys, "name")
 	paramsNeedTask := shape{"anyOf": []shape{{"required": []string{"task"}}, {"properties": shape{"params": shape{"type": "null"}}}}}
-	stage["allOf"] = []shape{shapeNot("run", "task"), shapeNot("matrix", "for_each"), paramsNeedTask}
-	needs := map[string][]string{"max_parallel": {"for_each"}}
+	fans := shape{"anyOf": []shape{shapeNot("max_parallel"), {"required": []string{"for_each"}}, {"required": []string{"matrix"}}}}
+	stage["allOf"] = []shape{shapeNot("run", "task"), shapeNot("matrix", "for_each"), paramsNeedTask, fans}
+	needs := make(map[string][]string)
 	for _, key := range commandKeys {
 		needs[key] = []string{"run"}
 	}

@@ -61,7 +61,7 @@ var policyKeys = []key[policy]{
 	{"priority", "of stages that are ready, those with the highest go first. Default: 0", shapeWhole(-maxPriority, maxPriority), func(s *source, p *policy, v value) {
 		s.whole(&p.Priority, "priority", v, -maxPriority, maxPriority)
 	}},
-	{"max_parallel", "how many instances of a stage with for_each are executed at once. Default: any number", shapeWhole(1, maxParallel), func(s *source, p *policy, v value) {
+	{"max_parallel", "how many instances of a stage with for_each, or cells of a matrix, are executed at once. Default: any number", shapeWhole(1, maxParallel), func(s *source, p *policy, v value) {
 		s.whole(&p.MaxParallel, "max_parallel", v, 1, maxParallel)
 	}},
 	{"secrets", "names of secrets: the command gets X if the worker has GODAGS_SECRET_X", shapeNames, (*source).secrets},

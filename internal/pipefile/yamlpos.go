@@ -92,8 +92,8 @@ var yamlHints = map[string]string{
 	"did not find expected '-' indicator":                          "the indentation does not fit the list above",
 	"could not find expected ':'":                                  "a colon is missing",
 	"found unexpected end of stream":                               "the closing quote is missing",
-	"did not find expected ',' or ']'":                             "a comma or ] is missing",
-	"did not find expected ',' or '}'":                             "a comma or } is missing",
+	"did not find expected ',' or ']'":                             "a comma or ] is missing, or quotes around text that holds one of , [ ] { }",
+	"did not find expected ',' or '}'":                             "a comma or } is missing, or quotes around text that holds one of , [ ] { }",
 }
 
 // reportYAML says what is wrong with YAML that is not valid.

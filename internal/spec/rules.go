@@ -21,7 +21,7 @@ func (s *Spec) bind() error {
 	plain := true
 	lists := make([]dag.StageID, len(s.kinds))
 	for i, k := range s.kinds {
-		rule := dag.Rule{Trigger: k.Trigger, Retries: k.Retries}
+		rule := dag.Rule{Trigger: k.Trigger, Retries: k.Retries, Gather: k.Gather}
 		if k.ForEach != "" {
 			id, ok := s.Graph.Lookup(k.ForEach)
 			if !ok {

@@ -17,6 +17,7 @@ type Kind struct {
 	Queue  string          `json:"queue,omitempty"`  // empty for DefaultQueue
 	Item   json.RawMessage `json:"item,omitempty"`   // of a cell of a matrix, a JSON object; else nil
 	Index  int             `json:"index,omitempty"`  // of that cell, from 0
+	Gather bool            `json:"gather,omitempty"` // the dependencies are the cells of a matrix: the output is a list of theirs
 	Policy
 }
 
@@ -57,7 +58,7 @@ func (s *Spec) Behind(id dag.StageID) (dag.StageID, bool) {
 		return 0, false // an instance
 	}
 	deps, kind := s.Graph.Deps(id), s.Kind(id)
-	if len(deps) != 1 || kind.Trigger != dag.AllSuccess || kind.ForEach != "" {
+	if len(deps) != 1 || kind.Trigger != dag.AllSuccess || kind.ForEach != "" || kind.Gather {
 		return 0, false
 	}
 	return deps[0], true
@@ -91,6 +92,9 @@ func (b *Builder) intern(k Kind) uint32 {
 	key := fmt.Sprintf("%q %q %s", k.Task, k.Queue, k.Params)
 	if k.Item != nil {
 		key += fmt.Sprintf(" %d %s", k.Index, k.Item)
+	}
+	if k.Gather {
+		key += " gather"
 	}
 	if !reflect.ValueOf(k.Policy).IsZero() {
 		key += fmt.Sprintf(" %+v", k.Policy)

@@ -74,8 +74,10 @@ func (e *execution) graphStage() dag.StageID { return e.bundle.graphStage(e.Stag
 func (e *execution) name() string            { return e.bundle.name(e.Stage) }
 func (e *execution) kind() *spec.Kind        { return e.bundle.loaded.spec.Kind(e.graphStage()) }
 
-// gathers reports whether the attempt makes one list of what the stage's instances have done.
-func (e *execution) gathers() bool { return e.kind().ForEach != "" && e.graphStage() == e.Stage }
+// gathers reports whether the attempt makes one list of what the stage's instances, or the cells of its matrix, have done.
+func (e *execution) gathers() bool {
+	return e.kind().Gather || e.kind().ForEach != "" && e.graphStage() == e.Stage
+}
 
 // timeoutError says that an attempt took longer than its stage allows.
 type timeoutError struct{ limit time.Duration }

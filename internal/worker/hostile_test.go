@@ -126,7 +126,8 @@ func TestASpecThatWasChangedInRedisIsRefused(t *testing.T) {
 		spec := fmt.Sprintf("godags:{%s}:spec", run)
 		good, err := i.mini.Get(spec)
 		i.must(err)
-		i.must(i.mini.Set(spec, good[:len(good)-1]+"x"))
+		last := len(good) - 1
+		i.must(i.mini.Set(spec, good[:last]+string(good[last]^1)))
 		i.send("1", "x", 1)
 		close(i.finish)
 		i.tells("s started, s succeeded")

@@ -180,28 +180,41 @@ func (w *Worker) output(ctx context.Context, e *execution, id dag.StageID) (valu
 	return value, err
 }
 
-// gather makes one JSON array of what the instances have left, in their order.
-func (x *exchange) gather(ctx context.Context) error {
-	e := x.execution
+// gathered returns the stages of which the attempt makes a list: the cells of a matrix, or instances.
+func (e *execution) gathered() []dag.StageID {
+	if e.kind().Gather {
+		return e.bundle.loaded.spec.Graph.Deps(e.Stage)
+	}
 	item := e.bundle.items[e.Stage]
+	ids := make([]dag.StageID, item.Count)
+	for i := range ids {
+		ids[i] = item.First + dag.StageID(i)
+	}
+	return ids
+}
+
+func (e *execution) gatheredName(s dag.StageID) string {
+	if e.kind().Gather {
+		return e.bundle.name(s)
+	}
+	return fmt.Sprintf("%s[%d]", e.name(), s-e.bundle.items[e.Stage].First)
+}
+
+// gather makes one JSON array of what the instances or cells have left, in their order.
+func (x *exchange) gather(ctx context.Context) error {
 	all := []byte(cache.JSON.Name() + "\n[")
-	for done := 0; done < item.Count; {
-		ids := make([]dag.StageID, min(fetchedAtOnce, item.Count-done))
-		for i := range ids {
-			ids[i] = item.First + dag.StageID(done+i)
-		}
-		err := steadily(ctx, func() error { return x.gatherSome(ctx, ids, done, &all) })
+	for ids := range slices.Chunk(x.execution.gathered(), fetchedAtOnce) {
+		err := steadily(ctx, func() error { return x.gatherSome(ctx, ids, &all) })
 		if err != nil {
 			return err
 		}
-		done += len(ids)
 	}
 	x.SetOutput(append(all, ']'))
 	return nil
 }
 
-// gatherSome appends what some instances have left.
-func (x *exchange) gatherSome(ctx context.Context, ids []dag.StageID, from int, all *[]byte) error {
+// gatherSome appends what some instances or cells have left.
+func (x *exchange) gatherSome(ctx context.Context, ids []dag.StageID, all *[]byte) error {
 	e, begin := x.execution, len(*all)
 	recorded, err := x.worker.Journal.Outputs(ctx, e.bundle.claim.Run, ids...)
 	for i := 0; i < len(ids) && err == nil; i++ {
@@ -210,9 +223,9 @@ func (x *exchange) gatherSome(ctx context.Context, ids []dag.StageID, from int, 
 			text, err = x.open(ctx, recorded[i])
 		}
 		if err != nil {
-			err = fmt.Errorf("the output of %s[%d]: %w", e.name(), from+i, err)
+			err = fmt.Errorf("the output of %s: %w", e.gatheredName(ids[i]), err)
 		}
-		if from+i > 0 {
+		if !bytes.HasSuffix(*all, []byte("[")) {
 			*all = append(*all, ',')
 		}
 		*all = append(*all, text...)

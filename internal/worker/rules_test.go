@@ -23,6 +23,9 @@ func withRules(b *spec.Builder) {
 	b.Add("list", nil, spec.Kind{Task: "task"})
 	b.Add("long", []string{"list"}, kind(spec.Policy{When: "len(outputs.list) > 2"}))
 	b.Add("each", []string{"list"}, kind(spec.Policy{ForEach: "list", When: "item != 20"}))
+	b.Add("cell 0", nil, spec.Kind{Task: "task", Item: json.RawMessage(`{"n":20}`), Policy: spec.Policy{When: "item.n > 20"}})
+	b.Add("cell 1", nil, spec.Kind{Task: "task", Item: json.RawMessage(`{"n":21}`), Index: 1, Policy: spec.Policy{When: "item.n > 20"}})
+	b.Add("cells", []string{"cell 0", "cell 1"}, spec.Kind{Gather: true})
 	b.Add("clean", []string{"list"}, kind(spec.Policy{Trigger: dag.AllDone}))
 	b.Add("either", []string{"x", "y"}, kind(spec.Policy{Trigger: dag.AnySuccess}))
 }
@@ -144,6 +147,36 @@ func TestInstancesAreExecutedAndGathered(t *testing.T) {
 		if text, ok := strings.CutPrefix(string(recorded[0]), "vjson\n"); !ok || json.Unmarshal([]byte(text), &got) != nil || len(got) != 3 ||
 			*got[0] != "10 of each[0] 0" || got[1] != nil || *got[2] != "30 of each[2] 2" {
 			t.Errorf("gathered %s", recorded[0])
+		}
+	})
+}
+
+func TestTheCellsOfAMatrixAreGatheredLikeInstances(t *testing.T) {
+	simulate(t, listing, func(w *world) {
+		w.send("t", "cell 0", 1)
+		w.send("u", "cell 1", 1)
+		w.expectInAnyOrder("skipped", "started", "started", "succeeded")
+		w.send("v", "cells", 1)
+		time.Sleep(time.Second)
+		cells, _ := w.spec.Graph.Lookup("cells")
+		recorded, err := w.journal.Outputs(w.Context(), run, cells)
+		if w.must(err); string(recorded[0]) != "vjson\n"+`[null,"{\"n\":21}0 of cell 1 1"]` {
+			t.Errorf("gathered %s", recorded[0])
+		}
+	})
+}
+
+// What is neither JSON nor text cannot be gathered. The message says whose it is.
+func TestWhatCannotBeGatheredIsNamed(t *testing.T) {
+	simulate(t, func(_ *world, _ context.Context, s *tasks.Stage) error {
+		s.Values.SetOutput([]byte("raw\n\xff"))
+		return nil
+	}, func(w *world) {
+		w.send("t", "cell 1", 1)
+		w.expect("started succeeded")
+		w.send("u", "cells", 1)
+		if r := w.expect("started succeeded started failed"); !strings.HasPrefix(r.Text, "the output of cell 1: it cannot be an element of a list") {
+			t.Error(r.Text)
 		}
 	})
 }
