@@ -83,7 +83,7 @@ func TestOptionsThatAreWrongAreReportedTogether(t *testing.T) {
 		"Backoff(1m0s, 0.5, 1s, 2): it takes initial, factor from 1 to 1000, max not less than initial, jitter from 0 to 1",
 		`stage "ranges": Secrets: the name "a b" can have`,
 		`stage "both": When and WhenFunc exclude each other`,
-		"stage \"when\": When: ", "(did you mean \"seed\"?)\n    params.sede > 1\n           ^",
+		"stage \"when\": When: ", "(did you mean \"seed\"?)\n    1 | params.sede > 1\n      |        ^^^^",
 		`stage "parallel": MaxParallel is for stages made by Map`,
 		`stage "map": Map needs lists in JSON: give "list" the option Codec(cache.JSON)`,
 		`stage "command": params "run" and "argv" exclude each other`,

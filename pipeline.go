@@ -10,6 +10,7 @@ import (
 	"github.com/godags/godags/cache"
 	"github.com/godags/godags/internal/condition"
 	"github.com/godags/godags/internal/engine"
+	"github.com/godags/godags/internal/pipefile"
 	"github.com/godags/godags/internal/spec"
 	"github.com/godags/godags/tasks"
 )
@@ -128,7 +129,7 @@ func (s *Stage) complete(after []string) error {
 	_, err := condition.Compile(s.policy.When, condition.Scope{Params: s.pipeline.settings.Params, Outputs: after, Item: s.policy.ForEach != ""})
 	var wrong *condition.Error
 	if errors.As(err, &wrong) {
-		return fmt.Errorf("stage %q: When: %w\n    %s\n    %*s", s.name, wrong, s.policy.When, wrong.At+1, "^")
+		return fmt.Errorf("stage %q: When: %w\n%s", s.name, wrong, pipefile.Excerpt(s.policy.When, wrong.At, wrong.End))
 	}
 	return err
 }

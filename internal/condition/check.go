@@ -64,7 +64,8 @@ type checker struct {
 
 func (c *checker) report(node ast.Node, suggestion, format string, args ...any) {
 	if c.err == nil {
-		c.err = &Error{At: offset(c.source, node.Location().From), Message: fmt.Sprintf(format, args...), Suggestion: suggestion}
+		at := node.Location()
+		c.err = &Error{offset(c.source, at.From), offset(c.source, max(at.From, at.To)), fmt.Sprintf(format, args...), suggestion}
 	}
 }
 

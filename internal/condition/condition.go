@@ -19,11 +19,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"regexp"
 	"strings"
 	"time"
 
 	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/types"
 	"github.com/expr-lang/expr/vm"
@@ -52,7 +54,7 @@ type Scope struct {
 
 // Error is what is wrong with a condition, apart from its values.
 type Error struct {
-	At         int // number of bytes before the place
+	At, End    int // number of bytes before the place, and before what follows it
 	Message    string
 	Suggestion string // a name that may be meant, or ""
 }
@@ -77,7 +79,7 @@ type Condition struct {
 // Compile checks a condition. What is wrong with the text is an [*Error]; other errors are about the values of parameters.
 func Compile(source string, s Scope) (*Condition, error) {
 	if len(source) > MaxSource {
-		return nil, &Error{Message: fmt.Sprintf("the condition has %d bytes, and may have %d: let a stage compute it", len(source), MaxSource)}
+		return nil, &Error{End: 1, Message: fmt.Sprintf("the condition has %d bytes, and may have %d: let a stage compute it", len(source), MaxSource)}
 	}
 	reads, err := check(source, s)
 	if err != nil {
@@ -86,6 +88,9 @@ func Compile(source string, s Scope) (*Condition, error) {
 	program, err := compile(source, s)
 	if err != nil {
 		return nil, located(source, err)
+	}
+	if err := outcome(source, program.Node()); err != nil {
+		return nil, err
 	}
 	c := &Condition{source: source, program: program, reads: reads, params: make(map[string]any), env: s.Env}
 	for _, p := range s.Params {
@@ -110,30 +115,83 @@ func compile(source string, s Scope) (program *vm.Program, err error) {
 		expr.DisableIfOperator(), expr.Patch(stepper{}))
 }
 
-// located gives an error of expr its place in bytes.
+// outcome returns an error if one of the values that an expression may have cannot be true or false.
+func outcome(source string, n ast.Node) error {
+	var either []ast.Node
+	switch n := n.(type) {
+	case *ast.ConditionalNode:
+		either = []ast.Node{n.Exp1, n.Exp2}
+	case *ast.BinaryNode:
+		if n.Operator == "??" {
+			either = []ast.Node{n.Left, n.Right}
+		}
+	}
+	for _, n := range either {
+		if err := outcome(source, n); err != nil {
+			return err
+		}
+	}
+	if kind := n.Type(); either == nil && kind != nil && kind.Kind() != reflect.Bool && kind.Kind() != reflect.Interface {
+		return located(source, &file.Error{Location: n.Location(), Message: fmt.Sprintf("expected bool, but got %v", kind)})
+	}
+	return nil
+}
+
+// located gives an error of expr its place in bytes, and says it in our words.
 func located(source string, err error) error {
 	e := &Error{Message: err.Error()}
 	var at *file.Error
 	if errors.As(err, &at) {
-		e.Message, e.At = at.Message, offset(source, at.From)
+		e.Message, e.At, e.End = at.Message, offset(source, at.From), offset(source, max(at.From, at.To))
 	}
 	kind, isOther := strings.CutPrefix(e.Message, "expected bool, but got ")
 	token := unexpected.FindStringSubmatch(e.Message)
 	switch {
-	case strings.HasPrefix(e.Message, "unexpected token EOF"):
-		e.Message, e.At = "the condition ends in the middle", len(strings.TrimSpace(source))
+	case strings.HasPrefix(e.Message, "unexpected token EOF"), e.Message == "unexpected end of expression":
+		e.Message, e.At, e.End = "the condition ends in the middle", len(strings.TrimSpace(source)), 0
+	case e.Message == "literal not terminated":
+		e.Message = "the closing quote is missing"
 	case isOther:
-		e.Message = fmt.Sprintf("a condition is true or false, and this one is of type %s", kind)
-	case token != nil && token[1] == "=":
-		e.Message, e.Suggestion = "= does not compare", "=="
+		e.Message = "a condition is true or false, and this one is of type " + kind
+	case token != nil && strings.Contains(source, "{{"):
+		e.Message = "a condition is written without braces around it"
 	case token != nil:
 		e.Message = "the condition cannot go on with " + token[1]
 	}
+	e.operator(source)
+	e.Message = typeNames.Replace(strconvError.ReplaceAllString(e.Message, ""))
 	return e
 }
 
 // unexpected is how the parser names what it cannot take.
-var unexpected = regexp.MustCompile(`^unexpected token \w+\("(.*)"\)`)
+var unexpected = regexp.MustCompile(`unexpected token \w+\("(.*)"\)`)
+
+var (
+	strconvError = regexp.MustCompile(`strconv\.\w+: parsing "[^"]*": `)
+	typeNames    = strings.NewReplacer("[]interface {}", "list", "map[string]interface {}", "object", "float64", "float", "type unknown", "no known type")
+)
+
+// operators are those of other languages, with what they are called here.
+var operators = map[string]string{"=": "==", "===": "==", "!==": "!=", "=>": ">=", "=<": "<=", "&": "&&", "=~": "matches", "~=": "matches", "~": "matches",
+	"AND": "and", "OR": "or", "NOT": "not", "IN": "in", "<>": "!="}
+
+// operator suggests what an operator is called here that the parser does not know.
+func (e *Error) operator(source string) {
+	if !strings.HasPrefix(e.Message, "the condition cannot go on") && !strings.HasPrefix(e.Message, "unrecognized character") {
+		return
+	}
+	begin, end := len(strings.TrimRight(source[:e.At], "=!<>&|~")), e.At
+	for end < len(source) && strings.IndexByte("=!<>&|~", source[end]) >= 0 {
+		end++
+	}
+	if begin == end {
+		end = e.End
+	}
+	if known := operators[source[begin:end]]; known != "" {
+		e.At, e.End, e.Suggestion = begin, end, known
+		e.Message = fmt.Sprintf("there is no operator %s", source[begin:end])
+	}
+}
 
 // offset returns the number of bytes that the first characters take.
 func offset(source string, characters int) int {
@@ -221,9 +279,9 @@ func (c *Condition) eval(ctx context.Context, v Values) (bool, error) {
 // explain says in words what expr says when the result is not true or false.
 func explain(message string) error {
 	if of, ok := strings.CutPrefix(message, "invalid operation: bool("); ok {
-		return fmt.Errorf("it gives %s, not true or false", strings.TrimSuffix(of, ")"))
+		return fmt.Errorf("it gives %s, not true or false", typeNames.Replace(strings.TrimSuffix(of, ")")))
 	}
-	return errors.New(message)
+	return errors.New(typeNames.Replace(message))
 }
 
 // tick returns what is called for each element of a list that is gone through: it panics, which ends the evaluation, when ctx is done.

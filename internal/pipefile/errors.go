@@ -25,23 +25,17 @@ type Problem struct {
 	Message    string
 	Suggestion string // what may be meant, or ""
 
-	excerpt string // the line with a caret below, for the problems that are shown
+	excerpt string // the line with a caret below
 }
 
-// shownProblems is how many problems [FileError.Error] shows.
-const shownProblems = 20
-
-// Error shows the first 20 problems as a compiler does: each with its line and a caret.
+// Error shows the problems as a compiler does: each with its line and a caret.
 func (e *FileError) Error() string {
 	var b strings.Builder
-	for i, p := range e.Problems {
-		if i == shownProblems {
-			break
-		}
+	for _, p := range e.Problems {
 		fmt.Fprintf(&b, "%s:%d:%d: %s%s\n%s\n", printable(e.Path), p.Line, p.Column, p.Message, didYouMean(p.Suggestion), p.excerpt)
 	}
-	if more := len(e.Problems) + e.Omitted - shownProblems; more > 0 {
-		fmt.Fprintf(&b, "... and %d more", more)
+	if e.Omitted > 0 {
+		fmt.Fprintf(&b, "... and %d more", e.Omitted)
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }
@@ -70,10 +64,7 @@ func (s *source) fileError(path string) *FileError {
 			}
 			column, last = column+utf8.RuneCount(between), at
 		}
-		e.Problems[i] = Problem{Line: line, Column: column, Message: printable(p.message), Suggestion: printable(p.suggestion)}
-		if i < shownProblems {
-			e.Problems[i].excerpt = excerpt(s.bytes, at, line)
-		}
+		e.Problems[i] = Problem{line, column, printable(p.message), printable(p.suggestion), excerpt(s.bytes, at, p.end, line)}
 	}
 	return e
 }

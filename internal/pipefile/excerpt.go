@@ -14,9 +14,18 @@ const (
 	excerptWidth  = 100 // about the most columns that are shown of a line
 )
 
-// excerpt shows the line that a place is on, and marks what begins there.
-func excerpt(src []byte, at, line int) string {
-	begin, marked := at, len(token(src, at))
+// Excerpt shows the line of a text on which a place begins, and marks it: from at to end, in bytes.
+func Excerpt(text string, at, end int) string {
+	src := []byte(text)
+	return excerpt(src, at, max(end, at+1), bytes.Count(src[:at], []byte("\n"))+1)
+}
+
+// excerpt shows the line that a place is on, and marks what begins there, up to end; up to the end of the word if end is 0.
+func excerpt(src []byte, at, end, line int) string {
+	begin := at
+	if end == 0 {
+		end = at + len(token(src, at))
+	}
 	var text strings.Builder
 	caret := 0 // columns before it
 	for n := 0; begin > 0 && src[begin-1] != '\n'; n++ {
@@ -43,7 +52,7 @@ func excerpt(src []byte, at, line int) string {
 		width += columns
 		if i < at {
 			caret += columns
-		} else if i < at+marked {
+		} else if i < end {
 			carets += columns
 		}
 		i += size
@@ -78,48 +87,71 @@ func isWide(r rune) bool {
 		r >= 0x3000 && r <= 0x303E || r >= 0xFF01 && r <= 0xFF60 || r >= 0x1F300 && r <= 0x1F64F || r >= 0x1F900 && r <= 0x1FAFF)
 }
 
-// within returns where a part of a text is in the file: its beginning is at bytes behind that of the text.
+// within returns where a part of a text is in the file: its beginning is at bytes behind that of the text. It goes through what is written and
+// what it means side by side. Where they do not fit together, as at an alias, that is where the value begins.
 func within(src []byte, v value, at int) int {
-	written := token(src, int(v.at))
-	if len(written) == 0 {
-		return int(v.at)
+	i, quote := int(v.at), byte(0)
+	switch {
+	case i >= len(src):
+		return i
+	case src[i] == '"' || src[i] == '\'':
+		quote = src[i]
+		i++
+	case src[i] == '|' || src[i] == '>':
+		i += bytes.IndexByte(src[i:], '\n') + 1
 	}
-	quote := written[0]
-	if quote != '"' && quote != '\'' {
-		return int(v.at) + behind(src[v.at:], v.text, at)
-	}
-	i := 1
-	for n := 0; n < at && i < len(written)-1; {
+	for n := 0; n < at && i < len(src); {
 		wide, means := 1, 1 // bytes as written, and what they mean
 		switch {
-		case quote == '"' && bytes.HasPrefix(written[i:], []byte(`\u`)):
-			wide, means = 6, meant(written[i:])
-		case quote == '\'' && written[i] == '\'', quote == '"' && written[i] == '\\':
+		case quote == '"' && src[i] == '\\':
+			wide, means = escape(src[i:])
+		case quote == '\'' && src[i] == '\'':
 			wide = 2
+		case src[i] != v.text[n] && isBlank(src[i]) && !isBlank(v.text[n]):
+			means = 0 // indentation
+		case src[i] != v.text[n] && !isBlank(src[i]):
+			return int(v.at)
 		}
 		i, n = i+wide, n+means
 	}
-	return int(v.at) + min(i, len(written)-1)
+	for at < len(v.text) && !isBlank(v.text[at]) && i < len(src) && isBlank(src[i]) {
+		i++
+	}
+	return min(i, len(src))
 }
 
-// meant returns the number of bytes that \u and four digits stand for.
-func meant(escape []byte) int {
-	r, err := strconv.ParseUint(string(escape[2:min(6, len(escape))]), 16, 16)
+func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
+
+// escape returns the number of bytes of what a backslash begins, and of what it stands for.
+func escape(written []byte) (wide, means int) {
+	if len(written) == 1 {
+		return 1, 1
+	}
+	switch written[1] {
+	case 'x':
+		return 4, meant(written, 4)
+	case 'u':
+		return 6, meant(written, 6)
+	case 'U':
+		return 10, meant(written, 10)
+	case 'N', '_':
+		return 2, 2
+	case 'L', 'P':
+		return 2, 3
+	case '\n', '\r': // a line that goes on in the next
+		return 1 + len(written[1:]) - len(bytes.TrimLeft(written[1:], " \t\r\n")), 0
+	}
+	return 2, 1
+}
+
+// meant returns the number of bytes that an escape with digits up to end stands for.
+func meant(escape []byte, end int) int {
+	r, err := strconv.ParseUint(string(escape[2:min(end, len(escape))]), 16, 32)
 	switch {
-	case err != nil:
+	case err != nil || !utf8.ValidRune(rune(r)) && (r < 0xD800 || r >= 0xE000):
 		return 1
 	case r >= 0xD800 && r < 0xE000:
 		return 2 // half of a character with four
 	}
 	return utf8.RuneLen(rune(r))
-}
-
-// behind finds the line of a text that a part begins on in what is written, which may be indented, and returns where the part is.
-func behind(written []byte, text string, at int) int {
-	begin := strings.LastIndexByte(text[:at], '\n') + 1
-	line, _, _ := strings.Cut(text[begin:], "\n")
-	if i := bytes.Index(written, []byte(line)); i >= 0 && line != "" {
-		return i + at - begin
-	}
-	return 0
 }

@@ -2,6 +2,7 @@ package pipefile
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -163,7 +164,9 @@ func (b *builder) checkWhen(st *stage, compiled map[string]*condition.Condition)
 		whose = "defaults" // so that it is reported once
 	}
 	if wrong, ok := errors.AsType[*condition.Error](err); ok {
-		b.suggest(within(b.bytes, when, wrong.At), wrong.Suggestion, "%s: when: %s", whose, wrong.Message)
+		at := within(b.bytes, when, wrong.At)
+		end := max(at+1, within(b.bytes, when, max(wrong.At, wrong.End)))
+		b.source.add(problem{at, end, fmt.Sprintf("%s: when: %s", whose, wrong.Message), wrong.Suggestion})
 	} else if err != nil {
 		b.report(int(when.at), "%s: when: %v", whose, err)
 	} else {

@@ -152,8 +152,8 @@ func checkError(t *testing.T, data []byte, err error) {
 		t.Fatalf("the error is no *FileError with problems: %v", err)
 	}
 	lines := strings.Split(string(bytes.TrimPrefix(data, []byte("\uFEFF"))), "\n")
-	for i, p := range e.Problems {
-		if above, below, _ := strings.Cut(p.excerpt, "\n"); i < shownProblems && (strings.Index(above, " |") != strings.Index(below, " |") || !strings.HasSuffix(below, "^")) {
+	for _, p := range e.Problems {
+		if above, below, _ := strings.Cut(p.excerpt, "\n"); strings.Index(above, " |") != strings.Index(below, " |") || !strings.HasSuffix(below, "^") {
 			t.Fatalf("there is no caret below\n%s", p.excerpt)
 		}
 		if p.Line < 1 || p.Line > len(lines) || p.Column < 1 || p.Column > len([]rune(lines[p.Line-1]))+1 {

@@ -136,7 +136,7 @@ func TestManyProblemsAreCounted(t *testing.T) {
 	if len(e.Problems) != 1000 || e.Omitted != 1000 {
 		t.Errorf("%d problems and %d omitted", len(e.Problems), e.Omitted)
 	}
-	if lines := strings.Split(err.Error(), "\n"); len(lines) != 61 || lines[60] != "... and 1980 more" {
+	if lines := strings.Split(err.Error(), "\n"); len(lines) != 3001 || lines[3000] != "... and 1000 more" {
 		t.Errorf("the error has %d lines, and ends in %s", len(lines), lines[len(lines)-1])
 	}
 }
@@ -144,7 +144,7 @@ func TestManyProblemsAreCounted(t *testing.T) {
 func TestCaretIsBelowTheProblem(t *testing.T) {
 	data := strings.Repeat("\n", 123455) + "stages: [{name: a, after: [" + strings.Repeat("\"\u202e\", ", 60) + "x]}]"
 	src := []byte(data)
-	got := excerpt(src, strings.Index(data, "x]"), 123456)
+	got := excerpt(src, strings.Index(data, "x]"), 0, 123456)
 	want := "123456 | ..." + strings.Repeat(`"\u202e", `, 12) + "x...\n" +
 		"       |    " + strings.Repeat(" ", 12*len(`"\u202e", `)) + "^"
 	if got != want {

@@ -41,7 +41,7 @@ const (
 
 // problem is what is wrong at a place.
 type problem struct {
-	at                  int
+	at, end             int // end is 0 for that of the word that begins there
 	message, suggestion string
 }
 
@@ -59,11 +59,15 @@ func (s *source) report(at int, format string, args ...any) { s.suggest(at, "", 
 
 // suggest reports a problem that may be solved by writing suggestion.
 func (s *source) suggest(at int, suggestion, format string, args ...any) {
+	s.add(problem{at: at, message: fmt.Sprintf(format, args...), suggestion: suggestion})
+}
+
+func (s *source) add(p problem) {
 	if len(s.problems) == maxProblems {
 		s.omitted++
 		return
 	}
-	s.problems = append(s.problems, problem{at, fmt.Sprintf(format, args...), suggestion})
+	s.problems = append(s.problems, p)
 }
 
 // reportSecond reports what must be there only once, and where it is for the first time.
