@@ -21,7 +21,7 @@ func TestAKilledRedis(t *testing.T) {
 // redisIsAway kills Redis in the middle of a run for a time. No stage is lost, none is recorded twice.
 func redisIsAway(t *testing.T, away time.Duration) {
 	w := newWorld(t, "--appendonly", "yes", "--appendfsync", "everysec")
-	w.crew(2)
+	workers := w.crew(2)
 	stages := append(busy(12, 3), stage{Name: "long", Run: "sleep 1; head -c 100000 /dev/zero >$GODAGS_OUTPUT"}) // more than is recorded with a success
 	run := w.run(stages)
 	run.progressed(8)
@@ -31,6 +31,12 @@ func redisIsAway(t *testing.T, away time.Duration) {
 	back := time.Now()
 	run.exits(0)
 	trial := run.check(1, 0)
+	for _, p := range append(workers, run.process) {
+		p.says("Redis answers again")
+		if n := strings.Count(p.stderr(), "level=WARN") + strings.Count(p.stderr(), "level=ERROR"); n > 6 { // most of all two; a stage that was replaced is another
+			t.Errorf("%s complains %d times", p, n)
+		}
+	}
 	for _, e := range trial.Events {
 		if e.Time.After(back) {
 			w.within(fmt.Sprintf("Redis was back after %s", away), e.Time.Sub(back), 6*time.Second)

@@ -40,10 +40,11 @@ type Session struct {
 
 // Open connects. The caller closes the session.
 func Open(ctx context.Context, cfg Config) (*Session, error) {
-	conn, err := redisx.Open(ctx, redisx.Config{URL: cfg.Redis, Home: cfg.Home, Connections: cfg.Connections})
+	conn, err := redisx.Open(ctx, redisx.Config{URL: cfg.Redis, Home: cfg.Home, Connections: cfg.Connections, Logger: cfg.Logger})
 	if err != nil {
 		return nil, err
 	}
+	cfg.Logger = conn.Logger()
 	rdb := conn.Client()
 	s := &Session{Config: cfg, Conn: conn, Journal: journal.New(rdb), Stores: values.NewStores(rdb, cfg.Caches)}
 	s.Key = sync.OnceValues(func() (seal.Key, error) {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
@@ -29,6 +30,9 @@ type Config struct {
 	// Connections is how many commands may wait for an answer of a Redis given by
 	// URL at once, unless the URL says so. Default: go-redis' own, 10 per core.
 	Connections int
+	// Logger is told when Redis cannot be reached any more, and when it
+	// answers again. Default: nobody is.
+	Logger *slog.Logger
 }
 
 // Kind is where a Redis runs.
@@ -64,6 +68,7 @@ type Conn struct {
 
 	target  target
 	client  *redis.Client
+	watch   *watch
 	memory  *memory      // InProcess only
 	release func() error // gives back what stands behind the client
 	close   func() error
@@ -86,6 +91,10 @@ func Open(ctx context.Context, cfg Config) (*Conn, error) {
 	c, err := open(ctx, cfg)
 	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
 		return nil, fmt.Errorf("open Redis: %w", context.Cause(ctx))
+	}
+	if err == nil {
+		c.watch = newWatch(cfg.Logger)
+		c.client.AddHook(c.watch)
 	}
 	return c, err
 }
@@ -137,7 +146,16 @@ func (c *Conn) Client() redis.UniversalClient { return c.client }
 
 // NewClient returns a further client to the same Redis with a pool and hooks
 // of its own. The caller closes it, before the Conn.
-func (c *Conn) NewClient() redis.UniversalClient { return c.target.client() }
+func (c *Conn) NewClient() redis.UniversalClient {
+	client := c.target.client()
+	client.AddHook(c.watch)
+	return client
+}
+
+// Logger returns cfg.Logger for all who use this Conn, without those of their
+// warnings that only repeat that Redis cannot be reached, or does not take
+// writes.
+func (c *Conn) Logger() *slog.Logger { return slog.New(quiet{c.watch.log.Handler(), c.watch}) }
 
 // Share returns a URL at which child processes reach this Redis. One inside
 // the process gets a unix socket in a private folder for this; others have

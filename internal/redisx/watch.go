@@ -1,0 +1,171 @@
+package redisx
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	awayAfter   = time.Second // of failures only: shorter gaps are not worth a word
+	remindEvery = time.Minute
+	maxCauses   = 64 // texts of errors to remember
+)
+
+// watch tells once that Redis cannot be reached, now and then that this is still so, and once that it answers again. Those who use Redis
+// would each say so for every command that fails: see quiet.
+type watch struct {
+	log     *slog.Logger
+	failing atomic.Bool
+
+	mu     sync.Mutex
+	since  time.Time            // of the first failure after the last answer
+	said   time.Time            // when that was last said; zero if it was not
+	causes map[string]time.Time // texts of errors that Redis was the cause of lately, and until when they need not be repeated
+}
+
+func newWatch(log *slog.Logger) *watch {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &watch{log: log, causes: make(map[string]time.Time)}
+}
+
+// DialHook, ProcessHook and ProcessPipelineHook make a watch a hook of clients.
+func (w *watch) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (w *watch) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		w.note(err)
+		return err
+	}
+}
+
+func (w *watch) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		err := next(ctx, cmds)
+		w.note(err)
+		return err
+	}
+}
+
+// note takes notice of how a command ended.
+func (w *watch) note(err error) {
+	var reply redis.Error
+	answered := err == nil || err == redis.Nil || errors.As(err, &reply) && !redis.IsLoadingError(err) && !redis.IsMasterDownError(err)
+	switch {
+	case answered:
+		if w.failing.Load() {
+			w.back()
+		}
+		if cause, ok := refusal(err); ok {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.remember(cause, time.Time{})
+		}
+	case !errors.Is(err, context.Canceled) && !errors.Is(err, redis.ErrClosed): // which are our own doing
+		w.away(err)
+	}
+}
+
+// refusal returns the beginning of the text with which a Redis that answers refuses to write.
+func refusal(err error) (string, bool) {
+	if redis.IsOOMError(err) || redis.HasErrorPrefix(err, "MISCONF") || redis.IsReadOnlyError(err) {
+		text := err.Error()
+		return text[:min(len(text), 24)], true // what follows may name the script
+	}
+	return "", false
+}
+
+func (w *watch) away(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Now()
+	w.failing.Store(true)
+	w.remember(err.Error(), now.Add(remindEvery))
+	switch {
+	case w.since.IsZero():
+		w.since = now
+	case w.said.IsZero() && now.Sub(w.since) >= awayAfter:
+		w.said = now
+		w.log.Warn("cannot reach Redis, will try again", "error", err)
+	case !w.said.IsZero() && now.Sub(w.said) >= remindEvery:
+		w.said = now
+		w.log.Warn("still cannot reach Redis", "for", now.Sub(w.since).Round(time.Second), "error", err)
+	}
+}
+
+func (w *watch) back() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.said.IsZero() {
+		w.log.Warn("Redis answers again", "after", time.Since(w.since).Round(100*time.Millisecond))
+	}
+	w.since, w.said = time.Time{}, time.Time{}
+	w.failing.Store(false)
+}
+
+// remember notes a cause. It stays quiet at least until then.
+func (w *watch) remember(cause string, until time.Time) {
+	if len(w.causes) >= maxCauses {
+		clear(w.causes)
+	}
+	if old, known := w.causes[cause]; !known || old.Before(until) {
+		w.causes[cause] = until
+	}
+}
+
+// covers reports whether a text says no more than what was said already.
+func (w *watch) covers(text string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Now()
+	for cause, until := range w.causes {
+		if !strings.Contains(text, cause) {
+			continue
+		}
+		if now.Before(until) {
+			return true
+		}
+		w.causes[cause] = now.Add(remindEvery) // this time it is heard
+	}
+	return false
+}
+
+// quiet is a handler of logs that drops warnings which say no more than the watch does.
+type quiet struct {
+	slog.Handler
+	watch *watch
+}
+
+// Handle implements [slog.Handler].
+func (q quiet) Handle(ctx context.Context, r slog.Record) error {
+	if r.Level >= slog.LevelWarn {
+		texts := []string{r.Message}
+		r.Attrs(func(a slog.Attr) bool {
+			if a.Key == "error" {
+				texts = append(texts, a.Value.String())
+			}
+			return true
+		})
+		if q.watch.covers(strings.Join(texts, " ")) {
+			return nil
+		}
+	}
+	return q.Handler.Handle(ctx, r)
+}
+
+// WithAttrs implements [slog.Handler].
+func (q quiet) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return quiet{q.Handler.WithAttrs(attrs), q.watch}
+}
+
+// WithGroup implements [slog.Handler].
+func (q quiet) WithGroup(name string) slog.Handler { return quiet{q.Handler.WithGroup(name), q.watch} }
