@@ -34,7 +34,7 @@ var layers = [][]string{
 	{"internal/spec"},
 	{"tasks", "cache"},
 	{"dag"},
-	{"internal/nearest", "internal/version", "internal/seal"},
+	{"internal/nearest", "internal/version", "internal/seal", "internal/cells"},
 }
 
 // secrets are what only some rooms know.

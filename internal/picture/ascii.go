@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/godags/godags/internal/cells"
 )
 
 const (
@@ -44,7 +46,7 @@ func writeLines(w *bufio.Writer, lines ...string) {
 func writeLevels(w *bufio.Writer, s *sketch) {
 	after := make([][]string, len(s.nodes))
 	for _, e := range s.edges {
-		name := shorten(s.nodes[e.from].name, 32)
+		name := cells.Shorten(s.nodes[e.from].name, 32)
 		if times := e.times(); times != "" {
 			name += " " + times
 		}
@@ -62,7 +64,7 @@ func writeLevels(w *bufio.Writer, s *sketch) {
 			level = n.level
 			number = strconv.Itoa(level)
 		}
-		rows = append(rows, []string{number, shorten(n.name, 48), detailLine(n), arrowTo(after[i])})
+		rows = append(rows, []string{number, cells.Shorten(n.name, 48), detailLine(n), arrowTo(after[i])})
 	}
 	writeTable(w, rows)
 }
@@ -90,14 +92,14 @@ func writeTable(w *bufio.Writer, rows [][]string) {
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows {
 		for k, text := range row {
-			widths[k] = max(widths[k], cells(text))
+			widths[k] = max(widths[k], cells.Of(text))
 		}
 	}
 	for _, row := range rows {
-		line := strings.Repeat(" ", widths[0]-cells(row[0])) + row[0]
+		line := strings.Repeat(" ", widths[0]-cells.Of(row[0])) + row[0]
 		for k, text := range row[1:] {
 			if widths[k+1] > 0 {
-				line += "  " + text + strings.Repeat(" ", widths[k+1]-cells(text))
+				line += "  " + text + strings.Repeat(" ", widths[k+1]-cells.Of(text))
 			}
 		}
 		fmt.Fprintln(w, strings.TrimRight(line, " "))

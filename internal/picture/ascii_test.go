@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/cells"
 )
 
 // Reading the picture the way a person does must give the dependencies back: no more and no fewer.
@@ -144,8 +145,8 @@ func TestTextPictureFitsATerminal(t *testing.T) {
 			t.Errorf("%s is not drawn:\n%s", name, text)
 		}
 		for line := range strings.Lines(text) {
-			if cells(line)-1 > 100 || strings.HasSuffix(line, " \n") {
-				t.Errorf("%s: line %q has %d columns", name, line, cells(line)-1)
+			if cells.Of(line)-1 > 100 || strings.HasSuffix(line, " \n") {
+				t.Errorf("%s: line %q has %d columns", name, line, cells.Of(line)-1)
 			}
 		}
 	}
@@ -169,32 +170,4 @@ func TestManyStagesAreListedByLevel(t *testing.T) {
 			t.Errorf("no %q in:\n%s", want, got)
 		}
 	}
-}
-
-func TestShorten(t *testing.T) {
-	for _, c := range []struct {
-		text string
-		most int
-		want string
-	}{
-		{"short", 5, "short"},
-		{"preprocess_features_17", 12, "prepro…es_17"},
-		{"漢字漢字漢字", 7, "漢…漢字"},
-		{"ab  cd", 5, "ab…cd"},
-		{"🚀🚀🚀", 4, "🚀…"},
-	} {
-		got := shorten(c.text, c.most)
-		if got != c.want || cells(got) > c.most {
-			t.Errorf("shorten(%q, %d) = %q, want %q", c.text, c.most, got, c.want)
-		}
-	}
-}
-
-func TestShortenNeverExceeds(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		text, most := rapid.String().Draw(t, "text"), rapid.IntRange(3, 40).Draw(t, "most")
-		if got := shorten(text, most); cells(got) > most {
-			t.Fatalf("shorten(%q, %d) = %q", text, most, got)
-		}
-	})
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"github.com/godags/godags/internal/cells"
 )
 
 // textScene is a layout in columns and lines.
@@ -67,14 +69,14 @@ func newTextScene(s *sketch, limit float64) *textScene {
 
 // textWidth is odd, so that there is a column in the middle.
 func textWidth(n *node) int {
-	w := cells(textName(n))
+	w := cells.Of(textName(n))
 	for _, line := range n.details() {
-		w = max(w, cells(line))
+		w = max(w, cells.Of(line))
 	}
 	return (w + 4) | 1
 }
 
-func textName(n *node) string { return shorten(n.name, 24) }
+func textName(n *node) string { return cells.Shorten(n.name, 24) }
 
 // snapToColumns rounds, and keeps the distances.
 func (sc *textScene) snapToColumns() {

@@ -3,6 +3,8 @@ package picture
 import (
 	"bufio"
 	"strings"
+
+	"github.com/godags/godags/internal/cells"
 )
 
 // canvas is a grid of characters. Lines that meet are joined.
@@ -42,10 +44,10 @@ func (c *canvas) grow(lines int) int {
 func (c *canvas) text(x, y int, s string) {
 	last := x
 	for _, r := range s {
-		switch n := columns(r); {
+		switch n := cells.Rune(r); {
 		case n == 0:
 			c.lines[y][last] += string(r)
-		case r == emojiSelector:
+		case r == cells.Emoji:
 			c.lines[y][last] += string(r)
 			c.lines[y][x] = ""
 			x++
@@ -62,7 +64,7 @@ func (c *canvas) text(x, y int, s string) {
 
 // centre writes s in the middle of the columns from x on.
 func (c *canvas) centre(x, y, width int, s string) {
-	c.text(x+(width-cells(s))/2, y, s)
+	c.text(x+(width-cells.Of(s))/2, y, s)
 }
 
 // box draws a frame around lines of text.

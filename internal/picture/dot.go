@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/emicklei/dot"
+
+	"github.com/godags/godags/internal/cells"
 )
 
 func writeDOT(w *bufio.Writer, in Input) error {
@@ -33,7 +35,7 @@ func writeDOT(w *bufio.Writer, in Input) error {
 func dotNode(g *dot.Graph, i int, n *node) dot.Node {
 	c := n.look()
 	d := g.Node(fmt.Sprintf("%09d", i)) // the writer sorts by this
-	d.Attrs("label", quoted(append([]string{shorten(n.name, 40)}, n.details()...)...), "tooltip", quoted(n.title()),
+	d.Attrs("label", quoted(append([]string{cells.Shorten(n.name, 40)}, n.details()...)...), "tooltip", quoted(n.title()),
 		"shape", "box", "style", "rounded,filled", "fontname", "Helvetica", "fontsize", "12", "margin", "0.15,0.08",
 		"fillcolor", c.fill, "color", c.line, "fontcolor", c.text)
 	if n.count > 1 {

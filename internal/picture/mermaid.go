@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/cells"
 )
 
 // mermaidLimits are what Mermaid accepts with its default settings, which a picture cannot change: 500 edges.
@@ -19,7 +20,7 @@ func writeMermaid(w *bufio.Writer, in Input) error {
 	members := map[dag.State][]string{}
 	for i := range s.nodes {
 		n := &s.nodes[i]
-		text := []string{entities(shorten(n.name, 40))}
+		text := []string{entities(cells.Shorten(n.name, 40))}
 		for _, line := range n.details() {
 			text = append(text, entities(line))
 		}

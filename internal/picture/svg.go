@@ -6,6 +6,8 @@ import (
 	"html"
 	"math"
 	"strconv"
+
+	"github.com/godags/godags/internal/cells"
 )
 
 // Sizes in pixels.
@@ -93,9 +95,9 @@ func boxHeight(n *node) float64 {
 	return h
 }
 
-func shortHeading(s *sketch) string { return shorten(s.heading(), 72) }
+func shortHeading(s *sketch) string { return cells.Shorten(s.heading(), 72) }
 
-func shortName(n *node) string { return shorten(n.name, 28) }
+func shortName(n *node) string { return cells.Shorten(n.name, 28) }
 
 // stackRows sets the rows' heights: the wider the wires between two rows spread, the more space they get.
 func (sc *scene) stackRows() {

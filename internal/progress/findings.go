@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/cells"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/view"
 )
@@ -83,7 +84,7 @@ func value(out json.RawMessage) string {
 	}
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	for i, line := range lines {
-		lines[i] = cut(clean(line), mostCells)
+		lines[i] = cells.Cut(clean(line), mostCells)
 	}
 	return strings.Join(lines, "\n")
 }
@@ -141,7 +142,7 @@ func (s *summary) log(f view.Failure) {
 		lines = lines[more:]
 	}
 	for _, line := range lines {
-		s.line(span{dim, "  │ "}, span{none, cut(clean(strings.TrimRight(line, "\r")), mostCells)})
+		s.line(span{dim, "  │ "}, span{none, cells.Cut(clean(strings.TrimRight(line, "\r")), mostCells)})
 	}
 }
 

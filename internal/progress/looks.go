@@ -2,6 +2,7 @@ package progress
 
 import (
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/cells"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/spec"
 	"github.com/godags/godags/internal/view"
@@ -66,7 +67,7 @@ func nameWidth(sp *spec.Spec, most int) int {
 		if sp.Kind(dag.StageID(s)).ForEach != "" {
 			name += "[99]"
 		}
-		width = max(width, cells(clean(name)))
+		width = max(width, cells.Of(clean(name)))
 	}
 	return min(width, most)
 }

@@ -1,6 +1,10 @@
 package progress
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/godags/godags/internal/cells"
+)
 
 // style is how text is coloured, as in the escape sequence that does so.
 type style string
@@ -26,8 +30,8 @@ type row struct {
 
 // put adds text, or as much of it as there is room for.
 func (r *row) put(s style, text string) {
-	text = cut(text, r.left)
-	r.left -= cells(text)
+	text = cells.Cut(text, r.left)
+	r.left -= cells.Of(text)
 	if !r.color || s == none || text == "" {
 		r.buf = append(r.buf, text...)
 		return
@@ -45,12 +49,12 @@ func (r *row) gap(n int) { r.put(none, strings.Repeat(" ", max(0, min(n, r.left)
 // column adds text and fills up with spaces to a width.
 func (r *row) column(s style, text string, width int) {
 	r.put(s, text)
-	r.gap(width - cells(text))
+	r.gap(width - cells.Of(text))
 }
 
 // right adds text with spaces before it, to a width.
 func (r *row) right(s style, text string, width int) {
-	r.gap(width - cells(text))
+	r.gap(width - cells.Of(text))
 	r.put(s, text)
 }
 
@@ -58,7 +62,7 @@ func (r *row) right(s style, text string, width int) {
 func (r *row) list(spans []span) {
 	sep := " "
 	for _, s := range spans {
-		if cells(sep)+cells(s.text) > r.left {
+		if cells.Of(sep)+cells.Of(s.text) > r.left {
 			return
 		}
 		r.put(dim, sep)

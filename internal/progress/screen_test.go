@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"unicode/utf8"
+
+	"github.com/godags/godags/internal/cells"
 )
 
 // screen is a terminal with a scrollback. It knows what the package writes, and complains about everything else.
@@ -114,7 +116,7 @@ func (s *screen) down() {
 }
 
 func (s *screen) put(r rune) {
-	n := columns(r)
+	n := cells.Rune(r)
 	if n == 0 {
 		return
 	}

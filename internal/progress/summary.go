@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/cells"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/view"
 )
@@ -70,7 +71,7 @@ func (s *summary) section(title, about string) {
 func (s *summary) table(names []string, rest func(i int, r *row)) {
 	width := 0
 	for _, name := range names {
-		width = max(width, cells(name))
+		width = max(width, cells.Of(name))
 	}
 	for i, name := range names {
 		s.row(func(r *row) {

@@ -3,6 +3,7 @@ package progress
 import (
 	"bytes"
 
+	"github.com/godags/godags/internal/cells"
 	"github.com/godags/godags/internal/journal"
 )
 
@@ -27,7 +28,7 @@ func (p *Printer) Logs(logs map[journal.Attempted][]byte) {
 	tails := make(map[journal.Attempted]string, len(logs))
 	for a, log := range logs {
 		log = bytes.TrimRight(log, " \r\n\t")
-		tails[a] = cut(clean(string(log[bytes.LastIndexByte(log, '\n')+1:])), mostCells)
+		tails[a] = cells.Cut(clean(string(log[bytes.LastIndexByte(log, '\n')+1:])), mostCells)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"pgregory.net/rapid"
 )
@@ -30,54 +29,6 @@ func TestNoTextCanTouchTheTerminal(t *testing.T) {
 		for _, r := range clean(rapid.String().Draw(t, "text")) {
 			if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
 				t.Fatalf("%q is left", r)
-			}
-		}
-	})
-}
-
-func TestColumns(t *testing.T) {
-	for text, want := range map[string]int{
-		"": 0, "abc": 3, "日本語": 6, "é": 1, "e\u0301": 1, "ｆｕｌｌ": 8, "한글": 4, "🚀": 2, "✓✗↻↷⊘━─⠋│…·": 11, "⌚⏰☔♿⚓⚡⛔✅❌➕⭐": 22, "𝒳": 1, "〿": 1,
-	} {
-		if got := cells(text); got != want {
-			t.Errorf("%q is %d columns wide, want %d", text, got, want)
-		}
-	}
-}
-
-func TestTextThatIsTooWide(t *testing.T) {
-	for _, c := range []struct {
-		text           string
-		most           int
-		cut, shortened string
-	}{
-		{"stage", 5, "stage", "stage"},
-		{"stage_1", 5, "stag…", "st…_1"},
-		{"shard_0001_train", 10, "shard_000…", "shard…rain"},
-		{"日本語の段階", 12, "日本語の段階", "日本語の段階"},
-		{"日本語の段階", 8, "日本語…", "日本…階"},
-		{"ab", 1, "…", "…"},
-		{"ab", 0, "", ""},
-		{"ab", -3, "", ""},
-	} {
-		if got := cut(c.text, c.most); got != c.cut {
-			t.Errorf("cut(%q, %d) = %q, want %q", c.text, c.most, got, c.cut)
-		}
-		if got := shorten(c.text, c.most); got != c.shortened {
-			t.Errorf("shorten(%q, %d) = %q, want %q", c.text, c.most, got, c.shortened)
-		}
-	}
-}
-
-func TestTextIsAsWideAsItMayBe(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		text, most := clean(rapid.String().Draw(t, "text")), rapid.IntRange(0, 20).Draw(t, "most")
-		for _, got := range []string{cut(text, most), shorten(text, most)} {
-			if cells(got) > most || !utf8.ValidString(got) {
-				t.Fatalf("%q becomes %q", text, got)
-			}
-			if cells(text) <= most && got != text {
-				t.Fatalf("%q fits but becomes %q", text, got)
 			}
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/godags/godags/internal/cells"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/view"
 )
@@ -87,7 +88,7 @@ func (t *tty) line(s style, mark string, rest func(*row)) {
 // stage adds what is known of a stage. Columns for which there is no room are left out, from the right.
 func (t *tty) stage(r *row, name string, look look, duration, remark string) {
 	width := min(t.names, max(8, t.width/3))
-	r.column(none, shorten(name, min(width, r.left)), width)
+	r.column(none, cells.Shorten(name, min(width, r.left)), width)
 	if r.left < 2+wordWidth {
 		return
 	}

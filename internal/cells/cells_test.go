@@ -1,0 +1,58 @@
+package cells
+
+import (
+	"testing"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
+)
+
+func TestColumns(t *testing.T) {
+	for text, want := range map[string]int{
+		"": 0, "abc": 3, "日本語": 6, "é": 1, "e\u0301": 1, "ｆｕｌｌ": 8, "한글": 4, "🚀": 2, "✓✗↻↷⊘━─⠋│…·": 11, "⌚⏰☔♿⚓⚡⛔✅❌➕⭐": 22, "𝒳": 1, "〿": 1,
+	} {
+		if got := Of(text); got != want {
+			t.Errorf("%q is %d columns wide, want %d", text, got, want)
+		}
+	}
+}
+
+func TestTextThatIsTooWide(t *testing.T) {
+	for _, c := range []struct {
+		text           string
+		most           int
+		cut, shortened string
+	}{
+		{"stage", 5, "stage", "stage"},
+		{"stage_1", 5, "stag…", "st…_1"},
+		{"shard_0001_train", 10, "shard_000…", "shard…rain"},
+		{"日本語の段階", 12, "日本語の段階", "日本語の段階"},
+		{"日本語の段階", 8, "日本語…", "日本…階"},
+		{"preprocess_features_17", 12, "preprocess_…", "prepro…es_17"},
+		{"🚀🚀🚀", 4, "🚀…", "🚀…"},
+		{"ab", 1, "…", "…"},
+		{"ab", 0, "", ""},
+		{"ab", -3, "", ""},
+	} {
+		if got := Cut(c.text, c.most); got != c.cut {
+			t.Errorf("Cut(%q, %d) = %q, want %q", c.text, c.most, got, c.cut)
+		}
+		if got := Shorten(c.text, c.most); got != c.shortened {
+			t.Errorf("Shorten(%q, %d) = %q, want %q", c.text, c.most, got, c.shortened)
+		}
+	}
+}
+
+func TestTextIsAsWideAsItMayBe(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text, most := rapid.String().Draw(t, "text"), rapid.IntRange(0, 20).Draw(t, "most")
+		for _, got := range []string{Cut(text, most), Shorten(text, most)} {
+			if Of(got) > most || !utf8.ValidString(got) {
+				t.Fatalf("%q becomes %q", text, got)
+			}
+			if Of(text) <= most && got != text {
+				t.Fatalf("%q fits but becomes %q", text, got)
+			}
+		}
+	})
+}
