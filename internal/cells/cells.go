@@ -86,3 +86,28 @@ func Shorten(s string, most int) string {
 	}
 	return head + strings.TrimLeftFunc(s[tail:], func(r rune) bool { return Rune(r) == 0 })
 }
+
+// Pad adds spaces to text, to a width.
+func Pad(s string, width int) string { return s + strings.Repeat(" ", max(0, width-Of(s))) }
+
+// Wrap breaks a line of text into lines of at most so many columns: at spaces, except for words that are longer. A most below 1 breaks nothing.
+func Wrap(s string, most int) (lines []string) {
+	for most > 0 && len(s) > most && Of(s) > most {
+		end, left := 0, most
+		for i, r := range s {
+			if left -= Rune(r); left < 0 && i > 0 {
+				end = i
+				break
+			}
+		}
+		if end == 0 {
+			break // one character that is wider
+		}
+		if space := strings.LastIndexByte(s[:end], ' '); s[end] != ' ' && strings.TrimLeft(s[:max(space, 0)], " ") != "" {
+			end = space
+		}
+		lines = append(lines, strings.TrimRight(s[:end], " "))
+		s = strings.TrimLeft(s[end:], " ")
+	}
+	return append(lines, s)
+}

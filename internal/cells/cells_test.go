@@ -1,6 +1,8 @@
 package cells
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -53,6 +55,43 @@ func TestTextIsAsWideAsItMayBe(t *testing.T) {
 			if Of(text) <= most && got != text {
 				t.Fatalf("%q fits but becomes %q", text, got)
 			}
+		}
+	})
+}
+
+func TestLinesAreBrokenAtSpaces(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		most int
+		want []string
+	}{
+		{"as it is", 8, []string{"as it is"}},
+		{"connection to server refused", 12, []string{"connection", "to server", "refused"}},
+		{"connection to server", 13, []string{"connection to", "server"}},
+		{"/usr/bin/redis-server is there", 10, []string{"/usr/bin/r", "edis-serve", "r is there"}},
+		{"  indented text", 11, []string{"  indented", "text"}},
+		{"日本語の段階", 5, []string{"日本", "語の", "段階"}},
+		{"no terminal to fit into", 0, []string{"no terminal to fit into"}},
+		{"", 4, []string{""}},
+	} {
+		if got := Wrap(c.text, c.most); !slices.Equal(got, c.want) {
+			t.Errorf("Wrap(%q, %d) = %q, want %q", c.text, c.most, got, c.want)
+		}
+	}
+}
+
+func TestWrappingLosesNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text, most := rapid.StringOf(rapid.RuneFrom([]rune("ab  cé漢🚀"))).Draw(t, "text"), rapid.IntRange(2, 20).Draw(t, "most")
+		lines := Wrap(text, most)
+		for _, line := range lines {
+			if Of(line) > most {
+				t.Fatalf("%q is wider than %d", line, most)
+			}
+		}
+		bare := strings.NewReplacer(" ", "")
+		if got := bare.Replace(strings.Join(lines, "")); got != bare.Replace(text) {
+			t.Fatalf("%q becomes %q", text, lines)
 		}
 	})
 }

@@ -87,11 +87,12 @@ func (d *diagnosis) print(out *bufio.Writer, form form) error {
 	if form.json {
 		return json.NewEncoder(out).Encode(d)
 	}
+	margin := strings.Repeat(" ", len("warning  version  "))
 	for _, c := range d.Checks {
 		padding := strings.Repeat(" ", len(redisx.Warning)-len(c.Level))
-		fmt.Fprintf(out, "%s%s  %-7s  %s\n", form.paint.state(string(c.Level)), padding, c.Name, strings.ReplaceAll(printable(c.What), "\n", "\n                  "))
+		form.paragraph(out, fmt.Sprintf("%s%s  %-7s  ", form.state(string(c.Level)), padding, c.Name), margin, printable(c.What))
 		if c.Fix != "" {
-			fmt.Fprintf(out, "%*s-> %s\n", len("warning  version  "), "", printable(c.Fix))
+			form.paragraph(out, margin[3:]+"-> ", margin, printable(c.Fix))
 		}
 	}
 	return nil

@@ -70,3 +70,16 @@ func (p Program) onTerminal() bool {
 	f := file(p.Out)
 	return f != nil && term.IsTerminal(int(f.Fd()))
 }
+
+// columns is the width of the terminal on which a person sees what is printed; 0 if it is not known, or there is none.
+func (p Program) columns() int {
+	f := file(p.Out)
+	if f == nil {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
+}

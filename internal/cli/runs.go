@@ -76,7 +76,7 @@ func printRuns(out *bufio.Writer, runs []journal.Summary, form form) error {
 	if form.json {
 		return printRunsJSON(out, runs, time.Now())
 	}
-	runTable(runs, time.Now()).print(out, form.paint, "")
+	runTable(runs, time.Now()).print(out, form, "")
 	return nil
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -96,10 +97,47 @@ func TestATableIsHarmlessToATerminal(t *testing.T) {
 	_, out, _ := testProgram(t)
 	p := Program{Out: out}
 	runs := []journal.Summary{{Run: "demo", Pipeline: "\x1b[2J\r\n", State: "running", Submitted: time.Now()}}
-	if err := p.print(func(w *bufio.Writer) error { runTable(runs, time.Now()).print(w, false, ""); return nil }); err != nil {
+	if err := p.print(func(w *bufio.Writer) error { runTable(runs, time.Now()).print(w, form{}, ""); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if strings.ContainsAny(out.String(), "\x1b\r") || strings.Count(out.String(), "\n") != 2 {
 		t.Errorf("it is not two lines that are harmless: %q", out)
+	}
+}
+
+// What a terminal is too narrow for is left out or cut short, rather than broken into lines that nobody can read.
+func TestATableFitsIntoTheTerminal(t *testing.T) {
+	for width, want := range map[int]string{
+		0: "RUN                         PIPELINE            STATE   STAGES                       STARTED\n" +
+			"nightly-20261122-213031-eg  a_long_pipeline_夜  failed  3/6, 1 failed, 2 skipped...  1s ago\n",
+		74: "RUN                         PIPELINE       STATE   STAGES          STARTED\n" +
+			"nightly-20261122-213031-eg  a_long_pipel…  failed  3/6, 1 failed…  1s ago\n",
+		52: "RUN                         PIPELINE          STATE\n" +
+			"nightly-20261122-213031-eg  a_long_pipeline…  failed\n",
+		20: "RUN                         STATE\nnightly-20261122-213031-eg  failed\n",
+	} {
+		var b bytes.Buffer
+		out := bufio.NewWriter(&b)
+		list := table{{"RUN", "PIPELINE", "STATE", "STAGES", "STARTED"},
+			{"nightly-20261122-213031-eg", "a_long_pipeline_夜", "failed", "3/6, 1 failed, 2 skipped...", "1s ago"}}
+		list.print(out, form{width: width}, "")
+		if err := out.Flush(); err != nil || b.String() != want {
+			t.Errorf("on %d columns, %v:\n%s", width, err, &b)
+		}
+	}
+}
+
+func TestAParagraphGoesOnBelowItsText(t *testing.T) {
+	for width, want := range map[int]string{
+		0:  "ok  redis  it is a primary\n           at home\n",
+		22: "ok  redis  it is a\n           primary\n           at home\n",
+		15: "ok  redis  it is a primary\n           at home\n", // there is no room for any text
+	} {
+		var b bytes.Buffer
+		out := bufio.NewWriter(&b)
+		form{width: width}.paragraph(out, "ok  redis  ", strings.Repeat(" ", 11), "it is a primary\nat home")
+		if err := out.Flush(); err != nil || b.String() != want {
+			t.Errorf("on %d columns, %v:\n%s", width, err, &b)
+		}
 	}
 }

@@ -51,7 +51,7 @@ func (p Program) status(c *ucli.Context) error {
 		if form.json {
 			return p.printStatusJSON(ctx, s, r, out)
 		}
-		return p.printStatus(ctx, c, s, r, out, form.paint, c.Bool("stages"))
+		return p.printStatus(ctx, c, s, r, out, form, c.Bool("stages"))
 	})
 }
 

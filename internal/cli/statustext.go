@@ -10,13 +10,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/cells"
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/progress"
 )
 
 // What text shows of lists that may be long.
@@ -28,8 +29,8 @@ const (
 	shownLogLines = 10
 )
 
-func (p Program) printStatus(ctx context.Context, c *ucli.Context, s *engine.Session, r *runStatus, out *bufio.Writer, paint painter, all bool) error {
-	r.printHead(s, out, paint)
+func (p Program) printStatus(ctx context.Context, c *ucli.Context, s *engine.Session, r *runStatus, out *bufio.Writer, f form, all bool) error {
+	r.printHead(s, out, f)
 	if r.word == "queued" {
 		fmt.Fprintf(out, "\nNo coordinator has taken this run yet: start one with `%s`, or drive it with `%s`.\n",
 			p.hint(c, "serve"), p.hint(c, "resume", string(r.ID)))
@@ -52,19 +53,32 @@ func (p Program) printStatus(ctx context.Context, c *ucli.Context, s *engine.Ses
 		fmt.Fprintf(out, "\n%s for queue %s, but no live worker there has the handler %s: start one of that program (`%s` lists them)\n",
 			count(r.lacking[l], "stage waits", "stages wait"), printable(l.queue), printable(l.task), printable(p.hint(c, "workers")))
 	}
-	r.printActive(out, paint)
-	r.printRetrying(out, paint)
-	if err := r.printFailures(ctx, s, out, paint); err != nil {
+	r.printActive(out, f)
+	r.printRetrying(out, f)
+	if err := r.printFailures(ctx, s, out, f); err != nil {
 		return err
 	}
-	r.printSkipped(out, paint)
+	r.printSkipped(out, f)
 	if all {
-		r.printStages(out, paint)
+		r.printStages(out, f)
+	}
+	if r.State.Finished() {
+		printHints(out, p.nextSteps(c, s, r.Run))
 	}
 	return nil
 }
 
-func (r *runStatus) printHead(s *engine.Session, out *bufio.Writer, paint painter) {
+// printHints says what can be done next.
+func printHints(out *bufio.Writer, hints []progress.Hint) {
+	for i, hint := range hints {
+		if i == 0 {
+			out.WriteByte('\n')
+		}
+		fmt.Fprintf(out, "%-12s  %s\n", hint.What+":", printable(hint.Command))
+	}
+}
+
+func (r *runStatus) printHead(s *engine.Session, out *bufio.Writer, f form) {
 	took := " for " + short(r.Elapsed(r.now))
 	switch {
 	case r.State.Finished():
@@ -72,19 +86,20 @@ func (r *runStatus) printHead(s *engine.Session, out *bufio.Writer, paint painte
 	case isUndriven(r.word):
 		took = ""
 	}
-	fmt.Fprintf(out, "run       %s\n", r.ID)
-	fmt.Fprintf(out, "pipeline  %s\n", printable(r.Spec.Name))
-	fmt.Fprintf(out, "state     %s%s\n", paint.state(r.word), took)
-	fmt.Fprintf(out, "stages    %s\n", r.counts())
-	fmt.Fprintf(out, "started   %s (%s)\n", r.Submitted.Local().Format(time.DateTime), moment(r.Submitted, r.now))
+	say := func(label, text string) { f.paragraph(out, cells.Pad(label, 10), strings.Repeat(" ", 10), text) }
+	say("run", string(r.ID))
+	say("pipeline", printable(r.Spec.Name))
+	say("state", f.state(r.word)+took)
+	say("stages", r.counts())
+	say("started", fmt.Sprintf("%s (%s)", r.Submitted.Local().Format(time.DateTime), moment(r.Submitted, r.now)))
 	if len(r.Spec.Params) > 0 {
-		fmt.Fprintf(out, "params    %s\n", paramTexts(r.Spec.Params))
+		say("params", paramTexts(r.Spec.Params))
 	}
-	fmt.Fprintf(out, "values    %s\n", printable(r.values()))
+	say("values", printable(r.values()))
 	if !r.expires.IsZero() {
-		fmt.Fprintf(out, "kept      until %s\n", r.expires.Local().Format(time.DateTime))
+		say("kept", "until "+r.expires.Local().Format(time.DateTime))
 	}
-	fmt.Fprintf(out, "redis     %s\n", s.Conn.Note)
+	say("redis", s.Conn.Note)
 }
 
 // values says where the values of the run are.
@@ -112,7 +127,7 @@ func (r *runStatus) counts() string {
 	return fmt.Sprintf("%d: %s", r.State.Total(), strings.Join(parts, ", "))
 }
 
-func (r *runStatus) printActive(out *bufio.Writer, paint painter) {
+func (r *runStatus) printActive(out *bufio.Writer, f form) {
 	active := r.active()
 	if len(active) == 0 {
 		return
@@ -126,8 +141,8 @@ func (r *runStatus) printActive(out *bufio.Writer, paint painter) {
 		}
 		t = append(t, []string{r.Name(s), fmt.Sprint(a.Attempt), worker, short(max(0, r.now.Sub(a.Since)))})
 	}
-	fmt.Fprintf(out, "\n%s\n", paint.state("running"))
-	t.print(out, paint, "  ")
+	fmt.Fprintf(out, "\n%s\n", f.state("running"))
+	t.print(out, f, "  ")
 	more(out, len(active)-shownActive)
 }
 
@@ -138,20 +153,19 @@ func more(out *bufio.Writer, n int) {
 	}
 }
 
-func (r *runStatus) printFailures(ctx context.Context, s *engine.Session, out *bufio.Writer, paint painter) error {
+func (r *runStatus) printFailures(ctx context.Context, s *engine.Session, out *bufio.Writer, f form) error {
 	if len(r.Failures) == 0 {
 		return nil
 	}
-	fmt.Fprintf(out, "\n%s\n", paint.state("failed"))
-	for _, f := range r.Failures[:min(len(r.Failures), shownFailures)] {
-		log, err := s.Journal.Log(ctx, r.ID, journal.Attempted{Stage: f.Stage, Attempt: f.Attempt})
+	fmt.Fprintf(out, "\n%s\n", f.state("failed"))
+	for _, failed := range r.Failures[:min(len(r.Failures), shownFailures)] {
+		log, err := s.Journal.Log(ctx, r.ID, journal.Attempted{Stage: failed.Stage, Attempt: failed.Attempt})
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "  %s (attempt %d, %s): %s\n", r.Name(f.Stage), f.Attempt, printable(f.Worker),
-			strings.ReplaceAll(printable(f.Text), "\n", "\n    "))
+		f.paragraph(out, "  ", "    ", fmt.Sprintf("%s (attempt %d, %s): %s", r.Name(failed.Stage), failed.Attempt, printable(failed.Worker), printable(failed.Text)))
 		for _, line := range tail(log, shownLogLines) {
-			fmt.Fprintf(out, "    | %s\n", line)
+			f.paragraph(out, "    | ", "    | ", line)
 		}
 	}
 	more(out, len(r.Failures)-shownFailures)
@@ -159,7 +173,7 @@ func (r *runStatus) printFailures(ctx context.Context, s *engine.Session, out *b
 }
 
 // printSkipped names the stages that are not executed, by cause.
-func (r *runStatus) printSkipped(out *bufio.Writer, paint painter) {
+func (r *runStatus) printSkipped(out *bufio.Writer, f form) {
 	if r.State.Count(dag.Skipped) == 0 {
 		return
 	}
@@ -174,7 +188,7 @@ func (r *runStatus) printSkipped(out *bufio.Writer, paint painter) {
 			skipped[why] = append(skipped[why], s)
 		}
 	}
-	fmt.Fprintf(out, "\n%s\n", paint.state("skipped"))
+	fmt.Fprintf(out, "\n%s\n", f.state("skipped"))
 	for _, why := range reasons[:min(len(reasons), shownReasons)] {
 		names := make([]string, 0, shownNames+1)
 		for _, s := range skipped[why][:min(len(skipped[why]), shownNames)] {
@@ -183,13 +197,13 @@ func (r *runStatus) printSkipped(out *bufio.Writer, paint painter) {
 		if n := len(skipped[why]) - shownNames; n > 0 {
 			names = append(names, fmt.Sprintf("%d more", n))
 		}
-		fmt.Fprintf(out, "  %s: %s\n", why, strings.Join(names, ", "))
+		f.paragraph(out, "  ", "    ", why+": "+strings.Join(names, ", "))
 	}
 	more(out, len(reasons)-shownReasons)
 }
 
 // printRetrying names the stages that wait for their next attempt.
-func (r *runStatus) printRetrying(out *bufio.Writer, paint painter) {
+func (r *runStatus) printRetrying(out *bufio.Writer, f form) {
 	if len(r.Pauses) == 0 {
 		return
 	}
@@ -202,34 +216,54 @@ func (r *runStatus) printRetrying(out *bufio.Writer, paint painter) {
 		why, _, _ := strings.Cut(printable(p.Text), "\n")
 		t = append(t, []string{r.Name(s), fmt.Sprint(p.Attempt), short(max(0, p.Until.Sub(r.now))), why})
 	}
-	fmt.Fprintf(out, "\n%s\n", paint.state("retrying"))
-	t.print(out, paint, "  ")
+	fmt.Fprintf(out, "\n%s\n", f.state("retrying"))
+	t.print(out, f, "  ")
 	more(out, len(stages)-shownActive)
 }
 
 // printStages lists all stages, in the order in which they were defined, each after its instances.
-func (r *runStatus) printStages(out *bufio.Writer, paint painter) {
-	const most = 60 // columns for names
-	width := len("STAGE")
-	for s := range r.State.Stages() {
-		width = max(width, min(most, utf8.RuneCountInString(r.Name(s))))
+func (r *runStatus) printStages(out *bufio.Writer, f form) {
+	most, width := 60, len("STAGE") // columns for names
+	if f.width > 0 {
+		most = min(most, max(leastColumn, min(f.width/3, f.width-len("  succeeded  ATTEMPT       TOOK"))))
 	}
-	fmt.Fprintf(out, "\n%-*s  %-9s  %7s  %9s  %s\n", width, "STAGE", "STATE", "ATTEMPT", "TOOK", "LAST LINE")
+	for s := range r.State.Stages() {
+		width = max(width, min(most, cells.Of(r.Name(s))))
+	}
+	out.WriteByte('\n')
+	f.stageRow(out, width, "STAGE", "STATE", "ATTEMPT", "TOOK", "LAST LINE")
 	for s := range dag.StageID(r.Spec.Graph.Len()) {
 		for s := range r.Family(s) {
-			r.printStage(out, paint, s, width)
+			r.printStage(out, f, s, width)
 		}
 	}
 }
 
-func (r *runStatus) printStage(out *bufio.Writer, paint painter, s dag.StageID, width int) {
-	state, attempt, took := r.State.State(s).String(), "-", "-"
+func (r *runStatus) printStage(out *bufio.Writer, f form, s dag.StageID, width int) {
+	state, attempt, took := r.State.State(s), "-", "-"
 	if n := begun(r.Run, s); n > 0 {
 		attempt = strconv.Itoa(int(n))
 	}
-	if d := r.Duration(s); d > 0 && r.State.State(s).Terminal() {
+	if d := r.Duration(s); d > 0 && state.Terminal() {
 		took = short(d)
 	}
+	name := r.Name(s)
+	if f.width > 0 {
+		name = cells.Shorten(name, width)
+	}
+	f.stageRow(out, width, name, state.String(), attempt, took, printable(r.Notes[s]))
+}
+
+// stageRow writes a line of the list of stages, which is not a table because that may be very long.
+func (f form) stageRow(out *bufio.Writer, width int, name, state, attempt, took, note string) {
+	name = cells.Pad(name, width)
 	padding := strings.Repeat(" ", len(dag.Succeeded.String())-len(state))
-	fmt.Fprintf(out, "%-*s  %s%s  %7s  %9s  %s\n", width, r.Name(s), paint.state(state), padding, attempt, took, printable(r.Notes[s]))
+	rest := fmt.Sprintf("%s  %7s  %9s", padding, attempt, took)
+	if note != "" {
+		rest += "  " + note
+	}
+	if f.width > 0 {
+		rest = cells.Cut(rest, f.width-cells.Of(name)-2-len(state))
+	}
+	out.WriteString(name + "  " + f.state(state) + rest + "\n")
 }

@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/godags/godags/internal/cells"
 	"github.com/godags/godags/internal/progress"
 )
 
@@ -25,8 +25,9 @@ type painter bool
 
 // form is how a command prints its result.
 type form struct {
-	json  bool
-	paint painter
+	json bool
+	painter
+	width int // of the terminal; 0: there is none
 }
 
 // form reads --output and --color.
@@ -38,7 +39,7 @@ func (p Program) form(c *ucli.Context) (f form, err error) {
 	if err != nil {
 		return f, &exitError{exitUsage, err}
 	}
-	f.paint = painter(choice.Enabled(p.Out, os.LookupEnv))
+	f.painter, f.width = painter(choice.Enabled(p.Out, os.LookupEnv)), p.columns()
 	return f, nil
 }
 
@@ -50,34 +51,101 @@ func (p painter) state(word string) string {
 	return "\x1b[" + hue + "m" + word + "\x1b[0m"
 }
 
+// paragraph writes text after a label. It goes on, in lines that a terminal need not break, after a margin as wide as the label.
+func (f form) paragraph(out *bufio.Writer, label, margin, text string) {
+	most := f.width - cells.Of(margin)
+	if most < leastColumn {
+		most = 0
+	}
+	for line := range strings.SplitSeq(text, "\n") {
+		for _, line := range cells.Wrap(line, most) {
+			out.WriteString(label + line + "\n")
+			label = margin
+		}
+	}
+}
+
 // table is text in columns, the first row being their names. The column STATE is coloured.
 type table [][]string
 
 var oneLine = strings.NewReplacer("\n", " ", "\t", " ")
 
-// print writes the table with every line after an indent. Whatever a cell has is harmless to a terminal.
-func (t table) print(out *bufio.Writer, paint painter, indent string) {
-	widths, state := make([]int, len(t[0])), slices.Index(t[0], "STATE")
+// print writes the table with every line after an indent. Whatever a cell has is harmless to a terminal, and what is too wide for it is left out.
+func (t table) print(out *bufio.Writer, f form, indent string) {
 	for _, row := range t {
 		for i := range row {
 			row[i] = oneLine.Replace(printable(row[i]))
-			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
 		}
 	}
+	state := slices.Index(t[0], "STATE")
+	widths := t.fit(f.width - len(indent))
 	for _, row := range t {
-		out.WriteString(indent)
-		for i, text := range row {
-			shown := text
-			if i == state {
-				shown = paint.state(text)
+		line, gap := indent, ""
+		for i, width := range widths {
+			if width == 0 {
+				continue
 			}
-			out.WriteString(shown)
-			if i < len(row)-1 {
-				out.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(text)+2))
+			text := cells.Cut(row[i], width)
+			if i == 0 {
+				text = cells.Shorten(row[i], width)
+			}
+			line, gap = line+gap, strings.Repeat(" ", width-cells.Of(text)+2)
+			if i == state {
+				text = f.state(text)
+			}
+			line += text
+		}
+		out.WriteString(line + "\n")
+	}
+}
+
+// leastColumn is how narrow a column may become.
+const leastColumn = 8
+
+// fit returns how wide each column is on a terminal. Where there is not enough room, columns are left out, from the right, and others cut short; but
+// not a state, nor the id of a run, which is there to be copied.
+func (t table) fit(most int) []int {
+	widths, least := make([]int, len(t[0])), make([]int, len(t[0]))
+	for i, name := range t[0] {
+		for _, row := range t {
+			widths[i] = max(widths[i], cells.Of(row[i]))
+		}
+		if least[i] = widths[i]; name != "STATE" && name != "RUN" {
+			least[i] = min(widths[i], leastColumn)
+		}
+	}
+	if most <= 0 {
+		return widths
+	}
+	for i := len(widths) - 1; i > 0 && across(least) > most; i-- {
+		if t[0][i] != "STATE" {
+			widths[i], least[i] = 0, 0
+		}
+	}
+	for across(widths) > most {
+		widest := 0
+		for i := range widths {
+			if widths[i]-least[i] > widths[widest]-least[widest] {
+				widest = i
 			}
 		}
-		out.WriteByte('\n')
+		if widths[widest] == least[widest] {
+			break
+		}
+		widths[widest]--
 	}
+	return widths
+}
+
+// across is the width of a table with columns of these widths.
+func across(widths []int) int {
+	sum := -2
+	for _, width := range widths {
+		if width > 0 {
+			sum += width + 2
+		}
+	}
+	return sum
 }
 
 // moment writes a time as it was on our clock, or how long ago it was if that is less than a day.

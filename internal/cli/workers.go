@@ -44,7 +44,7 @@ func (p Program) workers(c *ucli.Context) error {
 			fmt.Fprintln(p.Err, p.noWorkers(c, s))
 			return nil
 		}
-		workerTable(workers, time.Now()).print(out, form.paint, "")
+		workerTable(workers, time.Now()).print(out, form, "")
 		return nil
 	})
 }

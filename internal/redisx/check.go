@@ -46,7 +46,7 @@ func (i info) checkVersion() Finding {
 	if i.tooOld() {
 		return Finding{Error, i.name() + " is too old", "upgrade to 6.2 or newer"}
 	}
-	return Finding{OK, i.name(), ""}
+	return Finding{OK, "its version is 6.2 or newer", ""}
 }
 
 func (i info) checkRole() Finding {
