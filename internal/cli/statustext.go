@@ -259,11 +259,11 @@ func (f form) stageRow(out *bufio.Writer, width int, name, state, attempt, took,
 	name = cells.Pad(name, width)
 	padding := strings.Repeat(" ", len(dag.Succeeded.String())-len(state))
 	rest := fmt.Sprintf("%s  %7s  %9s", padding, attempt, took)
+	if f.width > 0 {
+		note = cells.Cut(note, f.width-cells.Of(name)-2-len(state)-len(rest)-2)
+	}
 	if note != "" {
 		rest += "  " + note
-	}
-	if f.width > 0 {
-		rest = cells.Cut(rest, f.width-cells.Of(name)-2-len(state))
 	}
 	out.WriteString(name + "  " + f.state(state) + rest + "\n")
 }

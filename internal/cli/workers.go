@@ -58,10 +58,10 @@ func (p Program) noWorkers(c *ucli.Context, s *engine.Session) string {
 }
 
 func workerTable(workers []journal.WorkerInfo, now time.Time) table {
-	t := table{{"WORKER", "STATE", "HOST", "PID", "QUEUES", "BUSY", "VERSION", "KEY", "STARTED", "LAST BEAT"}}
+	t := table{{"WORKER", "STATE", "BUSY", "QUEUES", "LAST BEAT", "STARTED", "HOST", "PID", "VERSION", "KEY"}}
 	for _, w := range workers {
-		t = append(t, []string{w.ID, workerState(w), w.Host, fmt.Sprint(w.PID), strings.Join(w.Queues, ","),
-			fmt.Sprintf("%d/%d", w.Busy, w.Slots), w.Version, w.Key, moment(w.Started, now), short(w.Age) + " ago"})
+		t = append(t, []string{w.ID, workerState(w), fmt.Sprintf("%d/%d", w.Busy, w.Slots), strings.Join(w.Queues, ","),
+			short(w.Age) + " ago", moment(w.Started, now), w.Host, fmt.Sprint(w.PID), w.Version, w.Key})
 	}
 	return t
 }
