@@ -156,6 +156,13 @@ func (p Program) onRun(c *ucli.Context, o engine.RunOptions, start func(*engine.
 			return err
 		}
 		o.ID = found.Run
+		if c.Command.Name != "attach" { // who goes on with a run knows what was before
+			last, err := session.Journal.Last(c.Context, o.ID)
+			if err != nil {
+				return err
+			}
+			screen.printer.Past(last)
+		}
 		return p.conduct(c, session, screen, o, asJSON, func(ctx context.Context, o engine.RunOptions) (*view.Run, error) {
 			return start(session, ctx, o)
 		})

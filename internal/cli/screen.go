@@ -144,7 +144,7 @@ func (p Program) summary(ctx context.Context, c *ucli.Context, session *engine.S
 		return err
 	}
 	return progress.Summary(p.Out, run, progress.SummaryConfig{
-		Color: color.Enabled(p.Out, os.LookupEnv), Now: time.Now(), Outputs: outputs, Next: p.nextSteps(c, session, run),
+		Color: color.Enabled(p.Out, os.LookupEnv), Width: p.columns(), Now: time.Now(), Outputs: outputs, Next: p.nextSteps(c, session, run),
 		Log: func(a journal.Attempted) ([]byte, error) { return session.Journal.Log(ctx, run.ID, a) },
 	})
 }

@@ -79,6 +79,18 @@ func (j *Journal) Read(ctx context.Context, run RunID, after string, wait time.D
 	return nil, err
 }
 
+// Last returns the position of the newest entry.
+func (j *Journal) Last(ctx context.Context, run RunID) (string, error) {
+	newest, err := j.rdb.XRevRangeN(ctx, j.key(run, "journal"), "+", "-", 1).Result()
+	if err == nil && len(newest) == 0 {
+		err = ErrGone
+	}
+	if err != nil {
+		return "", named(run, err)
+	}
+	return newest[0].ID, nil
+}
+
 // exists returns [ErrGone] if the run does not exist: what is asked when nothing was found.
 func (j *Journal) exists(ctx context.Context, run RunID) error {
 	n, err := j.rdb.Exists(ctx, j.key(run, "run")).Result()

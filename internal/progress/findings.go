@@ -122,6 +122,8 @@ func (s *summary) failure(f view.Failure) {
 	s.log(f)
 }
 
+const bar = "  │ " // before lines of a log
+
 // log shows the end of what a failed attempt printed.
 func (s *summary) log(f view.Failure) {
 	if s.Log == nil {
@@ -138,11 +140,13 @@ func (s *summary) log(f view.Failure) {
 	}
 	lines := strings.Split(string(log), "\n")
 	if more := len(lines) - mostLines; more > 0 {
-		s.line(span{dim, "  │ ... " + plural(more, "line") + " before"})
+		s.line(span{dim, bar + "... " + plural(more, "line") + " before"})
 		lines = lines[more:]
 	}
 	for _, line := range lines {
-		s.line(span{dim, "  │ "}, span{none, cells.Cut(clean(strings.TrimRight(line, "\r")), mostCells)})
+		for _, line := range cells.Wrap(cells.Cut(clean(strings.TrimRight(line, "\r")), mostCells), s.Width-cells.Of(bar)) {
+			s.line(span{dim, bar}, span{none, line})
+		}
 	}
 }
 

@@ -23,7 +23,7 @@ var looks = [...]look{
 	journal.StageSkipped:   {"↷", dim, "skipped"},
 	journal.StageCancelled: {"⊘", magenta, "cancelled"},
 	journal.RunCancelling:  {"⊘", magenta, "cancelling"},
-	journal.RunReopened:    {},
+	journal.RunReopened:    {"↻", yellow, "reopened"},
 }
 
 // lookOf returns how a record of the entry is shown that the run was fed last.

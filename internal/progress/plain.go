@@ -37,9 +37,19 @@ func (p *plain) observe(buf []byte, run *view.Run, e journal.Entry, now time.Tim
 		})
 	}
 	at := max(0, e.Time.Sub(p.submitted))
+	if past, last := p.isPast(e); last {
+		return p.line(buf, at, look{word: "so far"}, func(r *row) {
+			r.put(none, p.done())
+			r.list(p.soFar())
+		})
+	} else if past {
+		return buf
+	}
 	for _, record := range e.Records {
 		look := lookOf(run, e, record)
 		switch {
+		case record.Type == journal.RunReopened:
+			buf = p.line(buf, at, look, func(r *row) { r.put(none, p.reopens()) })
 		case record.Type == journal.RunCancelling:
 			buf = p.line(buf, at, look, func(r *row) { r.put(none, p.cancels(record)) })
 		case look.word != "" && !(p.total() > manyStages && routine(record.Type)):
@@ -136,5 +146,5 @@ func (p *plain) finish(buf []byte, now time.Time) []byte {
 	if p.graph == nil {
 		return buf
 	}
-	return p.report(buf, p.elapsed(now), now)
+	return append(p.report(buf, p.elapsed(now), now), '\n') // what comes of the run follows
 }

@@ -107,7 +107,7 @@ func TestStream(t *testing.T) {
 		expect(t, "after a tenth of a second", out.String(), `
 {"seq":1,"time":"2000-01-01T00:00:00.000Z","type":"run.submitted","run":"demo-1","pipeline":"demo","stages":4,"digest":"d1ge57"}
 {"time":"2000-01-01T00:00:00.000Z","type":"message","text":"a \"warning\""}
-{"time":"2000-01-01T00:00:00.000Z","type":"waiting","text":"1 stage waits, but no worker listens on queue gpu (2 s)"}
+{"time":"2000-01-01T00:00:00.000Z","type":"waiting","text":"1 stage waits, but no worker listens on queue gpu (2s)"}
 {"seq":2,"time":"2000-01-01T00:00:00.000Z","type":"stage.started","stage":"ingest","attempt":1,"worker":"w1"}
 `)
 		if err := p.Close(); err != nil {

@@ -87,6 +87,18 @@ func New(cfg Config) *Printer {
 	return p
 }
 
+// Past sums up in a line what a terminal or a log is shown of the entries up to the given one. It is called before the first of them is observed.
+func (p *Printer) Past(entry string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch d := p.display.(type) {
+	case *tty:
+		d.past = entry
+	case *plain:
+		d.past = entry
+	}
+}
+
 // Observe shows what an entry says. It is called for each entry of the journal, in order, after the entry was applied to run;
 // run is not used after Observe returns.
 func (p *Printer) Observe(run *view.Run, e journal.Entry) {
@@ -137,7 +149,7 @@ const (
 )
 
 // Waiting explains why stages do not start. It is called again and again with all that no worker can execute; each is shown
-// when it has been so for 2 s, and then every 30 s.
+// when it has been so for 2 s, then every 30 s, and less often the longer it goes on.
 func (p *Printer) Waiting(queues []Waiting) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -149,7 +161,7 @@ func (p *Printer) Waiting(queues []Waiting) {
 		if w.For < told {
 			ok = false // it was served in between
 		}
-		if !ok && w.For >= waitingAfter || ok && w.For-told >= waitingAgain {
+		if !ok && w.For >= waitingAfter || ok && w.For-told >= max(waitingAgain, told/2) {
 			p.say(message{waiting: true, text: p.explain(w)})
 			told, ok = w.For, true
 		}
@@ -171,7 +183,7 @@ func (p *Printer) explain(w Waiting) string {
 	if len(w.Strangers) > 0 {
 		worker = "worker with our key"
 	}
-	text := fmt.Sprintf("%s %s, but no %s listens on queue %s (%d s)", plural(w.Stages, "stage"), wait, worker, w.Queue, int(w.For.Seconds()))
+	text := fmt.Sprintf("%s %s, but no %s listens on queue %s (%s)", plural(w.Stages, "stage"), wait, worker, w.Queue, rough(w.For))
 	if len(w.Strangers) > 0 {
 		return text + fmt.Sprintf(": %q refuses this run's signature, so set the same GODAGS_KEY there and here", w.Strangers[0])
 	}
@@ -190,8 +202,8 @@ func (w Waiting) explainTask() string {
 	if w.Stages > 1 {
 		who = fmt.Sprintf("stage %s and %s need", w.Stage, plural(w.Stages-1, "other"))
 	}
-	return fmt.Sprintf("%s the handler %s, which no live worker has (%d s): start a worker of that program; on queue %s there are %s",
-		who, w.Task, int(w.For.Seconds()), w.Queue, w.listeners())
+	return fmt.Sprintf("%s the handler %s, which no live worker has (%s): start a worker of that program; on queue %s there are %s",
+		who, w.Task, rough(w.For), w.Queue, w.listeners())
 }
 
 // listeners names the first few of them.

@@ -38,12 +38,12 @@ func TestWaitingIsExplainedAtOnceAndEveryHalfMinute(t *testing.T) {
 			got = append(got, line[strings.Index(line, "queue "):])
 		}
 		expect(t, "explanations", strings.Join(got, ""), `
-queue gpu (2 s)
-queue big (2 s)
-queue gpu (32 s)
-queue big (32 s)
-queue gpu (62 s)
-queue gpu (2 s)
+queue gpu (2s)
+queue big (2s)
+queue gpu (32s)
+queue big (32s)
+queue gpu (1m02s)
+queue gpu (2s)
 `)
 	})
 }
@@ -168,10 +168,10 @@ func TestWhatNoWorkerCanExecuteIsExplained(t *testing.T) {
 	p := New(Config{Out: io.Discard, Mode: Quiet, WorkerCommand: func(queue string) string { return "worker --queue " + queue }})
 	defer p.Close()
 	for want, w := range map[string]Waiting{
-		`2 stages wait, but no worker listens on queue gpu (5 s): start one with "worker --queue gpu"`: {Queue: "gpu", Stages: 2, For: 5 * time.Second},
-		`stage train needs the handler wine/train, which no live worker has (5 s): start a worker of that program; on queue gpu there are a (v1), b (v1), c (v2) and 2 more`: {
+		`2 stages wait, but no worker listens on queue gpu (5s): start one with "worker --queue gpu"`: {Queue: "gpu", Stages: 2, For: 5 * time.Second},
+		`stage train needs the handler wine/train, which no live worker has (5s): start a worker of that program; on queue gpu there are a (v1), b (v1), c (v2) and 2 more`: {
 			Queue: "gpu", Task: "wine/train", Stage: "train", Stages: 1, For: 5 * time.Second, Listeners: []string{"a (v1)", "b (v1)", "c (v2)", "d (v1)", "e (v1)"}},
-		`1 stage waits, but no worker listens on queue gpu (5 s): a (v0) cannot read the pipelines of this godags (` + version.String() + `): use one version everywhere`: {
+		`1 stage waits, but no worker listens on queue gpu (5s): a (v0) cannot read the pipelines of this godags (` + version.String() + `): use one version everywhere`: {
 			Queue: "gpu", Stages: 1, For: 5 * time.Second, Listeners: []string{"a (v0)"}},
 	} {
 		if got := p.explain(w); got != want {

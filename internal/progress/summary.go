@@ -1,6 +1,7 @@
 package progress
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"math"
@@ -18,6 +19,7 @@ type SummaryConfig struct {
 	Now     time.Time                               // for a run that has not ended; zero: the time of its last entry
 	Log     func(journal.Attempted) ([]byte, error) // returns what an attempt printed
 	Outputs map[string]json.RawMessage              // by stage; see [view.Run.Outputs]
+	Width   int                                     // of the terminal, where the lines of logs are broken; 0: they are not
 	Next    []Hint                                  // what to do next, such as the command that resumes the run
 }
 
@@ -34,7 +36,7 @@ func Summary(w io.Writer, run *view.Run, cfg SummaryConfig) error {
 	s.path()
 	s.verdict()
 	s.hints()
-	_, err := w.Write(s.buf)
+	_, err := w.Write(bytes.TrimPrefix(s.buf, []byte("\n")))
 	return err
 }
 
@@ -117,23 +119,17 @@ func (s *summary) verdict() {
 	})
 }
 
-func (s *summary) counts() []span {
-	var spans []span
-	add := func(style style, n int, word string) {
-		if n > 0 {
-			spans = append(spans, span{style, commas(n) + " " + word})
-		}
-	}
+func (s *summary) counts() (c counts) {
 	state := s.run.State
-	add(green, state.Count(dag.Succeeded), "succeeded")
-	add(cyan, state.Count(dag.Running), "running")
-	add(loud, state.Count(dag.Failed), "failed")
-	add(yellow, s.run.Lost+s.run.Retried, "retried")
-	add(none, state.Count(dag.Skipped), "skipped")
-	add(magenta, state.Count(dag.Cancelled), "cancelled")
-	add(yellow, state.Count(dag.Retrying), "to be retried")
-	add(none, state.Count(dag.Waiting)+state.Count(dag.Ready), "not started")
-	return spans
+	c.add(green, state.Count(dag.Succeeded), "succeeded")
+	c.add(cyan, state.Count(dag.Running), "running")
+	c.add(loud, state.Count(dag.Failed), "failed")
+	c.add(yellow, s.run.Lost+s.run.Retried, "retried")
+	c.add(none, state.Count(dag.Skipped), "skipped")
+	c.add(magenta, state.Count(dag.Cancelled), "cancelled")
+	c.add(yellow, state.Count(dag.Retrying), "to be retried")
+	c.add(none, state.Count(dag.Waiting)+state.Count(dag.Ready), "not started")
+	return c
 }
 
 func (s *summary) hints() {

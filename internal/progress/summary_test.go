@@ -88,7 +88,6 @@ func TestSummaryOfCancellation(t *testing.T) {
 	s.entry("", journal.Record{Type: journal.StageSkipped, Stage: s.id("c"), Root: s.id("b")})
 	before := summaryOf(t, s, SummaryConfig{})
 	expect(t, "before its end", string(before), `
-
 skipped
   c  because b was cancelled
 
@@ -97,7 +96,6 @@ skipped
 	s.end("w1", journal.StageCancelled, "a", time.Second, journal.Record{})
 	s.finish()
 	expect(t, "at its end", string(summaryOf(t, s, SummaryConfig{})), `
-
 skipped
   c  because b was cancelled
 

@@ -16,6 +16,7 @@ import (
 // Its times are by the clock of Redis.
 type tally struct {
 	graph      *dag.Graph // nil before the first entry
+	past       string     // the last entry of which only a summary is shown
 	submitted  time.Time
 	lag        time.Duration // from an entry's time to when it was seen: the least of all, so about what the clocks differ by
 	state      [dag.Cancelled + 1]int
@@ -64,6 +65,11 @@ func (t *tally) observe(run *view.Run, e journal.Entry, now time.Time) (first bo
 	return first
 }
 
+// isPast reports whether an entry is only part of a summary, and whether that is due.
+func (t *tally) isPast(e journal.Entry) (past, last bool) {
+	return t.past != "" && !journal.After(e.ID, t.past), e.ID == t.past
+}
+
 // clock returns what the clock of Redis shows.
 func (t *tally) clock(now time.Time) time.Time { return now.Add(-t.lag) }
 
@@ -100,27 +106,50 @@ func (t *tally) done() string {
 	return fmt.Sprintf("[%*s/%s]", len(total), commas(t.ended()), total)
 }
 
+// counts are spans that say how many there are of what.
+type counts []span
+
+// add adds a number, unless it is 0.
+func (c *counts) add(s style, n int, word string) {
+	if n > 0 {
+		*c = append(*c, span{s, commas(n) + " " + word})
+	}
+}
+
 // counts says how the run stands, most important first.
-func (t *tally) counts(now time.Time) []span {
-	var spans []span
-	add := func(s style, n int, word string) {
-		if n > 0 {
-			spans = append(spans, span{s, commas(n) + " " + word})
-		}
-	}
+func (t *tally) counts(now time.Time) (c counts) {
 	if t.cancelling {
-		spans = append(spans, span{magenta, "cancelling"})
+		c = append(c, span{magenta, "cancelling"})
 	}
-	spans = append(spans, span{cyan, commas(len(t.running)) + " running"})
-	add(loud, t.state[dag.Failed], "failed")
-	add(yellow, t.retried, "retried")
-	add(none, t.state[dag.Skipped], "skipped")
-	add(magenta, t.state[dag.Cancelled], "cancelled")
-	spans = append(spans, span{none, rough(t.elapsed(now))})
+	c = append(c, span{cyan, commas(len(t.running)) + " running"})
+	t.troubles(&c)
+	c = append(c, span{none, rough(t.elapsed(now))})
 	if left, ok := t.pace.left(now, t.executed(), t.total()-t.ended()); ok && !t.cancelling {
-		spans = append(spans, span{dim, "eta ~" + rough(left)})
+		c = append(c, span{dim, "eta ~" + rough(left)})
 	}
-	return spans
+	return c
+}
+
+// troubles adds what did not simply succeed.
+func (t *tally) troubles(c *counts) {
+	c.add(loud, t.state[dag.Failed], "failed")
+	c.add(yellow, t.retried, "retried")
+	c.add(none, t.state[dag.Skipped], "skipped")
+	c.add(magenta, t.state[dag.Cancelled], "cancelled")
+}
+
+// soFar says how the run stood when somebody went on with it.
+func (t *tally) soFar() (c counts) {
+	c.add(green, t.state[dag.Succeeded], "succeeded")
+	c.add(cyan, len(t.running), "running")
+	t.troubles(&c)
+	c.add(none, t.total()-t.ended()-len(t.running), "to come")
+	return c
+}
+
+// reopens says what a run is reopened for.
+func (t *tally) reopens() string {
+	return plural(t.total()-t.ended(), "stage") + " to be executed again"
 }
 
 // cancels says what the request of the run's end means.

@@ -70,6 +70,10 @@ func plural(n int, thing string) string {
 // took writes how long something took that is over, in six columns at most if it was shorter than 100 hours.
 func took(d time.Duration) string {
 	switch s := d.Seconds(); {
+	case d < time.Millisecond:
+		return "<1ms"
+	case s < 0.9995:
+		return strconv.FormatInt(d.Round(time.Millisecond).Milliseconds(), 10) + "ms"
 	case s < 9.995:
 		return strconv.FormatFloat(s, 'f', 2, 64) + "s"
 	case s < 59.95:

@@ -37,8 +37,8 @@ func TestNoTextCanTouchTheTerminal(t *testing.T) {
 func TestDurations(t *testing.T) {
 	const ms = time.Millisecond
 	for d, want := range map[time.Duration][4]string{
-		0:                        {"0.00s", "0.0s", "0s", "00:00:00.0"},
-		14 * ms:                  {"0.01s", "0.0s", "0s", "00:00:00.0"},
+		0:                        {"<1ms", "0.0s", "0s", "00:00:00.0"},
+		14 * ms:                  {"14ms", "0.0s", "0s", "00:00:00.0"},
 		9994 * ms:                {"9.99s", "9.9s", "9s", "00:00:09.9"},
 		9996 * ms:                {"10.0s", "9.9s", "9s", "00:00:09.9"},
 		59940 * ms:               {"59.9s", "59s", "59s", "00:00:59.9"},

@@ -50,10 +50,18 @@ func (t *tty) observe(buf []byte, run *view.Run, e journal.Entry, now time.Time)
 		t.names = nameWidth(run.Spec, widestName)
 		t.header(run)
 	}
+	if past, last := t.isPast(e); last {
+		t.line(dim, " ", func(r *row) { r.put(dim, "so far:"); r.list(t.soFar()) })
+		return buf
+	} else if past {
+		return buf
+	}
 	t.turn(now)
 	for _, r := range e.Records {
 		look := lookOf(run, e, r)
 		switch {
+		case r.Type == journal.RunReopened:
+			t.line(look.style, look.mark, func(row *row) { row.put(none, look.word+": "+t.reopens()) })
 		case r.Type == journal.RunCancelling:
 			t.line(look.style, look.mark, func(row *row) { row.put(none, look.word+": "+t.cancels(r)) })
 		case look.word != "" && !(routine(r.Type) && t.crowd.hides(r)):
@@ -162,5 +170,9 @@ func (t *tty) finish(buf []byte, _ time.Time) []byte {
 	if len(t.lines) == 0 && t.block == nil {
 		return buf
 	}
-	return append(append(buf, t.lines...), eraseDown...)
+	buf = append(append(buf, t.lines...), eraseDown...)
+	if t.graph == nil {
+		return buf
+	}
+	return append(buf, newLine...) // what comes of the run follows
 }

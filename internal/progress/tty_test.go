@@ -64,7 +64,7 @@ demo · 4 stages · run demo-1
 		pass(12 * time.Second)
 		expect(t, "two stages run", s.seen(), `
 demo · 4 stages · run demo-1
-✓ ingest  succeeded   0.30s  178 rows
+✓ ingest  succeeded   300ms  178 rows
 
 ⠹ left    running       12s  on w1
 ⠹ right   running       12s  on w2
@@ -77,7 +77,7 @@ demo · 4 stages · run demo-1
 		pass(100 * time.Millisecond)
 		expect(t, "one failed and one was lost", s.seen(), `
 demo · 4 stages · run demo-1
-✓ ingest  succeeded   0.30s  178 rows
+✓ ingest  succeeded   300ms  178 rows
 ✗ left    failed      1m12s  exit status 3
 ↷ merge   skipped            because left failed
 ↻ right   lost               its worker died (w2)
@@ -92,7 +92,7 @@ demo · 4 stages · run demo-1
 		}
 		expect(t, "at the end", s.all(), `
 demo · 4 stages · run demo-1
-✓ ingest  succeeded   0.30s  178 rows
+✓ ingest  succeeded   300ms  178 rows
 ✗ left    failed      1m12s  exit status 3
 ↷ merge   skipped            because left failed
 ↻ right   lost               its worker died (w2)
@@ -173,7 +173,7 @@ func TestNarrowTerminals(t *testing.T) {
 		70: `
 demo · 3 stages · run demo-1
 ✓ preprocess_…_shard_0001  succeeded   1.50s  値 = 好的, and quite s…
-✗ 日本語の段階             failed      0.02s  \x1b[2J is not for the…
+✗ 日本語の段階             failed       20ms  \x1b[2J is not for the…
 
 ⠙ b                        running      0.1s
 [2/3] 1 running · 1 failed · 0s              ━━━━━━━━━━━━━━━━────────
@@ -181,7 +181,7 @@ demo · 3 stages · run demo-1
 		38: `
 demo · 3 stages · run demo-1
 ✓ prepro…_0001  succeeded   1.50s
-✗ 日本語の段階  failed      0.02s
+✗ 日本語の段階  failed       20ms
 
 ⠙ b             running      0.1s
 [2/3] 1 running · 1 failed · 0s
@@ -272,8 +272,8 @@ func TestMessagesStandAboveTheBlock(t *testing.T) {
 demo · 4 stages · run demo-1
 a warning
 and  an\x1b[2J escape
-! 3 stages wait, but no worker listens on queue gpu (12 s):
-start one with "worker --queue gpu"
+! 3 stages wait, but no worker listens on queue gpu (12s): s
+tart one with "worker --queue gpu"
 
 ⠹ ingest  running      0.2s
 [0/4] 1 running · 0s               ────────────────────────
