@@ -16,6 +16,7 @@ DURATION ?= 5m
 soak: ## random runs under random faults for DURATION, and the faults that take long. SEED=n repeats the random choices
 	PACKAGES=./e2e/faults GODAGS_SOAK=$(DURATION) GODAGS_TEST_SEED=$(SEED) ./scripts/test.sh -count 1 -timeout 0 -tags soak \
 		-run 'TestSoak|TestRedisIsAwayForLong|TestWorkersAreReplacedDuringAHundredRuns|TestAsynqTakesBackTheTasksOfADeadWorker'
+	PACKAGES=./internal/faulttest GODAGS_HUNT=2000 GODAGS_TEST_SEED=$(SEED) ./scripts/test.sh -count 1 -timeout 0 -run TestRunsUnderRandomPoliciesComeToTheirEnd
 	@if [ "$$(id -u)" = 0 ]; then $(MAKE) hosts; else echo "not root: make hosts is left out"; fi
 
 hosts: ## faults of whole hosts: needs root, for network namespaces and a small file system
