@@ -16,14 +16,14 @@ type crew struct {
 }
 
 func (s *Session) hire(ctx context.Context, o RunOptions) (c crew, err error) {
-	queues := Queues(o.Spec)
+	names := queues(o.Spec)
 	if o.Slots > 0 {
-		if c.local, err = s.startLocal(ctx, WorkerOptions{NewWorkerID(""), queues, o.Slots, s.only(o.ID)}); err != nil {
+		if c.local, err = s.startLocal(ctx, WorkerOptions{NewWorkerID(""), names, o.Slots, s.only(o.ID)}); err != nil {
 			return c, err
 		}
 	}
 	if o.Children > 0 {
-		if c.children, err = s.startChildren(ctx, o.Children, queues, s.only(o.ID)); err != nil {
+		if c.children, err = s.startChildren(ctx, o.Children, names, s.only(o.ID)); err != nil {
 			return c, errors.Join(err, c.dismiss())
 		}
 		c.dead = c.children.dead
@@ -46,7 +46,7 @@ func (s *Session) cleanUp(ctx context.Context, run *view.Run) (err error) {
 		return nil
 	}
 	own := s.queue.Own(string(run.ID))
-	for _, name := range Queues(run.Spec) {
+	for _, name := range queues(run.Spec) {
 		err = errors.Join(err, own.RemoveQueue(context.WithoutCancel(ctx), name))
 	}
 	return err

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -54,8 +55,8 @@ func (o RunOptions) tell(p Part, coordinator string) {
 	}
 }
 
-// NewRunID returns an id that begins with the pipeline's name and the time.
-func NewRunID(pipeline string, now time.Time) journal.RunID {
+// newRunID returns an id that begins with the pipeline's name and the time.
+func newRunID(pipeline string, now time.Time) journal.RunID {
 	word := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-' {
 			return r
@@ -72,14 +73,11 @@ func NewRunID(pipeline string, now time.Time) journal.RunID {
 // Cores is the number of stages that a process executes at once unless told otherwise: one per core.
 func Cores() int { return runtime.GOMAXPROCS(0) }
 
-// Queues returns the names of the queues that a pipeline uses.
-func Queues(sp *spec.Spec) []string {
+// queues returns the names of the queues that a pipeline uses.
+func queues(sp *spec.Spec) []string {
 	set := make(map[string]bool)
 	for _, k := range sp.Kinds() {
-		if k.Queue == "" {
-			k.Queue = spec.DefaultQueue
-		}
-		set[k.Queue] = true
+		set[cmp.Or(k.Queue, spec.DefaultQueue)] = true
 	}
 	if len(set) == 0 {
 		return []string{spec.DefaultQueue}
@@ -143,7 +141,7 @@ func (s *Session) submit(ctx context.Context, o RunOptions, coordinatorID string
 // name gives a run an id if it has none.
 func (o *RunOptions) name() {
 	if o.ID == "" {
-		o.ID = NewRunID(o.Spec.Name, time.Now())
+		o.ID = newRunID(o.Spec.Name, time.Now())
 	}
 }
 

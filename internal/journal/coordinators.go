@@ -20,7 +20,7 @@ type CoordinatorInfo struct {
 
 // BeatCoordinator says that a coordinator serves.
 func (j *Journal) BeatCoordinator(ctx context.Context, c CoordinatorInfo) error {
-	if err := j.beat(ctx, j.coordinatorsKey(), c.ID, c); err != nil {
+	if err := j.beat(ctx, coordinatorsKey, c.ID, c); err != nil {
 		return fmt.Errorf("coordinator %s: heartbeat: %w", c.ID, err)
 	}
 	return nil
@@ -28,7 +28,7 @@ func (j *Journal) BeatCoordinator(ctx context.Context, c CoordinatorInfo) error 
 
 // LeaveCoordinator takes a coordinator off the list.
 func (j *Journal) LeaveCoordinator(ctx context.Context, id string) error {
-	if err := j.rdb.HDel(ctx, j.coordinatorsKey(), id).Err(); err != nil {
+	if err := j.rdb.HDel(ctx, coordinatorsKey, id).Err(); err != nil {
 		return fmt.Errorf("coordinator %s: leave: %w", id, err)
 	}
 	return nil
@@ -37,7 +37,7 @@ func (j *Journal) LeaveCoordinator(ctx context.Context, id string) error {
 // Coordinators lists the coordinators that serve: those that have said so within [WorkerTTL].
 func (j *Journal) Coordinators(ctx context.Context) ([]CoordinatorInfo, error) {
 	var list []CoordinatorInfo
-	err := j.heard(ctx, j.coordinatorsKey(), func(id string, age time.Duration, info []byte) {
+	err := j.heard(ctx, coordinatorsKey, func(id string, age time.Duration, info []byte) {
 		c := CoordinatorInfo{}
 		if age < WorkerTTL && json.Unmarshal(info, &c) == nil {
 			c.ID, c.Age = id, age

@@ -26,7 +26,7 @@ func HandlersDigest(names []string) string {
 
 // PublishHandlers says which tasks workers have handlers for whose heartbeats name the digest of the list.
 func (j *Journal) PublishHandlers(ctx context.Context, names []string) error {
-	err := j.rdb.Set(ctx, j.handlersKey(HandlersDigest(names)), strings.Join(names, "\n"), handlersLife).Err()
+	err := j.rdb.Set(ctx, handlersPrefix+HandlersDigest(names), strings.Join(names, "\n"), handlersLife).Err()
 	if err != nil {
 		return fmt.Errorf("publish the names of handlers: %w", err)
 	}
@@ -35,7 +35,7 @@ func (j *Journal) PublishHandlers(ctx context.Context, names []string) error {
 
 // Handlers returns the tasks of a list that workers have published; nil if it is not known.
 func (j *Journal) Handlers(ctx context.Context, digest string) (map[string]bool, error) {
-	text, err := j.rdb.Get(ctx, j.handlersKey(digest)).Result()
+	text, err := j.rdb.Get(ctx, handlersPrefix+digest).Result()
 	if errors.Is(err, redis.Nil) {
 		return nil, nil
 	}

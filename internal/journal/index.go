@@ -14,8 +14,8 @@ import (
 func (j *Journal) index(ctx context.Context, run RunID) error {
 	entry := redis.Z{Score: float64(time.Now().UnixMilli()), Member: string(run)}
 	pipe := j.rdb.Pipeline()
-	pipe.ZAddNX(ctx, j.runsKey(), entry)
-	pipe.ZAddNX(ctx, j.openKey(), entry)
+	pipe.ZAddNX(ctx, runsKey, entry)
+	pipe.ZAddNX(ctx, openKey, entry)
 	if _, err := pipe.Exec(ctx); err != nil {
 		return fmt.Errorf("add to index: %w", err)
 	}
@@ -26,10 +26,10 @@ func (j *Journal) index(ctx context.Context, run RunID) error {
 func (j *Journal) settle(ctx context.Context, run RunID) error {
 	expires, err := j.rdb.HGet(ctx, j.key(run, "run"), "expires").Float64()
 	if err == nil {
-		err = j.rdb.ZAdd(ctx, j.endedKey(), redis.Z{Score: expires, Member: string(run)}).Err()
+		err = j.rdb.ZAdd(ctx, endedKey, redis.Z{Score: expires, Member: string(run)}).Err()
 	}
 	if err == nil || errors.Is(err, redis.Nil) {
-		err = j.unlist(ctx, run, j.openKey())
+		err = j.unlist(ctx, run, openKey)
 	}
 	if err != nil {
 		return named(run, err)
@@ -43,7 +43,7 @@ func (j *Journal) settle(ctx context.Context, run RunID) error {
 // Open says who drives the runs that are not finished, oldest first.
 func (j *Journal) Open(ctx context.Context) (open []Lead, err error) {
 	const page = 500
-	entries, err := j.rdb.ZRangeWithScores(ctx, j.openKey(), 0, -1).Result()
+	entries, err := j.rdb.ZRangeWithScores(ctx, openKey, 0, -1).Result()
 	entries = slices.DeleteFunc(entries, alien)
 	for err == nil && len(entries) > 0 {
 		some := entries[:min(len(entries), page)]
@@ -78,7 +78,7 @@ func (j *Journal) Open(ctx context.Context) (open []Lead, err error) {
 func (j *Journal) Runs(ctx context.Context, limit int, match func(Summary) bool) (list []Summary, err error) {
 	const page = 100
 	for next := int64(0); limit > 0; {
-		entries, err := j.rdb.ZRevRangeWithScores(ctx, j.runsKey(), next, next+page-1).Result()
+		entries, err := j.rdb.ZRevRangeWithScores(ctx, runsKey, next, next+page-1).Result()
 		if err != nil {
 			return nil, fmt.Errorf("list runs: %w", err)
 		}
@@ -131,11 +131,11 @@ func (j *Journal) forget(ctx context.Context, run RunID, entered float64) (remov
 	if time.Since(time.UnixMilli(int64(entered))).Abs() < settlingIn {
 		return false, nil
 	}
-	lists := []string{j.runsKey(), j.openKey(), j.endedKey()}
+	lists := []string{runsKey, openKey, endedKey}
 	left, err := j.rdb.Exists(ctx, j.key(run, "run")).Result()
 	if err == nil && left > 0 { // whoever was removing it may have died: it is due
 		lists = lists[:2]
-		err = j.rdb.ZAdd(ctx, j.endedKey(), redis.Z{Score: 0, Member: string(run)}).Err()
+		err = j.rdb.ZAdd(ctx, endedKey, redis.Z{Score: 0, Member: string(run)}).Err()
 	}
 	if err != nil {
 		return false, named(run, err)

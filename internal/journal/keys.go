@@ -50,14 +50,21 @@ func ParseRunID(text string) (RunID, error) {
 	return RunID(text), nil
 }
 
-// DefaultPrefix begins every key.
-const DefaultPrefix = "godags:"
+// The keys that are not a run's.
+const (
+	prefix          = "godags:" // begins every key
+	runsKey         = prefix + "runs"
+	openKey         = prefix + "open"
+	endedKey        = prefix + "ended"
+	handlersPrefix  = prefix + "handlers:"
+	workersKey      = prefix + "workers"
+	coordinatorsKey = prefix + "coordinators"
+)
 
 // Journal reads and writes runs. It is safe for concurrent use.
 type Journal struct {
-	rdb    redis.UniversalClient
-	prefix string
-	known  string // see Knowing
+	rdb   redis.UniversalClient
+	known string // see Knowing
 }
 
 // Knowing returns the journal for somebody who knows a run up to an entry. What is decided then follows from that entry: if the
@@ -66,18 +73,12 @@ func (j *Journal) Knowing(entry string) *Journal {
 	if entry == Start {
 		entry = ""
 	}
-	return &Journal{j.rdb, j.prefix, entry}
+	return &Journal{j.rdb, entry}
 }
 
 // New returns the journal that lives in the given Redis. The client stays the caller's.
-func New(rdb redis.UniversalClient) *Journal { return &Journal{rdb: rdb, prefix: DefaultPrefix} }
+func New(rdb redis.UniversalClient) *Journal { return &Journal{rdb: rdb} }
 
 func (j *Journal) key(run RunID, what string) string {
-	return j.prefix + "{" + string(run) + "}:" + what
+	return prefix + "{" + string(run) + "}:" + what
 }
-func (j *Journal) runsKey() string                  { return j.prefix + "runs" }
-func (j *Journal) openKey() string                  { return j.prefix + "open" }
-func (j *Journal) endedKey() string                 { return j.prefix + "ended" }
-func (j *Journal) handlersKey(digest string) string { return j.prefix + "handlers:" + digest }
-func (j *Journal) workersKey() string               { return j.prefix + "workers" }
-func (j *Journal) coordinatorsKey() string          { return j.prefix + "coordinators" }

@@ -14,7 +14,7 @@ func (j *Journal) Denied(ctx context.Context) ([]string, error) {
 	for _, what := range []string{"run", "spec", "journal", "fence"} {
 		keys = append(keys, j.key(nobody, what))
 	}
-	denied, err := probeScript.Run(ctx, j.rdb, append(keys, j.runsKey(), j.openKey(), j.endedKey())).StringSlice()
+	denied, err := probeScript.Run(ctx, j.rdb, append(keys, runsKey, openKey, endedKey)).StringSlice()
 	if redis.IsPermissionError(err) {
 		return []string{err.Error()}, nil
 	}

@@ -12,7 +12,7 @@ import (
 // Due returns finished runs whose time is over, at most limit of them, the longest ago first.
 func (j *Journal) Due(ctx context.Context, limit int) ([]RunID, error) {
 	now := strconv.FormatInt(time.Now().UnixMilli(), 10) // [Journal.Condemn] goes by the clock of Redis
-	ids, err := j.rdb.ZRangeByScore(ctx, j.endedKey(), &redis.ZRangeBy{Min: "-inf", Max: now, Count: int64(limit)}).Result()
+	ids, err := j.rdb.ZRangeByScore(ctx, endedKey, &redis.ZRangeBy{Min: "-inf", Max: now, Count: int64(limit)}).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list runs to remove: %w", err)
 	}
@@ -51,5 +51,5 @@ func (j *Journal) Erase(ctx context.Context, run RunID) error {
 			return named(run, fmt.Errorf("remove: %w", err))
 		}
 	}
-	return j.unlist(ctx, run, j.runsKey(), j.openKey(), j.endedKey())
+	return j.unlist(ctx, run, runsKey, openKey, endedKey)
 }

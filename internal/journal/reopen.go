@@ -40,5 +40,5 @@ func (j *Journal) Reopen(ctx context.Context, r Reopening) (epoch int64, err err
 	if err != nil {
 		return 0, named(r.Run, err)
 	}
-	return epoch, j.unlist(ctx, r.Run, j.endedKey())
+	return epoch, j.unlist(ctx, r.Run, endedKey)
 }

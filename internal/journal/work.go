@@ -81,7 +81,7 @@ func (w WorkerInfo) Reads() bool { return w.Format == 0 || w.Format == spec.Form
 
 // Beat says that a worker lives.
 func (j *Journal) Beat(ctx context.Context, w WorkerInfo) error {
-	if err := j.beat(ctx, j.workersKey(), w.ID, w); err != nil {
+	if err := j.beat(ctx, workersKey, w.ID, w); err != nil {
 		return fmt.Errorf("worker %s: heartbeat: %w", w.ID, err)
 	}
 	return nil
@@ -89,7 +89,7 @@ func (j *Journal) Beat(ctx context.Context, w WorkerInfo) error {
 
 // Leave takes a worker off the list.
 func (j *Journal) Leave(ctx context.Context, worker string) error {
-	if err := j.rdb.HDel(ctx, j.workersKey(), worker).Err(); err != nil {
+	if err := j.rdb.HDel(ctx, workersKey, worker).Err(); err != nil {
 		return fmt.Errorf("worker %s: leave: %w", worker, err)
 	}
 	return nil
@@ -98,7 +98,7 @@ func (j *Journal) Leave(ctx context.Context, worker string) error {
 // Workers lists the workers that have said something in the last minute.
 func (j *Journal) Workers(ctx context.Context) ([]WorkerInfo, error) {
 	var workers []WorkerInfo
-	err := j.heard(ctx, j.workersKey(), func(id string, age time.Duration, info []byte) {
+	err := j.heard(ctx, workersKey, func(id string, age time.Duration, info []byte) {
 		w := WorkerInfo{}
 		if json.Unmarshal(info, &w) != nil {
 			return // somebody else's entry
