@@ -136,7 +136,7 @@ func (m *memory) close() error {
 	m.tasks.Wait()
 	m.redis.Close()
 	if m.folder != "" {
-		err = os.RemoveAll(m.folder)
+		err = errors.Join(err, os.RemoveAll(m.folder))
 	}
 	return err
 }

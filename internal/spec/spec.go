@@ -4,7 +4,6 @@ package spec
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"reflect"
 
 	"github.com/godags/godags/dag"
@@ -97,7 +96,7 @@ func (b *Builder) intern(k Kind) uint32 {
 		key += " gather"
 	}
 	if !reflect.ValueOf(k.Policy).IsZero() {
-		key += fmt.Sprintf(" %+v", k.Policy)
+		key += fmt.Sprintf(" %#v", k.Policy) // with its texts in quotes
 	}
 	i, ok := b.index[key]
 	if !ok {
@@ -107,9 +106,6 @@ func (b *Builder) intern(k Kind) uint32 {
 	}
 	return i
 }
-
-// MaxStages is the number of stages that a pipeline can have at the most.
-const MaxStages = math.MaxInt32
 
 // Build freezes the pipeline. An error about names or dependencies is a [*dag.InvalidError].
 func (b *Builder) Build() (*Spec, error) {

@@ -73,6 +73,16 @@ func TestLikeStagesShareAKind(t *testing.T) {
 	}
 }
 
+func TestStagesThatOnlyPrintAlikeShareNoKind(t *testing.T) {
+	b := &Builder{Name: "p"}
+	b.Add("one", nil, Kind{Task: "noop", Policy: Policy{Secrets: []string{"A B"}}})
+	b.Add("two", nil, Kind{Task: "noop", Policy: Policy{Secrets: []string{"A", "B"}}})
+	s, err := b.Build()
+	if err != nil || len(s.Kinds()) != 2 {
+		t.Fatalf("%d kinds, %v", len(s.Kinds()), err)
+	}
+}
+
 func TestPipelineNameIsChecked(t *testing.T) {
 	if _, err := (&Builder{Name: "a\nb"}).Build(); err == nil || !strings.Contains(err.Error(), `"a\nb"`) {
 		t.Fatal(err)

@@ -44,14 +44,19 @@ func (s *Stores) For(sp *spec.Spec, id dag.StageID) (cache.Cache, error) {
 	if c := s.chosen[sp.Kind(id).Task]; c != nil {
 		return c, nil
 	}
+	return s.at(sp.Values)
+}
+
+// at returns the cache at a URL: always the same one, since one in memory is not another.
+func (s *Stores) at(url string) (cache.Cache, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c := s.open[sp.Values]; c != nil {
+	if c := s.open[url]; c != nil {
 		return c, nil
 	}
-	c, err := s.parse(sp.Values)
+	c, err := s.parse(url)
 	if err == nil {
-		s.open[sp.Values] = c
+		s.open[url] = c
 	}
 	return c, err
 }
@@ -109,7 +114,7 @@ func (s *Stores) RemoveRun(ctx context.Context, sp *spec.Spec, run journal.RunID
 		for _, k := range sp.Kinds() {
 			add(s.chosen[k.Task])
 		}
-		c, err := s.parse(sp.Values)
+		c, err := s.at(sp.Values)
 		if err != nil {
 			return err
 		}

@@ -2,11 +2,13 @@ package values
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/godags/godags/cache"
 	"github.com/godags/godags/internal/redistest"
 	"github.com/godags/godags/internal/spec"
 )
@@ -48,4 +50,25 @@ func TestAnOutputThatWasChangedSinceItWasRecordedIsNotRead(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestTheValuesOfARunInMemoryAreRemovedWithIt(t *testing.T) {
+	rdb := redistest.Mini(t)
+	b := spec.Builder{Name: "p", Values: "memory"}
+	stage := b.Add("one", nil, spec.Kind{Task: "noop"})
+	sp, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stores := NewStores(rdb, nil)
+	recorded, err := stores.Seal(t.Context(), sp, "r", stage, "one", 1, []byte("value"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stores.RemoveRun(t.Context(), sp, "r"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stores.Open(t.Context(), sp, "r", stage, recorded); !errors.Is(err, cache.ErrNotFound) {
+		t.Errorf("after the run was removed: %v", err)
+	}
 }
