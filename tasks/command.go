@@ -91,7 +91,7 @@ func (c Command) execute(ctx context.Context, call commandCall, d *desk, s *Stag
 
 // ExitError is a command that did not exit with status 0.
 type ExitError struct {
-	Code   int    // exit status, or -1 if a signal ended the command
+	Code   int    // exit status; if a signal ended the command, 128 and its number, as shells have it
 	Signal string // name of that signal, such as "SIGKILL", or ""
 
 	NoRetry bool // the status is one of the command's no_retry_codes

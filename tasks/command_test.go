@@ -20,8 +20,8 @@ func TestCommandExit(t *testing.T) {
 		text string
 	}{
 		{shell("exit 3"), ExitError{Code: 3}, "exit status 3"},
-		{argv("sh", "-c", "kill -KILL $$"), ExitError{Code: -1, Signal: "SIGKILL"}, "killed by SIGKILL"},
-		{shell("kill -SEGV $$"), ExitError{Code: -1, Signal: "SIGSEGV"}, "killed by SIGSEGV"},
+		{argv("sh", "-c", "kill -KILL $$"), ExitError{Code: 137, Signal: "SIGKILL"}, "killed by SIGKILL"},
+		{shell("kill -SEGV $$"), ExitError{Code: 139, Signal: "SIGSEGV"}, "killed by SIGSEGV"},
 		{argv(os.Args[0]), ExitError{Code: 7}, "exit status 7"},
 	} {
 		err := test.a.do(t)

@@ -147,7 +147,7 @@ func (l *leader) exitError() error {
 	case l.lost != nil:
 		return fmt.Errorf("wait for the command: %w", l.lost)
 	case l.status.Signaled():
-		return &ExitError{Code: -1, Signal: signalName(l.status.Signal())}
+		return &ExitError{Code: 128 + int(l.status.Signal()), Signal: signalName(l.status.Signal())}
 	case l.status.ExitStatus() != 0:
 		return &ExitError{Code: l.status.ExitStatus()}
 	}

@@ -103,7 +103,11 @@ func (p Program) printFiles(out *bufio.Writer, list []checkedFile, asJSON bool) 
 	}
 	for _, f := range list {
 		if f.err != nil {
-			fmt.Fprintln(p.Err, printable(f.err.Error()))
+			text := f.err.Error()
+			if file, ok := errors.AsType[*pipefile.FileError](f.err); ok {
+				text = file.Show(len(file.Problems))
+			}
+			fmt.Fprintln(p.Err, printable(text))
 			continue
 		}
 		fmt.Fprintf(out, "ok: %s, %s, %s, %s, longest path %s (%s)\n", f.Name, count(f.Stages, "stage", "stages"),

@@ -28,14 +28,24 @@ type Problem struct {
 	excerpt string // the line with a caret below
 }
 
-// Error shows the problems as a compiler does: each with its line and a caret.
+// Error shows the first 20 problems: about a screen.
 func (e *FileError) Error() string {
+	text := e.Show(20)
+	if len(e.Problems) > 20 {
+		text += ": `validate` shows all"
+	}
+	return text
+}
+
+// Show shows so many of the problems as a compiler does: each with its line and a caret.
+func (e *FileError) Show(most int) string {
+	shown := e.Problems[:min(most, len(e.Problems))]
 	var b strings.Builder
-	for _, p := range e.Problems {
+	for _, p := range shown {
 		fmt.Fprintf(&b, "%s:%d:%d: %s%s\n%s\n", printable(e.Path), p.Line, p.Column, p.Message, didYouMean(p.Suggestion), p.excerpt)
 	}
-	if e.Omitted > 0 {
-		fmt.Fprintf(&b, "... and %d more", e.Omitted)
+	if more := len(e.Problems) + e.Omitted - len(shown); more > 0 {
+		fmt.Fprintf(&b, "... and %d more", more)
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }

@@ -136,7 +136,13 @@ func TestManyProblemsAreCounted(t *testing.T) {
 	if len(e.Problems) != 1000 || e.Omitted != 1000 {
 		t.Errorf("%d problems and %d omitted", len(e.Problems), e.Omitted)
 	}
-	if lines := strings.Split(err.Error(), "\n"); len(lines) != 3001 || lines[3000] != "... and 1000 more" {
+	for text, want := range map[string]int{err.Error(): 20, e.Show(1000): 1000} {
+		lines := strings.Split(text, "\n")
+		if len(lines) != 3*want+1 || !strings.HasPrefix(lines[3*want], fmt.Sprintf("... and %d more", 2000-want)) {
+			t.Errorf("the error has %d lines, and ends in %s", len(lines), lines[len(lines)-1])
+		}
+	}
+	if lines := strings.Split(err.Error(), "\n"); !strings.HasSuffix(lines[60], "`validate` shows all") {
 		t.Errorf("the error has %d lines, and ends in %s", len(lines), lines[len(lines)-1])
 	}
 }

@@ -98,7 +98,11 @@ func elements(stored []byte) (list []json.RawMessage, err error) {
 		return nil, fmt.Errorf("there is a stage for each element of the output: it must be a JSON array, and has the codec %s", codec)
 	}
 	null := string(bytes.TrimSpace(payload)) == "null" // a nil slice of Go: an empty list
-	if err := json.Unmarshal(payload, &list); err != nil || list == nil && !null {
+	err = json.Unmarshal(payload, &list)
+	if _, wrong := errors.AsType[*json.SyntaxError](err); wrong && bytes.HasPrefix(bytes.TrimSpace(payload), []byte("[")) {
+		return nil, fmt.Errorf("there is a stage for each element of the output: it must be a JSON array, and is not valid: %w", err)
+	}
+	if err != nil || list == nil && !null {
 		return nil, fmt.Errorf("there is a stage for each element of the output: it must be a JSON array, and begins with %.40q", bytes.TrimSpace(payload))
 	}
 	if len(list) > dag.MaxInstances {

@@ -101,7 +101,8 @@ func TestTheElementsOfAListAreCounted(t *testing.T) {
 }
 
 func TestAListMustBeAList(t *testing.T) {
-	for output, want := range map[string]string{"": "no output", "json\n{}": "begins with \"{}\"", "raw\n1, 2": "must be a JSON array", "gob\n[]": "codec gob"} {
+	for output, want := range map[string]string{"": "no output", "json\n{}": "begins with \"{}\"", "raw\n1, 2": "must be a JSON array",
+		"raw\n[\"a\nb\"]": "is not valid: invalid character '\\n' in string literal", "gob\n[]": "codec gob"} {
 		simulate(t, func(_ *world, _ context.Context, s *tasks.Stage) error {
 			if output != "" {
 				s.Values.SetOutput([]byte(output))
