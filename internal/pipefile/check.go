@@ -109,6 +109,11 @@ func (s *source) reportGraph(invalid *dag.InvalidError, stages []added) {
 				continue
 			}
 			place, p.Suggestion = st.after[p.Dep], ""
+			if of := instanceOf(p.Dependency); fans(stages, of) {
+				s.suggest(int(place.at), of, "stage %s comes after %s, one of the instances that %s gets in a run: come after all of them",
+					quote(p.Name), quote(p.Dependency), quote(of))
+				continue
+			}
 		case dag.Cycle:
 			if i := slices.IndexFunc(st.after, func(v value) bool { return v.text == p.Path[1] }); i >= 0 {
 				place = st.after[i] // else it is the end of a matrix, that comes after its cells
@@ -119,6 +124,11 @@ func (s *source) reportGraph(invalid *dag.InvalidError, stages []added) {
 		}
 		s.suggest(int(place.at), suggestion, "%v", p)
 	}
+}
+
+// fans reports whether there is a stage with for_each that has the name.
+func fans(stages []added, name string) bool {
+	return name != "" && slices.ContainsFunc(stages, func(st added) bool { return st.name.text == name && st.forEach.kind == text })
 }
 
 // checker finds out what stages execute.

@@ -102,8 +102,15 @@ func orList(words []string) string {
 	return all
 }
 
+// triggersElsewhere are words of other tools, with those that mean the same here; some mean what nothing does here, whatever they look like.
+var triggersElsewhere = map[string]string{
+	"always": "all_done", "one_success": "any_success", "one_failed": "any_failed", "none_failed": "", "all_failed": "", "none_skipped": "", "one_done": "",
+}
+
 func (s *source) trigger(p *policy, v value) {
-	if name := s.oneOf("trigger", v, dag.Triggers()...); name != "" {
+	if same, known := triggersElsewhere[v.text]; known && v.kind == text {
+		s.suggest(int(v.at), same, "trigger must be %s, not %s", orList(dag.Triggers()), quote(v.text))
+	} else if name := s.oneOf("trigger", v, dag.Triggers()...); name != "" {
 		p.Trigger = dag.Trigger(slices.Index(dag.Triggers(), name))
 	}
 }

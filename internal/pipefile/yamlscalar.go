@@ -33,6 +33,8 @@ func (r *yamlReader) scalar(at int, n *yaml.Node) value {
 		v.kind = number
 		if v.text, ok = jsonNumber(n.Value); !ok {
 			r.report(at, "%s is not a number that JSON, and so a pipeline, can have", quote(n.Value))
+		} else if octal.MatchString(n.Value) {
+			r.report(at, "some YAML programs read %s as octal: write it without the zero in front, or put it in quotes", n.Value)
 		}
 	default:
 		r.report(at, "the tag %s cannot be used here", tag)
@@ -43,6 +45,9 @@ func (r *yamlReader) scalar(at int, n *yaml.Node) value {
 func isJSONNumber(s string) bool {
 	return s != "" && (s[0] == '-' || s[0] >= '0' && s[0] <= '9') && json.Valid([]byte(s))
 }
+
+// octal is how YAML 1.1 writes octal numbers, and 1.2 decimal ones.
+var octal = regexp.MustCompile(`^[-+]?0[0-9_]+$`)
 
 var yamlFloat = regexp.MustCompile(`^([-+]?)0*([0-9]*)(?:\.([0-9]*))?([eE][-+]?[0-9]+)?$`)
 
