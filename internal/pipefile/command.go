@@ -74,15 +74,16 @@ func (s *source) shell(p *policy, v value) {
 		s.report(int(v.at), "shell must be a list of a program and its arguments, such as [bash, -c]")
 		return
 	}
-	p.shell = value{kind: list, at: v.at}
+	before := len(s.problems) + s.omitted
 	for i, word := range v.items {
 		word = s.text("shell", word)
 		if word.text == "" && i == 0 && word.kind == text {
 			s.report(int(word.at), "shell names no program")
 		}
-		if word.kind == text && s.noNUL("shell", word) {
-			p.shell.items = append(p.shell.items, word)
-		}
+		s.noNUL("shell", word)
+	}
+	if len(s.problems)+s.omitted == before {
+		p.shell = v
 	}
 }
 

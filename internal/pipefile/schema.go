@@ -12,10 +12,12 @@ var (
 	shapeAny      = shape{}
 	shapeText     = shape{"type": "string"}
 	shapeQueue    = shape{"type": "string", "pattern": "^[A-Za-z0-9._-]{1,100}$"}
-	shapeDuration = shape{"type": "string", "pattern": `^[-+]?(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$`}
+	shapeDuration = shape{"type": "string", "pattern": `^[+]?(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$`}
 	shapeNames    = shape{"anyOf": []shape{shapeText, {"type": "array", "items": shapeText}, {"type": "null"}}}
 	shapeArgv     = shape{"type": "array", "items": shapeText, "minItems": 1}
 	shapeRun      = shape{"anyOf": []shape{shapeText, shapeArgv}}
+	shapeSecrets  = shape{"anyOf": []shape{shapeSecret, {"type": "array", "items": shapeSecret}, {"type": "null"}}}
+	shapeSecret   = shape{"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "maxLength": 100}
 	shapeObject   = shape{"type": []string{"object", "null"}}
 	shapeEnv      = shape{"type": "object", "propertyNames": shapeName, "additionalProperties": shapeText}
 	shapeName     = shape{"pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "maxLength": 100}

@@ -64,7 +64,7 @@ var policyKeys = []key[policy]{
 	{"max_parallel", "how many instances of a stage with for_each, or cells of a matrix, are executed at once. Default: any number", shapeWhole(1, maxParallel), func(s *source, p *policy, v value) {
 		s.whole(&p.MaxParallel, "max_parallel", v, 1, maxParallel)
 	}},
-	{"secrets", "names of secrets: the command gets X if the worker has GODAGS_SECRET_X", shapeNames, (*source).secrets},
+	{"secrets", "names of secrets: the command gets X if the worker has GODAGS_SECRET_X", shapeSecrets, (*source).secrets},
 	{"dir", "the folder in which the command runs. Default: that of the worker", shapeText, (*source).dir},
 	{"shell", "what executes a run that is text. Default: [sh, -c]", shapeArgv, (*source).shell},
 	{"no_retry_codes", "exit codes of the command after which it is not tried again", shapeCodes, (*source).codes},
