@@ -10,6 +10,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/godags/godags/internal/engine"
+	"github.com/godags/godags/internal/journal"
 )
 
 func (p Program) cancelCommand() *ucli.Command {
@@ -22,15 +23,7 @@ func (p Program) cancelCommand() *ucli.Command {
 }
 
 func (p Program) cancel(c *ucli.Context) error {
-	word, err := runWord(c, 1)
-	if err != nil {
-		return err
-	}
-	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
-		found, err := p.findRun(ctx, s, word)
-		if err != nil {
-			return err
-		}
+	return p.readRun(c, 1, func(ctx context.Context, s *engine.Session, found journal.Summary, out *bufio.Writer) error {
 		going, err := s.Journal.RequestCancel(ctx, found.Run, "cancelled by "+whoAmI())
 		if err != nil {
 			return err

@@ -29,15 +29,7 @@ func (p Program) logsCommand() *ucli.Command {
 }
 
 func (p Program) logs(c *ucli.Context) error {
-	word, err := runWord(c, 2)
-	if err != nil {
-		return err
-	}
-	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
-		found, err := p.findRun(ctx, s, word)
-		if err != nil {
-			return err
-		}
+	return p.readRun(c, 2, func(ctx context.Context, s *engine.Session, found journal.Summary, out *bufio.Writer) error {
 		run, err := view.Load(ctx, s.Journal, found.Run)
 		if err != nil {
 			return err
@@ -176,8 +168,6 @@ func tail(log []byte, most int) []string {
 		lines = append(lines, seen(string(log[start:])))
 		log = log[:max(start-1, 0)]
 	}
-	for i, j := 0, len(lines)-1; i < j; i, j = i+1, j-1 {
-		lines[i], lines[j] = lines[j], lines[i]
-	}
+	slices.Reverse(lines)
 	return lines
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/godags/godags/internal/engine"
+	"github.com/godags/godags/internal/journal"
 )
 
 // read runs a command that looks into Redis and prints what it finds. A signal ends it in order: a Redis of our own is not left running.
@@ -30,6 +31,21 @@ func (p Program) read(c *ucli.Context, do func(context.Context, *engine.Session,
 		return &exitError{code: sig.code()}
 	}
 	return err
+}
+
+// readRun is read for a command about a run, which the first of at most so many arguments names.
+func (p Program) readRun(c *ucli.Context, most int, do func(context.Context, *engine.Session, journal.Summary, *bufio.Writer) error) error {
+	word, err := runWord(c, most)
+	if err != nil {
+		return err
+	}
+	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
+		found, err := p.findRun(ctx, s, word)
+		if err != nil {
+			return err
+		}
+		return do(ctx, s, found, out)
+	})
 }
 
 // untilSignal returns a context that the first Ctrl-C or SIGTERM ends. Another one ends the process at once.

@@ -28,10 +28,6 @@ func (p Program) statusCommand() *ucli.Command {
 }
 
 func (p Program) status(c *ucli.Context) error {
-	word, err := runWord(c, 1)
-	if err != nil {
-		return err
-	}
 	form, err := p.form(c)
 	if err != nil {
 		return err
@@ -39,11 +35,7 @@ func (p Program) status(c *ucli.Context) error {
 	if form.json && c.Bool("stages") {
 		return usageError("--stages is for text: `%s graph RUN --format json` lists every stage with its state", p.Name)
 	}
-	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
-		found, err := p.findRun(ctx, s, word)
-		if err != nil {
-			return err
-		}
+	return p.readRun(c, 1, func(ctx context.Context, s *engine.Session, found journal.Summary, out *bufio.Writer) error {
 		r, err := loadStatus(ctx, s, found)
 		if err != nil {
 			return err
