@@ -34,7 +34,7 @@ import (
 //	redis [SETTINGS...]              starts a redis-server; $REDIS is its URL, $REDIS_SOCKET its socket
 //	flush                            makes it lose everything
 //	keys                             what is left of runs in it: the names of their keys become stdout
-//	sentinels                        starts a primary, a replica and a Sentinel; $REDIS is its URL
+//	sentinels                        starts a primary, a replica and a Sentinel, all with TLS; $REDIS is its URL
 //	failover                         kills the primary and waits until the replica is the primary
 //	fakeredis VERSION                starts something that says it were a Redis of this version; $REDIS is its URL
 //	get LOG PATH                     asks the metrics server of the worker with this log; the answer becomes stdout
@@ -203,7 +203,7 @@ func startRedis(ts *testscript.TestScript, args []string) {
 
 func startSentinels(ts *testscript.TestScript, _ []string) {
 	s := ts.Value(watched{}).(*redistest.Sentinels)
-	*s = *redistest.StartSentinels(testOf(ts))
+	*s = *redistest.StartSentinels(testOf(ts), redistest.NewAuthority(testOf(ts), "server", "client"))
 	ts.Setenv("REDIS", s.URL())
 }
 

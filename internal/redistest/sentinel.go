@@ -18,26 +18,29 @@ type Sentinels struct {
 	t                          testing.TB
 	primary, replica, sentinel *Server
 	primaryAddr, sentinelAddr  string
+	authority                  *Authority // nil without TLS
 }
 
 // patience is how long a test waits for the servers to agree. A Sentinel that was not given the processor for two seconds does nothing for thirty.
 const patience = 2 * time.Minute
 
 // StartSentinels starts them on loopback, for as long as the test lives. It returns when the replica has all data and the Sentinel knows it.
-func StartSentinels(t testing.TB) *Sentinels {
+// With an authority, which may be nil, they speak TLS only, have its certificate "server", and want one of their clients, such as "client".
+func StartSentinels(t testing.TB, a *Authority) *Sentinels {
 	t.Helper()
 	primary, replica, sentinel := FreePort(t), FreePort(t), FreePort(t)
-	s := &Sentinels{t: t, primaryAddr: "127.0.0.1:" + primary, sentinelAddr: "127.0.0.1:" + sentinel}
-	s.primary = Start(t, "--bind", "127.0.0.1", "--port", primary, "--repl-diskless-sync-delay", "0")
-	s.replica = Start(t, "--bind", "127.0.0.1", "--port", replica, "--replicaof", "127.0.0.1", primary)
+	s := &Sentinels{t: t, primaryAddr: "127.0.0.1:" + primary, sentinelAddr: "127.0.0.1:" + sentinel, authority: a}
+	s.primary = Start(t, append(s.listen(primary), "--repl-diskless-sync-delay", "0")...)
+	s.replica = Start(t, append(s.listen(replica), "--replicaof", "127.0.0.1", primary)...)
 	// The replica's own view is not enough: until its first acknowledgement the primary keeps new writes back.
 	s.until("the primary sends its writes to the replica", func(ctx context.Context) bool {
 		return strings.Contains(s.primary.Client().Info(ctx, "replication").Val(), "state=online")
 	})
 	folder := filepath.Dir(s.replica.socket)
 	config := filepath.Join(folder, "sentinel.conf")
-	text := fmt.Sprintf("bind 127.0.0.1\nport %s\ndir %s\nsentinel monitor main 127.0.0.1 %s 1\nsentinel down-after-milliseconds main 500\nsentinel failover-timeout main 2000\n",
-		sentinel, folder, primary)
+	text := strings.ReplaceAll(strings.Join(s.listen(sentinel), " "), " --", "\n")
+	text = fmt.Sprintf("%s\ndir %s\nsentinel monitor main 127.0.0.1 %s 1\nsentinel down-after-milliseconds main 500\nsentinel failover-timeout main 2000\n",
+		strings.TrimPrefix(text, "--"), folder, primary)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -50,8 +53,23 @@ func StartSentinels(t testing.TB) *Sentinels {
 	return s
 }
 
+// listen are the arguments of a server on a port.
+func (s *Sentinels) listen(port string) []string {
+	args := []string{"--bind", "127.0.0.1", "--port", port}
+	if a := s.authority; a != nil {
+		args = []string{"--bind", "127.0.0.1", "--port", "0", "--tls-port", port, "--tls-replication", "yes", "--tls-ca-cert-file", a.Path("ca"),
+			"--tls-cert-file", a.Path("server"), "--tls-key-file", a.Path("server-key")}
+	}
+	return args
+}
+
 // URL is what a program needs for finding the primary.
-func (s *Sentinels) URL() string { return "redis-sentinel://" + s.sentinelAddr + "/main" }
+func (s *Sentinels) URL() string {
+	if s.authority != nil {
+		return "rediss-sentinel://" + s.sentinelAddr + "/main" + s.authority.Options("client")
+	}
+	return "redis-sentinel://" + s.sentinelAddr + "/main"
+}
 
 // FailOver kills the primary once the replica has all that was written before the call, and returns when the Sentinel has made the replica the primary.
 func (s *Sentinels) FailOver() {
@@ -80,7 +98,11 @@ func (s *Server) offset(ctx context.Context) int64 {
 
 // ask returns the answer of the Sentinel as text, "" if there is none.
 func (s *Sentinels) ask(ctx context.Context, words ...any) string {
-	client := redis.NewClient(&redis.Options{Addr: s.sentinelAddr, Protocol: 2})
+	o := &redis.Options{Addr: s.sentinelAddr, Protocol: 2}
+	if s.authority != nil {
+		o.TLSConfig = s.authority.Config("client")
+	}
+	client := redis.NewClient(o)
 	defer client.Close()
 	answer, err := client.Do(ctx, append([]any{"SENTINEL"}, words...)...).Result()
 	if err != nil {

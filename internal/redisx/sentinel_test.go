@@ -46,13 +46,20 @@ func TestURLsWithSentinels(t *testing.T) {
 }
 
 func TestThePrimaryIsFollowedWhenItFails(t *testing.T) {
-	s := redistest.StartSentinels(t)
+	t.Run("plain", func(t *testing.T) { followThePrimary(t, redistest.StartSentinels(t, nil)) })
+	t.Run("TLS", func(t *testing.T) {
+		followThePrimary(t, redistest.StartSentinels(t, redistest.NewAuthority(t, "server", "client")))
+	})
+}
+
+func followThePrimary(t *testing.T, s *redistest.Sentinels) {
 	c, err := Open(t.Context(), Config{URL: s.URL()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if !strings.HasSuffix(c.Note, " at "+s.URL()+"/0") {
+	address, _, _ := strings.Cut(s.URL(), "?")
+	if !strings.HasSuffix(c.Note, " at "+address+"/0") {
 		t.Error(c.Note)
 	}
 	if err := errors.Join(c.Client().Set(t.Context(), "before", "1", 0).Err(), c.Client().Do(t.Context(), "WAIT", 1, 10_000).Err()); err != nil {
