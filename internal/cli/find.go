@@ -36,7 +36,7 @@ func runWord(c *ucli.Context, most int) (string, error) {
 	return c.Args().First(), nil
 }
 
-// findRun returns the run that a word names: see [runHelp]. A whole id counts before all else.
+// findRun returns the run that a word names: see [runHelp]. A whole id counts before all else. Runs whose time is over are removed first.
 func (p Program) findRun(ctx context.Context, s *engine.Session, word string) (journal.Summary, error) {
 	if !s.Keeps() {
 		return journal.Summary{}, errNotKept
@@ -45,6 +45,7 @@ func (p Program) findRun(ctx context.Context, s *engine.Session, word string) (j
 	if err != nil {
 		return journal.Summary{}, &exitError{exitUsage, err}
 	}
+	s.Sweep(ctx, "")
 	found, err := s.Journal.Summary(ctx, id)
 	if !errors.Is(err, journal.ErrGone) {
 		return found, err

@@ -54,6 +54,7 @@ func (p Program) runs(c *ucli.Context) error {
 		return usageError("--dry-run is for `%s runs prune`", p.Name)
 	}
 	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
+		s.Sweep(ctx, "")
 		runs, err := s.Journal.Runs(ctx, limit+1, match)
 		if err != nil {
 			return err
