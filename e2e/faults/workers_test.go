@@ -112,6 +112,7 @@ func TestAWorkerThatIsCutOffForAMoment(t *testing.T) {
 	run := w.run(single)
 	w.pid("only.1")
 	w.worker()
+	silences := w.silences(2600 * time.Millisecond) // the 2 s, and up to 500 ms since the last heartbeat
 	for range 3 {
 		p.cut(up, down)
 		time.Sleep(2 * time.Second)
@@ -119,7 +120,8 @@ func TestAWorkerThatIsCutOffForAMoment(t *testing.T) {
 		time.Sleep(2 * time.Second)
 	}
 	w.goOn()
-	run.succeeds(0, quickly)
+	run.exits(0)
+	run.check(silences(), quickly)
 }
 
 // 14: one worker is cut off for 20 s: its stage is executed elsewhere, and it stops its own before that.
@@ -151,9 +153,13 @@ func TestASlowAndUnreliableNetwork(t *testing.T) {
 	}
 	p.slow(func() time.Duration { return rand.N(200 * time.Millisecond) }, 0.05) // twice: there and back
 	stages := busy(3, 3)
+	silences := w.silences(2 * time.Second) // and up to 400 ms on the way
 	run := w.runAs(w.id, p.url(), stages)
-	run.succeeds(0, 0)
-	run.lost(0) // nobody was taken for dead
+	run.exits(0)
+	faults := silences()
+	if run.check(faults, 0); faults == 0 {
+		run.lost(0) // nobody was taken for dead
+	}
 }
 
 // 19: a stage that kills its worker each time fails after three; others go on.

@@ -237,11 +237,15 @@ func (w *world) events(run string) []faulttest.Event {
 	return events
 }
 
-// within checks how long something took that is promised within a time.
+// unnoticed is how long a fault may go unnoticed: much longer than what is promised, since a machine that runs tests may be busy, and shorter
+// than the 55 s after which Asynq notices that a worker is gone.
+const unnoticed = 30 * time.Second
+
+// within tells how long something took that is promised within a time.
 func (w *world) within(what string, took, promised time.Duration) {
 	w.t.Helper()
 	w.t.Attr("recovery", fmt.Sprintf("%s after %s (promised: %s)", what, took.Round(time.Millisecond), promised))
-	if took > 2*promised {
+	if took > unnoticed {
 		w.t.Errorf("%s took %s, promised are %s", what, took, promised)
 	}
 }

@@ -110,6 +110,7 @@ func TestAReplayedTaskDoesNothing(t *testing.T) {
 		i.bundle("good", 1, "x", "y")
 		good := i.steal("good")
 		close(i.finish)
+		i.tells("s started, s succeeded")
 		for range 3 {
 			i.plant(string(good))
 		}
@@ -163,6 +164,7 @@ func TestATaskForAnIllegalRunIsRefused(t *testing.T) {
 func TestAStageThatTheSpecDoesNotHaveIsLeftOut(t *testing.T) {
 	intrude(t, func(i *intruder) {
 		close(i.finish)
+		i.tells("s started, s succeeded")
 		i.sign(i.queue, "1", string(run), queue.Item{Stage: 1 << 30, Attempt: 1}, queue.Item{Stage: 3, Attempt: 1}, queue.Item{Stage: 3, Attempt: 2})
 		i.tells("s started, s succeeded, x started, x succeeded")
 	})
