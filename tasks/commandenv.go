@@ -11,8 +11,10 @@ import (
 // commandEnv returns the worker's environment without what only the worker may know, and with what the stage is given.
 func commandEnv(environ []string, c commandCall, s *Stage, d *desk) []string {
 	own := make(map[string]string, 6+len(s.Env)+len(c.env)+len(s.Secrets)+len(s.RunParams))
-	if dir, err := filepath.Abs(c.dir); c.dir != "" && err == nil {
-		own["PWD"] = dir
+	if c.dir != "" {
+		if dir, err := filepath.Abs(c.dir); err == nil {
+			own["PWD"] = dir
+		}
 	}
 	maps.Copy(own, s.Env)
 	maps.Copy(own, c.env)

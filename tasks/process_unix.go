@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"strings"
 	"syscall"
 
@@ -34,7 +33,7 @@ type leader struct {
 func (p program) start(log io.Writer) (*leader, error) {
 	path := p.argv[0]
 	if !strings.Contains(path, "/") { // else it may be relative to the folder
-		found, err := exec.LookPath(path)
+		found, err := onPath.find(path)
 		if err != nil {
 			return nil, err
 		}

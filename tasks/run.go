@@ -16,19 +16,27 @@ var errGoexit = errors.New("the handler called runtime.Goexit (t.FailNow does so
 // A panic is returned as a [*PanicError] after its stack was written to s.Log; runtime.Goexit is an error too.
 // An error that is returned once ctx is done is also the context's cause.
 func Run(ctx context.Context, h Handler, s *Stage) error {
+	switch h.(type) {
+	case Command, noop, sleep: // ours, which return
+		return withCause(ctx, handle(ctx, h, s))
+	}
 	done := make(chan error, 1)
 	// A goroutine of its own, since nothing can stop Goexit from ending the one it is called in.
 	go func() {
 		err := errGoexit
-		defer func() {
-			if value := recover(); value != nil {
-				err = panicked(value, s)
-			}
-			done <- err
-		}()
-		err = h.Handle(NewContext(ctx, s), s)
+		defer func() { done <- err }()
+		err = handle(ctx, h, s)
 	}()
 	return withCause(ctx, <-done)
+}
+
+func handle(ctx context.Context, h Handler, s *Stage) (err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = panicked(value, s)
+		}
+	}()
+	return h.Handle(NewContext(ctx, s), s)
 }
 
 func panicked(value any, s *Stage) error {
@@ -49,7 +57,7 @@ func ownFrames(stack []byte) []byte {
 		}
 	}
 	own := stack[begin:]
-	for _, ours := range []string{"github.com/godags/godags.", "github.com/godags/godags/tasks.HandlerFunc", "github.com/godags/godags/tasks.Run"} {
+	for _, ours := range []string{"github.com/godags/godags.", "github.com/godags/godags/tasks.HandlerFunc", "github.com/godags/godags/tasks.handle"} {
 		if i := bytes.Index(own, []byte("\n"+ours)); i >= 0 {
 			own = own[:i+1]
 		}

@@ -77,6 +77,25 @@ func TestFewShortStagesWaitForCompanyWhileAllWorkersAreBusy(t *testing.T) {
 	})
 }
 
+func TestFewStagesWaitForCompanyWhileABundleWaitsForEachWorker(t *testing.T) {
+	simulateBundles(t, "a; b: a; c: a; d: b; e: b; f: c; g: c; h: d; i: d; j: e; k: e", func(w *world) {
+		const short = 2 * time.Millisecond
+		w.carries()
+		for _, step := range []struct{ ends, sent string }{{"a", "b#1 c#1"}, {"b", "d#1 e#1"}, {"c", "f#1 g#1"}} {
+			w.took(step.ends, short)
+			if got := w.carries(); got != step.sent {
+				w.Fatal(got)
+			}
+		}
+		w.took("d", short)
+		w.sent() // the only worker has e, and f and g come next
+		w.took("e", short)
+		if got := w.carries(); got != "h#1 i#1 j#1 k#1" {
+			w.Fatal(got)
+		}
+	})
+}
+
 func TestNothingWaitsForCompanyWhileAWorkerIsIdle(t *testing.T) {
 	simulateBundles(t, "a; b: a; c: a; d: b; e: b; f: c; g: c; h: d e f g", func(w *world) {
 		w.carries()

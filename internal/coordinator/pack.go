@@ -9,7 +9,7 @@ import (
 
 // What a bundle may carry.
 const (
-	bundleTime   = 8 * time.Millisecond   // of work, going by what such stages took before
+	bundleTime   = 16 * time.Millisecond  // of work, going by what such stages took before
 	stageCost    = 10 * time.Microsecond  // what any stage costs besides
 	taskCost     = 200 * time.Microsecond // less work than this is not worth another task
 	worthSending = 400 * time.Microsecond // less work than this waits for company while all workers have something to do
@@ -65,13 +65,18 @@ func (d *Driver) share(queue string, ready *readyQueue) int {
 	return (ready.Len() + slots - 1) / slots
 }
 
-// tooFew reports whether what is ready should wait for what becomes ready next: it is soon executed, and all workers have something to do.
+// tooFew reports whether what is ready should wait for what becomes ready next: it is soon executed, and all workers have something to do. Where
+// something waits for each of them besides, only a full bundle is sent: others would fill the window with little in each.
 func (d *Driver) tooFew(queue string, ready *readyQueue) bool {
 	if d.trim(ready) == 0 || ready.Len() >= d.largest || d.inFlight[queue] < d.workers.slots[queue] {
 		return false
 	}
+	enough := worthSending
+	if d.inFlight[queue] >= 2*d.workers.slots[queue] {
+		enough = bundleTime
+	}
 	cost, _, most := d.cost(ready.first())
-	return most > 1 && time.Duration(ready.Len())*cost < worthSending
+	return most > 1 && time.Duration(ready.Len())*cost < enough
 }
 
 // fuse lets the only dependent of a stage travel with it, if it depends on nothing else, and so on.

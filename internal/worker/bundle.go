@@ -21,12 +21,15 @@ type bundle struct {
 	queue    string
 	executed func() // lets another bundle have the slot
 
+	outputs  outputs
+	patience *time.Timer
 	stepping chan struct{} // holds an element during a call to Redis: outcomes are recorded in the order in which they came about
 
 	mu      sync.Mutex
 	waiting []journal.Attempted // not claimed
 	due     []due               // not begun
 	current *execution          // nil between attempts
+	watched bool                // patience runs. It is not begun anew for each attempt: that would wake a thread each time
 	moves   []journal.Move      // not sent: how attempts ended, and claims that follow from that
 	ended   map[dag.StageID]bool
 	items   map[dag.StageID]queue.Item // of instances, and of stages that gather what theirs have done; nil if there are none
@@ -42,7 +45,7 @@ type due struct {
 }
 
 const (
-	chunkTime = 4 * time.Millisecond // how much work is claimed at once, going by what such stages took before
+	chunkTime = 8 * time.Millisecond // how much work is claimed at once, going by what such stages took before
 	maxChunk  = 256
 
 	// When an attempt takes longer than expected,
@@ -99,28 +102,27 @@ func (w *Worker) open(ctx context.Context, task queue.Bundle) (*bundle, error) {
 
 // work executes the bundle and returns when everything that ended is recorded.
 func (b *bundle) work(ctx context.Context) error {
-	patience := time.AfterFunc(time.Hour, func() { b.impatient(ctx) })
-	patience.Stop()
-	defer patience.Stop()
+	b.patience = time.AfterFunc(time.Hour, func() { b.impatient(ctx) })
+	b.patience.Stop()
+	defer b.patience.Stop()
 	for {
 		e, err := b.next(ctx)
 		if e == nil || err != nil {
 			return err
 		}
-		if b.others() {
-			patience.Reset(flushAfter)
-		}
-		outcome := b.worker.execute(e)
-		patience.Stop()
-		b.end(e, outcome)
+		b.watch()
+		b.end(e, b.worker.execute(e))
 	}
 }
 
-// others reports whether something waits for the attempt that has just begun.
-func (b *bundle) others() bool {
+// watch sees to it that b becomes impatient with the attempt that has just begun, if something waits for it.
+func (b *bundle) watch() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.moves)+len(b.due)+len(b.waiting) > 0
+	if !b.watched && len(b.moves)+len(b.due)+len(b.waiting) > 0 {
+		b.watched = true
+		b.patience.Reset(flushAfter)
+	}
 }
 
 // next begins the next attempt. It is nil when there is none left and everything is recorded.

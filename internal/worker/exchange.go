@@ -25,9 +25,12 @@ type exchange struct {
 	execution *execution
 	store     cache.Cache
 	output    []byte // nil until it is set
+}
 
+// outputs keeps what is recorded as the outputs of stages that were asked for last; nil for none.
+type outputs struct {
 	mu      sync.Mutex
-	fetched map[dag.StageID][]byte // what is recorded as the outputs of some dependencies; nil for none
+	fetched map[dag.StageID][]byte
 }
 
 // fetchedAtOnce is how many dependencies' outputs are asked for in one call to Redis.
@@ -57,30 +60,53 @@ func (x *exchange) Output(ctx context.Context, stage string) ([]byte, error) {
 	return value, err
 }
 
-// recorded returns what is, or is about to be, recorded as the output of a stage. Those of the dependencies that follow it are fetched with it.
+// recorded returns what is, or is about to be, recorded as the output of a stage. Those of the dependencies that follow it are fetched with it,
+// and those of the dependencies of the attempts that come next.
 func (x *exchange) recorded(ctx context.Context, id dag.StageID) ([]byte, error) {
 	if o := x.execution.before; o != nil && o.Record.Stage == id {
 		return o.Output, nil
 	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if recorded, ok := x.fetched[id]; ok {
+	b := x.execution.bundle
+	b.outputs.mu.Lock()
+	defer b.outputs.mu.Unlock()
+	if recorded, ok := b.outputs.fetched[id]; ok {
 		return recorded, nil
 	}
 	ids := []dag.StageID{id}
-	deps := x.execution.bundle.loaded.spec.Graph.Deps(x.execution.graphStage())
+	deps := b.loaded.spec.Graph.Deps(x.execution.graphStage())
 	if i := slices.Index(deps, id); i >= 0 {
-		ids = deps[i:min(len(deps), i+fetchedAtOnce)]
+		ids = b.depsOfNext(slices.Clone(deps[i:min(len(deps), i+fetchedAtOnce)]), x.execution.kind().Task)
 	}
-	list, err := x.worker.Journal.Outputs(ctx, x.execution.bundle.claim.Run, ids...)
+	list, err := x.worker.Journal.Outputs(ctx, b.claim.Run, ids...)
 	if err != nil {
 		return nil, err
 	}
-	x.fetched = make(map[dag.StageID][]byte, len(ids))
+	b.outputs.fetched = make(map[dag.StageID][]byte, len(ids))
 	for i, fetched := range ids {
-		x.fetched[fetched] = list[i]
+		b.outputs.fetched[fetched] = list[i]
 	}
 	return list[0], nil
+}
+
+// depsOfNext appends what the claimed attempts of a task that come next depend on, while it is not too much for one call.
+func (b *bundle) depsOfNext(ids []dag.StageID, task string) []dag.StageID {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, a := range b.due {
+		g := b.graphStage(a.Stage)
+		if a.fused || b.loaded.spec.Kind(g).Task != task {
+			continue
+		}
+		for _, dep := range b.loaded.spec.Graph.Deps(g) {
+			if len(ids) == fetchedAtOnce {
+				return ids
+			}
+			if !slices.Contains(ids, dep) {
+				ids = append(ids, dep)
+			}
+		}
+	}
+	return ids
 }
 
 // patience is how long a stage waits for values while they cannot be reached. A worker that cannot reach Redis stops its stages sooner,

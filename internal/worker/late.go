@@ -2,16 +2,15 @@ package worker
 
 import (
 	"context"
+	"time"
 
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
 )
 
-// impatient is called while an attempt takes longer than expected. Nothing else should wait for it.
+// impatient sees whether an attempt takes longer than expected. Nothing else should wait for it.
 func (b *bundle) impatient(ctx context.Context) {
-	b.mu.Lock()
-	e := b.current
-	b.mu.Unlock()
+	e := b.late()
 	if e == nil {
 		return
 	}
@@ -33,6 +32,20 @@ func (b *bundle) impatient(ctx context.Context) {
 	}
 	b.mu.Unlock()
 	_ = b.step(ctx, nil) // as above
+}
+
+// late returns the current attempt if it is late. If it may become so, patience goes on.
+func (b *bundle) late() *execution {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.current != nil {
+		if left := flushAfter - time.Since(b.current.begin); left > 0 {
+			b.patience.Reset(left)
+			return nil
+		}
+	}
+	b.watched = false
+	return b.current
 }
 
 // passOn gives back to the queue what is not claimed and does not come after something unfinished that stays here.
