@@ -13,7 +13,6 @@ import (
 
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/nearest"
-	"github.com/godags/godags/internal/version"
 )
 
 // Program is a binary with pipelines in it.
@@ -35,14 +34,6 @@ const (
 	exitInterrupted = 130 // SIGINT
 	exitTerminated  = 143 // SIGTERM
 )
-
-const exitCodeHelp = `EXIT CODES:
-   0 all stages succeeded     1 a stage failed     2 wrong usage or invalid pipeline
-   3 Redis cannot be reached, or has lost the run; or no worker in time
-   4 the run was cancelled from elsewhere
-   124 the run's time was over
-   129 terminal lost (SIGHUP) 130 interrupted (Ctrl-C)   143 terminated
-`
 
 // exitError ends a command with a code. The error, if there is one, is still to be shown.
 type exitError struct {
@@ -73,8 +64,14 @@ func (p Program) execute(ctx context.Context, app *ucli.App, args []string) int 
 		p.complete(app, words)
 		return exitOK
 	}
+	if slices.Equal(args, []string{"--version"}) {
+		return p.explain(p.printVersion())
+	}
 	args, err := arrange(app, args)
 	if err == nil {
+		if asked, err := p.helpFor(app, args); asked {
+			return p.explain(err)
+		}
 		err = app.RunContext(ctx, append([]string{p.Name}, args...))
 	}
 	return p.explain(err)
@@ -96,7 +93,7 @@ func (p Program) app() *ucli.App {
 		if name := c.Args().First(); name != "" {
 			return p.unknownCommand(app, name)
 		}
-		return ucli.ShowAppHelp(c)
+		return p.showHelp(func(h page) { h.app(app) })
 	}
 	return app
 }
@@ -104,10 +101,9 @@ func (p Program) app() *ucli.App {
 // base is what every program of ours has in common.
 func (p Program) base() *ucli.App {
 	return &ucli.App{
-		Name: p.Name, Writer: p.Out, ErrWriter: p.Err, Version: version.String(), HideVersion: true, HideHelpCommand: true,
-		CustomAppHelpTemplate: ucli.AppHelpTemplate + "\n" + exitCodeHelp,
-		ExitErrHandler:        func(*ucli.Context, error) {}, // Main decides
-		OnUsageError:          p.wrongFlag,
+		Name: p.Name, Writer: p.Out, ErrWriter: p.Err, HideVersion: true, HideHelpCommand: true,
+		ExitErrHandler: func(*ucli.Context, error) {}, // Main decides
+		OnUsageError:   p.wrongFlag,
 	}
 }
 

@@ -37,7 +37,7 @@ func (p Program) runCommand() *ucli.Command {
 // drivingFlags are those of the commands that drive a run.
 func drivingFlags() []ucli.Flag {
 	return slices.Concat([]ucli.Flag{
-		&ucli.IntFlag{Name: "cores", Usage: "run up to `N` stages at once in this process (default without --redis and --workers: one per core)"},
+		&ucli.IntFlag{Name: "cores", Usage: "run up to `N` stages at once in this process (default: one per core, and none with --redis or --workers)"},
 		&ucli.IntFlag{Name: "workers", Usage: "start `N` worker processes for this run, each running one stage at once"},
 	}, pacingFlags(), []ucli.Flag{redisFlag(), homeFlag(), outFlag(), progressFlag(), colorFlag()})
 }
@@ -130,6 +130,9 @@ func drivingOptions(c *ucli.Context) (o engine.RunOptions, err error) {
 		MaxBundle: c.Int("bundle"), NoFuse: c.Bool("no-fuse"), NoWorker: c.Duration("no-worker-timeout")}
 	if o.Slots < 0 || o.Children < 0 || o.Grace < 0 || o.MaxBundle < 0 || o.NoWorker < 0 {
 		return o, usageError("--cores, --workers, --grace, --bundle and --no-worker-timeout cannot be negative")
+	}
+	if o.Slots == 0 && c.IsSet("cores") {
+		return o, usageError("--cores 0 would leave nobody to execute stages: say 1 or more, or leave it out for one per core")
 	}
 	return o, nil
 }

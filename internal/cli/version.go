@@ -17,12 +17,16 @@ func (p Program) versionCommand() *ucli.Command {
 			if err := noArguments(c); err != nil {
 				return err
 			}
-			return p.print(func(out *bufio.Writer) error {
-				_, err := fmt.Fprintln(out, versionLine())
-				return err
-			})
+			return p.printVersion()
 		},
 	}
+}
+
+func (p Program) printVersion() error {
+	return p.print(func(out *bufio.Writer) error {
+		_, err := fmt.Fprintln(out, versionLine())
+		return err
+	})
 }
 
 func versionLine() string {

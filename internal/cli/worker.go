@@ -43,8 +43,7 @@ const workerHelp = "The first SIGTERM or Ctrl-C lets it finish the stages that i
 func WorkerMain(ctx context.Context, p Program, args []string) int {
 	app := p.base()
 	app.Usage, app.Description = "executes stages for runs on a Redis", workerHelp
-	app.HideHelpCommand, app.Flags, app.Action = true, workerFlags(), p.work
-	app.HideVersion = false
+	app.Flags, app.Action = workerFlags(), p.work
 	return p.execute(ctx, app, args)
 }
 

@@ -1,0 +1,188 @@
+package cli
+
+import (
+	"bufio"
+	"fmt"
+	"slices"
+	"strings"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/godags/godags/internal/cells"
+)
+
+// groups are the commands as help lists them.
+var groups = []struct {
+	title    string
+	commands []string
+}{
+	{"Run", []string{"run", "resume", "retry", "attach", "cancel"}},
+	{"Look", []string{"runs", "status", "events", "logs", "graph"}},
+	{"Write", []string{"init", "validate", "schema"}},
+	{"Serve", []string{"serve", "worker", "workers", "doctor"}},
+	{"Set up", []string{"completion", "version"}},
+}
+
+// examples has one of each command.
+var examples = map[string]string{
+	"run":        "run pipeline.yaml --cores 4 --param rows=100",
+	"resume":     "resume latest",
+	"retry":      "retry latest --stage train",
+	"attach":     "attach latest",
+	"cancel":     "cancel latest",
+	"runs":       "runs --state failed --limit 5",
+	"status":     "status latest --stages",
+	"events":     "events latest --follow",
+	"logs":       "logs latest train",
+	"graph":      "graph latest --out run.svg",
+	"init":       "init my-pipeline",
+	"validate":   "validate pipeline.yaml",
+	"schema":     "schema > pipeline.schema.json",
+	"serve":      "serve --redis redis://10.0.0.5:6379",
+	"worker":     "worker --redis redis://10.0.0.5:6379 --queue gpu",
+	"workers":    "workers --redis redis://10.0.0.5:6379",
+	"doctor":     "doctor --redis redis://10.0.0.5:6379",
+	"completion": "completion zsh",
+	"version":    "version",
+}
+
+var exitCodes = [][2]string{
+	{"0", "all stages succeeded, or the command did what it was asked for"},
+	{"1", "a stage failed, or anything else that has no code of its own"},
+	{"2", "wrong usage, an invalid pipeline, or an unknown run"},
+	{"3", "Redis cannot be reached, or has lost the run; or no worker came in time"},
+	{"4", "the run was cancelled from elsewhere"},
+	{"124", "the run took longer than its time limit"},
+	{"129", "the terminal was lost (SIGHUP)"},
+	{"130", "interrupted (Ctrl-C)"},
+	{"143", "terminated (SIGTERM)"},
+}
+
+// page is a help text. It is as wide as the terminal, and no wider than is good to read.
+type page struct {
+	out *bufio.Writer
+	form
+}
+
+const pageWidth = 100
+
+func (p Program) showHelp(show func(page)) error {
+	width := pageWidth
+	if columns := p.columns(); columns > 0 {
+		width = min(columns, pageWidth)
+	}
+	return p.print(func(out *bufio.Writer) error {
+		show(page{out, form{width: width}})
+		return nil
+	})
+}
+
+// helpFor shows the help that args ask for, as [arrange] returns them, and reports whether they do.
+func (p Program) helpFor(app *ucli.App, args []string) (asked bool, err error) {
+	if n := len(args); n == 0 || n > 2 || args[n-1] != "--help" && args[n-1] != "-h" {
+		return false, nil
+	}
+	if len(args) == 1 {
+		return true, p.showHelp(func(h page) { h.app(app) })
+	}
+	c := app.Command(args[0])
+	if c == nil {
+		return false, nil
+	}
+	return true, p.showHelp(func(h page) { h.command(app.Name, c) })
+}
+
+func (h page) app(app *ucli.App) {
+	h.say(app.Name + " " + app.Usage + ".")
+	if len(app.Commands) == 0 {
+		h.about(app.Name+" [flags]", app.Description)
+		h.flags(app.Flags)
+		h.section("Exit codes", exitCodes)
+		return
+	}
+	h.about(app.Name+" COMMAND [flags] [arguments]", "For example: "+app.Name+" run pipeline.yaml")
+	for _, g := range groups {
+		var rows [][2]string
+		for _, name := range g.commands {
+			rows = append(rows, [2]string{name, app.Command(name).Usage})
+		}
+		h.section(g.title, rows)
+	}
+	h.section("Flags", [][2]string{{"-h, --help", "say what there is; after a command, its flags and an example"}, {"--version", "print the version"}})
+	h.section("Exit codes", exitCodes)
+}
+
+func (h page) command(program string, c *ucli.Command) {
+	h.say(strings.ToUpper(c.Usage[:1]) + c.Usage[1:] + ".")
+	usage := program + " " + c.Name
+	if len(c.Flags) > 0 {
+		usage += " [flags]"
+	}
+	h.about(strings.TrimSpace(usage+" "+c.ArgsUsage), c.Description)
+	fmt.Fprintf(h.out, "\nExample: %s %s\n", program, examples[c.Name])
+	h.flags(c.Flags)
+}
+
+func (h page) say(text string) { h.paragraph(h.out, "", "", strings.ReplaceAll(text, "\n", " ")) }
+
+func (h page) about(usage, description string) {
+	fmt.Fprintf(h.out, "\nUsage: %s\n", usage)
+	if description != "" {
+		h.out.WriteByte('\n')
+		h.say(description)
+	}
+}
+
+func (h page) flags(flags []ucli.Flag) {
+	var rows [][2]string
+	for _, f := range flags {
+		if v, ok := f.(ucli.VisibleFlag); ok && v.IsVisible() {
+			rows = append(rows, describe(f.(ucli.DocGenerationFlag), f.Names()))
+		}
+	}
+	if len(rows) > 0 {
+		h.section("Flags", rows)
+	}
+}
+
+// describe returns a flag with the name of its value, and what help says of it.
+func describe(f ucli.DocGenerationFlag, names []string) [2]string {
+	name := "--" + names[0]
+	for _, alias := range names[1:] {
+		name = "-" + alias + ", " + name
+	}
+	usage := f.GetUsage()
+	if before, value, ok := strings.Cut(usage, "`"); ok && f.TakesValue() {
+		value, after, _ := strings.Cut(value, "`")
+		name, usage = name+" "+value, before+value+after
+	}
+	if d := strings.Trim(f.GetDefaultText(), `"`); f.TakesValue() && !slices.Contains([]string{"", "0", "0s"}, d) && !strings.Contains(usage, "(default") {
+		usage += " (default: " + d + ")"
+	}
+	if env := f.GetEnvVars(); len(env) > 0 {
+		usage += " [$" + env[0] + "]"
+	}
+	return [2]string{name, usage}
+}
+
+// section lists names with what they mean, beside them if there is room for that.
+func (h page) section(title string, rows [][2]string) {
+	fmt.Fprintf(h.out, "\n%s:\n", title)
+	widest := 0
+	for _, row := range rows {
+		widest = max(widest, cells.Of(row[0]))
+	}
+	margin := strings.Repeat(" ", 2+widest+2)
+	below := len(margin) > h.width/2
+	if below {
+		margin = "      "
+	}
+	for _, row := range rows {
+		label := "  " + cells.Pad(row[0], widest) + "  "
+		if below {
+			fmt.Fprintf(h.out, "  %s\n", row[0])
+			label = margin
+		}
+		h.paragraph(h.out, label, margin, row[1])
+	}
+}
