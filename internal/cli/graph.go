@@ -125,6 +125,7 @@ func (p Program) draw(in picture.Input, o pictureOptions) error {
 	write := func(w io.Writer) error { return picture.Draw(w, in, o.format) }
 	switch {
 	case o.path == "" && !o.open:
+		in.Width = p.columns()
 		return p.print(func(out *bufio.Writer) error { return write(out) })
 	case o.path == "":
 		f, err := os.CreateTemp("", fmt.Sprintf("godags-*.%s", o.format))

@@ -2,7 +2,9 @@ package picture
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -25,12 +27,12 @@ func writeASCII(w *bufio.Writer, in Input) error {
 	}
 	w.WriteByte('\n')
 	if s.stages <= mostDrawn {
-		if c := drawText(s); c != nil {
+		if c := drawText(s, in.Width); c != nil {
 			c.writeTo(w)
 			return nil
 		}
 	}
-	writeLevels(w, s)
+	writeLevels(w, s, in.Width)
 	return nil
 }
 
@@ -42,8 +44,8 @@ func writeLines(w *bufio.Writer, lines ...string) {
 	}
 }
 
-// writeLevels lists the stages: level, name, state, and what each comes after.
-func writeLevels(w *bufio.Writer, s *sketch) {
+// writeLevels lists the stages: level, name, state, and what each comes after. Lines end where the terminal does, if its width is known.
+func writeLevels(w *bufio.Writer, s *sketch, width int) {
 	after := make([][]string, len(s.nodes))
 	for _, e := range s.edges {
 		name := cells.Shorten(s.nodes[e.from].name, 32)
@@ -56,7 +58,10 @@ func writeLevels(w *bufio.Writer, s *sketch) {
 	if s.run != "" {
 		rows[0][2] = "state"
 	}
-	level := -1
+	level, name := -1, 48
+	if width > 0 {
+		name = min(name, max(12, width-26)) // and room for a state
+	}
 	for _, i := range s.byLevel() {
 		n := &s.nodes[i]
 		number := ""
@@ -64,9 +69,9 @@ func writeLevels(w *bufio.Writer, s *sketch) {
 			level = n.level
 			number = strconv.Itoa(level)
 		}
-		rows = append(rows, []string{number, cells.Shorten(n.name, 48), detailLine(n), arrowTo(after[i])})
+		rows = append(rows, []string{number, cells.Shorten(n.name, name), detailLine(n), arrowTo(after[i])})
 	}
-	writeTable(w, rows)
+	writeTable(w, rows, cmp.Or(width, math.MaxInt))
 }
 
 func detailLine(n *node) string {
@@ -87,8 +92,8 @@ func arrowTo(names []string) string {
 	return "<- " + strings.Join(names, ", ")
 }
 
-// writeTable aligns the columns; the first one to the right.
-func writeTable(w *bufio.Writer, rows [][]string) {
+// writeTable aligns the columns; the first one to the right. Lines are cut that are too wide.
+func writeTable(w *bufio.Writer, rows [][]string, most int) {
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows {
 		for k, text := range row {
@@ -102,6 +107,6 @@ func writeTable(w *bufio.Writer, rows [][]string) {
 				line += "  " + text + strings.Repeat(" ", widths[k+1]-cells.Of(text))
 			}
 		}
-		fmt.Fprintln(w, strings.TrimRight(line, " "))
+		fmt.Fprintln(w, cells.Cut(strings.TrimRight(line, " "), most))
 	}
 }

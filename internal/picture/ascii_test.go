@@ -19,7 +19,7 @@ func TestTextPictureSaysWhatTheGraphSays(t *testing.T) {
 		if g.Len() == 0 {
 			return
 		}
-		c := drawText(newSketch(Input{Graph: g}, usual))
+		c := drawText(newSketch(Input{Graph: g}, usual), rapid.SampledFrom([]int{0, 50, 80, 200}).Draw(t, "width"))
 		if c == nil {
 			t.Skip("too dense for a text picture")
 		}
@@ -147,6 +147,25 @@ func TestTextPictureFitsATerminal(t *testing.T) {
 		for line := range strings.Lines(text) {
 			if cells.Of(line)-1 > 100 || strings.HasSuffix(line, " \n") {
 				t.Errorf("%s: line %q has %d columns", name, line, cells.Of(line)-1)
+			}
+		}
+	}
+}
+
+// A terminal is used as far as it goes, and no further.
+func TestTextPictureFitsTheTerminal(t *testing.T) {
+	for name, add := range map[string]func(*dag.Builder){"six": six, "layers": layers(5, 6), "hostile": hostile} {
+		for _, width := range []int{20, 40, 60, 80, 200} {
+			in := run(name, build(t, add))
+			in.Width = width
+			_, picture, _ := strings.Cut(draw(t, in, ASCII), "\n\n")
+			for line := range strings.Lines(picture) {
+				if cells.Of(line)-1 > width {
+					t.Errorf("%s on %d columns: %s", name, width, line)
+				}
+			}
+			if drawn := strings.Contains(picture, "╭"); drawn != (width >= 40) && name == "six" {
+				t.Errorf("%s on %d columns: %s", name, width, picture)
 			}
 		}
 	}

@@ -16,17 +16,24 @@ type textScene struct {
 }
 
 // drawText draws boxes, at least one, and lines, breaking the rows so that the picture is narrow enough for a terminal, but not much longer.
-// It returns nil if it is too wide even for a large terminal, or a box is too small for its lines.
-func drawText(s *sketch) *canvas {
+// It returns nil if it is too wide for the terminal, even for a large one if its width is not known, or a box is too small for its lines.
+func drawText(s *sketch, width int) *canvas {
+	usual, most := usualWide, mostWide
+	if width > 0 {
+		usual, most = width, width
+	}
 	var best *canvas
 	least := 0
-	for _, limit := range [...]float64{76, 60, 44} {
-		c := newTextScene(s, limit).draw()
-		if c == nil || c.width > mostWide {
+	for _, limit := range [...]int{usual - 4, 76, 60, 44, 28} {
+		if limit > usual-4 {
+			continue
+		}
+		c := newTextScene(s, float64(limit)).draw()
+		if c == nil || c.width > most {
 			continue
 		}
 		// a picture that is too wide by half is as bad as one of twice the length
-		if cost := len(c.lines) * (usualWide + 2*max(0, c.width-usualWide)); best == nil || cost < least {
+		if cost := len(c.lines) * (usual + 2*max(0, c.width-usual)); best == nil || cost < least {
 			best, least = c, cost
 		}
 	}
@@ -58,22 +65,37 @@ func newTextScene(s *sketch, limit float64) *textScene {
 	for i := range s.nodes {
 		widths[i] = float64(textWidth(&s.nodes[i]))
 	}
-	median := slices.Sorted(slices.Values(widths))[len(widths)/2]
-	for i := range widths {
-		widths[i] = max(widths[i], median)
-	}
+	alike(widths)
 	sc := &textScene{sketch: s, layout: newLayout(widths, s.edges, gaps{box: 3, lane: 2, wire: 1, row: 6}, limit)}
 	sc.snapToColumns()
 	return sc
 }
 
-// textWidth is odd, so that there is a column in the middle.
+// alike makes boxes as wide as most are at least, and all widths odd, or all even: then the text is in the middle of most boxes.
+func alike(widths []float64) {
+	median := slices.Sorted(slices.Values(widths))[len(widths)/2]
+	odd := 0
+	for i := range widths {
+		odd += int(widths[i]) % 2
+		widths[i] = max(widths[i], median)
+	}
+	parity := 0
+	if 2*odd > len(widths) {
+		parity = 1
+	}
+	for i := range widths {
+		if int(widths[i])%2 != parity {
+			widths[i]++
+		}
+	}
+}
+
 func textWidth(n *node) int {
 	w := cells.Of(textName(n))
 	for _, line := range n.details() {
 		w = max(w, cells.Of(line))
 	}
-	return (w + 4) | 1
+	return w + 4
 }
 
 func textName(n *node) string { return cells.Shorten(n.name, 24) }
@@ -150,7 +172,7 @@ func (sc *textScene) middle(pins []pin) float64 {
 // A lane moves with its pin.
 func (sc *textScene) settle(nets []net, i, k int) bool {
 	p := &nets[i].below[k]
-	reach := int(sc.items[p.item].width)/2 - 1
+	reach := int(sc.items[p.item].width-1)/2 - 1
 	if sc.lane(p.item) {
 		reach = 1
 	}

@@ -22,6 +22,7 @@ type Input struct {
 	Graph *dag.Graph                  // must not be nil
 	State func(dag.StageID) dag.State // nil for a pipeline that is not run
 	Label func(dag.StageID) string    // a small second line, such as a duration; nil or "" for none
+	Width int                         // of the terminal, in columns, that ASCII is for; 0: about 80
 }
 
 // Format is a way to draw.
