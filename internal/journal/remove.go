@@ -33,10 +33,14 @@ const (
 	WhenIdle  Condition = "idle"  // nobody drives it
 )
 
-// Condemn begins to remove a run, if the condition holds: from now on it is [ErrGone] for everybody, and its id is not free yet.
+// removalTime is how long nobody else removes a run that somebody has begun to remove.
+const removalTime = time.Minute
+
+// Condemn begins to remove a run, if the condition holds and nobody else is at it: from now on it is [ErrGone] for everybody, and its id is not free yet.
 // It returns the frozen pipeline, for whoever removes the run's values; nil if that is gone. [Journal.Erase] comes next.
 func (j *Journal) Condemn(ctx context.Context, run RunID, when Condition) (condemned bool, encoded []byte, err error) {
-	got, err := condemnScript.Run(ctx, j.rdb, []string{j.key(run, "run"), j.key(run, "spec")}, string(when)).Slice()
+	token := NewToken()
+	got, err := condemnScript.Run(ctx, j.rdb, []string{j.key(run, "run"), j.key(run, "spec")}, string(when), token[:], removalTime.Milliseconds()).Slice()
 	if err != nil || len(got) < 2 {
 		return false, nil, named(run, err)
 	}

@@ -17,6 +17,26 @@ func (f *fixture) condemn(id journal.RunID, when journal.Condition, want bool) {
 	}
 }
 
+// forgetRemover lets the time be over that whoever began to remove a run has for it.
+func (f *fixture) forgetRemover(id journal.RunID) {
+	f.t.Helper()
+	if err := f.rdb.HSet(f.t.Context(), "godags:{"+string(id)+"}:run", "until", 0).Err(); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// The second could still remove things when the first is done, and another run has the id.
+func TestARunIsRemovedByOneAtATime(t *testing.T) {
+	journals(t, func(f *fixture) {
+		f.finish()
+		f.condemn(run, journal.WhenEnded, true)
+		f.condemn(run, journal.WhenEnded, false)
+		f.condemn(run, journal.WhenIdle, false)
+		f.forgetRemover(run)
+		f.condemn(run, journal.WhenEnded, true)
+	})
+}
+
 func TestOnlyARunThatNobodyNeedsIsRemoved(t *testing.T) {
 	journals(t, func(f *fixture) {
 		for _, when := range []journal.Condition{journal.WhenDue, journal.WhenEnded, journal.WhenIdle} {
@@ -84,6 +104,7 @@ func TestARunIsKeptForItsTimeAndThenRemovedWholly(t *testing.T) {
 		if due, err := f.Due(ctx, 10); err != nil || len(due) != 1 {
 			f.t.Errorf("due: %v, %v", due, err)
 		}
+		f.forgetRemover("short")
 		f.condemn("short", journal.WhenDue, true)
 		if err := f.Erase(ctx, "short"); err != nil {
 			f.t.Fatal(err)
