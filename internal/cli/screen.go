@@ -160,6 +160,9 @@ func (p Program) nextSteps(c *ucli.Context, session *engine.Session, run *view.R
 		stage := run.Name(run.Failures[0].Stage)
 		hints = append(hints, progress.Hint{What: "look closer", Command: p.hint(c, "logs", string(run.ID), stage)})
 	}
+	if session.Keeps() && len(run.Failures) > shownFailures {
+		hints = append(hints, progress.Hint{What: "see them all", Command: p.hint(c, "status", string(run.ID), "--stages")})
+	}
 	if session.Keeps() {
 		hints = append(hints, progress.Hint{What: "retry it", Command: p.hint(c, "retry", string(run.ID))})
 	}

@@ -35,7 +35,7 @@ func TestStatusOfARunThatFailed(t *testing.T) {
 	f.failed("demo-1")
 	o := f.execute("status", "demo-1")
 	o.expect(t, 0, "state     failed after ", "second (attempt 1, hand): exit status 3\n", "    | reading\n    | cannot open\n", "because second failed: last\n",
-		"look closer:  prog logs demo-1 second --redis ", "retry it:     prog retry demo-1 --redis ")
+		"look closer:   prog logs demo-1 second --redis ", "retry it:      prog retry demo-1 --redis ")
 	if strings.Contains(o.stdout, "\x1b") {
 		t.Errorf("there are control characters in\n%q", o.stdout)
 	}

@@ -74,7 +74,7 @@ func printHints(out *bufio.Writer, hints []progress.Hint) {
 		if i == 0 {
 			out.WriteByte('\n')
 		}
-		fmt.Fprintf(out, "%-12s  %s\n", hint.What+":", printable(hint.Command))
+		fmt.Fprintf(out, "%-13s  %s\n", hint.What+":", printable(hint.Command))
 	}
 }
 

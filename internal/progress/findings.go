@@ -19,6 +19,7 @@ import (
 const (
 	mostResults  = 10
 	mostFailures = 10
+	mostTold     = 4   // of these, with what they printed
 	mostLines    = 10  // of the end of a log
 	mostCells    = 200 // of a result, or of a line of a log
 	mostReasons  = 5   // for which stages were skipped
@@ -91,13 +92,20 @@ func value(out json.RawMessage) string {
 
 func (s *summary) failures() {
 	list := s.run.Failures
-	for _, f := range list[:min(len(list), mostFailures)] {
+	told := min(len(list), mostTold)
+	for _, f := range list[:told] {
 		s.failure(f)
 	}
-	if more := len(list) - mostFailures; more > 0 {
-		s.line()
-		s.more(more, " failed")
+	if told == len(list) {
+		return
 	}
+	s.section("failed as well", "")
+	var names []string
+	for _, f := range list[told:min(len(list), mostFailures)] {
+		names = append(names, s.name(f.Stage))
+	}
+	s.table(names, func(i int, r *row) { r.put(none, clean(firstLine(list[told+i].Text))) })
+	s.more(len(list)-mostFailures, "")
 }
 
 func (s *summary) failure(f view.Failure) {

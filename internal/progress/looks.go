@@ -4,7 +4,6 @@ import (
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/cells"
 	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/spec"
 	"github.com/godags/godags/internal/view"
 )
 
@@ -59,12 +58,15 @@ func remark(run *view.Run, r journal.Record) string {
 // sampled is the number of stages whose names are looked at to find the width of their column.
 const sampled = 1000
 
-// nameWidth is the width of the longest name of a stage, or of some of its instances, or most if that is less.
-func nameWidth(sp *spec.Spec, most int) int {
-	width, n := 1, sp.Graph.Len()
+// nameWidth is the width of the longest name of a stage, or of its instances, or most if that is less. While it is not known how many instances
+// there will be it takes them for a few.
+func nameWidth(run *view.Run, most int) int {
+	width, n := 1, run.Spec.Graph.Len()
 	for s := n - 1; s >= 0; s -= max(1, n/sampled) {
-		name := sp.Graph.Name(dag.StageID(s))
-		if sp.Kind(dag.StageID(s)).ForEach != "" {
+		name := run.Name(dag.StageID(s))
+		if base, instances, ok := run.State.Instances(dag.StageID(s)); ok && instances > 0 {
+			name = run.Name(base + dag.StageID(instances) - 1)
+		} else if run.Spec.Kind(dag.StageID(s)).ForEach != "" {
 			name += "[99]"
 		}
 		width = max(width, cells.Of(clean(name)))

@@ -29,12 +29,15 @@ const (
 )
 
 func (p *plain) observe(buf []byte, run *view.Run, e journal.Entry, now time.Time) []byte {
+	known := p.total()
 	if p.tally.observe(run, e, now) {
-		p.names = nameWidth(run.Spec, widestName)
 		buf = p.line(buf, 0, look{}, func(r *row) {
 			r.put(bold, clean(run.Spec.Name))
 			r.put(none, fmt.Sprintf(": %s, run %s", plural(p.total(), "stage"), clean(string(run.ID))))
 		})
+	}
+	if p.total() != known {
+		p.names = nameWidth(run, widestName)
 	}
 	at := max(0, e.Time.Sub(p.submitted))
 	if past, last := p.isPast(e); last {

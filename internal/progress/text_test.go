@@ -6,6 +6,10 @@ import (
 	"unicode"
 
 	"pgregory.net/rapid"
+
+	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/spec"
+	"github.com/godags/godags/internal/view"
 )
 
 func TestControlCharactersAreEscaped(t *testing.T) {
@@ -32,6 +36,26 @@ func TestNoTextCanTouchTheTerminal(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The column of names is as wide as the names of instances are once they are known: their end is what tells them apart.
+func TestNamesOfInstancesHaveRoom(t *testing.T) {
+	b := spec.Builder{Name: "demo"}
+	b.Add("list", nil, spec.Kind{})
+	b.Add("each", []string{"list"}, spec.Kind{Policy: spec.Policy{ForEach: "list"}})
+	sp, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newStory(t, sp, func(*view.Run, journal.Entry) {})
+	s.submit()
+	if got := nameWidth(s.run, 32); got != len("each[99]") {
+		t.Errorf("before the list is known: %d", got)
+	}
+	s.end("w1", journal.StageSucceeded, "list", time.Second, journal.Record{Count: 100_000})
+	if got := nameWidth(s.run, 32); got != len("each[99999]") {
+		t.Errorf("with 100,000 elements: %d", got)
+	}
 }
 
 func TestDurations(t *testing.T) {

@@ -46,9 +46,12 @@ func newTTY(color bool, size func() (int, int)) *tty {
 }
 
 func (t *tty) observe(buf []byte, run *view.Run, e journal.Entry, now time.Time) []byte {
+	known := t.total()
 	if t.tally.observe(run, e, now) {
-		t.names = nameWidth(run.Spec, widestName)
 		t.header(run)
+	}
+	if t.total() != known {
+		t.names = nameWidth(run, widestName)
 	}
 	if past, last := t.isPast(e); last {
 		t.line(dim, " ", func(r *row) { r.put(dim, "so far:"); r.list(t.soFar()) })
