@@ -70,7 +70,7 @@ func TestValuesFollowTypedEdges(t *testing.T) {
 }
 
 func TestATypedEdgeOfTheWrongTypeDoesNotCompile(t *testing.T) {
-	dir, err := os.MkdirTemp(".", "wrongtype") // inside the module, so that it can import it
+	dir, err := os.MkdirTemp(".", ".wrongtype") // inside the module, so that it can import it, but hidden from tests that look at all of that
 	if err != nil {
 		t.Fatal(err)
 	}
