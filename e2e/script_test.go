@@ -13,7 +13,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -45,9 +44,8 @@ import (
 // $REPOSITORY is the root of this module. No program may show a stack trace, whatever it is given.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir:      "testdata",
-		Deadline: time.Now().Add(10 * time.Minute),
-		Setup:    setUp,
+		Dir:   "testdata",
+		Setup: setUp,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": positive(2, exits), "until": positive(2, until),
 			"spawn": positive(2, spawn), "signal": positive(2, signalSpawned), "ended": positive(2, ended), "gone": positive(1, gone),

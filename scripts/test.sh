@@ -1,10 +1,11 @@
 #!/bin/sh
-# Runs the tests of PACKAGES (all) and says plainly what was skipped and how to get it. Arguments go to `go test`.
+# Runs the tests of PACKAGES (all) and says plainly, as they end, what failed, and what was skipped and how to get it. Arguments go to `go test`.
 set -u
 cd "$(dirname "$0")/.."
-out=$(mktemp)
-trap 'rm -f "$out"' EXIT
-"${GO:-go}" test -json -timeout 14m "$@" ${PACKAGES:-./...} >"$out"
-code=$?
-"${GO:-go}" run ./scripts/testreport <"$out" || code=1
-exit $code
+code=$(mktemp)
+trap 'rm -f "$code"' EXIT
+{
+	"${GO:-go}" test -json -timeout 10m "$@" ${PACKAGES:-./...}
+	echo $? >"$code"
+} | "${GO:-go}" run ./scripts/testreport && exit "$(cat "$code")"
+exit 1

@@ -86,6 +86,7 @@ func (r *report) add(e event) {
 func (r *report) packageEnded(e event, k key) {
 	word := map[string]string{"pass": "ok", "fail": "FAIL", "skip": "no tests"}[e.Action]
 	if e.Action == "fail" {
+		r.printUnfinished(e.Package)
 		fmt.Print(strings.Join(r.output[k], ""))
 		if !r.blamed[e.Package] { // it does not build, or it died
 			r.failed++
@@ -95,6 +96,22 @@ func (r *report) packageEnded(e event, k key) {
 		fmt.Printf("%-8s %6.1fs  %s\n", word, e.Elapsed, e.Package)
 	}
 	delete(r.output, k)
+}
+
+// printUnfinished prints what tests have said that had not ended when their package did: one of them took too long, or ended the process.
+func (r *report) printUnfinished(pkg string) {
+	var tests []string
+	for k := range r.output {
+		if k.pkg == pkg && k.test != "" {
+			tests = append(tests, k.test)
+		}
+	}
+	slices.Sort(tests)
+	for _, test := range tests {
+		k := key{pkg, test}
+		fmt.Printf("--- UNFINISHED: %s\n%s", test, strings.Join(r.output[k], ""))
+		delete(r.output, k)
+	}
 }
 
 // reason is what the test said when it skipped itself.
