@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 
 	ucli "github.com/urfave/cli/v2"
 
@@ -107,13 +108,25 @@ func (p Program) base() *ucli.App {
 	}
 }
 
-// wrongFlag says where to look up which flags there are.
+// wrongFlag says which flag may be meant, and where to look up which there are.
 func (p Program) wrongFlag(c *ucli.Context, err error, _ bool) error {
-	command := p.Name
+	command, flags := p.Name, c.App.Flags
 	if name := c.Command.Name; name != p.Name {
-		command += " " + name
+		command, flags = command+" "+name, c.Command.Flags
 	}
-	return usageError("%w: `%s --help` lists the flags", err, command)
+	unknown, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
+	if !ok {
+		return usageError("%w: `%s --help` lists the flags", err, command)
+	}
+	var names []string
+	for _, f := range flags {
+		names = append(names, f.Names()[0])
+	}
+	hint := ""
+	if near := nearest.Name(unknown, names); near != "" {
+		hint = fmt.Sprintf(": did you mean --%s?", near)
+	}
+	return usageError("unknown flag --%.200s%s (`%s --help` lists all)", unknown, hint, command)
 }
 
 func (p Program) unknownCommand(app *ucli.App, name string) error {

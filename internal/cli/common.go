@@ -63,6 +63,8 @@ func asJSON(c *ucli.Context) (bool, error) {
 // short writes a duration as people say it.
 func short(d time.Duration) string {
 	switch {
+	case d > 0 && d < time.Millisecond:
+		return "<1ms"
 	case d < time.Second:
 		return d.Round(time.Millisecond).String()
 	case d < 10*time.Second:
