@@ -146,6 +146,8 @@ func (b *bundle) next(ctx context.Context) (*execution, error) {
 			b.executed()
 		}
 		if nothing {
+			b.stepping <- struct{}{} // what an impatient step is sending is recorded first
+			<-b.stepping
 			return nil, b.passOn(ctx)
 		}
 		if err := b.step(ctx, chunk); err != nil {

@@ -100,6 +100,26 @@ func TestAnAttemptThatWasReplacedStopsAndSaysNothing(t *testing.T) {
 	})
 }
 
+// Otherwise a worker that drains could end before it has reported.
+func TestABundleIsHeldUntilWhatItSendsIsRecorded(t *testing.T) {
+	simulate(t, blocking, func(w *world) {
+		w.send("1", "s", 1)
+		<-w.running
+		b := w.worker.bundles()[0]
+		b.stepping <- struct{}{} // a report is on its way
+		w.must(w.journal.Decide(w.Context(), run, 1, []journal.Decision{{Kind: journal.Revoke, Record: journal.Record{Type: journal.StageLost, Attempt: 1}}}))
+		time.Sleep(2 * journal.BeatEvery) // the attempt is given up: there is nothing else to report
+		if len(w.worker.bundles()) != 1 {
+			w.Error("the bundle is not held any more")
+		}
+		<-b.stepping
+		time.Sleep(journal.BeatEvery)
+		if len(w.worker.bundles()) != 0 {
+			w.Error("the bundle is still held")
+		}
+	})
+}
+
 func TestADrainingWorkerFinishesWhatItHoldsAndTakesNoMore(t *testing.T) {
 	simulate(t, finishing, func(w *world) {
 		w.send("1", "s", 1)
