@@ -75,8 +75,9 @@ func (k Key) GoString() string { return k.String() }
 
 // What is signed. A signature for one purpose is none for another.
 const (
-	Spec = "spec" // id of a run, digest of its spec
-	Task = "task" // name of a queue, payload of a task
+	Spec   = "spec"   // id of a run, digest of its spec
+	Task   = "task"   // name of a queue, payload of a task
+	Output = "output" // id of a run, number of a stage, what is recorded as its output
 )
 
 // Sign returns the signature of parts.
@@ -93,6 +94,17 @@ func (k Key) code(purpose string, parts [][]byte) []byte {
 		mac.Write(part)
 	}
 	return mac.Sum(nil)
+}
+
+// TagSize is the length of a tag in bytes.
+const TagSize = 16
+
+// Tag returns a short signature of parts: it does not say with which key it was made.
+func (k Key) Tag(purpose string, parts ...[]byte) []byte { return k.code(purpose, parts)[:TagSize] }
+
+// Fits reports whether the tag was made with the same key of the same parts.
+func (k Key) Fits(tag []byte, purpose string, parts ...[]byte) bool {
+	return k.secret != nil && hmac.Equal(tag, k.Tag(purpose, parts...))
 }
 
 // Signer returns the fingerprint of the key that a signature claims to be made with.

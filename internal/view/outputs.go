@@ -33,12 +33,12 @@ func (r *Run) Outputs(ctx context.Context, j *journal.Journal, stores *values.St
 		if recorded[i] == nil {
 			continue
 		}
-		name := r.Name(s)
-		if size := values.Size(recorded[i]); size > MaxOutput {
+		name, recorded := r.Name(s), values.Strip(recorded[i])
+		if size := values.Size(recorded); size > MaxOutput {
 			outputs[name] = json.RawMessage(fmt.Sprintf(`{"bytes":%d}`, size))
 			continue
 		}
-		value, err := stores.Open(ctx, r.Spec, r.ID, s, recorded[i])
+		value, err := stores.Open(ctx, r.Spec, r.ID, s, recorded)
 		if err != nil {
 			return outputs, err
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/godags/godags/cache"
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/values"
 	"github.com/godags/godags/tasks"
 )
 
@@ -54,10 +55,20 @@ func (x *exchange) Output(ctx context.Context, stage string) ([]byte, error) {
 		if recorded == nil {
 			return fmt.Errorf("run %s: stage %q: %w", run, stage, tasks.ErrNoOutput)
 		}
-		value, err = x.worker.Stores.Open(ctx, sp, run, id, recorded)
+		value, err = x.worker.openOutput(ctx, x.execution, id, recorded)
 		return err
 	})
 	return value, err
+}
+
+// openOutput returns the value behind what is recorded as the output of a stage of the graph.
+func (w *Worker) openOutput(ctx context.Context, e *execution, id dag.StageID, signed []byte) ([]byte, error) {
+	sp, run := e.bundle.loaded.spec, e.bundle.claim.Run
+	recorded, err := values.Verify(w.Key, run, id, signed)
+	if err != nil {
+		return nil, fmt.Errorf("stage %q: %w", sp.Graph.Name(id), err)
+	}
+	return w.Stores.Open(ctx, sp, run, id, recorded)
 }
 
 // recorded returns what is, or is about to be, recorded as the output of a stage. Those of the dependencies that follow it are fetched with it,

@@ -11,6 +11,7 @@ import (
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/spec"
+	"github.com/godags/godags/internal/values"
 	"github.com/godags/godags/tasks"
 )
 
@@ -126,6 +127,9 @@ func (w *Worker) attempt(ctx context.Context, e *execution) (r result, err error
 		r.output, err = w.Stores.Seal(ctx, e.bundle.loaded.spec, e.bundle.claim.Run, e.graphStage(), e.valueName(), e.Attempt, x.output)
 		return err
 	})
+	if err == nil {
+		r.output = values.Sign(w.Key, e.bundle.claim.Run, e.Stage, r.output)
+	}
 	return r, err
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/godags/godags/internal/queue"
+	"github.com/godags/godags/internal/seal"
 	"github.com/godags/godags/tasks"
 )
 
@@ -168,4 +169,40 @@ func TestAStageThatTheSpecDoesNotHaveIsLeftOut(t *testing.T) {
 		i.sign(i.queue, "1", string(run), queue.Item{Stage: 1 << 30, Attempt: 1}, queue.Item{Stage: 3, Attempt: 1}, queue.Item{Stage: 3, Attempt: 2})
 		i.tells("s started, s succeeded, x started, x succeeded")
 	})
+}
+
+// Small outputs are in Redis as they are. Neither a changed one, nor one of another stage, is given to a stage.
+func TestAnOutputThatWasChangedInRedisIsNotRead(t *testing.T) {
+	for name, forge := range map[string]func(x, y string) string{
+		"another value":                     func(x, _ string) string { return strings.Replace(x, "1", "2", 1) },
+		"another value, without a tag":      func(string, string) string { return "vjson\n2" },
+		"that of another stage":             func(_, y string) string { return y },
+		"a reference, with the tag of this": func(x, _ string) string { return `r{"name":"k","size":1}` + x[len(x)-seal.TagSize:] },
+		"nothing":                           func(string, string) string { return "" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			simulate(t, func(_ *world, ctx context.Context, s *tasks.Stage) error {
+				s.Values.SetOutput([]byte("json\n1"))
+				for _, dep := range s.After {
+					if _, err := s.Values.Output(ctx, dep); err != nil {
+						return err
+					}
+				}
+				return nil
+			}, func(w *world) {
+				w.send("1", "x", 1)
+				w.tells("x started, x succeeded")
+				w.send("2", "y", 1)
+				w.tells("x started, x succeeded, y started, y succeeded")
+				x, _ := w.spec.Graph.Lookup("x")
+				y, _ := w.spec.Graph.Lookup("y")
+				w.mini.HSet("godags:{r}:out", fmt.Sprint(x), forge(w.mini.HGet("godags:{r}:out", fmt.Sprint(x)), w.mini.HGet("godags:{r}:out", fmt.Sprint(y))))
+				w.send("3", "after x", 1)
+				w.tells("x started, x succeeded, y started, y succeeded, after x started, after x failed")
+				if _, last := w.records(); !strings.Contains(last.Text, `stage "x": run r: the recorded output was changed in Redis`) {
+					t.Error(last.Text)
+				}
+			})
+		})
+	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
+	"github.com/godags/godags/internal/values"
 )
 
 // knows reports whether an item makes sense for the spec.
@@ -177,7 +178,7 @@ func (w *Worker) output(ctx context.Context, e *execution, id dag.StageID) (valu
 	err = steadily(ctx, func() error {
 		recorded, err := w.Journal.Outputs(ctx, e.bundle.claim.Run, id)
 		if err == nil {
-			value, err = w.Stores.Open(ctx, e.bundle.loaded.spec, e.bundle.claim.Run, id, recorded[0])
+			value, err = w.openOutput(ctx, e, id, recorded[0])
 		}
 		return err
 	})
@@ -224,7 +225,7 @@ func (x *exchange) gatherSome(ctx context.Context, ids []dag.StageID, all *[]byt
 	for i := 0; i < len(ids) && err == nil; i++ {
 		text := json.RawMessage("null")
 		if recorded[i] != nil {
-			text, err = x.open(ctx, recorded[i])
+			text, err = x.open(ctx, ids[i], recorded[i])
 		}
 		if err != nil {
 			err = fmt.Errorf("the output of %s: %w", e.gatheredName(ids[i]), err)
@@ -241,8 +242,12 @@ func (x *exchange) gatherSome(ctx context.Context, ids []dag.StageID, all *[]byt
 }
 
 // open returns what an instance has left as JSON.
-func (x *exchange) open(ctx context.Context, recorded []byte) (json.RawMessage, error) {
+func (x *exchange) open(ctx context.Context, id dag.StageID, signed []byte) (json.RawMessage, error) {
 	e := x.execution
+	recorded, err := values.Verify(x.worker.Key, e.bundle.claim.Run, id, signed)
+	if err != nil {
+		return nil, err
+	}
 	stored, err := x.worker.Stores.Open(ctx, e.bundle.loaded.spec, e.bundle.claim.Run, e.Stage, recorded)
 	if err != nil {
 		return nil, err

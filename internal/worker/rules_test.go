@@ -12,6 +12,7 @@ import (
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/queue"
 	"github.com/godags/godags/internal/spec"
+	"github.com/godags/godags/internal/values"
 	"github.com/godags/godags/tasks"
 )
 
@@ -142,10 +143,9 @@ func TestInstancesAreExecutedAndGathered(t *testing.T) {
 		w.expectInAnyOrder("skipped", "started", "started", "started", "started", "succeeded", "succeeded", "succeeded")
 		w.items("v", queue.Item{Stage: each, Attempt: 1, First: first, Count: 3})
 		time.Sleep(time.Second)
-		recorded, err := w.journal.Outputs(w.Context(), run, each)
-		w.must(err)
+		recorded := w.outputs(each)
 		var got []*string
-		if text, ok := strings.CutPrefix(string(recorded[0]), "vjson\n"); !ok || json.Unmarshal([]byte(text), &got) != nil || len(got) != 3 ||
+		if text, ok := strings.CutPrefix(recorded[0], "vjson\n"); !ok || json.Unmarshal([]byte(text), &got) != nil || len(got) != 3 ||
 			*got[0] != "10 of each[0] 0" || got[1] != nil || *got[2] != "30 of each[2] 2" {
 			t.Errorf("gathered %s", recorded[0])
 		}
@@ -160,8 +160,8 @@ func TestTheCellsOfAMatrixAreGatheredLikeInstances(t *testing.T) {
 		w.send("v", "cells", 1)
 		time.Sleep(time.Second)
 		cells, _ := w.spec.Graph.Lookup("cells")
-		recorded, err := w.journal.Outputs(w.Context(), run, cells)
-		if w.must(err); string(recorded[0]) != "vjson\n"+`[null,"{\"n\":21}0 of cell 1 1"]` {
+		recorded := w.outputs(cells)
+		if recorded[0] != "vjson\n"+`[null,"{\"n\":21}0 of cell 1 1"]` {
 			t.Errorf("gathered %s", recorded[0])
 		}
 	})
@@ -192,12 +192,12 @@ func TestElementsAreThoseOfTheListThatWasMadeLast(t *testing.T) {
 		first := dag.StageID(w.spec.Graph.Len())
 		w.items("u", queue.Item{Stage: first, Attempt: 1, Of: each, List: "1-0"})
 		w.expect("started succeeded started succeeded")
-		w.mini.HSet("godags:{r}:out", fmt.Sprint(list), "vjson\n[7]")
+		w.mini.HSet("godags:{r}:out", fmt.Sprint(list), string(values.Sign(key, run, list, []byte("vjson\n[7]"))))
 		w.mini.Del("godags:{r}:fence")
 		w.items("v", queue.Item{Stage: first, Attempt: 1, Of: each, List: "2-0"})
 		w.expect("started succeeded started succeeded started succeeded")
-		recorded, err := w.journal.Outputs(w.Context(), run, first)
-		if w.must(err); string(recorded[0]) != "vraw\n70 of each[0] 0\n" {
+		recorded := w.outputs(first)
+		if recorded[0] != "vraw\n70 of each[0] 0\n" {
 			t.Errorf("it had the element %q", recorded[0])
 		}
 	})
@@ -208,8 +208,8 @@ func TestNothingIsGathered(t *testing.T) {
 		w.send("t", "each", 1)
 		w.expect("started succeeded")
 		each, _ := w.spec.Graph.Lookup("each")
-		recorded, err := w.journal.Outputs(w.Context(), run, each)
-		if w.must(err); string(recorded[0]) != "vjson\n[]" {
+		recorded := w.outputs(each)
+		if recorded[0] != "vjson\n[]" {
 			t.Errorf("gathered %s", recorded[0])
 		}
 	})

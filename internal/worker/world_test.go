@@ -126,6 +126,18 @@ func (w *world) connect() *redis.Client {
 		Dialer: func(context.Context, string, string) (net.Conn, error) { return w.mini.Dial() }})
 }
 
+// outputs returns what is recorded as outputs; "" for none.
+func (w *world) outputs(stages ...dag.StageID) []string {
+	w.Helper()
+	recorded, err := w.journal.Outputs(w.Context(), run, stages...)
+	w.must(err)
+	list := make([]string, len(recorded))
+	for i, signed := range recorded {
+		list[i] = string(values.Strip(signed))
+	}
+	return list
+}
+
 func (w *world) must(err error) {
 	w.Helper()
 	if err != nil {
