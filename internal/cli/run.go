@@ -178,7 +178,7 @@ func (p Program) conduct(c *ucli.Context, session *engine.Session, screen *scree
 	if !session.External() && o.Children == 0 && o.Slots == 0 {
 		o.Slots = engine.Cores()
 	}
-	o.Observe, o.Unserved, o.Tell = screen.observe, screen.unserved, screen.tell
+	o.Observe, o.Unserved, o.Tell = screen.observe, screen.printer.Waiting, screen.tell
 	hurry := make(chan struct{})
 	o.Hurry = hurry
 	ctx, stop := p.cancelOnSignal(c.Context, session, screen, o, hurry)

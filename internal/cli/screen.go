@@ -13,7 +13,6 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/godags/godags/dag"
-	"github.com/godags/godags/internal/coordinator"
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/progress"
@@ -127,14 +126,6 @@ func (s *screen) observe(run *view.Run, e journal.Entry) {
 	s.run.Store(run.ID)
 	s.over.Store(run.State.Finished())
 	s.printer.Observe(run, e)
-}
-
-func (s *screen) unserved(list []coordinator.Unserved) {
-	waiting := make([]progress.Waiting, len(list))
-	for i, u := range list {
-		waiting[i] = progress.Waiting(u)
-	}
-	s.printer.Waiting(waiting)
 }
 
 // summary prints the last block on standard output.

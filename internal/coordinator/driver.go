@@ -41,11 +41,11 @@ type Config struct {
 
 	NoWorker time.Duration // how long stages may be without a worker that could execute them; 0: for ever
 
-	Dead     <-chan string         // ids of workers that are known to be dead
-	Hurry    <-chan struct{}       // closed when a run that is being cancelled must not wait for its stages any more, whatever the grace
-	Observe  func([]journal.Entry) // is told every entry of the journal, in order
-	Reread   func()                // is told that the journal has lost its end, and that Observe begins again
-	Unserved func(list []Unserved) // is told twice a second what no worker can execute
+	Dead     <-chan string                 // ids of workers that are known to be dead
+	Hurry    <-chan struct{}               // closed when a run that is being cancelled must not wait for its stages any more, whatever the grace
+	Observe  func([]journal.Entry)         // is told every entry of the journal, in order
+	Reread   func()                        // is told that the journal has lost its end, and that Observe begins again
+	Unserved func(list []journal.Unserved) // is told twice a second what no worker can execute
 }
 
 // Driver drives one run. Its state is what the journal says, plus what it has handed to the queue.

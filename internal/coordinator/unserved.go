@@ -17,23 +17,11 @@ import (
 // need is what a worker must be for a stage: it listens to the queue, and has a handler for the task. Without a task it must only listen.
 type need struct{ queue, task string }
 
-// Unserved is what no live worker can execute although stages wait for it.
-type Unserved struct {
-	Queue  string
-	Task   string // that no worker which listens to the queue has a handler for; empty: no worker listens
-	Stage  string // the first of those that wait
-	Stages int
-	For    time.Duration
-
-	Strangers []string // live workers that do listen, but have another key
-	Listeners []string // live workers that do listen, but have no handler or, without a task, cannot read the pipeline; with their versions
-}
-
 // ErrNoWorker is what a [NoWorkerError] is.
 var ErrNoWorker = errors.New("no worker in time")
 
 // NoWorkerError says that stages have waited too long for a worker that could execute them.
-type NoWorkerError struct{ Unserved }
+type NoWorkerError struct{ journal.Unserved }
 
 // Error says what was waited for.
 func (e *NoWorkerError) Error() string {
@@ -94,11 +82,11 @@ func (d *Driver) regroup(ctx context.Context, list []journal.WorkerInfo) (err er
 
 // reportUnserved tells the observer which stages wait for a worker to appear, and returns [ErrNoWorker] if they have done so for too long.
 func (d *Driver) reportUnserved(now time.Time) error {
-	waiting := make(map[need]Unserved)
+	waiting := make(map[need]journal.Unserved)
 	d.countQueued(waiting)
 	d.countParked(waiting)
 	maps.DeleteFunc(d.workers.unserved, func(n need, _ time.Time) bool { return waiting[n].Stages == 0 })
-	var list []Unserved
+	var list []journal.Unserved
 	for n, u := range waiting {
 		since, ok := d.workers.unserved[n]
 		if !ok {
@@ -109,7 +97,9 @@ func (d *Driver) reportUnserved(now time.Time) error {
 		u.Strangers, u.Listeners = d.workers.strange[n.queue], d.workers.listen[n.queue]
 		list = append(list, u)
 	}
-	slices.SortFunc(list, func(a, b Unserved) int { return cmp.Or(cmp.Compare(a.Queue, b.Queue), cmp.Compare(a.Task, b.Task)) })
+	slices.SortFunc(list, func(a, b journal.Unserved) int {
+		return cmp.Or(cmp.Compare(a.Queue, b.Queue), cmp.Compare(a.Task, b.Task))
+	})
 	if d.Unserved != nil {
 		d.Unserved(list)
 	}
@@ -122,7 +112,7 @@ func (d *Driver) reportUnserved(now time.Time) error {
 }
 
 // countQueued counts the stages of queues to which nobody listens.
-func (d *Driver) countQueued(waiting map[need]Unserved) {
+func (d *Driver) countQueued(waiting map[need]journal.Unserved) {
 	add := func(queue string, s dag.StageID, stages int) {
 		u := waiting[need{queue: queue}]
 		if u.Stages += stages; u.Stage == "" {
@@ -143,9 +133,9 @@ func (d *Driver) countQueued(waiting map[need]Unserved) {
 }
 
 // countParked counts the stages for which no worker has a handler.
-func (d *Driver) countParked(waiting map[need]Unserved) {
+func (d *Driver) countParked(waiting map[need]journal.Unserved) {
 	for n, stages := range d.parked {
-		u := Unserved{}
+		u := journal.Unserved{}
 		for _, s := range stages {
 			if !d.claimable(s) {
 				continue

@@ -35,7 +35,7 @@ type world struct {
 	tokens  map[journal.Attempted]journal.Token
 	done    chan error
 	stop    context.CancelCauseFunc
-	served  []Unserved
+	served  []journal.Unserved
 	mu      sync.Mutex
 	bundles bool // of several stages are allowed
 
@@ -151,7 +151,7 @@ func (w *world) drive(id string, epoch int64) {
 	done := w.done
 	go func() {
 		_, err := Drive(ctx, Config{ID: id, Journal: w.journal, Queue: w.queue, Logger: slog.New(slog.DiscardHandler), Grace: 10 * time.Second, MaxBundle: most,
-			NoWorker: w.patience, Dead: w.dead, Hurry: w.hurry, Unserved: func(u []Unserved) { w.mu.Lock(); w.served = u; w.mu.Unlock() }}, w.run, w.spec, w.digest, epoch)
+			NoWorker: w.patience, Dead: w.dead, Hurry: w.hurry, Unserved: func(u []journal.Unserved) { w.mu.Lock(); w.served = u; w.mu.Unlock() }}, w.run, w.spec, w.digest, epoch)
 		done <- err
 	}()
 }

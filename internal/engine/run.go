@@ -37,7 +37,7 @@ type RunOptions struct {
 	// Observe, Unserved and Tell, if not nil, are called from one goroutine. Tell is told what we have to do with the run, and the
 	// coordinator that drives it, or has driven it last; it is called again and again.
 	Observe  func(*view.Run, journal.Entry)
-	Unserved func([]coordinator.Unserved)
+	Unserved func([]journal.Unserved)
 	Tell     func(p Part, coordinator string)
 }
 

@@ -105,3 +105,15 @@ func (c *Crews) Lack(queue, task string) bool {
 	}
 	return true
 }
+
+// Unserved is what no live worker can execute although stages wait for it.
+type Unserved struct {
+	Queue  string
+	Task   string // that no worker which listens to the queue has a handler for; empty: no worker listens
+	Stage  string // the first of those that wait
+	Stages int
+	For    time.Duration
+
+	Strangers []string // live workers that do listen, but have another key
+	Listeners []string // live workers that do listen, but have no handler or, without a task, cannot read the pipeline; with their versions
+}

@@ -22,7 +22,7 @@ func TestPlain(t *testing.T) {
 				p.Observe(run, e)
 				pass(21700 * time.Millisecond)
 			})
-			p.Waiting([]Waiting{{Queue: "gpu", Stages: 1, For: 2 * time.Second}})
+			p.Waiting([]journal.Unserved{{Queue: "gpu", Stages: 1, For: 2 * time.Second}})
 			fmt.Fprintln(p, "level=WARN msg=\"something is odd\"")
 			tellAll(story)
 			if err := p.Close(); err != nil {
@@ -87,7 +87,7 @@ func TestQuietSaysNothing(t *testing.T) {
 	p := New(Config{Out: &out, Mode: Quiet})
 	story := newStory(t, diamond(t), p.Observe)
 	fmt.Fprintln(p, "a warning")
-	p.Waiting([]Waiting{{Queue: "gpu", Stages: 1, For: time.Minute}})
+	p.Waiting([]journal.Unserved{{Queue: "gpu", Stages: 1, For: time.Minute}})
 	tellAll(story)
 	if err := p.Close(); err != nil || out.Len() > 0 {
 		t.Errorf("said %q, %v", &out, err)
@@ -101,7 +101,7 @@ func TestStream(t *testing.T) {
 		story := newStory(t, diamond(t), p.Observe)
 		story.submit()
 		fmt.Fprintln(p, `a "warning"`)
-		p.Waiting([]Waiting{{Queue: "gpu", Stages: 1, For: 2 * time.Second}})
+		p.Waiting([]journal.Unserved{{Queue: "gpu", Stages: 1, For: 2 * time.Second}})
 		story.start("w1", "ingest")
 		pass(drawEvery)
 		expect(t, "after a tenth of a second", out.String(), `

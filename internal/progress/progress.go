@@ -130,18 +130,6 @@ func (p *Printer) say(m message) {
 	}
 }
 
-// Waiting is what no live worker can execute although stages wait for it.
-type Waiting struct {
-	Queue  string
-	Task   string // that no worker which listens to the queue has a handler for; empty: no worker listens
-	Stage  string // the first of those that wait
-	Stages int
-	For    time.Duration
-
-	Strangers []string // live workers that do listen, but have another key
-	Listeners []string // live workers that do listen, but have no handler or, without a task, cannot read the pipeline; with their versions
-}
-
 // When a queue without workers is worth a line.
 const (
 	waitingAfter = 2 * time.Second
@@ -150,7 +138,7 @@ const (
 
 // Waiting explains why stages do not start. It is called again and again with all that no worker can execute; each is shown
 // when it has been so for 2 s, then every 30 s, and less often the longer it goes on.
-func (p *Printer) Waiting(queues []Waiting) {
+func (p *Printer) Waiting(queues []journal.Unserved) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	before := p.told
@@ -171,9 +159,9 @@ func (p *Printer) Waiting(queues []Waiting) {
 	}
 }
 
-func (p *Printer) explain(w Waiting) string {
+func (p *Printer) explain(w journal.Unserved) string {
 	if w.Task != "" {
-		return w.explainTask()
+		return explainTask(w)
 	}
 	wait := "wait"
 	if w.Stages == 1 {
@@ -188,7 +176,7 @@ func (p *Printer) explain(w Waiting) string {
 		return text + fmt.Sprintf(": %q refuses this run's signature, so set the same GODAGS_KEY there and here", w.Strangers[0])
 	}
 	if len(w.Listeners) > 0 {
-		return text + fmt.Sprintf(": %s cannot read the pipelines of this godags (%s): use one version everywhere", w.listeners(), version.String())
+		return text + fmt.Sprintf(": %s cannot read the pipelines of this godags (%s): use one version everywhere", listeners(w), version.String())
 	}
 	if p.workerCommand != nil {
 		text += fmt.Sprintf(`: start one with "%s"`, p.workerCommand(w.Queue))
@@ -197,17 +185,17 @@ func (p *Printer) explain(w Waiting) string {
 }
 
 // explainTask names the handler that no worker has, and who was asked for it.
-func (w Waiting) explainTask() string {
+func explainTask(w journal.Unserved) string {
 	who := "stage " + w.Stage + " needs"
 	if w.Stages > 1 {
 		who = fmt.Sprintf("stage %s and %s need", w.Stage, plural(w.Stages-1, "other"))
 	}
 	return fmt.Sprintf("%s the handler %s, which no live worker has (%s): start a worker of that program; on queue %s there are %s",
-		who, w.Task, rough(w.For), w.Queue, w.listeners())
+		who, w.Task, rough(w.For), w.Queue, listeners(w))
 }
 
 // listeners names the first few of them.
-func (w Waiting) listeners() string {
+func listeners(w journal.Unserved) string {
 	const most = 3
 	text := strings.Join(w.Listeners[:min(len(w.Listeners), most)], ", ")
 	if more := len(w.Listeners) - most; more > 0 {

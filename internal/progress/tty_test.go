@@ -264,7 +264,7 @@ func TestMessagesStandAboveTheBlock(t *testing.T) {
 		run.start("w1", "ingest")
 		pass(100 * time.Millisecond)
 		fmt.Fprint(p, "a warning\r\nand\tan\x1b[2J escape\nwithout end")
-		p.Waiting([]Waiting{{Queue: "gpu", Stages: 3, For: 12 * time.Second}})
+		p.Waiting([]journal.Unserved{{Queue: "gpu", Stages: 3, For: 12 * time.Second}})
 		pass(100 * time.Millisecond)
 		expect(t, "with messages", s.seen(), `
 demo · 4 stages · run demo-1
