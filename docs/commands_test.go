@@ -12,8 +12,8 @@ const manual = "docs/commands.md"
 
 var (
 	flagWord    = regexp.MustCompile(`(?:^|[\s` + "`" + `])(--?[a-z][a-z-]*)`)
-	helpCommand = regexp.MustCompile(`(?m)^   ([a-z]+)  `)
-	helpFlags   = regexp.MustCompile(`(?m)^   (--.*?)(?:  |$)`)
+	helpCommand = regexp.MustCompile(`(?m)^  ([a-z]+)  `)
+	helpFlags   = regexp.MustCompile(`(?m)^  (-.*?)(?:  |$)`)
 	helpEnv     = regexp.MustCompile(`\[\$(\w+)\]`)
 	section     = regexp.MustCompile(`(?m)^## (.*)$`)
 	word        = regexp.MustCompile("`([a-z]+)`")
@@ -33,8 +33,7 @@ func words(expression *regexp.Regexp, text string) (found []string) {
 func help(t *testing.T) map[string]string {
 	t.Helper()
 	_, main := execute(t, "--help")
-	_, list, _ := strings.Cut(main, "COMMANDS:")
-	list, _, _ = strings.Cut(list, "OPTIONS:")
+	list, _, _ := strings.Cut(main, "\nFlags:")
 	texts := map[string]string{"": main}
 	for _, command := range words(helpCommand, list) {
 		if _, texts[command] = execute(t, command, "--help"); texts[command] == "" {
@@ -136,7 +135,7 @@ func TestTheManualHasAllVariablesAndExitCodes(t *testing.T) {
 			}
 		}
 	}
-	_, list, _ := strings.Cut(helps[""], "EXIT CODES:")
+	_, list, _ := strings.Cut(helps[""], "Exit codes:")
 	var described []string
 	for _, row := range cells(parts["Exit codes"]) {
 		described = append(described, words(number, row[0])...)
