@@ -44,6 +44,8 @@
 // itself makes the instances: stages with the ids that follow, which depend on nothing else and go by the template's rule. The
 // template waits for them, whatever its trigger, and is then executed itself, to gather what they did. An instance that its own condition
 // skips is as right as one that succeeded. So is, for a stage whose rule says so ([Rule].Gather), a dependency that skipped itself.
+// A stage that gathers and is not to be executed comes to its end when all that it would have gathered is at its end: what comes
+// after it, such as a clean-up, finds nothing of it running.
 //
 // # What is always true
 //
@@ -52,7 +54,8 @@
 //   - The number of a stage's attempt never falls. What an older attempt reports changes nothing.
 //   - A skip names its cause: a stage that failed or was cancelled, or one whose own condition or trigger was not met, which may be
 //     the stage itself. What has several causes is skipped for the first.
-//   - What cannot be executed any more is decided at once, down to the end of the graph, except where a trigger has to wait and see.
+//   - What cannot be executed any more is decided at once, down to the end of the graph, except where a trigger has to wait and see;
+//     and commanded at once, unless it gathers.
 //   - Once the run is being cancelled nothing is dispatched but stages with the trigger all_done. Once a failure has stopped the run
 //     nothing is but those and stages with any_failed. Stages that run are the workers' to stop.
 //   - [Skip] and [Cancel] are decisions: they take effect when they come back as events. If a worker claims the stage before,

@@ -117,11 +117,16 @@ func (r *Run) right(s StageID) bool {
 
 // collect tells a template that its instance s is at its end.
 func (r *Run) collect(template, s StageID, commands []Command) []Command {
-	if !r.right(s) {
+	held := r.held(template)
+	switch r.waiting[template]--; {
+	case held && r.waiting[template] == 0:
+		return r.due(template, commands)
+	case held:
+		return commands
+	case !r.right(s):
 		return r.doom(template, r.cause(s), commands)
-	}
-	if r.waiting[template]--; r.waiting[template] == 0 && r.state[template] == Waiting {
-		commands = r.open(template, commands)
+	case r.waiting[template] == 0 && r.state[template] == Waiting:
+		return r.open(template, commands)
 	}
 	return commands
 }

@@ -31,14 +31,22 @@ func (r *Run) hear(d, s StageID, commands []Command) []Command {
 	switch {
 	case rule.Each != nil && r.expanded(d):
 		return commands // it waits for its instances now
-	case rule.Trigger == AllSuccess && !good:
+	case rule.Trigger == AllSuccess && !good && !rule.Gather:
 		return r.doom(d, r.cause(s), commands)
 	case rule.Trigger == AnySuccess:
 		matters = good
 	case rule.Trigger == AnyFailed:
 		matters = r.failed(s)
 	}
-	r.waiting[d]--
+	held := r.held(d)
+	switch r.waiting[d]--; {
+	case held && r.waiting[d] == 0:
+		return r.due(d, commands)
+	case held:
+		return commands
+	case rule.Trigger == AllSuccess && !good:
+		return r.doom(d, r.cause(s), commands)
+	}
 	if rule.Each != nil && *rule.Each == s {
 		if r.state[s] != Succeeded {
 			return r.doom(d, r.cause(s), commands)
@@ -110,12 +118,15 @@ func (r *Run) open(s StageID, commands []Command) []Command {
 
 // doom commands the skip of a stage that waits, and of every stage that cannot be executed without it.
 func (r *Run) doom(s, root StageID, commands []Command) []Command {
-	first := len(commands)
-	for commands = r.decideSkip(s, root, commands); first < len(commands); first++ {
-		s = commands[first].Stage
+	if !r.decideSkip(s, root) {
+		return commands
+	}
+	for doomed := []StageID{s}; len(doomed) > 0; doomed = doomed[1:] {
+		s = doomed[0]
+		commands = r.due(s, commands)
 		for _, d := range r.graph.Dependents(s) {
-			if r.needs(d, s) {
-				commands = r.decideSkip(d, root, commands)
+			if r.needs(d, s) && r.decideSkip(d, root) {
+				doomed = append(doomed, d)
 			}
 		}
 	}
@@ -138,13 +149,20 @@ func (r *Run) declined(s StageID) bool {
 	return (r.state[s] == Skipped || r.state[s] == Waiting && r.verdict[s] == toSkip) && r.root[s] == s
 }
 
-func (r *Run) decideSkip(s, root StageID, commands []Command) []Command {
+// decideSkip decides that a stage is to be skipped. It is false for one that does not wait, or of which something is decided already.
+func (r *Run) decideSkip(s, root StageID) bool {
 	if r.verdict[s] != undecided || r.state[s] != Waiting {
-		return commands
+		return false
 	}
 	r.verdict[s] = toSkip
 	r.setRoot(s, root)
-	return r.due(s, commands)
+	return true
+}
+
+// held reports whether what is decided about stage s is not commanded yet, since not all stages are at their end whose outputs it would have
+// gathered: for those that come after it, such as a clean-up, they are part of it.
+func (r *Run) held(s StageID) bool {
+	return r.verdict[s] != undecided && r.state[s] == Waiting && r.waiting[s] > 0 && (r.rule(s).Gather || r.expanded(s))
 }
 
 // barred returns the verdict on a stage that is not running, now that the run is to end early; undecided if it is not, or not for such
@@ -167,6 +185,8 @@ func (r *Run) due(s StageID, commands []Command) []Command {
 		}
 	}
 	switch {
+	case r.held(s):
+		return commands
 	case r.verdict[s] == toSkip:
 		return append(commands, Command{Type: Skip, Stage: s, Root: r.root[s]})
 	case r.verdict[s] == toCancel:

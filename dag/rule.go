@@ -51,7 +51,7 @@ type Rule struct {
 	Trigger Trigger
 	Retries int      // further attempts after one that failed
 	Each    *StageID // the dependency whose success says how many instances the stage has; nil for a stage without instances
-	Gather  bool     // with AllSuccess, a dependency that skipped itself is as right as one that succeeded
+	Gather  bool     // the stage is to its dependencies what one with instances is to those
 }
 
 // Rules are what a run goes by. With the zero value every stage has the zero [Rule].

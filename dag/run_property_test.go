@@ -22,7 +22,7 @@ type subject struct {
 
 func newSubject(t *rapid.T, g *Graph, rules Rules) *subject {
 	s := &subject{t: t, run: NewRun(g, rules), second: NewRun(g, rules)}
-	s.twin = newTwin(g, rules, s.run.Pending(nil))
+	s.twin = newTwin(g, rules, s.run.Pending(nil), func(id StageID) StageID { return s.run.Root(id) })
 	s.outstanding = newOutstanding(s.run)
 	s.compare()
 	return s

@@ -1,20 +1,21 @@
 package dag
 
-// missing counts what a stage waits for: a template its instances, once it has them, until they are right; any other stage its
-// dependencies, until they are good or, if its trigger is another than AllSuccess, until they are at their end.
+// missing counts what a stage waits for: a template its instances, once it has them, until they are at their end; any other stage its
+// dependencies, until they succeed or, if it gathers or its trigger is another than AllSuccess, until they are at their end.
 func (r *Run) missing(s StageID) (n uint32) {
 	base, instances, _ := r.Instances(s)
-	for i := base; i < base+StageID(instances); i++ {
-		if !r.right(i) {
+	for _, state := range r.state[base : base+StageID(instances)] {
+		if !state.Terminal() {
 			n++
 		}
 	}
 	if int(s) >= r.graph.Len() || r.expanded(s) {
 		return n
 	}
-	success := r.rule(s).Trigger == AllSuccess
+	rule := r.rule(s)
+	success := rule.Trigger == AllSuccess && !rule.Gather
 	for _, d := range r.graph.Deps(s) {
-		if state := r.state[d]; !state.Terminal() || success && !r.good(s, d) {
+		if state := r.state[d]; success && state != Succeeded || !state.Terminal() {
 			n++
 		}
 	}
@@ -29,7 +30,7 @@ func (r *Run) settle(s StageID, commands []Command) []Command {
 	if base, n, ok := r.Instances(s); ok {
 		for i := base; i < base+StageID(n); i++ {
 			if r.state[i].Terminal() && !r.right(i) {
-				return r.decideSkip(s, r.cause(i), commands)
+				return r.doom(s, r.cause(i), commands)
 			}
 		}
 		if r.waiting[s] == 0 {
@@ -40,14 +41,14 @@ func (r *Run) settle(s StageID, commands []Command) []Command {
 	for _, d := range r.graph.Deps(s) {
 		lost := r.state[d].Terminal() && r.state[d] != Succeeded || r.state[d] == Waiting && r.verdict[d] == toSkip
 		if lost && r.needs(s, d) {
-			return r.decideSkip(s, r.cause(d), commands)
+			return r.doom(s, r.cause(d), commands)
 		}
 	}
 	switch holds, never := r.judge(s); {
 	case holds:
 		commands = r.enter(s, commands)
 	case never:
-		commands = r.decideSkip(s, r.unmet(s), commands)
+		commands = r.doom(s, r.unmet(s), commands)
 	}
 	return commands
 }

@@ -56,6 +56,7 @@ func (w *twin) reopen(stage StageID) bool {
 			delete(w.begun, s)
 			delete(w.plan, s)
 			delete(w.hopeless, s)
+			delete(w.held, s)
 			delete(w.failures, s)
 			delete(w.retrying, s)
 			delete(w.running, s)

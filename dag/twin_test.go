@@ -10,7 +10,8 @@ import (
 type twin struct {
 	graph      *Graph
 	rules      Rules
-	next       StageID // the id that the next instance gets
+	chosen     func(StageID) StageID // which of several causes to be skipped the run goes by, of what it has not said yet
+	next       StageID               // the id that the next instance gets
 	template   map[StageID]StageID
 	instances  map[StageID][]StageID // of the templates that have theirs, in order
 	attempt    map[StageID]Attempt   // of all that count
@@ -22,6 +23,7 @@ type twin struct {
 	begun      map[StageID]bool        // of those that have ended
 	fault      map[StageID]State       // of those that are skipped: how their root had ended
 	plan       map[StageID]CommandType // Skip or Cancel, once decided
+	held       map[StageID]bool        // of those with a plan: it was made before all that they gather was at its end
 	hopeless   map[StageID]bool        // of those to be skipped: no worker can claim them any more
 	root       map[StageID]StageID
 	halt       []StageID // the failure that ends the run early
@@ -29,13 +31,13 @@ type twin struct {
 	finished   bool
 }
 
-func newTwin(g *Graph, rules Rules, said []Command) *twin {
+func newTwin(g *Graph, rules Rules, said []Command, chosen func(StageID) StageID) *twin {
 	w := &twin{
-		graph: g, rules: rules, next: StageID(g.Len()),
+		graph: g, rules: rules, next: StageID(g.Len()), chosen: chosen,
 		template: make(map[StageID]StageID), instances: make(map[StageID][]StageID), attempt: make(map[StageID]Attempt),
 		running: make(map[StageID]bool), retrying: make(map[StageID]bool), failures: make(map[StageID]int), elements: make(map[StageID]int),
 		ended: make(map[StageID]State), begun: make(map[StageID]bool), fault: make(map[StageID]State),
-		plan: make(map[StageID]CommandType), hopeless: make(map[StageID]bool), root: make(map[StageID]StageID),
+		plan: make(map[StageID]CommandType), held: make(map[StageID]bool), hopeless: make(map[StageID]bool), root: make(map[StageID]StageID),
 	}
 	for s := range StageID(g.Len()) {
 		w.attempt[s] = 1
@@ -67,6 +69,8 @@ func (w *twin) state(s StageID) State {
 		return Running
 	case w.retrying[s]:
 		return Retrying
+	case w.held[s]:
+		return Waiting
 	case instance, fanned && !slices.ContainsFunc(instances, func(i StageID) bool { return !w.right(i) }),
 		!fanned && w.rule(s).Each == nil && w.holds(s):
 		return Ready
@@ -77,6 +81,21 @@ func (w *twin) state(s StageID) State {
 // right reports whether an instance is as its template needs it.
 func (w *twin) right(s StageID) bool {
 	return w.ended[s] == Succeeded || w.ended[s] == Skipped && w.root[s] == s
+}
+
+// gathered returns what a stage gathers.
+func (w *twin) gathered(s StageID) []StageID {
+	if instances, ok := w.instances[s]; ok {
+		return instances
+	}
+	if _, instance := w.template[s]; w.rule(s).Gather && !instance {
+		return w.graph.Deps(s)
+	}
+	return nil
+}
+
+func (w *twin) allEnded(list []StageID) bool {
+	return !slices.ContainsFunc(list, func(s StageID) bool { _, ended := w.ended[s]; return !ended })
 }
 
 // holds reports whether the trigger of a stage holds.
@@ -262,17 +281,23 @@ func (w *twin) decide(said []Command) {
 		}
 		trigger := w.rule(s).Trigger
 		causes := w.causes(s)
+		held := state == Waiting && !w.allEnded(w.gathered(s))
 		i := slices.IndexFunc(said, func(c Command) bool { return c.Type == Skip && c.Stage == s && slices.Contains(causes, c.Root) })
 		switch {
 		case len(causes) > 0:
 			w.plan[s], w.root[s], w.hopeless[s] = Skip, causes[0], true
 			if i >= 0 {
 				w.root[s] = said[i].Root
+			} else if root := w.chosen(s); held && slices.Contains(causes, root) {
+				w.root[s] = root
 			}
 		case w.cancelling && trigger != AllDone:
 			w.plan[s] = Cancel
 		case w.halt != nil && (trigger == AllSuccess || trigger == AnySuccess):
 			w.plan[s], w.root[s] = Skip, w.halt[0]
+		}
+		if _, decided := w.plan[s]; decided && held {
+			w.held[s] = true
 		}
 	}
 }
@@ -354,6 +379,7 @@ func (w *twin) wanted() []Command {
 		plan, decided := w.plan[s]
 		switch {
 		case state == Running || state.Terminal():
+		case w.held[s] && !w.allEnded(w.gathered(s)):
 		case decided && plan == Skip:
 			commands = append(commands, Command{Type: Skip, Stage: s, Root: w.root[s]})
 		case decided:
