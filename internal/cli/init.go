@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	ucli "github.com/urfave/cli/v2"
@@ -75,8 +76,22 @@ func writeStarter(folder, name string) error {
 	if err != nil {
 		return err
 	}
-	_, err = file.WriteString(strings.ReplaceAll(string(text), "VERSION", "v"+version.Number))
+	content := strings.ReplaceAll(string(text), "VERSION", "v"+version.Number)
+	if folder := clone(); name == "go.mod" && folder != "" {
+		content += fmt.Sprintf("\n// The program that wrote this was built in a clone.\nreplace github.com/godags/godags => %q\n", folder)
+	}
+	_, err = file.WriteString(content)
 	return errors.Join(err, file.Close())
+}
+
+// clone returns the folder of the clone in which this program was built, or "" for one of a release, which Go can fetch.
+func clone() string {
+	_, file, _, _ := runtime.Caller(0)
+	folder := filepath.Dir(filepath.Dir(filepath.Dir(file)))
+	if _, err := os.Stat(filepath.Join(folder, "go.mod")); err != nil || !filepath.IsAbs(folder) || strings.Contains(folder, "@v") {
+		return ""
+	}
+	return folder
 }
 
 func (p Program) whatNow(folder string, names []string) string {
