@@ -77,7 +77,7 @@ func TestOptionsThatAreWrongAreReportedTogether(t *testing.T) {
 		`stage "misplaced": RunTimeout is an option of New, not of a stage`,
 		`stage "misplaced": OnFailureStop is an option of New, not of a stage`,
 		`stage "misplaced": DeclareParam is an option of New, not of a stage`, "dag: there is no trigger 9",
-		`stage "ranges": Retries(-1): it must be from 0 to 1000000`,
+		`stage "ranges": Retries(-1): it must be from 0 to 60000`,
 		"Priority(2000000): it must be from -1000000 to 1000000",
 		"Timeout(1µs): it must be 0, for any time, or at least 1ms",
 		"Backoff(1m0s, 0.5, 1s, 2): it takes initial, factor from 1 to 1000, max not less than initial, jitter from 0 to 1",

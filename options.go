@@ -106,7 +106,7 @@ func ofPipeline(name string, set func(*Pipeline)) Option {
 
 const (
 	leastTime = time.Millisecond
-	most      = 1_000_000 // retries, instances at once, priority
+	most      = 1_000_000 // instances at once, priority
 	maxFactor = 1000
 )
 
@@ -126,7 +126,7 @@ func (o *options) check() (problems []error) {
 	if _, err := o.policy.Trigger.MarshalText(); err != nil {
 		problems = append(problems, err)
 	}
-	problem(o.policy.Retries < 0 || o.policy.Retries > most, "Retries(%d): it must be from 0 to %d", o.policy.Retries, most)
+	problem(o.policy.Retries < 0 || o.policy.Retries > dag.MaxRetries, "Retries(%d): it must be from 0 to %d", o.policy.Retries, dag.MaxRetries)
 	problem(max(o.policy.Priority, -o.policy.Priority) > most, "Priority(%d): it must be from %d to %d", o.policy.Priority, -most, most)
 	problem(o.policy.MaxParallel < 0 || o.policy.MaxParallel > most, "MaxParallel(%d): it must be from 0 to %d", o.policy.MaxParallel, most)
 	problem(badTime(o.policy.Timeout), "Timeout(%v): it must be 0, for any time, or at least %v", o.policy.Timeout, leastTime)

@@ -7,6 +7,9 @@ type Attempt uint16
 
 const maxAttempt = ^Attempt(0) // cannot be lost: no number is left for the next
 
+// MaxRetries is the most that a [Rule] can promise: the numbers that are left are for attempts that get lost.
+const MaxRetries = 60_000
+
 // State is where a stage stands. The diagram is in the package comment.
 type State uint8
 

@@ -114,3 +114,24 @@ func TestStagesInPart(t *testing.T) {
 		}
 	}
 }
+
+// Some attempts are lost besides, and there must be numbers for those too.
+func TestAStageHasAllOfItsRetries(t *testing.T) {
+	const losses = 5000
+	r := NewRun(build(t, "a:"), Rules{Kinds: []Rule{{Retries: MaxRetries}}, KindOf: []uint32{0}})
+	for n := range MaxRetries + losses {
+		if r.State(0) == Failed {
+			t.Fatalf("it has failed for good after %d attempts", n)
+		}
+		e := Event{Type: StageFailed, Attempt: r.Attempt(0)}
+		if n < losses {
+			e.Type = StageLost
+		}
+		if _, err := r.Apply(e, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r.Failures(0) != MaxRetries {
+		t.Errorf("%d further attempts, want %d", r.Failures(0), MaxRetries)
+	}
+}

@@ -49,7 +49,7 @@ func (t *Trigger) UnmarshalText(name []byte) error {
 // Rule says when a stage is executed, and how often. The zero value is the default.
 type Rule struct {
 	Trigger Trigger
-	Retries int      // further attempts after one that failed
+	Retries int      // further attempts after one that failed, up to MaxRetries
 	Each    *StageID // the dependency whose success says how many instances the stage has; nil for a stage without instances
 	Gather  bool     // the stage is to its dependencies what one with instances is to those
 }

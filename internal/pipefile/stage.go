@@ -72,7 +72,7 @@ var policyKeys = []key[policy]{
 
 // Limits of whole numbers: more than anybody wants, and within what the other parts count with.
 const (
-	maxRetries  = 1_000_000
+	maxRetries  = dag.MaxRetries
 	maxPriority = 1_000_000
 	maxParallel = 1_000_000
 )
