@@ -174,7 +174,9 @@ func (s *Session) load(ctx context.Context, o *RunOptions) (digest string, err e
 	if err != nil {
 		return "", err
 	}
-	if o.Spec, err = spec.Decode(encoded); err != nil {
+	if o.Spec, err = spec.Decode(encoded); errors.Is(err, spec.ErrVersion) {
+		return "", fmt.Errorf("run %s: %w", o.ID, err)
+	} else if err != nil {
 		return "", fmt.Errorf("run %s: %w: its spec: %w", o.ID, journal.ErrDamaged, err)
 	}
 	return digest, nil

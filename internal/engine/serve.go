@@ -14,6 +14,7 @@ import (
 	"github.com/godags/godags/internal/coordinator"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/seal"
+	"github.com/godags/godags/internal/spec"
 	"github.com/godags/godags/internal/version"
 	"github.com/godags/godags/internal/view"
 )
@@ -217,7 +218,7 @@ func (v *Server) drop(run journal.RunID, err error) {
 	case errors.Is(err, journal.ErrFenced), errors.Is(err, journal.ErrGone), errors.Is(err, ErrHandOver):
 		logger.Info("run is not ours any more", "run", run, "reason", err)
 	case errors.Is(err, journal.ErrDamaged), errors.Is(err, journal.ErrDigest), errors.Is(err, seal.ErrSignature), errors.Is(err, ErrSharedMemory),
-		errors.Is(err, coordinator.ErrNoWorker):
+		errors.Is(err, coordinator.ErrNoWorker), errors.Is(err, spec.ErrVersion):
 		v.hopeless[run] = true
 		logger.Error("run left alone", "run", run, "error", err)
 	default:

@@ -26,6 +26,9 @@ type header struct {
 	Kinds []Kind `json:"kinds"`
 }
 
+// ErrVersion says that another version of godags has written a stored form.
+var ErrVersion = errors.New("the pipeline was stored by another version of godags")
+
 // Format is the version of the stored form. A program reads one, and no other.
 const Format = 1
 
@@ -131,7 +134,7 @@ func (r *reader) spec() (*Spec, error) {
 		return nil, errors.Join(r.err, err)
 	}
 	if h.Version != Format {
-		return nil, fmt.Errorf("it has version %d, and this program knows version %d: use the same godags version everywhere", h.Version, Format)
+		return nil, fmt.Errorf("%w: it has version %d, and this program knows version %d: use the same godags version everywhere", ErrVersion, h.Version, Format)
 	}
 	if h.Stages < 0 || h.Edges < 0 || h.Stages > len(r.data) || h.Edges > len(r.data) { // each takes at least a byte
 		return nil, errTruncated
