@@ -3,11 +3,12 @@ package tasks
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"strings"
 	"sync"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/godags/godags/internal/cells"
 )
 
 // DefaultLogLimit is how much of an attempt's output a [LogBuffer] keeps unless told otherwise: 64 KiB.
@@ -121,9 +122,6 @@ func (b *LogBuffer) LastLine() string {
 	return ""
 }
 
-// escapes matches what terminals take as commands: colours, moves of the cursor, titles.
-var escapes = regexp.MustCompile(`\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)?`)
-
 // printable returns the first 200 bytes of line that can be shown safely.
 func printable(line []byte) string {
 	const most, enough = 200, 4096 // bytes: what is shown, what is looked at
@@ -136,7 +134,7 @@ func printable(line []byte) string {
 			return -1
 		}
 		return r
-	}, escapes.ReplaceAllString(text, ""))
+	}, cells.Plain(text))
 	text = strings.TrimSpace(text)
 	if len(text) <= most {
 		return text

@@ -1,4 +1,4 @@
-// Package cells measures text on a terminal, whose cells wide characters take two of, and makes it fit.
+// Package cells measures text on a terminal, whose cells wide characters take two of, makes it fit, and leaves out what is a command there.
 package cells
 
 import (

@@ -95,3 +95,17 @@ func TestWrappingLosesNothing(t *testing.T) {
 		}
 	})
 }
+
+func TestPlainTextHasNoCommandsForATerminal(t *testing.T) {
+	for text, want := range map[string]string{
+		"\x1b[1;31mred\x1b[0m":           "red",
+		"\x1b[2K\x1b[10;3Hhere":          "here",
+		"\x1b]0;title\x07text":           "text",
+		"\x1b]8;;http://x\x1b\\link":     "link",
+		"nothing [of] that ] kind \\ 1m": "nothing [of] that ] kind \\ 1m",
+	} {
+		if got := Plain(text); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}

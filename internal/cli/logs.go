@@ -5,13 +5,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/cells"
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/nearest"
@@ -149,14 +149,11 @@ func (l logPrinter) print(ctx context.Context, s dag.StageID, prefix string) (bo
 	return true, nil
 }
 
-// escapes matches what terminals take as commands: colours, moves of the cursor, titles.
-var escapes = regexp.MustCompile(`\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)?`)
-
 // seen returns what a person would see of a line of output, harmless to a terminal: without colours, and of what was drawn
 // over and over, such as a progress bar, what came last.
 func seen(line string) string {
 	line = strings.TrimRight(line, "\r")
-	return printable(escapes.ReplaceAllString(line[strings.LastIndexByte(line, '\r')+1:], ""))
+	return printable(cells.Plain(line[strings.LastIndexByte(line, '\r')+1:]))
 }
 
 // tail returns the last lines of a log, as they are seen.

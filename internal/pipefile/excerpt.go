@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/godags/godags/internal/cells"
 )
 
 const (
@@ -73,18 +75,8 @@ func show(r rune, size int) (string, int) {
 	case !unicode.IsPrint(r):
 		quoted := strconv.QuoteRune(r)
 		return quoted[1 : len(quoted)-1], len(quoted) - 2
-	case unicode.Is(unicode.Mn, r):
-		return string(r), 0
-	case isWide(r):
-		return string(r), 2
 	}
-	return string(r), 1
-}
-
-// isWide reports whether terminals give a character two columns.
-func isWide(r rune) bool {
-	return r >= 0x1100 && (unicode.In(r, unicode.Han, unicode.Hangul, unicode.Hiragana, unicode.Katakana) ||
-		r >= 0x3000 && r <= 0x303E || r >= 0xFF01 && r <= 0xFF60 || r >= 0x1F300 && r <= 0x1F64F || r >= 0x1F900 && r <= 0x1FAFF)
+	return string(r), cells.Rune(r)
 }
 
 // within returns where a part of a text is in the file: its beginning is at bytes behind that of the text. It goes through what is written and
