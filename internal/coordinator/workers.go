@@ -11,18 +11,19 @@ import (
 type workers struct {
 	buried   map[string]bool // known to have died, and nothing is lost with them yet
 	alive    map[string]bool
-	holds    map[string]holding  // what live workers say that they have
-	slots    map[string]int      // by queue, of live workers
-	strange  map[string][]string // by queue, live workers with another key
-	looked   time.Time           // when the list was last seen
-	inTouch  time.Time           // since when it is seen without a gap
-	unserved map[need]time.Time  // what no live worker can execute although stages wait for it, and since when
+	beats    map[string]time.Time // when a worker was last heard of, by our clock
+	holds    map[string]holding   // what live workers say that they have
+	slots    map[string]int       // by queue, of live workers
+	strange  map[string][]string  // by queue, live workers with another key
+	looked   time.Time            // when the list was last seen
+	inTouch  time.Time            // since when it is seen without a gap
+	unserved map[need]time.Time   // what no live worker can execute although stages wait for it, and since when
 	crews    *journal.Crews
 	listen   map[string][]string // by queue, live workers and their versions
 }
 
 func newWorkers() workers {
-	return workers{buried: make(map[string]bool), unserved: make(map[need]time.Time)}
+	return workers{buried: make(map[string]bool), beats: make(map[string]time.Time), unserved: make(map[need]time.Time)}
 }
 
 func (w *workers) update(list []journal.WorkerInfo, run journal.RunID, key string, now time.Time) {
@@ -34,6 +35,9 @@ func (w *workers) update(list []journal.WorkerInfo, run journal.RunID, key strin
 	w.alive, w.slots, w.strange = make(map[string]bool), make(map[string]int), make(map[string][]string)
 	w.listen = make(map[string][]string)
 	for _, info := range list {
+		if at := now.Add(-info.Age); at.After(w.beats[info.ID]) {
+			w.beats[info.ID] = at
+		}
 		if !info.Alive() {
 			continue
 		}
@@ -61,9 +65,12 @@ func (w *workers) update(list []journal.WorkerInfo, run journal.RunID, key strin
 // dead until its next heartbeat.
 const confirmAfter = 2 * journal.BeatEvery
 
+// silentAfter is how long a worker must not have been heard of by our clock, which is not asked how long it is exactly: that of Redis may jump.
+const silentAfter = journal.WorkerTTL - journal.BeatEvery
+
 // dead reports whether the worker with a claim is gone for good.
 func (w *workers) dead(id string, now time.Time) bool {
-	return !w.alive[id] && now.Sub(w.inTouch) >= confirmAfter
+	return !w.alive[id] && now.Sub(w.inTouch) >= confirmAfter && now.Sub(w.beats[id]) >= silentAfter
 }
 
 // holding is what a worker has of the run, as it said some time ago.
