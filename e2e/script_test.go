@@ -36,7 +36,7 @@ import (
 //	sentinels                        starts a primary, a replica and a Sentinel, all with TLS; $REDIS is its URL
 //	failover                         kills the primary and waits until the replica is the primary
 //	fakeredis VERSION                starts something that says it were a Redis of this version; $REDIS is its URL
-//	get LOG PATH                     asks the metrics server of the worker with this log; the answer becomes stdout
+//	get LOG PATH [PATTERN]           asks the metrics server of the worker with this log, until the answer matches; it becomes stdout
 //	json FIELD PATTERN               a field (a.b.c) of the JSON on stdout matches as a whole
 //	fields NAME,...                  the JSON object on stdout has these fields and no others
 //	project FIELD...                 makes stdout of the NDJSON on stdout: the fields of each object, separated by spaces

@@ -84,14 +84,28 @@ func get(ts *testscript.TestScript, args []string) {
 	}) {
 		ts.Fatalf("%s names no metrics server", args[0])
 	}
-	response, err := http.Get(found[1] + args[1])
+	var answer []byte
+	wanted := regexp.MustCompile("(?m)" + strings.Join(args[2:], ""))
+	if !poll(limit, func() bool {
+		answer = ask(ts, found[1]+args[1])
+		return wanted.Match(answer)
+	}) {
+		ts.Fatalf("no match for %q within %s in\n%s", wanted, limit, answer)
+	}
+	_, err := ts.Stdout().Write(answer)
+	ts.Check(err)
+}
+
+func ask(ts *testscript.TestScript, url string) []byte {
+	response, err := http.Get(url)
 	ts.Check(err)
 	defer response.Body.Close()
-	_, err = io.Copy(ts.Stdout(), response.Body)
+	answer, err := io.ReadAll(response.Body)
 	ts.Check(err)
 	if response.StatusCode != http.StatusOK {
-		ts.Fatalf("%s: %s", args[1], response.Status)
+		ts.Fatalf("%s: %s", url, response.Status)
 	}
+	return answer
 }
 
 // startFakeRedis starts a server that answers INFO with a version.

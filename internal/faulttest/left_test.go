@@ -2,6 +2,7 @@ package faulttest_test
 
 import (
 	"bufio"
+	"fmt"
 	"os"
 	"os/exec"
 	"slices"
@@ -49,8 +50,9 @@ func TestAProcessThatARunLeavesBehindIsFound(t *testing.T) {
 	if _, err := os.Stat("/proc/self/environ"); err != nil {
 		return // nothing can be found here
 	}
+	run := fmt.Sprint("left-behind-", os.Getpid()) // of this test, should it be executed twice at once
 	cmd := exec.Command("sh", "-c", "echo; read word")
-	cmd.Env = append(os.Environ(), "GODAGS_RUN=left-behind")
+	cmd.Env = append(os.Environ(), "GODAGS_RUN="+run)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +65,7 @@ func TestAProcessThatARunLeavesBehindIsFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	bufio.NewReader(out).ReadString('\n') // it runs
-	if left := faulttest.Processes("left-behind"); len(left) != 1 {
+	if left := faulttest.Processes(run); len(left) != 1 {
 		t.Errorf("found %q", left)
 	}
 	if left := faulttest.Processes("left"); len(left) != 0 {
@@ -71,7 +73,7 @@ func TestAProcessThatARunLeavesBehindIsFound(t *testing.T) {
 	}
 	in.Close()
 	cmd.Wait() // read finds nothing to read
-	if left := faulttest.Processes("left-behind"); len(left) != 0 {
+	if left := faulttest.Processes(run); len(left) != 0 {
 		t.Errorf("it has ended: found %q", left)
 	}
 }
