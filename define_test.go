@@ -184,7 +184,7 @@ func TestInputThatDoesNotExist(t *testing.T) {
 func TestNoRetry(t *testing.T) {
 	cause := errors.New("wrong password")
 	err := NoRetry(cause)
-	if !errors.Is(err, tasks.ErrNoRetry) || !errors.Is(err, cause) || err.Error() != "wrong password" {
+	if !errors.Is(err, ErrNoRetry) || !errors.Is(err, cause) || err.Error() != "wrong password" {
 		t.Errorf("got %v", err)
 	}
 	if NoRetry(nil) != nil {

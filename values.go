@@ -90,7 +90,10 @@ func Secret(ctx context.Context, name string) (string, error) {
 	return value, nil
 }
 
-// NoRetry returns err as one after which the stage is not executed again, however many [Retries] it has left. Of nil it is nil.
+// ErrNoRetry in the chain of an error says that the stage is not to be executed again, however many [Retries] it has left.
+var ErrNoRetry = tasks.ErrNoRetry
+
+// NoRetry returns err as one that is [ErrNoRetry], with the same text. Of nil it is nil.
 func NoRetry(err error) error {
 	if err == nil {
 		return nil
