@@ -1,12 +1,20 @@
 // Package nearest finds the known name that a mistyped one was meant to be.
 package nearest
 
-import "unicode/utf8"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // Name returns the candidate with the smallest edit distance to name, or "" when none is close enough
 // to be a likely slip: at most a third of the longer name's length (one edit for two letters), and never more than three edits.
-// Of equally near candidates the first wins.
+// Of equally near candidates the first wins, and one that differs in case only wins over all.
 func Name(name string, candidates []string) string {
+	for _, c := range candidates {
+		if strings.EqualFold(name, c) && c != name {
+			return c
+		}
+	}
 	best, bestDistance := "", 4
 	for _, c := range candidates {
 		longer := max(utf8.RuneCountInString(name), utf8.RuneCountInString(c))

@@ -47,7 +47,8 @@ func (s *source) declareParam(p *pipeline, name, v value) {
 		before := len(s.problems) + s.omitted
 		readKeys(s, "a parameter", v, parameterKeys, &d)
 		if len(s.problems)+s.omitted > before {
-			return // what follows is not a problem of its own
+			p.settings.Params = append(p.settings.Params, spec.Param{Name: name.text}) // what follows is not a problem of its own
+			return
 		}
 	}
 	s.addParam(p, name, v, d)
@@ -57,12 +58,11 @@ func (s *source) addParam(p *pipeline, name, v value, d declaration) {
 	param := spec.Param{Name: name.text, Type: d.kind, Description: d.description}
 	fallback := appendJSON(nil, d.fallback)
 	switch {
+	case d.fallback.kind == number && d.fallback.text == "": // no number that JSON has: it has been reported
 	case d.fallback.kind == null:
 		s.report(int(d.fallback.at), `parameter %s has no default here: to ask each run for a value, write {type: string} or the like`, quote(name.text))
-		return
 	case d.fallback.kind == absent && d.kind == "":
 		s.report(int(v.at), "parameter %s needs a type or a default", quote(name.text))
-		return
 	case d.fallback.kind != absent:
 		if param.Type == "" {
 			param.Type = spec.TypeOf(fallback)

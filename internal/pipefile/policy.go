@@ -13,12 +13,13 @@ import (
 
 // duration reads text such as "90s". Without a problem it is stored.
 func (s *source) duration(into *time.Duration, key string, v value) {
-	switch v.kind {
-	case text:
-	case null:
+	switch {
+	case v.kind == number && v.text == "": // no number that JSON has: it has been reported
+		return
+	case v.kind == null:
 		s.report(int(v.at), "%s has no value", key)
 		return
-	default:
+	case v.kind != text:
 		s.report(int(v.at), `%s must be a duration with its unit, such as "90s", "10m" or "1h30m"`, key)
 		return
 	}
@@ -79,7 +80,9 @@ func instead(v value) string {
 
 // oneOf returns one of the words, or "" after a problem.
 func (s *source) oneOf(key string, v value, words ...string) string {
-	if v = s.text(key, v); v.kind != text {
+	if v.kind == number || v.kind == boolean {
+		v.kind, v.text = text, string(token(s.bytes, int(v.at)))
+	} else if v = s.text(key, v); v.kind != text {
 		return ""
 	}
 	if !slices.Contains(words, v.text) {
