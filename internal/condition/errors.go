@@ -114,4 +114,3 @@ func offset(source string, characters int) int {
 	}
 	return len(source)
 }
-
