@@ -68,15 +68,18 @@ func (d *Driver) share(queue string, ready *readyQueue) int {
 // tooFew reports whether what is ready should wait for what becomes ready next: it is soon executed, and all workers have something to do. Where
 // something waits for each of them besides, only a full bundle is sent: others would fill the window with little in each.
 func (d *Driver) tooFew(queue string, ready *readyQueue) bool {
-	if d.trim(ready) == 0 || ready.Len() >= d.largest || d.inFlight[queue] < d.workers.slots[queue] {
+	if d.trim(ready) == 0 || d.inFlight[queue] < d.workers.slots[queue] {
+		return false
+	}
+	cost, _, most := d.cost(ready.first())
+	if most <= 1 || ready.Len() >= min(d.largest, most) {
 		return false
 	}
 	enough := worthSending
 	if d.inFlight[queue] >= 2*d.workers.slots[queue] {
 		enough = bundleTime
 	}
-	cost, _, most := d.cost(ready.first())
-	return most > 1 && time.Duration(ready.Len())*cost < enough
+	return time.Duration(ready.Len())*cost < enough
 }
 
 // fuse lets the only dependent of a stage travel with it, if it depends on nothing else, and so on.
