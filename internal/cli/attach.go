@@ -72,7 +72,7 @@ func (s *screen) stopping(why interrupted, grace time.Duration) {
 func (s *screen) leave() {
 	switch {
 	case s.over.Load():
-		s.say("leaving; the run has ended, what it started is killed")
+		s.say("leaving; the run has ended, and what still runs of it is being killed")
 	case s.follows():
 		s.say("leaving the run")
 	default:
