@@ -24,7 +24,7 @@ func WorkerMain(pipelines ...*Pipeline) {
 }
 
 func programMain(run func(context.Context, cli.Program, []string) int, pipelines []*Pipeline) int {
-	program := cli.Program{Name: filepath.Base(os.Args[0]), Out: os.Stdout, Err: os.Stderr}
+	program := cli.Program{Name: filepath.Base(os.Args[0]), Call: cli.Call(os.Args[0]), Out: os.Stdout, Err: os.Stderr}
 	names := make(map[string]bool)
 	for _, p := range pipelines {
 		definition, err := p.define()

@@ -72,7 +72,7 @@ func snippets(t *testing.T) (all []snippet) {
 func execute(t *testing.T, args ...string) (code int, output string) {
 	t.Helper()
 	var out bytes.Buffer
-	code = cli.Main(t.Context(), cli.Program{Name: "coordinator", Out: &out, Err: &out}, args)
+	code = cli.Main(t.Context(), cli.Program{Name: "coordinator", Call: "coordinator", Out: &out, Err: &out}, args)
 	return code, out.String()
 }
 

@@ -18,7 +18,8 @@ import (
 
 // Program is a binary with pipelines in it.
 type Program struct {
-	Name      string // as the user calls it
+	Name      string
+	Call      string // what a person types for it: hints begin with it, so that they can be copied
 	Pipelines []engine.Pipeline
 	Out, Err  io.Writer
 }
@@ -110,7 +111,7 @@ func (p Program) base() *ucli.App {
 
 // wrongFlag says which flag may be meant, and where to look up which there are.
 func (p Program) wrongFlag(c *ucli.Context, err error, _ bool) error {
-	command, flags := p.Name, c.App.Flags
+	command, flags := p.Call, c.App.Flags
 	if name := c.Command.Name; name != p.Name {
 		command, flags = command+" "+name, c.Command.Flags
 	}
@@ -137,12 +138,12 @@ func (p Program) unknownCommand(app *ucli.App, name string) error {
 		}
 	}
 	if near := nearest.Name(name, names); near != "" {
-		return usageError("unknown command %.200q: did you mean %q? (`%s --help` lists all)", name, near, p.Name)
+		return usageError("unknown command %.200q: did you mean %q? (`%s --help` lists all)", name, near, p.Call)
 	}
 	if i := slices.IndexFunc(p.Pipelines, func(q engine.Pipeline) bool { return q.Spec.Name == name }); i >= 0 {
-		return usageError("unknown command %.200q: to run the pipeline, say `%s run %s`", name, p.Name, name)
+		return usageError("unknown command %.200q: to run the pipeline, say `%s run %s`", name, p.Call, name)
 	}
-	return usageError("unknown command %.200q: `%s --help` lists all", name, p.Name)
+	return usageError("unknown command %.200q: `%s --help` lists all", name, p.Call)
 }
 
 // explain shows an error and returns the exit code that goes with it.

@@ -79,7 +79,7 @@ func (p Program) hint(c *ucli.Context, words ...string) string {
 	for i, w := range words {
 		words[i] = shellWord(w)
 	}
-	command := strings.Join(append([]string{p.Name}, words...), " ")
+	command := strings.Join(append([]string{p.Call}, words...), " ")
 	if url := c.String("redis"); url != os.Getenv("REDIS_URL") && !strings.Contains(url, "@") {
 		command += " --redis " + shellWord(url)
 	}

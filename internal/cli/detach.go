@@ -23,7 +23,7 @@ func (p Program) detach(c *ucli.Context, flags runFlags) error {
 		}
 	}
 	if c.String("redis") == "" {
-		return usageError("--detach needs a Redis that goes on without this command: give --redis URL or REDIS_URL, and start `%s serve` there", p.Name)
+		return usageError("--detach needs a Redis that goes on without this command: give --redis URL or REDIS_URL, and start `%s serve` there", p.Call)
 	}
 	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
 		id, err := s.Submit(ctx, flags.options)

@@ -74,16 +74,16 @@ func (p Program) findRun(ctx context.Context, s *engine.Session, word string) (j
 
 func (p Program) unknownRun(word string, runs []journal.Summary) error {
 	if len(runs) == 0 {
-		return usageError("unknown run %q: there are no runs yet; start one with `%s run`", word, p.Name)
+		return usageError("unknown run %q: there are no runs yet; start one with `%s run`", word, p.Call)
 	}
 	names := []string{latest}
 	for _, r := range runs {
 		names = append(names, string(r.Run))
 	}
 	if near := nearest.Name(word, names); near != "" {
-		return usageError("unknown run %q: did you mean %s? (`%s runs` lists all)", word, near, p.Name)
+		return usageError("unknown run %q: did you mean %s? (`%s runs` lists all)", word, near, p.Call)
 	}
-	return usageError("unknown run %q: `%s runs` lists the runs", word, p.Name)
+	return usageError("unknown run %q: `%s runs` lists the runs", word, p.Call)
 }
 
 func ambiguousRun(word string, matches []journal.Summary) error {

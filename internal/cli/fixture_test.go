@@ -18,7 +18,7 @@ import (
 func testProgram(t *testing.T) (p Program, stdout, stderr *bytes.Buffer) {
 	t.Helper()
 	stdout, stderr = new(bytes.Buffer), new(bytes.Buffer)
-	p = Program{Name: "prog", Out: stdout, Err: stderr}
+	p = Program{Name: "prog", Call: "prog", Out: stdout, Err: stderr}
 	for _, name := range []string{"simple", "wine"} {
 		b := spec.Builder{Name: name}
 		b.Add("first", nil, spec.Kind{})

@@ -73,7 +73,7 @@ func (p Program) unknownStage(run *view.Run, name string) error {
 	if near := nearest.Name(name, names); near != "" {
 		return usageError("pipeline %s has no stage %.200q: did you mean %q?", run.Spec.Name, name, near)
 	}
-	return usageError("pipeline %s has no stage %.200q: `%s status %s --stages` lists them", run.Spec.Name, name, p.Name, run.ID)
+	return usageError("pipeline %s has no stage %.200q: `%s status %s --stages` lists them", run.Spec.Name, name, p.Call, run.ID)
 }
 
 // begun returns the newest attempt of a stage that was begun; 0 if none was. Of a cancelled stage it is the one that was due.

@@ -51,7 +51,7 @@ func (p Program) runs(c *ucli.Context) error {
 		return usageError("--limit must be at least 1")
 	}
 	if c.Bool("dry-run") {
-		return usageError("--dry-run is for `%s runs prune`", p.Name)
+		return usageError("--dry-run is for `%s runs prune`", p.Call)
 	}
 	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
 		s.Sweep(ctx, "")
@@ -119,7 +119,7 @@ func (p Program) explainNoRuns(s *engine.Session, filtered bool) {
 		fmt.Fprintln(p.Err, "no such runs")
 		return
 	}
-	fmt.Fprintf(p.Err, "no runs yet: start one with `%s run`\n", p.Name)
+	fmt.Fprintf(p.Err, "no runs yet: start one with `%s run`\n", p.Call)
 }
 
 func runTable(runs []journal.Summary, now time.Time) table {

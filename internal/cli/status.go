@@ -33,7 +33,7 @@ func (p Program) status(c *ucli.Context) error {
 		return err
 	}
 	if form.json && c.Bool("stages") {
-		return usageError("--stages is for text: `%s graph RUN --format json` lists every stage with its state", p.Name)
+		return usageError("--stages is for text: `%s graph RUN --format json` lists every stage with its state", p.Call)
 	}
 	return p.readRun(c, 1, func(ctx context.Context, s *engine.Session, found journal.Summary, out *bufio.Writer) error {
 		r, err := loadStatus(ctx, s, found)
