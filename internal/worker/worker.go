@@ -227,7 +227,11 @@ func (w *Worker) Stats() Stats {
 
 // Healthy returns an error if the worker would be taken for dead.
 func (w *Worker) Healthy() error {
-	if age := time.Since(w.Stats().LastBeat); age > journal.WorkerTTL {
+	last := w.Stats().LastBeat
+	if last.IsZero() {
+		return errors.New("no heartbeat yet")
+	}
+	if age := time.Since(last); age > journal.WorkerTTL {
 		return fmt.Errorf("no heartbeat for %s", age.Round(time.Millisecond))
 	}
 	return nil

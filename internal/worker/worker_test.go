@@ -194,6 +194,9 @@ func TestTheLogOfARunningStageCanBeRead(t *testing.T) {
 }
 
 func TestHealthFollowsTheHeartbeat(t *testing.T) {
+	if err := new(Worker).Healthy(); err == nil || err.Error() != "no heartbeat yet" {
+		t.Error(err)
+	}
 	simulate(t, succeeding, func(w *world) {
 		w.must(w.worker.Healthy())
 		w.mini.SetError("LOADING no use")
