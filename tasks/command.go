@@ -35,7 +35,7 @@ const DefaultGrace = 5 * time.Second
 //	GODAGS_PARAM_<NAME>                         a parameter of the run, its name in upper case: a string bare, anything else as JSON
 //	GODAGS_ITEM, GODAGS_INDEX                   of an instance its element, in the same way, and its number, 0 for the first
 //
-// When the context is done, the group gets SIGTERM, and SIGKILL after the grace. What a command leaves running in its group is
+// When the context is done, the group gets SIGTERM, and SIGKILL after the grace, or as soon as the attempt is revoked. What a command leaves running in its group is
 // killed when it ends, and, provided there is an sh, also when the worker is killed. A process that has left the group is not
 // followed; its output is no longer captured soon after the command has ended.
 // On Windows only the program itself is killed, and at once.
@@ -75,7 +75,7 @@ func (c Command) execute(ctx context.Context, call commandCall, d *desk, s *Stag
 	if err := d.putInputs(ctx, s); err != nil {
 		return err
 	}
-	p := program{argv: call.argv, dir: call.dir, env: commandEnv(os.Environ(), call, s, d), grace: c.Grace}
+	p := program{argv: call.argv, dir: call.dir, env: commandEnv(os.Environ(), call, s, d), grace: c.Grace, revoked: s.Revoked}
 	if p.grace == 0 {
 		p.grace = DefaultGrace
 	}

@@ -25,6 +25,8 @@ type program struct {
 	dir   string // empty for that of this process
 	env   []string
 	grace time.Duration // from SIGTERM to SIGKILL
+
+	revoked <-chan struct{} // closed when there is no grace any more
 }
 
 // execute returns when the command and its process group are gone and their output is in log.
@@ -40,7 +42,7 @@ func (p program) execute(ctx context.Context, d *desk, log io.Writer) error {
 	d.watch(l.group, log)
 	defer d.watch(0, log)
 
-	s := &stopper{group: l.group, grace: p.grace, ended: make(chan struct{}), stopped: make(chan struct{})}
+	s := &stopper{group: l.group, grace: p.grace, revoked: p.revoked, ended: make(chan struct{}), stopped: make(chan struct{})}
 	release := context.AfterFunc(ctx, s.stop)
 	waitErr := l.wait()
 	close(s.ended)
@@ -74,16 +76,23 @@ func (p program) startError(err error) error {
 type stopper struct {
 	group   group
 	grace   time.Duration
+	revoked <-chan struct{}
 	ended   chan struct{} // closed when the leader was waited for
 	stopped chan struct{} // closed when the group is gone, or was killed
 }
 
-// stop ends the group, politely at first.
+// stop ends the group, politely at first unless nobody waits for that.
 func (s *stopper) stop() {
 	defer close(s.stopped)
-	s.group.terminate()
-	// Not only the leader: the grace is for the programs that a shell has started, too.
-	if !waitUntil(func() bool { return closed(s.ended) && s.group.gone() }, s.grace) {
+	if !closed(s.revoked) {
+		s.group.terminate()
+	}
+	gone := false
+	waitUntil(func() bool {
+		gone = closed(s.ended) && s.group.gone() // not only the leader: the grace is for the programs that a shell has started, too
+		return gone || closed(s.revoked)
+	}, s.grace)
+	if !gone {
 		s.group.kill()
 	}
 }

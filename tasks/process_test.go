@@ -4,6 +4,7 @@ package tasks
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -31,6 +32,33 @@ func TestCancelledCommandStopsPolitely(t *testing.T) {
 	err := a.interrupt(t, Command{Grace: time.Hour}, "ready")
 	if want := errStopped.Error() + ": killed by SIGTERM"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestARevokedCommandHasNoGrace(t *testing.T) {
+	const stubborn = `trap 'echo asked' TERM; echo ready; while :; do sleep 0.01; done`
+	for when, words := range map[string][]string{"while it runs": {"ready"}, "while it has its grace": {"ready", "asked"}} {
+		a := shell(stubborn)
+		revoked := make(chan struct{})
+		a.Revoked = revoked
+		ctx, cancel := context.WithCancelCause(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- Run(ctx, Command{Grace: time.Hour}, &a.Stage) }()
+		for _, word := range words {
+			eventually(t, "the log has "+word, func() bool { return bytes.Contains(a.log.Bytes(), []byte(word)) })
+			if word == "ready" && len(words) > 1 {
+				cancel(errStopped)
+			}
+		}
+		close(revoked)
+		cancel(errStopped)
+		err := <-done
+		if exit, ok := errors.AsType[*ExitError](err); !ok || exit.Signal != "SIGKILL" {
+			t.Errorf("%s: got %v, want SIGKILL", when, err)
+		}
+		if asked := bytes.Contains(a.log.Bytes(), []byte("asked")); asked != (len(words) > 1) {
+			t.Errorf("%s: asked to stop: %v", when, asked)
+		}
 	}
 }
 

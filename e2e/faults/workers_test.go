@@ -99,7 +99,7 @@ func TestAWorkerThatIsStoppedAndGoesOn(t *testing.T) {
 	w.goOn()
 	run.succeeds(1, quickly)
 	w.await("word of the stage that is given up", func() bool {
-		return strings.Contains(one.stderr(), "abandoned") || strings.Contains(one.stderr(), "report refused")
+		return strings.Contains(one.stderr(), "attempt given up") || strings.Contains(one.stderr(), "report not recorded")
 	})
 }
 

@@ -65,6 +65,16 @@ func TestLogsAreOfTheLastAttemptThatWasBegun(t *testing.T) {
 	}
 }
 
+// Nobody has reported a last line of it.
+func TestTheLogsOfARunHaveWhatAStagePrintedThatWasEndedByForce(t *testing.T) {
+	f := newFixture(t)
+	f.submit("demo-1", driven)
+	token := f.start("demo-1", first, 1)
+	f.check(f.journal.SaveLog(t.Context(), "demo-1", token, journal.Attempted{Stage: first, Attempt: 1}, []byte("so far\n")))
+	f.decide("demo-1", journal.EndForced, journal.Record{Type: journal.StageCancelled, Stage: first, Attempt: 1, Text: "it was not waited for"})
+	f.execute("logs", "demo-1").expect(t, 0, "so far\n")
+}
+
 func TestLogsAreHarmlessToATerminal(t *testing.T) {
 	f := newFixture(t)
 	f.submit("demo-1", driven)

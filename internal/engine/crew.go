@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/view"
@@ -50,6 +51,23 @@ func (s *Session) cleanUp(ctx context.Context, run *view.Run) (err error) {
 		err = errors.Join(err, own.RemoveQueue(context.WithoutCancel(ctx), name))
 	}
 	return err
+}
+
+// heed tells the worker in this process when the coordinator has given up attempts: what is executed of them ends before others begin.
+func (c crew) heed(entries []journal.Entry) {
+	if c.local == nil {
+		return
+	}
+	for _, e := range entries {
+		if e.Worker == "" && slices.ContainsFunc(e.Records, endsAttempt) {
+			c.local.worker.Listen()
+			return
+		}
+	}
+}
+
+func endsAttempt(r journal.Record) bool {
+	return r.Type == journal.StageLost || r.Type == journal.StageFailed || r.Type == journal.StageCancelled
 }
 
 func (c crew) dismiss() (err error) {

@@ -40,6 +40,7 @@ func (s *Session) drive(ctx context.Context, cfg coordinator.Config, o RunOption
 func (s *Session) lead(ctx context.Context, cfg coordinator.Config, o RunOptions, run *view.Run, crew crew, digest string, epoch int64) error {
 	var damaged error
 	cfg.Observe = func(entries []journal.Entry) {
+		crew.heed(entries)
 		if damaged == nil {
 			damaged = run.Catch(entries, o.observe(run))
 		}

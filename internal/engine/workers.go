@@ -67,6 +67,7 @@ func (w *Worker) Run(drain, abort context.Context, ready func()) error {
 
 // local is a worker in this process for the time of one run.
 type local struct {
+	worker       *Worker
 	drain, abort context.CancelFunc
 	done         chan struct{}
 	err          error
@@ -81,7 +82,7 @@ func (s *Session) startLocal(ctx context.Context, o WorkerOptions) (*local, erro
 	base := context.WithoutCancel(ctx)
 	drain, stopDrain := context.WithCancel(base)
 	abort, stopAbort := context.WithCancel(base)
-	l := &local{drain: stopDrain, abort: stopAbort, done: make(chan struct{})}
+	l := &local{worker: w, drain: stopDrain, abort: stopAbort, done: make(chan struct{})}
 	ready := make(chan struct{})
 	var once sync.Once
 	go func() {

@@ -25,7 +25,7 @@ type Run struct {
 	Active    map[dag.StageID]Active
 	Pauses    map[dag.StageID]Pause         // stages that failed, and wait for their next attempt
 	Failures  []Failure                     // stages that failed for good, in order of time
-	Notes     map[dag.StageID]string        // the last line that a stage printed, if it printed any
+	Notes     map[dag.StageID]string        // the last line that a stage printed, if it printed any; "" if it was given up: only its log knows
 	Lost      int                           // attempts that were lost with their workers
 	Retried   int                           // attempts that failed and were, or are, followed by another
 	TimeLimit time.Duration                 // that was over, if that is why the run is cancelled
@@ -184,10 +184,12 @@ func (r *Run) note(e journal.Entry, record journal.Record) {
 	case journal.StageLost:
 		r.Lost++
 	}
+	_, active := r.Active[s]
+	givenUp := active && e.Worker == "" // by the coordinator, with what it had printed so far in its log
 	if record.Type != journal.StageStarted {
 		delete(r.Active, s)
 	}
-	if record.Note != "" {
+	if record.Note != "" || givenUp {
 		r.Notes[s] = record.Note
 	}
 	if record.Duration > 0 {

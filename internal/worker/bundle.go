@@ -209,8 +209,8 @@ func (b *bundle) fusedFrom(i int) int {
 // abandon ends what is due from an index on without executing it.
 func (b *bundle) abandon(cause error, from int) {
 	for _, a := range b.due[from:] {
-		if o := stopped(a.Attempted, cause); o != nil && !a.fused {
-			b.moves = append(b.moves, journal.Move{Outcome: *o})
+		if !a.fused {
+			b.moves = append(b.moves, journal.Move{Outcome: *stopped(a.Attempted, cause)})
 		}
 	}
 	b.due = b.due[:from]
@@ -280,7 +280,7 @@ func (b *bundle) end(e *execution, o *journal.Outcome) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.current = nil
-	if o == nil || e.refused {
+	if o == nil || e.isRevoked() {
 		delete(b.holds, e.Attempted)
 		return
 	}
@@ -334,8 +334,8 @@ func (b *bundle) step(ctx context.Context, chunk []due) error {
 			b.answer(m.Of(), accepted[i])
 		case !accepted[i]:
 			b.ended[m.Record.Stage] = false
-			b.worker.Logger.Warn("report refused: another attempt has replaced this one", "run", b.claim.Run,
-				"stage", b.name(m.Record.Stage), "attempt", m.Record.Attempt)
+			b.worker.Logger.Info("report not recorded", "run", b.claim.Run,
+				"stage", b.name(m.Record.Stage), "attempt", m.Record.Attempt, "why", errRevoked)
 		}
 	}
 	for _, a := range chunk {
@@ -354,8 +354,7 @@ func (b *bundle) answer(a journal.Attempted, granted bool) {
 	if e := b.current; e != nil && e.Attempted == a {
 		e.unclaimed = false
 		if !granted {
-			e.refused = true
-			e.stop(errRevoked)
+			e.revoke()
 		}
 	}
 }

@@ -29,13 +29,31 @@ type execution struct {
 	before *journal.Outcome // of the stage before it in a chain, not recorded when this one begins; nil if it is not fused
 
 	unclaimed bool // its claim has not been answered yet
-	refused   bool // its claim was refused: nobody wants to know how it ends
+
+	revoked chan struct{} // closed, under the bundle's lock, when nobody wants to know any more how it ends
 }
 
 func newExecution(b *bundle, a journal.Attempted) *execution {
-	e := &execution{Attempted: a, bundle: b, log: tasks.NewLogBuffer(tasks.DefaultLogLimit), begin: time.Now()}
+	e := &execution{Attempted: a, bundle: b, log: tasks.NewLogBuffer(tasks.DefaultLogLimit), begin: time.Now(), revoked: make(chan struct{})}
 	e.cause, e.stop = context.WithCancelCause(context.Background())
 	return e
+}
+
+// revoke stops the attempt at once: it does not hold, or never got, the right to be executed.
+func (e *execution) revoke() {
+	if !e.isRevoked() {
+		close(e.revoked)
+	}
+	e.stop(errRevoked)
+}
+
+func (e *execution) isRevoked() bool {
+	select {
+	case <-e.revoked:
+		return true
+	default:
+		return false
+	}
 }
 
 // within waits until the attempt has taken the given time. It is false if the attempt ends before that.
@@ -64,7 +82,7 @@ func (w *Worker) execute(e *execution) *journal.Outcome {
 	took := time.Since(e.begin)
 	o := w.outcome(e, r, err)
 	if o == nil {
-		w.Logger.Warn("attempt abandoned", "run", e.bundle.claim.Run, "stage", e.name(), "attempt", e.Attempt, "error", context.Cause(e.cause))
+		w.Logger.Info("attempt given up", "run", e.bundle.claim.Run, "stage", e.name(), "attempt", e.Attempt, "why", errRevoked)
 		return nil
 	}
 	o.Record.Duration = took
@@ -163,6 +181,7 @@ func (w *Worker) perform(ctx context.Context, e *execution, x *exchange) (skippe
 		Run: string(e.bundle.claim.Run), Pipeline: sp.Name, Name: e.name(), Attempt: int(e.Attempt), Worker: w.Info.ID,
 		Params: kind.Params, After: names(sp, e.graphStage()), Item: item, Index: index, Log: e.log, Values: x,
 		RunParams: paramsOf(sp), Env: sp.Env, Secrets: secrets,
+		Revoked: e.revoked,
 	})
 	if errors.Is(err, tasks.ErrSkip) {
 		return true, nil
@@ -217,14 +236,14 @@ func (w *Worker) outcome(e *execution, r result, err error) *journal.Outcome {
 	cause := context.Cause(e.cause)
 	o := &journal.Outcome{Record: journal.Record{Type: journal.StageSucceeded, Stage: e.Stage, Attempt: e.Attempt}}
 	switch {
+	case e.isRevoked():
+		return nil
 	case r.skipped:
 		o.Record.Type, o.Record.Root = journal.StageSkipped, e.Stage
 	case err == nil:
 		o.Output, o.Record.Count = r.output, uint32(r.count)
 	case cause != nil:
-		if o = stopped(e.Attempted, cause); o == nil {
-			return nil
-		}
+		o = stopped(e.Attempted, cause)
 	default:
 		o.Record.Type, o.Record.Text, o.Record.Fatal = journal.StageFailed, e.mask.String(err.Error()), errors.Is(err, tasks.ErrNoRetry)
 		w.failed.Add(1)
@@ -236,13 +255,10 @@ func (w *Worker) outcome(e *execution, r result, err error) *journal.Outcome {
 	return o
 }
 
-// stopped is how an attempt ends that was stopped, or not even begun, for the given reason; nil if nobody wants to know.
+// stopped is how an attempt ends that was stopped, or not even begun, for the given reason.
 func stopped(a journal.Attempted, cause error) *journal.Outcome {
 	r := journal.Record{Type: journal.StageLost, Stage: a.Stage, Attempt: a.Attempt, Text: cause.Error()}
-	switch {
-	case errors.Is(cause, errRevoked):
-		return nil
-	case errors.Is(cause, errCancelled):
+	if errors.Is(cause, errCancelled) {
 		r.Type = journal.StageCancelled
 	}
 	return &journal.Outcome{Record: r}

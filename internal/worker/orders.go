@@ -58,12 +58,12 @@ func (b *bundle) obey(ctx context.Context) error {
 	return e.saveLog(ctx)
 }
 
-// yield gives up an attempt that another has replaced.
+// yield gives up an attempt that the run does not wait for any more.
 func (b *bundle) yield(a journal.Attempted) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.current != nil && b.current.Attempted == a {
-		b.current.stop(errRevoked)
+		b.current.revoke()
 	}
 	b.due = slices.DeleteFunc(b.due, func(d due) bool { return d.Attempted == a && !d.fused })
 	if b.current == nil || b.current.Attempted != a {

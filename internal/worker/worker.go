@@ -45,6 +45,8 @@ type Worker struct {
 
 	executed, failed atomic.Int64
 
+	listen chan struct{} // holds an element when there may be new orders
+
 	mu       sync.Mutex
 	held     map[*bundle]struct{}
 	lastBeat time.Time // when Redis last took a heartbeat
@@ -53,7 +55,7 @@ type Worker struct {
 // New returns a worker that has not started.
 func New(cfg Config) *Worker {
 	cfg.Info.Format, cfg.Info.Handlers = spec.Format, journal.HandlersDigest(cfg.Registry.Names())
-	w := &Worker{Config: cfg, specs: newSpecs(cfg.Journal), held: make(map[*bundle]struct{})}
+	w := &Worker{Config: cfg, specs: newSpecs(cfg.Journal), listen: make(chan struct{}, 1), held: make(map[*bundle]struct{})}
 	w.server = queue.NewServer(cfg.Client, queue.ServerConfig{
 		Queues: cfg.Info.Queues, Run: string(cfg.Info.Run), Key: cfg.Key, Slots: cfg.Info.Slots, Handle: w.handle, Logger: cfg.Logger,
 	})
@@ -63,7 +65,7 @@ func New(cfg Config) *Worker {
 // Why an attempt was stopped.
 var (
 	errCancelled = errors.New("the run is being cancelled")
-	errRevoked   = errors.New("another attempt has replaced this one")
+	errRevoked   = errors.New("the run does not wait for it any more")
 	errHandBack  = errors.New("the worker was told to stop at once")
 	errCutOff    = errors.New("the worker could not reach Redis")
 	errBehind    = errors.New("not begun: it was behind a stage that takes long")
@@ -124,6 +126,11 @@ func (w *Worker) live(ctx context.Context) {
 			if err := w.publish(ctx); err != nil {
 				w.Logger.Warn("others may forget which handlers this worker has", "error", err)
 			}
+			continue
+		case <-w.listen:
+			bounded, cancel := context.WithTimeout(ctx, journal.WorkerTTL/2)
+			w.obey(bounded)
+			cancel()
 			continue
 		case <-ctx.Done():
 			return
@@ -199,6 +206,14 @@ func (w *Worker) bundles() []*bundle {
 func (w *Worker) stopAll(cause error) {
 	for _, b := range w.bundles() {
 		b.stop(cause)
+	}
+}
+
+// Listen lets the worker ask at once for orders for what it has claimed, rather than with its next heartbeat.
+func (w *Worker) Listen() {
+	select {
+	case w.listen <- struct{}{}:
+	default: // it is about to
 	}
 }
 

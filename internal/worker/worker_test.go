@@ -100,6 +100,39 @@ func TestAnAttemptThatWasReplacedStopsAndSaysNothing(t *testing.T) {
 	})
 }
 
+// The time that it has for stopping is over, too: nobody waits for it, and others may begin.
+func TestAnAttemptThatIsEndedByForceWhileItStopsIsRevokedAtOnce(t *testing.T) {
+	simulate(t, func(w *world, ctx context.Context, s *tasks.Stage) error {
+		w.running <- s
+		if s.Name != "s" {
+			return nil
+		}
+		<-ctx.Done()
+		w.stopped <- time.Now()
+		<-s.Revoked // as a command does that ignores SIGTERM
+		return context.Cause(ctx)
+	}, func(w *world) {
+		w.send("1", "s", 1)
+		<-w.running
+		_, err := w.journal.RequestCancel(w.Context(), run, "enough")
+		w.must(err)
+		<-w.stopped
+		w.must(w.journal.Decide(w.Context(), run, 1, []journal.Decision{{Kind: journal.EndForced, Record: journal.Record{Type: journal.StageCancelled, Attempt: 1}}}))
+		begin := time.Now()
+		w.worker.Listen()
+		for len(w.worker.bundles()) > 0 {
+			time.Sleep(time.Millisecond)
+		}
+		if took := time.Since(begin); took >= journal.BeatEvery {
+			w.Errorf("it was told after %s", took)
+		}
+		w.expect("started run.cancelling cancelled")
+		if list := w.worker.Stats(); list.Executed != 0 {
+			w.Errorf("it counts as executed: %+v", list)
+		}
+	})
+}
+
 // Otherwise a worker that drains could end before it has reported.
 func TestABundleIsHeldUntilWhatItSendsIsRecorded(t *testing.T) {
 	simulate(t, blocking, func(w *world) {
