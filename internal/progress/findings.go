@@ -189,10 +189,9 @@ func (s *summary) skips() {
 	s.more(len(reasons)-mostReasons, " stages made others be skipped")
 }
 
-// path shows the stages that took the longest of the chain that took the longest.
+// path shows the stages that took the longest of those that the end of the run waited for.
 func (s *summary) path() {
 	path, sum := s.run.CriticalPath()
-	path = slices.DeleteFunc(path, func(id dag.StageID) bool { return s.run.Took(id) == 0 }) // not executed
 	if sum < shortestPath || len(path) < 2 {
 		return
 	}

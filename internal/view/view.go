@@ -25,14 +25,22 @@ type Run struct {
 	Active    map[dag.StageID]Active
 	Pauses    map[dag.StageID]Pause         // stages that failed, and wait for their next attempt
 	Failures  []Failure                     // stages that failed for good, in order of time
-	Notes     map[dag.StageID]string        // the last line that a stage printed, if it printed any; "" if it was given up: only its log knows
+	Notes     map[dag.StageID]string        // the last line of the newest attempt, if it printed any; "" if that was given up: only its log knows
 	Lost      int                           // attempts that were lost with their workers
 	Retried   int                           // attempts that failed and were, or are, followed by another
 	TimeLimit time.Duration                 // that was over, if that is why the run is cancelled
 	before    map[dag.StageID]time.Duration // what attempts of a stage that failed took, with the waits after them
-	durations []uint32                      // of the last attempt in units of 10 µs; nil until there is one
+	first     map[dag.StageID]dag.Attempt   // of stages that were reopened: the attempt that was due then
+	marks     []mark                        // by stage, as far as something has become of it
+	records   uint32                        // that were read
 	position  string
 	scratch   [1]dag.Command // for commands, which mean nothing here
+}
+
+// mark is when a stage was executed, in numbers of records, which tell what came first where times are the same. Zero: not yet.
+type mark struct {
+	took         uint32 // by the attempt that ended the stage, in units of 10 µs
+	began, ended uint32
 }
 
 // Active is an attempt that is being executed.
@@ -55,6 +63,7 @@ type Pause struct {
 	Until   time.Time // by the clock of Redis
 	Attempt dag.Attempt
 	Text    string // why the last attempt failed
+	since   time.Time
 }
 
 // Retry returns when a failed stage is tried again, by the record of its failure in the entry that the run was fed last.
@@ -70,7 +79,8 @@ func (r *Run) Retry(e journal.Entry, record journal.Record) (time.Time, bool) {
 // New returns the view of a run before its first entry.
 func New(id journal.RunID, sp *spec.Spec) *Run {
 	return &Run{ID: id, Spec: sp, State: dag.NewRun(sp.Graph, sp.Rules()), Active: make(map[dag.StageID]Active),
-		Pauses: make(map[dag.StageID]Pause), before: make(map[dag.StageID]time.Duration), Notes: make(map[dag.StageID]string), position: journal.Start}
+		Pauses: make(map[dag.StageID]Pause), before: make(map[dag.StageID]time.Duration),
+		first: make(map[dag.StageID]dag.Attempt), Notes: make(map[dag.StageID]string), position: journal.Start}
 }
 
 // Load reads a run from Redis, up to its newest entry.
@@ -132,6 +142,11 @@ func (r *Run) Catch(entries []journal.Entry, each func(journal.Entry)) error {
 func (r *Run) Feed(e journal.Entry) error {
 	r.position, r.Last = e.ID, e.Time
 	for _, record := range e.Records {
+		r.records++
+		var again []dag.StageID
+		if record.Type == journal.RunReopened {
+			again, _ = r.State.Reopened(record.Stage) // Apply returns the error
+		}
 		if event, ok := record.Event(); ok {
 			if _, err := r.State.Apply(event, r.scratch[:0]); err != nil {
 				return journal.Damaged(r.ID, e.ID, err)
@@ -145,7 +160,7 @@ func (r *Run) Feed(e journal.Entry) error {
 		case journal.RunCancelling:
 			r.TimeLimit = record.Duration
 		case journal.RunReopened:
-			r.reopened()
+			r.reopened(again)
 		default:
 			r.note(e, record)
 		}
@@ -153,9 +168,15 @@ func (r *Run) Feed(e journal.Entry) error {
 	return nil
 }
 
-// reopened forgets what does not hold any more.
-func (r *Run) reopened() {
+// reopened forgets what does not hold any more. The given stages begin anew.
+func (r *Run) reopened(again []dag.StageID) {
 	r.Finished, r.TimeLimit = time.Time{}, 0
+	for _, s := range again {
+		delete(r.Notes, s)
+		delete(r.before, s)
+		r.first[s] = r.State.Attempt(s)
+		*r.mark(s) = mark{}
+	}
 	r.Failures = slices.DeleteFunc(r.Failures, func(f Failure) bool { return r.State.State(f.Stage) != dag.Failed || !r.counts(f.Stage) })
 }
 
@@ -169,35 +190,50 @@ func (r *Run) counts(s dag.StageID) bool {
 // note keeps what the state machine does not.
 func (r *Run) note(e journal.Entry, record journal.Record) {
 	s := record.Stage
-	delete(r.Pauses, s)
-	switch record.Type {
-	case journal.StageStarted:
-		r.Active[s] = Active{record.Attempt, e.Worker, e.Time}
-	case journal.StageFailed:
-		if until, ok := r.Retry(e, record); ok {
-			r.Retried++
-			r.before[s] += record.Duration + until.Sub(e.Time)
-			r.Pauses[s] = Pause{until, record.Attempt + 1, record.Text}
-			break
-		}
-		r.Failures = append(r.Failures, Failure{s, record.Attempt, e.Worker, record.Text})
-	case journal.StageLost:
-		r.Lost++
+	if p, ok := r.Pauses[s]; ok {
+		r.before[s] += max(0, min(e.Time.Sub(p.since), p.Until.Sub(p.since)))
+		delete(r.Pauses, s)
 	}
 	_, active := r.Active[s]
 	givenUp := active && e.Worker == "" // by the coordinator, with what it had printed so far in its log
-	if record.Type != journal.StageStarted {
-		delete(r.Active, s)
+	if delete(r.Active, s); record.Type != journal.StageLost {
+		delete(r.Notes, s)
 	}
 	if record.Note != "" || givenUp {
 		r.Notes[s] = record.Note
 	}
-	if record.Duration > 0 {
-		if n := r.State.Len(); len(r.durations) < n {
-			r.durations = append(r.durations, make([]uint32, n-len(r.durations))...)
+	switch record.Type {
+	case journal.StageStarted:
+		r.Active[s] = Active{record.Attempt, e.Worker, e.Time}
+		if m := r.mark(s); m.began == 0 {
+			m.began = r.records
 		}
-		r.durations[s] = uint32(min(record.Duration/unit, 1<<32-1))
+		return
+	case journal.StageFailed:
+		if until, ok := r.Retry(e, record); ok {
+			r.Retried++
+			r.before[s] += record.Duration
+			r.Pauses[s] = Pause{until, record.Attempt + 1, record.Text, e.Time}
+			return
+		}
+		r.Failures = append(r.Failures, Failure{s, record.Attempt, e.Worker, record.Text})
+	case journal.StageLost:
+		r.Lost++
+		return
 	}
+	m := r.mark(s)
+	m.ended = r.records
+	if record.Duration > 0 {
+		m.took = uint32(max(1, min(record.Duration/unit, 1<<32-1)))
+	}
+}
+
+// mark returns the mark of a stage, to be changed.
+func (r *Run) mark(s dag.StageID) *mark {
+	if n := r.State.Len(); len(r.marks) < n {
+		r.marks = append(r.marks, make([]mark, n-len(r.marks))...)
+	}
+	return &r.marks[s]
 }
 
 // Name returns the name of a stage, which may be an instance, such as "train[2]".
@@ -205,13 +241,17 @@ func (r *Run) Name(s dag.StageID) string { return r.State.Name(s) }
 
 const unit = 10 * time.Microsecond
 
-// Duration returns how long the last ended attempt of a stage took, to 10 µs, and at most 11 hours.
+// Duration returns how long the attempt took that ended a stage, to 10 µs, and at most 11 hours; 0 if none was executed since the stage
+// was last reopened.
 func (r *Run) Duration(s dag.StageID) time.Duration {
-	if int(s) >= len(r.durations) {
+	if int(s) >= len(r.marks) {
 		return 0
 	}
-	return time.Duration(r.durations[s]) * unit
+	return time.Duration(r.marks[s].took) * unit
 }
+
+// First returns the attempt that a stage began with, or that was due when the stage was last reopened.
+func (r *Run) First(s dag.StageID) dag.Attempt { return max(1, r.first[s]) }
 
 // Elapsed returns the time from the run's submission to its end, or to the given time while it goes on.
 func (r *Run) Elapsed(now time.Time) time.Duration {
@@ -255,7 +295,7 @@ func (r *Run) WhySkipped(s dag.StageID) string {
 	root := r.State.Root(s)
 	template, _, _ := r.State.Instance(s)
 	switch state := r.State.State(root); {
-	case root == s && r.Duration(s) > 0: // it was begun, to find out
+	case root == s && r.Spec.Kind(template).When != "" && r.Duration(s) > 0: // it was begun, to find out
 		return "its condition is false"
 	case root == s && r.Spec.Kind(template).Trigger == dag.AnyFailed:
 		return "nothing failed that it waits for"
@@ -267,21 +307,4 @@ func (r *Run) WhySkipped(s dag.StageID) string {
 		return "because " + r.Name(root) + " was skipped"
 	}
 	return "because " + r.Name(root) + " failed"
-}
-
-// Took returns how long a stage took, with the longest of its instances, with the attempts that failed before and with the waits between them.
-func (r *Run) Took(s dag.StageID) time.Duration {
-	var longest time.Duration
-	for i := range r.Family(s) {
-		if i != s {
-			longest = max(longest, r.Duration(i)+r.before[i])
-		}
-	}
-	return longest + r.Duration(s) + r.before[s]
-}
-
-// CriticalPath returns the chain of stages whose durations sum to the most, and that sum.
-func (r *Run) CriticalPath() ([]dag.StageID, time.Duration) {
-	path, sum := r.Spec.Graph.CriticalPath(func(s dag.StageID) int64 { return int64(r.Took(s)) })
-	return path, time.Duration(sum)
 }
