@@ -46,6 +46,9 @@ func (p Program) printStatus(ctx context.Context, c *ucli.Context, s *engine.Ses
 				waiting, printable(q), printable(p.hint(c, "workers")))
 			continue
 		}
+		if !s.External() { // where nobody can start a worker: the run has its own, and is resumed once they are gone
+			continue
+		}
 		fmt.Fprintf(out, "\n%s for queue %s, but no live worker listens there: start one with `%s`\n",
 			waiting, printable(q), printable(p.startWorker(c, q)))
 	}
@@ -241,7 +244,7 @@ func (r *runStatus) printStages(out *bufio.Writer, f form) {
 
 func (r *runStatus) printStage(out *bufio.Writer, f form, s dag.StageID, width int) {
 	state, attempt, took := r.State.State(s), "-", "-"
-	if n := begun(r.Run, s); n > 0 {
+	if n := begun(r.Run, s); n >= r.First(s) {
 		attempt = strconv.Itoa(int(n))
 	}
 	if d := r.Duration(s); d > 0 && state.Terminal() {
