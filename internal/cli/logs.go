@@ -109,14 +109,10 @@ func (l logPrinter) printAll(ctx context.Context) error {
 	return l.printSome(ctx, stages)
 }
 
-// printSome prints the output of some stages, each line after the name of its stage if they are several.
+// printSome prints the output of some stages, each line after the name of its stage.
 func (l logPrinter) printSome(ctx context.Context, stages []dag.StageID) error {
 	for _, s := range stages {
-		prefix := ""
-		if len(stages) > 1 {
-			prefix = l.run.Name(s) + " | "
-		}
-		if _, err := l.print(ctx, s, prefix); err != nil {
+		if _, err := l.print(ctx, s, l.run.Name(s)+" | "); err != nil {
 			return err
 		}
 	}

@@ -36,11 +36,11 @@ func TestLogs(t *testing.T) {
 	f.execute("logs", "demo-1", "second", "--attempt", "-1").expect(t, 2, "attempt")
 }
 
-func TestTheLogOfOneStageOfOneHasNoNames(t *testing.T) {
+func TestTheLogOfARunNamesTheStageEvenIfOnlyOnePrinted(t *testing.T) {
 	f := newFixture(t)
 	f.submit("demo-1", driven)
 	f.succeed("demo-1", first, "hello\nwithout end", "without end")
-	if o := f.execute("logs", "demo-1"); o.stdout != "hello\nwithout end" {
+	if o := f.execute("logs", "demo-1"); o.stdout != "first | hello\nfirst | without end\n" {
 		t.Errorf("got %q", o.stdout)
 	}
 }
@@ -55,11 +55,11 @@ func TestLogsAreOfTheLastAttemptThatWasBegun(t *testing.T) {
 	token := f.start("demo-1", first, 2)
 	f.check(f.journal.SaveLog(t.Context(), "demo-1", token, journal.Attempted{Stage: first, Attempt: 2}, []byte("second try\n")))
 	for want, args := range map[string][]string{
-		"second try\n":  {"logs", "demo-1", "first"},
-		"first try\n":   {"logs", "demo-1", "first", "--attempt=1"},
-		"second try\n ": {"logs", "demo-1"}, // it still runs: nobody has reported a last line
+		"second try\n":         {"logs", "demo-1", "first"},
+		"first try\n":          {"logs", "demo-1", "first", "--attempt=1"},
+		"first | second try\n": {"logs", "demo-1"}, // it still runs: nobody has reported a last line
 	} {
-		if o := f.execute(args...); o.stdout != strings.TrimSuffix(want, " ") {
+		if o := f.execute(args...); o.stdout != want {
 			t.Errorf("%q: got %q", args, o.stdout)
 		}
 	}
@@ -85,7 +85,7 @@ func TestLogsAreHarmlessToATerminal(t *testing.T) {
 	l := logPrinter{run: run, journal: f.journal, out: bufio.NewWriter(&out), harmless: true}
 	f.check(l.printAll(t.Context()))
 	f.check(l.out.Flush())
-	if want := "red\uFFFD\tcell\n100%\nend\n"; out.String() != want {
+	if want := "first | red\uFFFD\tcell\nfirst | 100%\nfirst | end\n"; out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
 	}
 }
