@@ -32,7 +32,7 @@ func (s *screen) tell(part engine.Part, coordinator string) {
 	case part == engine.Follows && before == engine.Drives:
 		s.say("%s has taken over the run: following it", coordinator)
 	case part == engine.Follows && s.standBy:
-		s.say("%s drives this run already: following it, to go on with it should that coordinator die", coordinator)
+		s.say("%s drives this run already, or did until a moment ago: following it, to go on with it should that coordinator be gone", coordinator)
 	case part == engine.Follows && before == engine.Waits:
 		s.say("%s drives the run now", coordinator)
 	case part == engine.Waits && coordinator == "":

@@ -98,13 +98,6 @@ func (p Program) parseRun(c *ucli.Context) (f runFlags, err error) {
 	if f.json, err = asJSON(c); err != nil {
 		return f, err
 	}
-	sp, err := p.target(c.Args().First())
-	if err != nil {
-		return f, err
-	}
-	if sp, err = withParams(c, sp); err != nil {
-		return f, err
-	}
 	store, err := values.ParseURL(c.String("values"), homeOf(c))
 	if err != nil {
 		return f, &exitError{exitUsage, err}
@@ -115,12 +108,19 @@ func (p Program) parseRun(c *ucli.Context) (f runFlags, err error) {
 	if f.options.Keep, err = parseAge(c.String("keep")); err != nil {
 		return f, usageError("--keep: %w", err)
 	}
-	f.options.Spec = withValues(sp, store)
 	if id := c.String("run-id"); c.IsSet("run-id") {
 		if f.options.ID, err = journal.ParseRunID(id); err != nil {
 			return f, &exitError{exitUsage, err}
 		}
 	}
+	sp, err := p.target(c.Args().First())
+	if err != nil {
+		return f, err
+	}
+	if sp, err = withParams(c, sp); err != nil {
+		return f, err
+	}
+	f.options.Spec = withValues(sp, store)
 	return f, nil
 }
 
