@@ -49,6 +49,8 @@ func remark(run *view.Run, r journal.Record) string {
 		text = "in " + took(pause.Until.Sub(run.Last)) + ": " + text
 	case r.Type == journal.StageSkipped:
 		text = run.WhySkipped(r.Stage)
+	case r.Type == journal.StageCancelled && run.TimeLimit > 0: // its worker knows only that the run is being cancelled
+		text = "the run timed out after " + run.TimeLimit.String()
 	case text == "":
 		text = r.Note
 	}

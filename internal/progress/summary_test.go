@@ -133,3 +133,15 @@ func TestSummarySaysThatItCannotBeWritten(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestAStageThatIsCancelledByTheRunsTimeLimitSaysSo(t *testing.T) {
+	s := told(t, []string{"a"})
+	s.submit()
+	s.start("w1", "a")
+	s.entry("", journal.Record{Type: journal.RunCancelling, Text: "timed out after 1m0s", Duration: time.Minute})
+	cancelled := journal.Record{Type: journal.StageCancelled, Stage: s.id("a"), Attempt: 1, Text: "the run is being cancelled"}
+	s.entry("w1", cancelled)
+	if got := remark(s.run, cancelled); got != "the run timed out after 1m0s" {
+		t.Errorf("got %q", got)
+	}
+}
