@@ -92,6 +92,9 @@ func (r *runStatus) printHead(s *engine.Session, out *bufio.Writer, f form) {
 	say := func(label, text string) { f.paragraph(out, cells.Pad(label, 10), strings.Repeat(" ", 10), text) }
 	say("run", string(r.ID))
 	say("pipeline", printable(r.Spec.Name))
+	if r.TimeLimit > 0 && r.word != dag.Succeeded.String() {
+		took += ": timed out after " + r.TimeLimit.String()
+	}
 	say("state", f.state(r.word)+took)
 	say("stages", r.counts())
 	say("started", fmt.Sprintf("%s (%s)", r.Submitted.Local().Format(time.DateTime), moment(r.Submitted, r.now)))

@@ -64,7 +64,7 @@ func (enc *Encoder) Append(buf []byte, e journal.Entry) []byte {
 				buf = field(buf, "stage", enc.run.Name(r.Stage))
 			}
 		default:
-			buf = enc.stage(buf, e.Worker, r)
+			buf = enc.stage(buf, e, r)
 		}
 		if retrying {
 			buf = appendTime(append(buf, `,"next":`...), next)
@@ -74,12 +74,12 @@ func (enc *Encoder) Append(buf []byte, e journal.Entry) []byte {
 	return buf
 }
 
-func (enc *Encoder) stage(buf []byte, worker string, r journal.Record) []byte {
+func (enc *Encoder) stage(buf []byte, e journal.Entry, r journal.Record) []byte {
 	buf = field(buf, "stage", enc.run.Name(r.Stage))
 	if r.Attempt > 0 {
 		buf = strconv.AppendInt(append(buf, `,"attempt":`...), int64(r.Attempt), 10)
 	}
-	buf = field(buf, "worker", worker)
+	buf = field(buf, "worker", e.Worker)
 	if r.Duration > 0 {
 		buf = strconv.AppendFloat(append(buf, `,"seconds":`...), r.Duration.Seconds(), 'f', -1, 64)
 	}
@@ -92,6 +92,8 @@ func (enc *Encoder) stage(buf []byte, worker string, r journal.Record) []byte {
 		buf = field(buf, "error", r.Text)
 	case journal.StageSkipped:
 		buf = field(buf, "cause", enc.run.Name(r.Root))
+	case journal.StageCancelled:
+		buf = field(buf, "reason", enc.run.WhyCancelled(e, r))
 	default:
 		buf = field(buf, "reason", r.Text)
 	}

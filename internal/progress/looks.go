@@ -40,8 +40,8 @@ func routine(t journal.Type) bool {
 	return t == journal.StageSucceeded || t == journal.StageSkipped || t == journal.StageCancelled
 }
 
-// remark says in a line what there is to say about an event: why, or what the stage printed last.
-func remark(run *view.Run, r journal.Record) string {
+// remark says in a line what there is to say about an event of the entry that the run was fed last: why, or what the stage printed last.
+func remark(run *view.Run, e journal.Entry, r journal.Record) string {
 	text := firstLine(r.Text)
 	pause, paused := run.Pauses[r.Stage]
 	switch {
@@ -49,9 +49,10 @@ func remark(run *view.Run, r journal.Record) string {
 		text = "in " + took(pause.Until.Sub(run.Last)) + ": " + text
 	case r.Type == journal.StageSkipped:
 		text = run.WhySkipped(r.Stage)
-	case r.Type == journal.StageCancelled && run.TimeLimit > 0: // its worker knows only that the run is being cancelled
-		text = "the run timed out after " + run.TimeLimit.String()
-	case text == "":
+	case r.Type == journal.StageCancelled:
+		text = firstLine(run.WhyCancelled(e, r))
+	}
+	if text == "" {
 		text = r.Note
 	}
 	return clean(text)

@@ -56,7 +56,7 @@ func (p *plain) observe(buf []byte, run *view.Run, e journal.Entry, now time.Tim
 		case record.Type == journal.RunCancelling:
 			buf = p.line(buf, at, look, func(r *row) { r.put(none, p.cancels(record)) })
 		case look.word != "" && !(p.total() > manyStages && routine(record.Type)):
-			buf = p.line(buf, at, look, func(r *row) { p.stage(r, run, record) })
+			buf = p.line(buf, at, look, func(r *row) { p.stage(r, run, e, record) })
 		}
 	}
 	return buf
@@ -75,7 +75,7 @@ func (p *plain) line(buf []byte, at time.Duration, look look, rest func(*row)) [
 	return append(bytes.TrimRight(r.buf, " "), '\n')
 }
 
-func (p *plain) stage(r *row, run *view.Run, record journal.Record) {
+func (p *plain) stage(r *row, run *view.Run, e journal.Entry, record journal.Record) {
 	r.column(none, clean(run.Name(record.Stage)), p.names)
 	attempt, duration := "", ""
 	if record.Attempt > 1 {
@@ -89,7 +89,7 @@ func (p *plain) stage(r *row, run *view.Run, record journal.Record) {
 	r.gap(1)
 	r.right(none, duration, 7)
 	r.gap(2)
-	r.put(none, remark(run, record))
+	r.put(none, remark(run, e, record))
 }
 
 func (p *plain) say(buf []byte, m message, now time.Time) []byte {

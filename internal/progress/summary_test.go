@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -134,14 +135,31 @@ func TestSummarySaysThatItCannotBeWritten(t *testing.T) {
 	}
 }
 
-func TestAStageThatIsCancelledByTheRunsTimeLimitSaysSo(t *testing.T) {
-	s := told(t, []string{"a"})
+func TestStagesThatAreCancelledByTheRunsTimeLimitSaySo(t *testing.T) {
+	var shown, events []string
+	s := newStory(t, build(t, []string{"a"}, []string{"b"}, []string{"c"}), func(run *view.Run, e journal.Entry) {
+		for _, r := range e.Records {
+			if r.Type == journal.StageCancelled {
+				shown = append(shown, remark(run, e, r))
+				var event struct{ Reason string }
+				if err := json.Unmarshal(NewEncoder(run).Append(nil, e), &event); err != nil {
+					t.Fatal(err)
+				}
+				events = append(events, event.Reason)
+			}
+		}
+	})
 	s.submit()
-	s.start("w1", "a")
+	s.start("w1", "a", "b")
 	s.entry("", journal.Record{Type: journal.RunCancelling, Text: "timed out after 1m0s", Duration: time.Minute})
-	cancelled := journal.Record{Type: journal.StageCancelled, Stage: s.id("a"), Attempt: 1, Text: "the run is being cancelled"}
-	s.entry("w1", cancelled)
-	if got := remark(s.run, cancelled); got != "the run timed out after 1m0s" {
-		t.Errorf("got %q", got)
+	s.entry("", journal.Record{Type: journal.StageCancelled, Stage: s.id("c")})
+	s.end("w1", journal.StageCancelled, "a", time.Second, journal.Record{Text: "the run is being cancelled"})
+	s.end("", journal.StageCancelled, "b", 0, journal.Record{Text: "it did not stop within 10s"})
+	want := []string{"the run timed out after 1m0s", "the run timed out after 1m0s", "it did not stop within 10s"}
+	if !slices.Equal(shown, want) {
+		t.Errorf("shown: %q", shown)
+	}
+	if !slices.Equal(events, want) {
+		t.Errorf("events: %q", events)
 	}
 }

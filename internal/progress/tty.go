@@ -68,7 +68,7 @@ func (t *tty) observe(buf []byte, run *view.Run, e journal.Entry, now time.Time)
 		case r.Type == journal.RunCancelling:
 			t.line(look.style, look.mark, func(row *row) { row.put(none, look.word+": "+t.cancels(r)) })
 		case look.word != "" && !(routine(r.Type) && t.crowd.hides(r)):
-			t.line(look.style, look.mark, func(row *row) { t.end(row, run, r, look) })
+			t.line(look.style, look.mark, func(row *row) { t.end(row, run, e, r, look) })
 		}
 	}
 	return buf
@@ -116,8 +116,8 @@ func (t *tty) stage(r *row, name string, look look, duration, remark string) {
 	}
 }
 
-func (t *tty) end(row *row, run *view.Run, r journal.Record, look look) {
-	duration, remark := "", remark(run, r)
+func (t *tty) end(row *row, run *view.Run, e journal.Entry, r journal.Record, look look) {
+	duration, remark := "", remark(run, e, r)
 	if r.Duration > 0 {
 		duration = took(r.Duration)
 	}

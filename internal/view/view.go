@@ -290,6 +290,15 @@ func (r *Run) Standing(s dag.StageID) (state dag.State, succeeded int) {
 	return state, succeeded
 }
 
+// WhyCancelled says why a stage was cancelled, by its record in an entry. A worker knows that the run is being cancelled, and not that this is because its
+// time was over.
+func (r *Run) WhyCancelled(e journal.Entry, record journal.Record) string {
+	if r.TimeLimit > 0 && (e.Worker != "" || record.Text == "") {
+		return "the run timed out after " + r.TimeLimit.String()
+	}
+	return record.Text
+}
+
 // WhySkipped says why a stage is skipped, such as "because train failed".
 func (r *Run) WhySkipped(s dag.StageID) string {
 	root := r.State.Root(s)
