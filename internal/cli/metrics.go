@@ -73,19 +73,23 @@ func metricsHandler(healthy func() error, metrics func() []metric) http.Handler 
 }
 
 func workerMetrics(s worker.Stats) []metric {
-	return []metric{
-		{"godags_worker_attempts_total", "counter", "Attempts that ended, however they ended.", float64(s.Executed)},
-		{"godags_worker_attempts_failed_total", "counter", "Attempts that failed.", float64(s.Failed)},
-		{"godags_worker_busy", "gauge", "Attempts that are being executed.", float64(s.Busy)},
-		{"godags_worker_heartbeat_age_seconds", "gauge", "Time since Redis last took a heartbeat.", time.Since(s.LastBeat).Seconds()},
-	}
+	return withAge(s.LastBeat, "godags_worker_heartbeat_age_seconds", "Time since Redis last took a heartbeat.",
+		metric{"godags_worker_attempts_total", "counter", "Attempts that ended, however they ended.", float64(s.Executed)},
+		metric{"godags_worker_attempts_failed_total", "counter", "Attempts that failed.", float64(s.Failed)},
+		metric{"godags_worker_busy", "gauge", "Tasks that are held, each of one or more stages.", float64(s.Busy)})
 }
 
 func serverMetrics(s engine.ServerStats) []metric {
-	return []metric{
-		{"godags_coordinator_runs", "gauge", "Runs that are being driven.", float64(s.Driving)},
-		{"godags_coordinator_runs_adopted_total", "counter", "Runs that were adopted.", float64(s.Adopted)},
-		{"godags_coordinator_runs_finished_total", "counter", "Adopted runs that were brought to their end.", float64(s.Finished)},
-		{"godags_coordinator_look_age_seconds", "gauge", "Time since Redis last told which runs nobody drives.", time.Since(s.LastLook).Seconds()},
+	return withAge(s.LastLook, "godags_coordinator_look_age_seconds", "Time since Redis last told which runs nobody drives.",
+		metric{"godags_coordinator_runs", "gauge", "Runs that are being driven.", float64(s.Driving)},
+		metric{"godags_coordinator_runs_adopted_total", "counter", "Runs that were adopted.", float64(s.Adopted)},
+		metric{"godags_coordinator_runs_finished_total", "counter", "Adopted runs that were brought to their end.", float64(s.Finished)})
+}
+
+// withAge adds the time since something to metrics, if that has happened yet.
+func withAge(last time.Time, name, help string, metrics ...metric) []metric {
+	if last.IsZero() {
+		return metrics
 	}
+	return append(metrics, metric{name, "gauge", help, time.Since(last).Seconds()})
 }

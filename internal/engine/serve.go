@@ -246,7 +246,11 @@ func (v *Server) Stats() ServerStats {
 
 // Healthy returns an error if the server has not been able to look for runs lately.
 func (v *Server) Healthy() error {
-	if age := time.Since(v.Stats().LastLook); age > journal.WorkerTTL {
+	last := v.Stats().LastLook
+	if last.IsZero() {
+		return errors.New("no word from Redis yet")
+	}
+	if age := time.Since(last); age > journal.WorkerTTL {
 		return fmt.Errorf("no word from Redis for %s", age.Round(time.Millisecond))
 	}
 	return nil
