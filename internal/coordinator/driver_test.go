@@ -369,3 +369,35 @@ func TestAnAttemptThatItsWorkerDoesNotHaveIsLost(t *testing.T) {
 		}
 	})
 }
+
+// A Redis whose AOF was cut off within a transaction may bring back the part of it that changes the fence, without its entry in the journal.
+func TestAFenceThatKnowsMoreThanTheJournalIsMended(t *testing.T) {
+	simulate(t, "a; b", func(w *world) {
+		w.sent("a#1", "b#1")
+		w.claim("w1", "b", 1)
+		w.stop(errors.New("killed"))
+		<-w.done
+		w.forgotten(func() { w.claim("w1", "a", 1) })
+		w.forgotten(func() { w.report("b", 1, journal.StageSucceeded) })
+		w.drive("c1", 1)
+		w.sent("a#1")
+		w.keepAlive("w1", unclaimedAfter+time.Second)
+		w.sent("a#1~1")
+		w.does("a", 1)
+		w.pass(10 * time.Second) // w1 falls silent
+		w.beat("w2", "default")
+		w.pass(time.Second)
+		w.sent("b#2~1")
+		w.does("b", 2)
+		w.ends(nil)
+	})
+}
+
+// forgotten takes the entry of what happens out of the journal.
+func (w *world) forgotten(happens func()) {
+	w.Helper()
+	happens()
+	key := w.rdb.Keys(w.Context(), "*journal").Val()[0]
+	last := w.rdb.XRevRangeN(w.Context(), key, "+", "-", 1).Val()[0]
+	w.must(w.rdb.XDel(w.Context(), key, last.ID).Err())
+}

@@ -204,6 +204,9 @@ func (d *Driver) overdue(ctx context.Context, now time.Time) error {
 		if err := d.intact(ctx); err != nil {
 			return err
 		}
+		if err := d.mend(ctx, b.stages); err != nil {
+			return err
+		}
 		d.Logger.Warn("stages that nobody claimed are gone from their queue: sent again", "run", d.run, "task", b.id)
 		d.resent++
 		b.taken = true // there is nothing to remove
@@ -217,6 +220,21 @@ func (d *Driver) intact(ctx context.Context) error {
 	_, digest, err := d.Journal.Spec(ctx, d.run)
 	if err == nil && digest != d.digest {
 		return fmt.Errorf("run %s: %w than the one that is driven: it was replaced in Redis", d.run, journal.ErrDigest)
+	}
+	return err
+}
+
+// mend has Redis know of stages in flight what the journal says of them: what it knows otherwise would be refused for ever.
+func (d *Driver) mend(ctx context.Context, stages []dag.StageID) error {
+	var standings []journal.Standing
+	for _, s := range stages {
+		if f := d.flights[s]; f != nil && (f.worker != "" || d.claimable(s)) {
+			standings = append(standings, journal.Standing{Attempted: journal.Attempted{Stage: s, Attempt: f.attempt}, Claimed: f.worker != ""})
+		}
+	}
+	n, err := d.Journal.Mend(ctx, d.run, d.epoch, d.position, standings)
+	if n > 0 {
+		d.Logger.Warn("Redis had claims or ends that the journal does not have, from a transaction that it had lost: taken back", "run", d.run, "stages", n)
 	}
 	return err
 }
@@ -251,10 +269,12 @@ const reportLost = "Redis has lost how it ended"
 
 func (d *Driver) loseWhere(ctx context.Context, match func(dag.StageID, *flight) bool, reason string) error {
 	var decisions []journal.Decision
+	var stages []dag.StageID
 	for s, f := range d.flights {
 		if f.worker == "" || !match(s, f) {
 			continue
 		}
+		stages = append(stages, s)
 		r := journal.Record{Type: journal.StageLost, Stage: s, Attempt: f.attempt, Text: fmt.Sprintf("%s (%s)", reason, f.worker)}
 		kind := journal.Revoke
 		if reason != reportLost && d.crashes[s]+1 >= maxCrashes {
@@ -266,7 +286,12 @@ func (d *Driver) loseWhere(ctx context.Context, match func(dag.StageID, *flight)
 	if len(decisions) == 0 {
 		return nil
 	}
-	return d.persist(ctx, func() error { return d.Journal.Knowing(d.position).Decide(ctx, d.run, d.epoch, decisions) })
+	return d.persist(ctx, func() error {
+		if err := d.mend(ctx, stages); err != nil {
+			return err
+		}
+		return d.Journal.Knowing(d.position).Decide(ctx, d.run, d.epoch, decisions)
+	})
 }
 
 // force ends attempts that still run when the time for stopping them is over. Those that clean up have all the time that they need.

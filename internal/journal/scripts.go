@@ -22,6 +22,7 @@ var (
 	releaseScript = script("release")
 	stepScript    = script("step")
 	decideScript  = script("decide")
+	mendScript    = script("mend")
 	condemnScript = script("condemn")
 	endScript     = script("end")
 	checkScript   = script("check")

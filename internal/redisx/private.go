@@ -26,10 +26,11 @@ import (
 //	users.lock   shared while in use; who can have it exclusively is the last
 //	server.lock  exclusive as long as a server lives: it inherits the open file
 type private struct {
-	binary string
-	folder string // Home/redis, absolute
-	socket string
-	users  *os.File
+	binary  string
+	folder  string // Home/redis, absolute
+	socket  string
+	users   *os.File
+	started bool // the server is ours
 }
 
 const (
@@ -52,6 +53,9 @@ func openPrivate(ctx context.Context, home, binary string) (*Conn, error) {
 	c, info, err := connect(ctx, target{Options: o}, p.leave)
 	if err != nil {
 		return nil, err
+	}
+	if err := p.mendAOF(ctx, c.Client()); err != nil {
+		return nil, errors.Join(p.serverError(err), c.Close())
 	}
 	c.Kind, c.URL = Private, socketURL(p.socket)
 	server := strings.Replace(strings.ToLower(info.name()), " ", "-server ", 1)
@@ -110,7 +114,7 @@ func (p *private) stopIfLast() error {
 func (p *private) ensureServer(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, loadTimeout, errSilent)
 	defer cancel()
-	for started := false; ; {
+	for {
 		free, err := lockNow(p.path("server.lock"), syscall.LOCK_EX)
 		switch {
 		case err != nil:
@@ -118,11 +122,11 @@ func (p *private) ensureServer(ctx context.Context) error {
 			if p.ask("PING") == "+PONG" {
 				return nil
 			}
-		case started:
+		case p.started:
 			err = errors.Join(errStopped, free.Close())
 		default:
 			err = errors.Join(p.startServer(ctx, free), free.Close())
-			started = true
+			p.started = true
 		}
 		if err != nil {
 			return err

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // serverField is a field of INFO of the private server behind c.
@@ -341,5 +343,45 @@ func TestAValkeyServerIsUsedWhenItIsAllThereIs(t *testing.T) {
 	}
 	if err := c.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// What Redis gave up at its first start after a crash must not come back at its second.
+func TestAnAOFWithoutItsEndIsWrittenAnew(t *testing.T) {
+	home := tempDir(t)
+	write := func(first, second string) {
+		t.Helper()
+		c := openPrivateIn(t, home)
+		if n, err := c.Client().Exists(t.Context(), "lost 1", "lost 2").Result(); n != 0 || err != nil {
+			t.Errorf("before %s: %d keys of the lost transaction, %v", first, n, err)
+		}
+		_, err := c.Client().TxPipelined(t.Context(), func(p redis.Pipeliner) error {
+			p.Set(t.Context(), first, "", 0)
+			p.Set(t.Context(), second, "", 0)
+			return nil
+		})
+		if err := errors.Join(err, c.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("lost 1", "lost 2")
+	cutTransaction(t, home)
+	write("kept 1", "kept 2")
+	write("kept 3", "kept 4")
+}
+
+// cutTransaction takes the end of its last EXEC off the AOF of the private server.
+func cutTransaction(t *testing.T, home string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(home, "redis", "appendonlydir", "*.incr.aof"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("files %v, %v; want one", files, err)
+	}
+	text, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(files[0], int64(len(text)-3)); err != nil {
+		t.Fatal(err)
 	}
 }
