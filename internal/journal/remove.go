@@ -3,16 +3,23 @@ package journal
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// Due returns finished runs whose time is over, at most limit of them, the longest ago first.
-func (j *Journal) Due(ctx context.Context, limit int) ([]RunID, error) {
+// Due returns finished runs whose time is over, at most limit of them. When there are more, each is as likely to be among those that it returns: some that
+// cannot be removed are not in the way of the others for ever.
+func (j *Journal) Due(ctx context.Context, limit int64) ([]RunID, error) {
 	now := strconv.FormatInt(time.Now().UnixMilli(), 10) // [Journal.Condemn] goes by the clock of Redis
-	ids, err := j.rdb.ZRangeByScore(ctx, endedKey, &redis.ZRangeBy{Min: "-inf", Max: now, Count: int64(limit)}).Result()
+	n, err := j.rdb.ZCount(ctx, endedKey, "-inf", now).Result()
+	var ids []string
+	if err == nil && n > 0 {
+		page := rand.Int64N((n + limit - 1) / limit)
+		ids, err = j.rdb.ZRangeByScore(ctx, endedKey, &redis.ZRangeBy{Min: "-inf", Max: now, Offset: page * limit, Count: limit}).Result()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("list runs to remove: %w", err)
 	}

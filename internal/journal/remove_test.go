@@ -120,3 +120,38 @@ func TestARunIsKeptForItsTimeAndThenRemovedWholly(t *testing.T) {
 		}
 	})
 }
+
+// With the first of them alone, one that cannot be removed would keep all the others.
+func TestEveryRunWhoseTimeIsOverHasItsTurn(t *testing.T) {
+	journals(t, func(f *fixture) {
+		ctx := f.t.Context()
+		ids := []journal.RunID{"a", "b", "c", "d", "e"}
+		for _, id := range ids {
+			s := submission()
+			s.Run, s.Keep = id, time.Millisecond
+			if _, err := f.Submit(ctx, s); err != nil {
+				f.t.Fatal(err)
+			}
+			if err := f.Finish(ctx, id, 1, graph(f.t, 0)); err != nil {
+				f.t.Fatal(err)
+			}
+		}
+		missing := make(map[journal.RunID]bool)
+		for _, id := range ids {
+			missing[id] = true
+		}
+		for range 10_000 {
+			due, err := f.Due(ctx, 2)
+			if err != nil || len(due) > 2 {
+				f.t.Fatalf("%v, %v", due, err)
+			}
+			for _, id := range due {
+				delete(missing, id)
+			}
+			if len(missing) == 0 {
+				return
+			}
+		}
+		f.t.Errorf("had no turn: %v", missing)
+	})
+}
