@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/godags/godags/cache"
 	"github.com/godags/godags/cache/cachetest"
+	"github.com/godags/godags/internal/redistest"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -21,15 +21,7 @@ const chunk = 8 << 20 // bytes in one Redis key
 // openCluster starts a cluster of one node, which enforces that the keys of a command share a slot.
 func openCluster(t testing.TB) *redis.ClusterClient {
 	t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	bus := free.Addr().(*net.TCPAddr).Port
-	if err := free.Close(); err != nil {
-		t.Fatal(err)
-	}
-	socket, log := startRedis(t, "--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(bus), "--bind", "127.0.0.1")
+	socket, log := startRedis(t, "--cluster-enabled", "yes", "--cluster-port", redistest.FreePort(t), "--bind", "127.0.0.1")
 	node := connect(t, &redis.Options{Network: "unix", Addr: socket})
 	if err := node.ClusterAddSlotsRange(t.Context(), 0, 16383).Err(); err != nil {
 		t.Fatal(err)

@@ -34,9 +34,10 @@ func (w *world) runHeld(args ...string) *process {
 	return p
 }
 
+// awaitHeld waits until both stages have written their process numbers: a file exists before it has its content.
 func (w *world) awaitHeld() {
 	w.t.Helper()
-	w.await("both stages run", func() bool { return w.exists("victim.1") && w.exists("witness.1") })
+	w.await("both stages run", func() bool { return w.has("victim.1") && w.has("witness.1") })
 }
 
 // endHeld lets the stages come to their end, waits for commands that follow the run, and finds out whether each stage was started once, or

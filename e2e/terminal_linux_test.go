@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -170,7 +169,7 @@ func TestASecondCtrlCLeavesAtOnceAndTheTerminalAsItWas(t *testing.T) {
 	w.needRedis()
 	w.write("stubborn.json", `{"stages": [{"name": "stubborn", "run": "trap '' TERM INT; echo $$ >pid; while :; do sleep 0.1; done"}]}`)
 	run, person := w.onTerminal("coordinator", "run", "stubborn.json", "--run-id", "stubborn", "--grace", "10m")
-	w.await("the stage runs", func() bool { return strings.TrimSpace(read(filepath.Join(w.dir, "pid"))) != "" && w.exists("pid") })
+	w.await("the stage runs", func() bool { return w.has("pid") })
 	w.press(person, ctrlC)
 	w.await("what Ctrl-C does is said", func() bool { return strings.Contains(person.String(), "once more: end them by force") })
 	w.press(person, ctrlC)

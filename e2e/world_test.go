@@ -147,6 +147,12 @@ func (w *world) exists(name string) bool {
 	return err == nil
 }
 
+// has reports whether there is such a file, and something in it.
+func (w *world) has(name string) bool {
+	info, err := os.Stat(filepath.Join(w.dir, name))
+	return err == nil && info.Size() > 0
+}
+
 // event is a line that the command events prints.
 type event struct {
 	Seq     int

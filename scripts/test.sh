@@ -2,6 +2,8 @@
 # Runs the tests of PACKAGES (all) and says plainly, as they end, what failed, and what was skipped and how to get it. Arguments go to `go test`.
 set -u
 cd "$(dirname "$0")/.."
+tmp=${TMPDIR-}
+[ ${#tmp} -le 40 ] || export TMPDIR=/tmp # the path of a unix socket must fit into 103 bytes
 code=$(mktemp)
 trap 'rm -f "$code"' EXIT
 {
