@@ -33,8 +33,8 @@ func redisIsAway(t *testing.T, away time.Duration) {
 	trial := run.check(1, 0)
 	for _, p := range append(workers, run.process) {
 		p.says("Redis answers again")
-		if n := strings.Count(p.stderr(), "level=WARN") + strings.Count(p.stderr(), "level=ERROR"); n > 6 { // most of all two; a stage that was replaced is another
-			t.Errorf("%s complains %d times", p, n)
+		if c := p.complaints(); len(c) > 6 { // most of all two; a stage that was replaced is another
+			t.Errorf("%s complains %d times:\n%s", p, len(c), strings.Join(c, ""))
 		}
 	}
 	for _, e := range trial.Events {
@@ -43,6 +43,16 @@ func redisIsAway(t *testing.T, away time.Duration) {
 			break
 		}
 	}
+}
+
+// complaints returns the lines of a program's log that warn of something. That a task had got lost is said of each, and there may be several.
+func (p *process) complaints() (lines []string) {
+	for line := range strings.Lines(p.stderr()) {
+		if (strings.Contains(line, "level=WARN") || strings.Contains(line, "level=ERROR")) && !strings.Contains(line, "sent again") {
+			lines = append(lines, line)
+		}
+	}
+	return lines
 }
 
 // 12: Redis is killed and loses the end of its AOF, somewhere within an entry. What it has is a prefix of what happened, and remains one as

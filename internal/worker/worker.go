@@ -75,10 +75,12 @@ var (
 // as well it stops what it still holds and hands it back. Ready, if not nil, is called once the worker takes bundles.
 func (w *Worker) Run(drain, abort context.Context, ready func()) error {
 	w.abort = abort
-	if err := w.publish(drain); err != nil {
-		return err
+	err := w.enter(drain)
+	if drain.Err() != nil { // it was told to stop before it has begun
+		w.leave()
+		return nil
 	}
-	if err := w.beat(drain); err != nil { // before the first claim: a coordinator must know who claims
+	if err != nil {
 		return err
 	}
 	if err := w.server.Start(); err != nil {
@@ -101,6 +103,14 @@ func (w *Worker) Run(drain, abort context.Context, ready func()) error {
 	helpers.Wait()
 	w.leave()
 	return nil
+}
+
+// enter puts the worker on the list, before its first claim: a coordinator must know who claims.
+func (w *Worker) enter(ctx context.Context) error {
+	if err := w.publish(ctx); err != nil {
+		return err
+	}
+	return w.beat(ctx)
 }
 
 // leave takes the worker off the list. Without Redis it stays there, silent, until it is forgotten.

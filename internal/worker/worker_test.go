@@ -171,6 +171,21 @@ func TestADrainingWorkerFinishesWhatItHoldsAndTakesNoMore(t *testing.T) {
 	})
 }
 
+func TestAWorkerThatIsToldToStopBeforeItHasBegunEndsWell(t *testing.T) {
+	simulate(t, succeeding, func(w *world) {
+		late := w.worker.Config
+		late.Info.ID, late.Client = "late", w.connect()
+		defer late.Client.Close()
+		drain, stop := context.WithCancel(w.Context())
+		stop()
+		w.must(New(late).Run(drain, w.Context(), func() { w.Error("it takes stages") }))
+		list, err := w.journal.Workers(w.Context())
+		if err != nil || len(list) != 1 || list[0].ID != "w" {
+			w.Errorf("on the list: %v %v", list, err)
+		}
+	})
+}
+
 func TestAWorkerThatMustStopAtOnceHandsBack(t *testing.T) {
 	simulate(t, blocking, func(w *world) {
 		w.send("1", "s", 1)
