@@ -1,6 +1,7 @@
 package godags_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -18,6 +19,34 @@ func TestARunIsKeptForAsLongAsIsAskedFor(t *testing.T) {
 		s, err := journal.New(server.Client()).Summary(t.Context(), journal.RunID(id))
 		if err != nil || s.Expires.Sub(s.Finished) != want {
 			t.Errorf("%s is kept until %s, %s after its end, %v", id, s.Expires, s.Expires.Sub(s.Finished), err)
+		}
+	}
+}
+
+func TestAStageThatDoesNotStopIsEndedAfterTheGrace(t *testing.T) {
+	server := redistest.Start(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	stop := make(chan struct{})
+	p := godags.New("stubborn")
+	stubborn := p.Do("stubborn", func(context.Context) error {
+		cancel()
+		<-stop // whatever becomes of its context
+		return nil
+	})
+	p.Do("clean up", func(context.Context) error { close(stop); return nil }, godags.Trigger(godags.AllDone)).After(stubborn)
+	report, err := godags.Start(ctx, p, godags.Redis(server.URL()), godags.RunID("stubborn"), godags.Cores(2), godags.Grace(3*time.Millisecond))
+	if report == nil || report.Cancelled != 1 || report.Succeeded != 1 {
+		t.Fatalf("%+v %v", report, err)
+	}
+	entries, err := journal.New(server.Client()).Read(t.Context(), "stubborn", journal.Start, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		for _, r := range e.Records {
+			if r.Type == journal.StageCancelled && r.Text != "it did not stop within 3ms" {
+				t.Errorf("it was cancelled because %q", r.Text)
+			}
 		}
 	}
 }
