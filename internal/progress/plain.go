@@ -37,7 +37,7 @@ func (p *plain) observe(buf []byte, run *view.Run, e journal.Entry, now time.Tim
 		})
 	}
 	if p.total() != known {
-		p.names = nameWidth(run, widestName)
+		p.names = max(p.names, nameWidth(run, widestName))
 	}
 	at := max(0, e.Time.Sub(p.submitted))
 	if past, last := p.isPast(e); last {

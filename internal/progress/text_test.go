@@ -38,8 +38,8 @@ func TestNoTextCanTouchTheTerminal(t *testing.T) {
 	})
 }
 
-// The column of names is as wide as the names of instances are once they are known: their end is what tells them apart.
-func TestNamesOfInstancesHaveRoom(t *testing.T) {
+func fan(t *testing.T) *spec.Spec {
+	t.Helper()
 	b := spec.Builder{Name: "demo"}
 	b.Add("list", nil, spec.Kind{})
 	b.Add("each", []string{"list"}, spec.Kind{Policy: spec.Policy{ForEach: "list"}})
@@ -47,7 +47,12 @@ func TestNamesOfInstancesHaveRoom(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newStory(t, sp, func(*view.Run, journal.Entry) {})
+	return sp
+}
+
+// The column of names is as wide as the names of instances are once they are known: their end is what tells them apart.
+func TestNamesOfInstancesHaveRoom(t *testing.T) {
+	s := newStory(t, fan(t), func(*view.Run, journal.Entry) {})
 	s.submit()
 	if got := nameWidth(s.run, 32); got != len("each[99]") {
 		t.Errorf("before the list is known: %d", got)
@@ -55,6 +60,20 @@ func TestNamesOfInstancesHaveRoom(t *testing.T) {
 	s.end("w1", journal.StageSucceeded, "list", time.Second, journal.Record{Count: 100_000})
 	if got := nameWidth(s.run, 32); got != len("each[99999]") {
 		t.Errorf("with 100,000 elements: %d", got)
+	}
+}
+
+// There was room for each[99]: what is to the right of the names stays where it is when the instances are fewer.
+func TestColumnsStayWhereTheyAre(t *testing.T) {
+	lines, screen := &plain{}, newTTY(false, func() (int, int) { return 80, 24 })
+	s := newStory(t, fan(t), func(run *view.Run, e journal.Entry) {
+		lines.observe(nil, run, e, e.Time)
+		screen.observe(nil, run, e, e.Time)
+	})
+	s.submit()
+	s.end("w1", journal.StageSucceeded, "list", time.Second, journal.Record{Count: 3})
+	if want := len("each[99]"); lines.names != want || screen.names != want {
+		t.Errorf("names have %d and %d columns, want %d", lines.names, screen.names, want)
 	}
 }
 

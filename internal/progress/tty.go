@@ -51,7 +51,7 @@ func (t *tty) observe(buf []byte, run *view.Run, e journal.Entry, now time.Time)
 		t.header(run)
 	}
 	if t.total() != known {
-		t.names = nameWidth(run, widestName)
+		t.names = max(t.names, nameWidth(run, widestName))
 	}
 	if past, last := t.isPast(e); last {
 		t.line(dim, " ", func(r *row) { r.put(dim, "so far:"); r.list(t.soFar()) })
