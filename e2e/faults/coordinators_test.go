@@ -28,7 +28,7 @@ func TestAKilledCoordinatorWithAStandby(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.worker()
-	run := w.run(busy(40, 3))
+	run := w.run(open(busy(40, 3)))
 	run.progressed(5)
 	standby := run.again()
 	standby.says("following it")
@@ -36,6 +36,7 @@ func TestAKilledCoordinatorWithAStandby(t *testing.T) {
 	at := time.Now()
 	standby.says("going on with it")
 	w.within("a coordinator with a standby was killed", time.Since(at), 5*time.Second)
+	w.goOn()
 	standby.exits(0)
 	run.check(0, 0)
 }
@@ -45,15 +46,16 @@ func TestACoordinatorThatIsStoppedAndGoesOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.crew(2)
-	run := w.run(busy(60, 3))
+	run := w.run(open(busy(60, 3)))
 	run.progressed(5)
 	run.signal(sigstop)
 	resumed := run.resume()
-	resumed.says("stage.")
+	w.await("another takes over", func() bool { return w.rdb.HGet(t.Context(), "godags:{"+run.id+"}:run", "epoch").Val() == "2" })
 	run.signal(sigcont)
 	w.await("the first one gives up or follows", func() bool {
 		return run.ended() || strings.Contains(run.stderr(), "follow")
 	})
+	w.goOn()
 	resumed.exits(0)
 	run.check(0, 0)
 }
@@ -63,7 +65,7 @@ func TestEverythingIsKilled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	workers := w.crew(2)
-	run := w.run(busy(12, 3))
+	run := w.run(open(busy(12, 3)))
 	run.progressed(10)
 	run.kill()
 	for _, one := range workers {
@@ -71,6 +73,7 @@ func TestEverythingIsKilled(t *testing.T) {
 	}
 	before := w.events(run.id)
 	w.crew(2)
+	w.goOn()
 	run.resume().exits(0)
 	run.check(1, quickly)
 	for _, e := range w.events(run.id)[len(before):] {
@@ -87,8 +90,10 @@ func TestTwoCommandsWithTheSameRun(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.worker()
-	one := w.run(busy(6, 3))
+	one := w.run(open(busy(6, 3)))
 	two := one.again()
+	w.await("one follows the other", func() bool { return strings.Contains(one.stderr()+two.stderr(), "following it") })
+	w.goOn()
 	two.exits(0)
 	one.succeeds(0, quickly)
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,8 +47,12 @@ func (t tidy) Run() int {
 		return 1
 	}
 	defer os.RemoveAll(root)
-	for _, name := range []string{"REDIS_URL", "GODAGS_HOME", "GODAGS_PROGRESS", "GODAGS_QUEUE", "NO_COLOR", "CLICOLOR_FORCE"} {
-		os.Unsetenv(name)
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		ours := strings.HasPrefix(name, "GODAGS_") && !strings.HasPrefix(name, "GODAGS_TEST_") && name != "GODAGS_SOAK"
+		if ours || slices.Contains([]string{"REDIS_URL", "NO_COLOR", "CLICOLOR_FORCE"}, name) {
+			os.Unsetenv(name)
+		}
 	}
 	os.Setenv("TMPDIR", root)
 	os.Setenv("GODAGS_KEY", "the key of the tests of faults")
@@ -59,7 +64,7 @@ func (t tidy) Run() int {
 	}
 	code := t.M.Run()
 	var left []string
-	poll(10*time.Second, func() bool {
+	poll(limit, func() bool {
 		left = faulttest.ProcessesWith(root)
 		return len(left) == 0
 	})

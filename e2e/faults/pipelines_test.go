@@ -41,6 +41,16 @@ func busy(rows, width int) (stages []stage) {
 	return stages
 }
 
+// open adds a stage behind all others that goes on until there is a file "go": the run does not come to its end before, however long a test
+// takes for what it does to it.
+func open(stages []stage) []stage {
+	last := stage{Name: "open", Run: "until [ -e go ]; do sleep 0.05; done"}
+	for _, s := range stages {
+		last.After = append(last.After, s.Name)
+	}
+	return append(stages, last)
+}
+
 // quickly is the bound of a run in which one fault costs ten seconds at the most. A busy machine has longer, but not as long as it takes
 // until Asynq notices a fault.
 const quickly = 50 * time.Second

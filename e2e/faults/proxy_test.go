@@ -188,19 +188,19 @@ func TestTheProxyPassesOnAndHoldsBack(t *testing.T) {
 	p := newProxy(t, w.redis.URL())
 	conn, err := net.Dial("tcp", p.listener.Addr().String())
 	w.must(err)
-	ask := func(text string) string {
+	ask := func(text string, patience time.Duration) string {
 		io.WriteString(conn, text)
-		conn.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
+		conn.SetReadDeadline(time.Now().Add(patience))
 		answer := make([]byte, 100)
 		n, _ := conn.Read(answer)
 		return string(answer[:n])
 	}
-	if got := ask("PING\r\n"); got != "+PONG\r\n" {
+	if got := ask("PING\r\n", limit); got != "+PONG\r\n" {
 		t.Fatalf("it passes %q", got)
 	}
 	p.look("two", true)
 	for _, request := range []string{"INCR two\r\n", "INCR one\r\n"} {
-		if got := ask(request); got != "" {
+		if got := ask(request, 200*time.Millisecond); got != "" {
 			t.Errorf("after %s it passes %q", request, got)
 		}
 	}
@@ -210,7 +210,7 @@ func TestTheProxyPassesOnAndHoldsBack(t *testing.T) {
 	p.heal()
 	w.await("both requests", func() bool { return w.rdb.Get(t.Context(), "one").Val()+w.rdb.Get(t.Context(), "two").Val() == "11" })
 	p.cut(down)
-	if got := ask("INCR one\r\n"); strings.HasSuffix(got, "2\r\n") {
+	if got := ask("INCR one\r\n", 200*time.Millisecond); strings.HasSuffix(got, "2\r\n") {
 		t.Errorf("a reply passes: %q", got)
 	}
 	w.await("the request", func() bool { return w.rdb.Get(t.Context(), "one").Val() == "2" })

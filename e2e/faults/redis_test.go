@@ -23,12 +23,13 @@ func redisIsAway(t *testing.T, away time.Duration) {
 	w := newWorld(t, "--appendonly", "yes", "--appendfsync", "everysec")
 	workers := w.crew(2)
 	stages := append(busy(12, 3), stage{Name: "long", Run: "sleep 1; head -c 100000 /dev/zero >$GODAGS_OUTPUT"}) // more than is recorded with a success
-	run := w.run(stages)
+	run := w.run(open(stages))
 	run.progressed(8)
 	w.redis.Kill()
 	time.Sleep(away)
 	w.redis.Restart()
 	back := time.Now()
+	w.goOn()
 	run.exits(0)
 	trial := run.check(1, 0)
 	for _, p := range append(workers, run.process) {
@@ -62,32 +63,40 @@ func TestTheEndOfTheAOFIsLost(t *testing.T) {
 	folder := t.TempDir()
 	w := newWorld(t, "--dir", folder, "--appendonly", "yes", "--appendfsync", "everysec")
 	w.crew(2)
-	run := w.run(busy(12, 3))
+	run := w.run(open(busy(12, 3)))
 	for n := range 3 {
 		run.progressed(8 * (n + 1))
 		w.redis.Kill()
 		w.cutAOF(folder, rand.Int64N(6000))
 		w.redis.Restart()
-		w.rewriteAOF()
+		w.rewriteAOF(folder)
 	}
+	w.goOn()
 	run.succeeds(3, 0)
 }
 
 // rewriteAOF has Redis write its AOF anew: without that its next start would bring back a transaction that was cut off at this one.
-func (w *world) rewriteAOF() {
+func (w *world) rewriteAOF(folder string) {
 	w.t.Helper()
 	w.must(w.rdb.BgRewriteAOF(w.t.Context()).Err())
 	w.await("an AOF that is written anew", func() bool {
 		info, err := w.rdb.Info(w.t.Context(), "persistence").Result()
-		return err == nil && strings.Contains(info, "aof_rewrite_in_progress:0") && strings.Contains(info, "aof_rewrite_scheduled:0")
+		return err == nil && len(w.aofs(folder)) == 1 && strings.Contains(info, "aof_rewrite_in_progress:0") && strings.Contains(info, "aof_rewrite_scheduled:0")
 	})
+}
+
+// aofs names the files with what was written since the last rewrite: one, and for a moment the one before it.
+func (w *world) aofs(folder string) []string {
+	w.t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "appendonlydir", "*.incr.aof"))
+	w.must(err)
+	return files
 }
 
 // cutAOF takes bytes off the end of the append-only file.
 func (w *world) cutAOF(folder string, bytes int64) {
 	w.t.Helper()
-	files, err := filepath.Glob(filepath.Join(folder, "appendonlydir", "*.incr.aof"))
-	w.must(err)
+	files := w.aofs(folder)
 	if len(files) != 1 {
 		w.t.Fatalf("files %v, want one", files)
 	}
@@ -103,7 +112,7 @@ func TestAFullRedis(t *testing.T) {
 	w := newWorld(t)
 	p := newProxy(t, w.redis.URL())
 	one := w.workerAt(p.url())
-	run := w.run(busy(12, 3))
+	run := w.run(open(busy(12, 3)))
 	run.progressed(8)
 	w.must(w.rdb.ConfigSet(t.Context(), "maxmemory", "1").Err())
 	one.says("OOM")
@@ -115,6 +124,7 @@ func TestAFullRedis(t *testing.T) {
 		t.Errorf("%.0f dequeues a second", rate)
 	}
 	w.must(w.rdb.ConfigSet(t.Context(), "maxmemory", "0").Err())
+	w.goOn()
 	run.succeeds(1, 0)
 }
 
@@ -123,11 +133,12 @@ func TestAReadOnlyRedis(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	one := w.worker()
-	run := w.run(busy(12, 3))
+	run := w.run(open(busy(12, 3)))
 	run.progressed(8)
 	w.must(w.rdb.ReplicaOf(t.Context(), "127.0.0.1", "1").Err())
 	one.says("READONLY")
 	w.must(w.rdb.ReplicaOf(t.Context(), "no", "one").Err())
+	w.goOn()
 	run.succeeds(1, 0)
 }
 
@@ -162,7 +173,7 @@ func TestAllDataIsLost(t *testing.T) {
 	w := newWorld(t)
 	w.worker()
 	stages := busy(40, 3)
-	run := w.run(stages)
+	run := w.run(open(stages))
 	run.progressed(8)
 	w.must(w.rdb.FlushAll(t.Context()).Err())
 	at := time.Now()

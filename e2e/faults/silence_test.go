@@ -2,12 +2,17 @@ package faults
 
 import (
 	"context"
-	"fmt"
+	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/godags/godags/internal/journal"
 )
+
+// tooLong is for how long Redis does not hear of a worker that lives, on a machine that is too busy or for a moment stands still. A worker
+// stops its stages after 2.75 s without an answer, and is dead after 3 s.
+const tooLong = 2400 * time.Millisecond
 
 // heard is when a worker was last heard of.
 type heard struct {
@@ -15,42 +20,56 @@ type heard struct {
 	counted bool // the silence since then
 }
 
-// silences counts until the returned function is called how often Redis does not hear of a worker for longer than a time. A worker that is
-// heard of must not lose a stage; one that is not, since the machine is so busy, may.
-func (w *world) silences(longer time.Duration) (end func() int) {
-	ctx, stop := context.WithCancel(w.t.Context())
+// listen counts, until the test ends, how often Redis does not hear of a worker for too long, although nobody has killed it. A worker that is
+// heard of must not lose a stage; one that is not may: where a test itself does nothing to the workers, that is a fault of the machine.
+func (w *world) listen() (silences func() int) {
+	ctx, stop := context.WithCancel(context.Background())
 	n, last, j := 0, make(map[string]*heard), journal.New(w.rdb)
-	var watcher sync.WaitGroup
-	watcher.Go(func() {
-		for ; ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
-			workers, err := j.Workers(context.Background())
-			if err != nil {
-				w.t.Error(err)
+	var mu sync.Mutex
+	var listener sync.WaitGroup
+	listener.Go(func() {
+		for ; ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
+			if workers, err := j.Workers(ctx); err == nil { // Redis may be away
+				mu.Lock()
+				n += silent(workers, last)
+				mu.Unlock()
 			}
-			n += silent(workers, last, longer)
 		}
 	})
-	end = sync.OnceValue(func() int {
+	w.t.Cleanup(func() {
 		stop()
-		watcher.Wait()
-		if n > 0 {
-			w.t.Attr("silence", fmt.Sprintf("%d times a worker was not heard of for more than %s", n, longer))
-		}
-		return n
+		listener.Wait()
 	})
-	w.t.Cleanup(func() { end() })
-	return end
+	return func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return n
+	}
+}
+
+// heartbeat waits until Redis has just heard of a worker, and the worker knows it.
+func (w *world) heartbeat(p *process) {
+	w.t.Helper()
+	id, j := p.id(), journal.New(w.rdb)
+	w.await("a heartbeat of "+id, func() bool {
+		workers, err := j.Workers(w.t.Context())
+		w.must(err)
+		return slices.ContainsFunc(workers, func(one journal.WorkerInfo) bool {
+			return one.ID == id && one.Age > 30*time.Millisecond && one.Age < 200*time.Millisecond
+		})
+	})
 }
 
 // silent returns how many silences have become too long since the last look.
-func silent(workers []journal.WorkerInfo, last map[string]*heard, longer time.Duration) (n int) {
+func silent(workers []journal.WorkerInfo, last map[string]*heard) (n int) {
 	for _, one := range workers {
 		at, h := time.Now().Add(-one.Age), last[one.ID]
 		if h == nil {
 			h = &heard{at: at}
 			last[one.ID] = h
 		}
-		if (one.Age > longer || at.Sub(h.at) > longer) && !h.counted {
+		lives := syscall.Kill(one.PID, 0) == nil
+		if (one.Age > tooLong && lives || at.Sub(h.at) > tooLong) && !h.counted {
 			n++
 			h.counted = true
 		}

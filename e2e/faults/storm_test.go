@@ -5,7 +5,6 @@ package faults
 import (
 	"fmt"
 	"math/rand/v2"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -22,17 +21,6 @@ type soaked struct {
 
 	mu      sync.Mutex
 	process *process
-}
-
-var workerID = regexp.MustCompile(`msg="worker listens" worker=(\S+)`)
-
-// id returns the worker's name in the journal, nothing before it has one.
-func (p *process) id() string {
-	found := workerID.FindStringSubmatch(p.stderr())
-	if found == nil {
-		return ""
-	}
-	return found[1]
 }
 
 // keep starts one worker after the other until stop is closed.

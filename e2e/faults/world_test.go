@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,6 +32,8 @@ type world struct {
 	url   string // where the test itself finds Redis
 	rdb   *redis.Client
 	next  int
+
+	silences func() int // so far: see listen
 }
 
 func newWorld(t *testing.T, redisArgs ...string) *world {
@@ -38,6 +41,7 @@ func newWorld(t *testing.T, redisArgs ...string) *world {
 	w := &world{t: t, id: "r" + strings.ToLower(rand.Text()[:8]), dir: t.TempDir()}
 	w.redis = redistest.Start(t, redisArgs...)
 	w.url, w.rdb = w.redis.URL(), w.redis.Client()
+	w.silences = w.listen()
 	return w
 }
 
@@ -130,6 +134,17 @@ func (w *world) workerAt(url string) *process {
 	p := w.start(url, "worker")
 	p.says("worker listens")
 	return p
+}
+
+var workerID = regexp.MustCompile(`msg="worker listens" worker=(\S+)`)
+
+// id returns the worker's name in the journal, nothing before it has one.
+func (p *process) id() string {
+	found := workerID.FindStringSubmatch(p.stderr())
+	if found == nil {
+		return ""
+	}
+	return found[1]
 }
 
 // crew starts n workers.
@@ -288,7 +303,7 @@ func judge(w *world, run string, stages []stage, faults int, bound time.Duration
 		errs = append(errs, fmt.Errorf("I6: %s is left", c))
 	}
 	var left []string
-	if !poll(10*time.Second, func() bool { left = faulttest.Processes(run); return len(left) == 0 }) {
+	if !poll(limit, func() bool { left = faulttest.Processes(run); return len(left) == 0 }) {
 		errs = append(errs, fmt.Errorf("I7: left behind: %s", strings.Join(left, ", ")))
 	}
 	return t, errs
