@@ -94,8 +94,8 @@ func TestTwoThousandStagesOnFourWorkersAreExecutedOnceAndInOrder(t *testing.T) {
 			byWorker[e.Worker]++
 		}
 	}
-	if len(byWorker) != 4 {
-		t.Errorf("not every worker had something to do: %v", byWorker)
+	if len(byWorker) < 2 { // it is over in a fifth of a second, for which a busy machine may leave a worker out
+		t.Errorf("one worker had everything to do: %v", byWorker)
 	}
 	t.Logf("2,000 stages in %s: %v", events[len(events)-1].Time.Sub(events[0].Time), byWorker)
 }

@@ -7,7 +7,7 @@ tmp=${TMPDIR-}
 code=$(mktemp)
 trap 'rm -f "$code"' EXIT
 {
-	"${GO:-go}" test -json -timeout 10m "$@" ${PACKAGES:-./...}
+	"${GO:-go}" test -json -timeout 20m "$@" ${PACKAGES:-./...}
 	echo $? >"$code"
 } | "${GO:-go}" run ./scripts/testreport && exit "$(cat "$code")"
 exit 1
