@@ -103,17 +103,18 @@ type timeoutError struct{ limit time.Duration }
 
 func (e *timeoutError) Error() string { return "timed out after " + e.limit.String() }
 
-// run executes the attempt within its time.
+// run executes the attempt within its time. One that took longer has failed, even if it did not stop and came to a good end.
 func (w *Worker) run(ctx context.Context, e *execution) (result, error) {
-	if limit := e.kind().Timeout; limit > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, limit, &timeoutError{limit})
-		defer cancel()
+	limit := e.kind().Timeout
+	if limit == 0 {
+		return w.attempt(ctx, e)
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, &timeoutError{limit})
+	defer cancel()
 	r, err := w.attempt(ctx, e)
 	var late *timeoutError
-	if err != nil && errors.As(context.Cause(ctx), &late) {
-		err = late
+	if errors.As(context.Cause(ctx), &late) {
+		return result{}, late
 	}
 	return r, err
 }

@@ -59,6 +59,19 @@ func TestAnAttemptHasATimeLimit(t *testing.T) {
 	})
 }
 
+func TestAnAttemptThatDoesNotStopInTimeHasFailedHoweverItEnds(t *testing.T) {
+	deaf := func(*world, context.Context, *tasks.Stage) error {
+		time.Sleep(3 * time.Second)
+		return nil
+	}
+	simulate(t, deaf, func(w *world) {
+		w.send("t", "timed", 1)
+		if r := w.expect("started failed"); r.Text != "timed out after 2s" {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
 func TestSomeFailuresMustNotBeTriedAgain(t *testing.T) {
 	fatal := func(*world, context.Context, *tasks.Stage) error { return tasks.NoRetry(errors.New("no such table")) }
 	simulate(t, fatal, func(w *world) {
