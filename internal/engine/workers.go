@@ -110,6 +110,13 @@ func (l *local) stop() error {
 	case <-l.done:
 		return l.err
 	case <-time.After(abandonAfter):
-		return fmt.Errorf("a stage ignores that it was cancelled: it is left behind after %s", abandonAfter)
+		return abandoned(l.worker.Executing())
 	}
+}
+
+func abandoned(stages []string) error {
+	if len(stages) == 0 {
+		return fmt.Errorf("the worker in this process does not end: it is left behind after %s", abandonAfter)
+	}
+	return fmt.Errorf("stage %s goes on although its context is done: it is left behind after %s", strings.Join(stages, ", "), abandonAfter)
 }

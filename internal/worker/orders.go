@@ -89,3 +89,15 @@ func (b *bundle) holding() []journal.Attempted {
 	defer b.mu.Unlock()
 	return slices.Collect(maps.Keys(b.holds))
 }
+
+// Executing returns the names of the stages that are being executed.
+func (w *Worker) Executing() (names []string) {
+	for _, b := range w.bundles() {
+		b.mu.Lock()
+		if b.current != nil {
+			names = append(names, b.current.name())
+		}
+		b.mu.Unlock()
+	}
+	return names
+}

@@ -148,6 +148,10 @@ func (w *Worker) live(ctx context.Context) {
 		bounded, cancel := context.WithTimeout(ctx, journal.WorkerTTL/2)
 		if err := w.beat(bounded); err == nil {
 			fence.Reset(w.untilCutOff())
+		} else if errors.Is(err, redis.ErrClosed) { // whoever started the worker has left it behind, with a stage that does not stop
+			cancel()
+			w.stopAll(errCutOff)
+			return
 		} else if ctx.Err() == nil {
 			w.Logger.Warn("heartbeat failed", "error", err)
 		}

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -196,6 +197,27 @@ func TestAWorkerThatMustStopAtOnceHandsBack(t *testing.T) {
 		if last := w.expect("started lost"); last.Text != errHandBack.Error() {
 			w.Error(last.Text)
 		}
+		w.done <- nil
+	})
+}
+
+// Whoever starts a worker in a program of their own may have to go on without it, and must not hear of that for ever.
+func TestAWorkerThatIsLeftBehindWithAStageIsSilent(t *testing.T) {
+	simulate(t, finishing, func(w *world) {
+		w.send("1", "s", 1)
+		<-w.running
+		if names := w.worker.Executing(); !slices.Equal(names, []string{"s"}) {
+			t.Errorf("it executes %q", names)
+		}
+		w.drain()
+		w.abort()
+		w.must(w.client.Close())
+		time.Sleep(time.Minute)
+		if n := w.said.Load(); n > 0 {
+			t.Errorf("it has said %d lines in a minute", n)
+		}
+		close(w.finish)
+		w.must(<-w.done)
 		w.done <- nil
 	})
 }

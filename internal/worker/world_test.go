@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,6 +32,8 @@ import (
 type world struct {
 	*testing.T
 	mini         *miniredis.Miniredis
+	client       *redis.Client // of the journal
+	said         lines
 	journal      *journal.Journal
 	queue        *queue.Client
 	worker       *Worker
@@ -41,6 +44,14 @@ type world struct {
 	running      chan *tasks.Stage // for handlers: see blocking
 	finish       chan struct{}
 	stopped      chan time.Time
+}
+
+// lines counts what the worker has said.
+type lines struct{ atomic.Int64 }
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.Add(1)
+	return len(p), nil
 }
 
 // handler is what the task "task" does. Channels must be made inside the bubble, so it uses those of the world.
@@ -82,6 +93,7 @@ func simulate(t *testing.T, h handler, test func(w *world)) {
 		ours, its := w.connect(), w.connect()
 		defer ours.Close()
 		defer its.Close()
+		w.client = ours
 		w.journal, w.queue = journal.New(ours), queue.NewClient(ours, key)
 		registry := tasks.NewRegistry()
 		b := &spec.Builder{Name: "p"}
@@ -106,7 +118,7 @@ func simulate(t *testing.T, h handler, test func(w *world)) {
 		_, err = w.journal.Submit(t.Context(), journal.Submission{Run: run, Pipeline: "p", Stages: w.spec.Graph.Len(), Digest: w.digest, Spec: encoded, Coordinator: "c", Lease: time.Hour})
 		w.must(err)
 		w.worker = New(Config{Info: journal.WorkerInfo{ID: "w", Queues: []string{"default"}, Slots: 1}, Client: its, Journal: w.journal, Queue: w.queue, Key: key,
-			Registry: registry, Stores: values.NewStores(ours, nil), Logger: slog.New(slog.DiscardHandler)})
+			Registry: registry, Stores: values.NewStores(ours, nil), Logger: slog.New(slog.NewTextHandler(&w.said, nil))})
 		w.start()
 		defer func() {
 			w.mini.SetError("")
