@@ -97,6 +97,30 @@ func TestOptionsThatAreWrongAreReportedTogether(t *testing.T) {
 	}
 }
 
+func TestAllOfAPipelineThatIsWrongIsReportedTogether(t *testing.T) {
+	p := New("a/b")
+	p.Do("twice", nothing)
+	p.Do("twice", nothing).After(nil, (*Stage)(nil))
+	p.Do("stranger", nothing).After(New("other").Do("x", nothing))
+	Map(p, "map", double, Output[[]int]{})
+	Then(p, "then", double, Output[int]{})
+	_, err := p.define()
+	if err == nil {
+		t.Fatal("the pipeline is valid")
+	}
+	for want, times := range map[string]int{
+		`illegal name "a/b": it has a slash`: 1, `stage "twice" is defined twice`: 1, `stage "twice" comes after nothing`: 2, `stage of another pipeline ("other")`: 1,
+		`stage "map" comes after nothing`: 1, `stage "then" comes after nothing`: 1,
+	} {
+		if n := strings.Count(err.Error(), want); n != times {
+			t.Errorf("it says %d times %s", n, want)
+		}
+	}
+	if t.Failed() {
+		t.Log(err)
+	}
+}
+
 func TestTypesOfParameters(t *testing.T) {
 	type point struct{ X, Y int }
 	for got, want := range map[string]string{

@@ -26,8 +26,11 @@ func Map[A, B any](p *Pipeline, name string, f func(context.Context, A) (B, erro
 		}
 		return f(ctx, a)
 	}, opts)
-	each.policy.ForEach = list.name
 	each.After(list)
+	if list.Stage == nil {
+		return Output[[]B](each)
+	}
+	each.policy.ForEach = list.name
 	for _, s := range []*Stage{list.Stage, each.Stage} {
 		if s.codec != cache.JSON {
 			p.problems = append(p.problems, fmt.Errorf("stage %q: Map needs lists in JSON: give %q the option Codec(cache.JSON)", name, s.name))

@@ -64,7 +64,15 @@ func (s *Stage) dependency() *Stage { return s }
 // After makes the stage start only when all the given ones have succeeded, and returns the stage. It adds to earlier calls.
 func (s *Stage) After(dependencies ...Dependency) *Stage {
 	for _, d := range dependencies {
-		dep := d.dependency()
+		var dep *Stage
+		if d != nil {
+			dep = d.dependency()
+		}
+		if dep == nil {
+			s.pipeline.problems = append(s.pipeline.problems, fmt.Errorf(
+				"stage %q comes after nothing: a nil stage, or an Output that Produce, Then, Join, Map or Command has not made", s.name))
+			continue
+		}
 		if dep.pipeline != s.pipeline {
 			s.pipeline.problems = append(s.pipeline.problems, fmt.Errorf(
 				"stage %q comes after %q, which is a stage of another pipeline (%q)", s.name, dep.name, dep.pipeline.name))

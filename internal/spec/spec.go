@@ -3,6 +3,7 @@ package spec
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 
@@ -109,12 +110,16 @@ func (b *Builder) intern(k Kind) uint32 {
 
 // Build freezes the pipeline. An error about names or dependencies is a [*dag.InvalidError].
 func (b *Builder) Build() (*Spec, error) {
-	if err := dag.CheckName(b.Name); err != nil {
-		return nil, fmt.Errorf("pipeline: %w", err)
+	name := dag.CheckName(b.Name)
+	if name != nil {
+		name = fmt.Errorf("pipeline: %w", name)
 	}
 	g, err := b.graph.Build()
 	if err != nil {
-		return nil, fmt.Errorf("pipeline %q: %w", b.Name, err)
+		err = fmt.Errorf("pipeline %q: %w", b.Name, err)
+	}
+	if err = errors.Join(name, err); err != nil {
+		return nil, err
 	}
 	s := &Spec{Name: b.Name, Values: b.Values, Graph: g, Settings: b.Settings, kinds: b.kinds, kindOf: b.kindOf}
 	return s, s.bind()
