@@ -279,8 +279,8 @@ func (d *diagnosis) checkWorkers(ctx context.Context, p Program, c *ucli.Context
 	d.compare(workers, s)
 	switch {
 	case alive > 0:
-		d.add("workers", redisx.OK, fmt.Sprintf("%s, %s (`%s workers` lists them)", count(alive, "live worker", "live workers"),
-			count(slots, "slot", "slots"), p.Call), "")
+		d.add("workers", redisx.OK, fmt.Sprintf("%s, %s (`%s` lists them)", count(alive, "live worker", "live workers"),
+			count(slots, "slot", "slots"), p.hint(c, "workers")), "")
 	case s.External():
 		d.add("workers", redisx.Warning, "none is alive: a run would wait for one", fmt.Sprintf("start one with `%s`, or let a run start its own with --workers", p.startWorker(c, spec.DefaultQueue)))
 	default:

@@ -31,7 +31,7 @@ func (p Program) events(c *ucli.Context) error {
 		return err
 	}
 	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
-		found, err := p.findRun(ctx, s, word)
+		found, err := p.findRun(ctx, c, s, word)
 		if err != nil && !errors.Is(err, journal.ErrDamaged) { // what comes before the damage is printed
 			return err
 		}

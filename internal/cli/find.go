@@ -37,7 +37,7 @@ func runWord(c *ucli.Context, most int) (string, error) {
 }
 
 // findRun returns the run that a word names: see [runHelp]. A whole id counts before all else. Runs whose time is over are removed first.
-func (p Program) findRun(ctx context.Context, s *engine.Session, word string) (journal.Summary, error) {
+func (p Program) findRun(ctx context.Context, c *ucli.Context, s *engine.Session, word string) (journal.Summary, error) {
 	if !s.Keeps() {
 		return journal.Summary{}, errNotKept
 	}
@@ -67,23 +67,23 @@ func (p Program) findRun(ctx context.Context, s *engine.Session, word string) (j
 	case 1:
 		return matches[0], nil
 	case 0:
-		return journal.Summary{}, p.unknownRun(word, runs)
+		return journal.Summary{}, p.unknownRun(c, word, runs)
 	}
 	return journal.Summary{}, ambiguousRun(word, matches)
 }
 
-func (p Program) unknownRun(word string, runs []journal.Summary) error {
+func (p Program) unknownRun(c *ucli.Context, word string, runs []journal.Summary) error {
 	if len(runs) == 0 {
-		return usageError("unknown run %q: there are no runs yet; start one with `%s run`", word, p.Call)
+		return usageError("unknown run %q: there are no runs yet; start one with `%s`", word, p.hint(c, "run"))
 	}
 	names := []string{latest}
 	for _, r := range runs {
 		names = append(names, string(r.Run))
 	}
 	if near := nearest.Name(word, names); near != "" {
-		return usageError("unknown run %q: did you mean %s? (`%s runs` lists all)", word, near, p.Call)
+		return usageError("unknown run %q: did you mean %s? (`%s` lists all)", word, near, p.hint(c, "runs"))
 	}
-	return usageError("unknown run %q: `%s runs` lists the runs", word, p.Call)
+	return usageError("unknown run %q: `%s` lists the runs", word, p.hint(c, "runs"))
 }
 
 func ambiguousRun(word string, matches []journal.Summary) error {

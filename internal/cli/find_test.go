@@ -25,12 +25,12 @@ func TestARunIsNamedByItsIDOrTheBeginningOfItOrLatest(t *testing.T) {
 
 func TestAnUnknownRunIsExplained(t *testing.T) {
 	f := newFixture(t)
-	f.execute("status", "latest").expect(t, 2, "there are no runs yet", "`prog run`")
+	f.execute("status", "latest").expect(t, 2, "there are no runs yet", "`prog run --redis "+f.server.URL()+"`")
 	f.failed("demo-1")
 	for word, hint := range map[string]string{
 		"demo-2":  "did you mean demo-1?",
 		"lates":   "did you mean latest?",
-		"nothing": "`prog runs` lists the runs",
+		"nothing": "`prog runs --redis " + f.server.URL() + "` lists the runs",
 	} {
 		for _, command := range []string{"status", "events", "logs", "cancel", "graph"} {
 			f.execute(command, word).expect(t, 2, "unknown run", word, hint)

@@ -49,7 +49,7 @@ func (p Program) graph(c *ucli.Context) error {
 	}
 	unknown := err
 	return p.read(c, func(ctx context.Context, s *engine.Session, _ *bufio.Writer) error {
-		found, err := p.findRun(ctx, s, word)
+		found, err := p.findRun(ctx, c, s, word)
 		if exit := (*exitError)(nil); errors.As(err, &exit) {
 			return usageError("%w\nAs a run: %w", unknown, err)
 		}

@@ -36,16 +36,16 @@ func (p Program) logs(c *ucli.Context) error {
 		}
 		l := logPrinter{run: run, journal: s.Journal, attempt: c.Uint("attempt"), out: out, harmless: p.onTerminal()}
 		if c.NArg() == 2 {
-			return p.stageLog(ctx, l, c.Args().Get(1))
+			return p.stageLog(ctx, c, l, c.Args().Get(1))
 		}
 		return l.printAll(ctx)
 	})
 }
 
-func (p Program) stageLog(ctx context.Context, l logPrinter, name string) error {
+func (p Program) stageLog(ctx context.Context, c *ucli.Context, l logPrinter, name string) error {
 	stage, ok := l.run.State.Lookup(name)
 	if !ok {
-		return p.unknownStage(l.run, name)
+		return p.unknownStage(c, l.run, name)
 	}
 	if family := slices.Collect(l.run.Family(stage)); len(family) > 1 {
 		return l.printSome(ctx, family)
@@ -65,7 +65,7 @@ func (p Program) stageLog(ctx context.Context, l logPrinter, name string) error 
 	return err
 }
 
-func (p Program) unknownStage(run *view.Run, name string) error {
+func (p Program) unknownStage(c *ucli.Context, run *view.Run, name string) error {
 	names := make([]string, run.Spec.Graph.Len())
 	for s := range names {
 		names[s] = run.Name(dag.StageID(s))
@@ -73,7 +73,7 @@ func (p Program) unknownStage(run *view.Run, name string) error {
 	if near := nearest.Name(name, names); near != "" {
 		return usageError("pipeline %s has no stage %.200q: did you mean %q?", run.Spec.Name, name, near)
 	}
-	return usageError("pipeline %s has no stage %.200q: `%s status %s --stages` lists them", run.Spec.Name, name, p.Call, run.ID)
+	return usageError("pipeline %s has no stage %.200q: `%s` lists them", run.Spec.Name, name, p.hint(c, "status", string(run.ID), "--stages"))
 }
 
 // begun returns the newest attempt of a stage that was begun; 0 if none was. Of a cancelled stage it is the one that was due.

@@ -30,7 +30,7 @@ func TestLogs(t *testing.T) {
 	f.execute("logs", "demo-1", "third").expect(t, 0, "stage third printed nothing")
 	f.execute("logs", "demo-1", "last").expect(t, 0, "stage last was not executed: it is skipped")
 	f.execute("logs", "demo-1", "secnd").expect(t, 2, `no stage "secnd"`, `did you mean "second"?`)
-	f.execute("logs", "demo-1", "nothing like it").expect(t, 2, "`prog status demo-1 --stages` lists them")
+	f.execute("logs", "demo-1", "nothing like it").expect(t, 2, "`prog status demo-1 --stages --redis "+f.server.URL()+"` lists them")
 	f.execute("logs", "demo-1", strings.Repeat("x", 1<<20)).expect(t, 2, "no stage")
 	f.execute("logs", "demo-1", "second", "--attempt", "2").expect(t, 2, `stage "second" has no attempt 2: its last is 1`)
 	f.execute("logs", "demo-1", "second", "--attempt", "-1").expect(t, 2, "attempt")

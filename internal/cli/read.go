@@ -40,7 +40,7 @@ func (p Program) readRun(c *ucli.Context, most int, do func(context.Context, *en
 		return err
 	}
 	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
-		found, err := p.findRun(ctx, s, word)
+		found, err := p.findRun(ctx, c, s, word)
 		if err != nil {
 			return err
 		}

@@ -154,7 +154,7 @@ func (p Program) onRun(c *ucli.Context, o engine.RunOptions, start func(*engine.
 		return err
 	}
 	return p.withScreen(c, func(session *engine.Session, screen *screen) error {
-		found, err := p.findRun(c.Context, session, word)
+		found, err := p.findRun(c.Context, c, session, word)
 		if err != nil {
 			return err
 		}

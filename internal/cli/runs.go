@@ -66,7 +66,7 @@ func (p Program) runs(c *ucli.Context) error {
 			}
 		}
 		if !form.json && len(runs) == 0 {
-			p.explainNoRuns(s, match != nil)
+			p.explainNoRuns(c, s, match != nil)
 			return nil
 		}
 		return printRuns(out, runs, form)
@@ -110,7 +110,7 @@ func runFilter(c *ucli.Context) (func(journal.Summary) bool, error) {
 	}, nil
 }
 
-func (p Program) explainNoRuns(s *engine.Session, filtered bool) {
+func (p Program) explainNoRuns(c *ucli.Context, s *engine.Session, filtered bool) {
 	if !s.Keeps() {
 		fmt.Fprintln(p.Err, errNotKept)
 		return
@@ -119,7 +119,7 @@ func (p Program) explainNoRuns(s *engine.Session, filtered bool) {
 		fmt.Fprintln(p.Err, "no such runs")
 		return
 	}
-	fmt.Fprintf(p.Err, "no runs yet: start one with `%s run`\n", p.Call)
+	fmt.Fprintf(p.Err, "no runs yet: start one with `%s`\n", p.hint(c, "run"))
 }
 
 func runTable(runs []journal.Summary, now time.Time) table {

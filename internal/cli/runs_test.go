@@ -13,7 +13,7 @@ import (
 
 func TestRunsAreListedNewestFirst(t *testing.T) {
 	f := newFixture(t)
-	f.execute("runs").expect(t, 0, "no runs yet: start one with `prog run`")
+	f.execute("runs").expect(t, 0, "no runs yet: start one with `prog run --redis "+f.server.URL()+"`")
 	f.submit("demo-1", undriven)
 	f.failed("demo-2")
 	f.submit("demo-3", driven)
