@@ -37,8 +37,8 @@ func Cores(n int) RunOption { return func(o *runOptions) { o.cores = n } }
 // a Redis inside the process.
 func Redis(url string) RunOption { return func(o *runOptions) { o.redis = url } }
 
-// RunID sets the id of the run: up to 100 letters, digits, '.', '_' and '-'. The default is the pipeline's name, the time and a
-// few random letters. A run of the same pipeline that has this id already is followed to its end, and gone on with if its coordinator
+// RunID sets the id of the run: up to 100 letters, digits, '.', '_' and '-', beginning with a letter or a digit. The default is the pipeline's name, the
+// time and a few random letters. A run of the same pipeline that has this id already is followed to its end, and gone on with if its coordinator
 // dies: two processes that start the same run share it. The id of a run of another pipeline is an error.
 func RunID(id string) RunOption { return func(o *runOptions) { o.id = id } }
 

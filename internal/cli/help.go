@@ -94,8 +94,9 @@ func (p Program) helpFor(app *ucli.App, args []string) (asked bool, err error) {
 
 func (h page) app(app *ucli.App) {
 	h.say(app.Name + " " + app.Usage + ".")
-	if len(app.Commands) == 0 {
+	if len(app.Commands) == 0 { // it is the command worker, whatever its name
 		h.about(app.Name+" [flags]", app.Description)
+		h.example(app.Name + strings.TrimPrefix(examples["worker"], "worker"))
 		h.flags(app.Flags)
 		h.section("Exit codes", exitCodes)
 		return
@@ -119,7 +120,7 @@ func (h page) command(program string, c *ucli.Command) {
 		usage += " [flags]"
 	}
 	h.about(strings.TrimSpace(usage+" "+c.ArgsUsage), c.Description)
-	fmt.Fprintf(h.out, "\nExample: %s %s\n", program, examples[c.Name])
+	h.example(program + " " + examples[c.Name])
 	h.flags(c.Flags)
 }
 
@@ -132,6 +133,8 @@ func (h page) about(usage, description string) {
 		h.say(description)
 	}
 }
+
+func (h page) example(command string) { fmt.Fprintf(h.out, "\nExample: %s\n", command) }
 
 func (h page) flags(flags []ucli.Flag) {
 	var rows [][2]string

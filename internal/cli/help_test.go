@@ -53,6 +53,12 @@ func TestHelpFitsIntoTheTerminal(t *testing.T) {
 	}
 }
 
+func TestAProgramThatIsAWorkerHasAnExampleToo(t *testing.T) {
+	p, stdout, _ := testProgram(t)
+	code := WorkerMain(t.Context(), p, []string{"--help"})
+	outcome{code: code, stdout: stdout.String()}.expect(t, 0, "\nExample: prog --redis redis://10.0.0.5:6379 --queue gpu\n")
+}
+
 func TestFlagsTellTheirDefaultsOnce(t *testing.T) {
 	o := execute(t, "run", "--help")
 	o.expect(t, 0, "--grace TIME", "(default: 10s)\n", "--keep TIME", "(default: 7d)", "[$REDIS_URL]")
