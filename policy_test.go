@@ -17,15 +17,15 @@ func TestAnAttemptThatTakesTooLongIsRetried(t *testing.T) {
 	p := godags.New("slow", godags.Retries(2), godags.Backoff(time.Millisecond, 1, time.Millisecond, 0))
 	var attempts atomic.Int32
 	p.Do("slow", func(ctx context.Context) error {
-		if attempts.Add(1) == 2 {
-			return nil
+		if attempts.Add(1) > 1 {
+			return nil // which takes too long as well if the machine stands still meanwhile
 		}
 		<-ctx.Done()
 		return ctx.Err()
-	}, godags.Timeout(10*time.Millisecond))
+	}, godags.Timeout(200*time.Millisecond))
 	report, err := start(t, p)
 	mustSucceed(t, report, err)
-	if attempts.Load() != 2 {
+	if attempts.Load() < 2 {
 		t.Errorf("%d attempts", attempts.Load())
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 func TestARunIsKeptForAsLongAsIsAskedFor(t *testing.T) {
 	server := redistest.Start(t)
+	t.Setenv("GODAGS_KEY", "the key of these tests")
 	for id, want := range map[string]time.Duration{"an-hour": time.Hour, "a-day": 24 * time.Hour} {
 		report, err := start(t, simple.Pipeline(), godags.Redis(server.URL()), godags.RunID(id), godags.Keep(want))
 		mustSucceed(t, report, err)
@@ -25,6 +26,7 @@ func TestARunIsKeptForAsLongAsIsAskedFor(t *testing.T) {
 
 func TestAStageThatDoesNotStopIsEndedAfterTheGrace(t *testing.T) {
 	server := redistest.Start(t)
+	t.Setenv("GODAGS_KEY", "the key of these tests")
 	ctx, cancel := context.WithCancel(t.Context())
 	stop := make(chan struct{})
 	p := godags.New("stubborn")

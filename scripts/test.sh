@@ -3,7 +3,7 @@
 set -u
 cd "$(dirname "$0")/.."
 tmp=${TMPDIR-}
-[ ${#tmp} -le 40 ] || export TMPDIR=/tmp # the path of a unix socket must fit into 103 bytes
+[ ${#tmp} -le 16 ] || [ ! -w /tmp ] || export TMPDIR=/tmp # the paths of unix sockets below it must fit into 103 bytes
 code=$(mktemp)
 trap 'rm -f "$code"' EXIT
 {
