@@ -43,7 +43,7 @@ func (t tidy) Run() int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	for _, name := range []string{"REDIS_URL", "GODAGS_HOME", "GODAGS_PROGRESS", "GODAGS_QUEUE", "NO_COLOR", "CLICOLOR_FORCE"} {
+	for _, name := range []string{"REDIS_URL", "GODAGS_HOME", "GODAGS_PROGRESS", "GODAGS_QUEUE", "GODAGS_CONCURRENCY", "GODAGS_OUTPUT_FORMAT", "NO_COLOR", "CLICOLOR_FORCE"} {
 		os.Unsetenv(name)
 	}
 	hangUps := make(chan os.Signal, 1)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,14 @@ import (
 	"github.com/godags/godags/internal/spec"
 	"github.com/godags/godags/internal/view"
 )
+
+// TestMain takes away what a person has set for the commands: tests say themselves what they need of it.
+func TestMain(m *testing.M) {
+	for _, name := range []string{"REDIS_URL", "GODAGS_HOME", "GODAGS_KEY", "GODAGS_PROGRESS", "GODAGS_QUEUE", "GODAGS_CONCURRENCY", "GODAGS_OUTPUT_FORMAT", "NO_COLOR", "CLICOLOR_FORCE"} {
+		os.Unsetenv(name)
+	}
+	os.Exit(m.Run())
+}
 
 // testProgram is a program with two pipelines whose stages do nothing.
 func testProgram(t *testing.T) (p Program, stdout, stderr *bytes.Buffer) {
