@@ -116,12 +116,23 @@ func drive(ctx context.Context, cfg Config, run journal.RunID, sp *spec.Spec, di
 	return d.state, d.loop(ctx, entries, failed)
 }
 
-// replay applies what the journal has already.
+// replay applies what the journal has already. Like everything after it, it waits for a Redis that is away.
 func (d *Driver) replay(ctx context.Context) error {
 	for {
 		entries, err := d.Journal.Read(ctx, d.run, d.position, 0)
-		if err != nil || len(entries) == 0 {
+		switch {
+		case errors.Is(err, journal.ErrDamaged), errors.Is(err, journal.ErrCut):
 			return err
+		case err != nil:
+			d.Logger.Warn("cannot read the journal, will try again", "run", d.run, "error", err)
+			select {
+			case <-time.After(tickEvery):
+				continue
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		case len(entries) == 0:
+			return nil
 		}
 		if _, err := d.apply(entries, nil); err != nil {
 			return err
