@@ -152,9 +152,14 @@ func TestASlowAndUnreliableNetwork(t *testing.T) {
 	for range 2 {
 		w.workerAt(p.url())
 	}
-	p.slow(func() time.Duration { return rand.N(200 * time.Millisecond) }, 0.05) // twice: there and back
-	stages := busy(3, 3)
-	run := w.runAs(w.id, p.url(), stages)
+	delay := func() time.Duration { return rand.N(200 * time.Millisecond) } // twice: there and back
+	p.slow(delay, 0)
+	run := w.runAs(w.id, p.url(), open(busy(3, 3)))
+	run.started("s0_0", 1)
+	p.slow(delay, 0.05) // not before: a command that cannot submit its run says so, and ends
+	run.progressed(9)
+	p.slow(delay, 0)
+	w.goOn()
 	run.succeeds(0, 0)
 	run.lost(0) // nobody was taken for dead
 }
