@@ -129,6 +129,7 @@ func TestPipelineFilesRun(t *testing.T) {
 	}
 	t.Setenv("GODAGS_HOME", t.TempDir())
 	t.Setenv("REDIS_URL", "")
+	t.Setenv("GODAGS_KEY", "")
 	t.Chdir(root) // where the pages say that they are run
 	for _, file := range files {
 		if code, output := execute(t, "run", file); code != 0 {
