@@ -8,6 +8,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
@@ -130,6 +131,20 @@ func TestARunOnATerminal(t *testing.T) {
 	for _, want := range []string{"stage_6", "succeeded", "6 succeeded"} {
 		if !strings.Contains(person.String(), want) {
 			t.Errorf("the terminal does not show %q", want)
+		}
+	}
+}
+
+func TestATerminalThatShowsASCIIOnly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.set("LC_ALL", "C")
+	for command, want := range map[string]string{"run": "+ simple succeeded", "graph": "| stage_6 |"} {
+		program, person := w.onTerminal("coordinator", command, "simple")
+		w.ended(program, 0)
+		w.checkTerminal(person)
+		if screen := person.String(); !strings.Contains(screen, want) || strings.ContainsFunc(screen, func(r rune) bool { return r >= utf8.RuneSelf }) {
+			t.Errorf("%s: want %q, and nothing but ASCII", command, want)
 		}
 	}
 }

@@ -58,6 +58,7 @@ func usageError(format string, args ...any) error {
 
 // Main runs the command that args (without the program's name) ask for and returns the exit code.
 func Main(ctx context.Context, p Program, args []string) int {
+	p.Out, p.Err = readable(p.Out, os.Getenv), readable(p.Err, os.Getenv)
 	return p.execute(ctx, p.app(), args)
 }
 
@@ -176,10 +177,4 @@ func homeOf(c *ucli.Context) string {
 		return home
 	}
 	return engine.Home()
-}
-
-// file returns the file behind w, or nil.
-func file(w io.Writer) *os.File {
-	f, _ := w.(*os.File)
-	return f
 }

@@ -83,14 +83,14 @@ func (p Program) print(do func(*bufio.Writer) error) error {
 
 // onTerminal reports whether a person sees what is printed.
 func (p Program) onTerminal() bool {
-	f := file(p.Out)
-	return f != nil && term.IsTerminal(int(f.Fd()))
+	f, ok := p.Out.(file)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // columns is the width of the terminal on which a person sees what is printed; 0 if it is not known, or there is none.
 func (p Program) columns() int {
-	f := file(p.Out)
-	if f == nil {
+	f, ok := p.Out.(file)
+	if !ok {
 		return 0
 	}
 	width, _, err := term.GetSize(int(f.Fd()))

@@ -41,6 +41,7 @@ const workerHelp = "The first SIGTERM or Ctrl-C lets it finish the stages that i
 
 // WorkerMain is [Main] of a program that is a worker and nothing else.
 func WorkerMain(ctx context.Context, p Program, args []string) int {
+	p.Out, p.Err = readable(p.Out, os.Getenv), readable(p.Err, os.Getenv)
 	app := p.base()
 	app.Usage, app.Description = "executes stages for runs on a Redis", workerHelp
 	app.Flags, app.Action = workerFlags(), p.work
