@@ -109,3 +109,17 @@ func TestPlainTextHasNoCommandsForATerminal(t *testing.T) {
 		}
 	}
 }
+
+func TestOfWhatIsDrawnOverAndOverTheLastIsSeen(t *testing.T) {
+	for line, want := range map[string]string{
+		"":                               "",
+		"as it is":                       "as it is",
+		"end of a line\r":                "end of a line",
+		"10 %\r50 %\r100 %":              "100 %",
+		"10 %\r\x1b[32m100 %\x1b[0m\r\r": "100 %",
+	} {
+		if got := Seen(line); got != want {
+			t.Errorf("of %q %q is seen, want %q", line, got, want)
+		}
+	}
+}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	ucli "github.com/urfave/cli/v2"
 
@@ -145,12 +144,8 @@ func (l logPrinter) print(ctx context.Context, s dag.StageID, prefix string) (bo
 	return true, nil
 }
 
-// seen returns what a person would see of a line of output, harmless to a terminal: without colours, and of what was drawn
-// over and over, such as a progress bar, what came last.
-func seen(line string) string {
-	line = strings.TrimRight(line, "\r")
-	return printable(cells.Plain(line[strings.LastIndexByte(line, '\r')+1:]))
-}
+// seen returns what a person would see of a line of output, harmless to a terminal.
+func seen(line string) string { return printable(cells.Seen(line)) }
 
 // tail returns the last lines of a log, as they are seen.
 func tail(log []byte, most int) []string {

@@ -152,7 +152,7 @@ func (s *summary) log(f view.Failure) {
 		lines = lines[more:]
 	}
 	for _, line := range lines {
-		for _, line := range cells.Wrap(cells.Cut(clean(strings.TrimRight(line, "\r")), mostCells), s.Width-cells.Of(bar)) {
+		for _, line := range cells.Wrap(cells.Cut(clean(cells.Seen(line)), mostCells), s.Width-cells.Of(bar)) {
 			s.line(span{dim, bar}, span{none, line})
 		}
 	}

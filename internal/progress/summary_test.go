@@ -68,7 +68,7 @@ func TestSummaryOfFailure(t *testing.T) {
 		case "a2":
 			return []byte("line 1\nline 2\n" + strings.Repeat("more\r\n", 8) + strings.Repeat("x", 300) + "\nlast\x07\n\n"), nil
 		case "b1":
-			return []byte("one line"), nil
+			return []byte(" 10 %\r\x1b[32mone\x1b[0m line\r"), nil
 		case "j1":
 			return nil, errors.New("redis is away")
 		}
