@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/spec"
@@ -112,6 +113,10 @@ func (s *source) reportGraph(invalid *dag.InvalidError, stages []added) {
 			if of := instanceOf(p.Dependency); fans(stages, of) {
 				s.suggest(int(place.at), of, "stage %s comes after %s, one of the instances that %s gets in a run: come after all of them",
 					quote(p.Name), quote(p.Dependency), quote(of))
+				continue
+			}
+			if some, rest, ok := strings.Cut(p.Dependency, ","); ok && suggestion == "" {
+				s.report(int(place.at), "%v: a list of names is written in brackets, as in [%s, %s]", p, strings.TrimSpace(some), strings.TrimSpace(rest))
 				continue
 			}
 		case dag.Cycle:

@@ -1,6 +1,7 @@
 package pipefile
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -57,6 +58,9 @@ func readKeys[T any](s *source, what string, v value, keys []key[T], into *T) {
 	}
 	for _, i := range unknown {
 		// It is read as the key that was meant: what follows from a slip is not a problem of its own.
+		if s.endOfText(what, v.items[i], v.items[i+1]) {
+			continue
+		}
 		if k := find(s.unknownKey(what, v.items[i], names(keys))); k >= 0 && !done[k] {
 			keys[k].read(s, into, v.items[i+1])
 			done[k] = true
@@ -77,6 +81,19 @@ var elsewhere = map[string]string{
 	"needs": "after", "depends": "after", "depends_on": "after", "dependencies": "after", "command": "run", "cmd": "run", "script": "run",
 	"if": "when", "condition": "when", "environment": "env", "retry": "retries", "cwd": "dir", "workdir": "dir", "working_dir": "dir",
 	"foreach": "for_each", "tasks": "stages", "steps": "stages", "jobs": "stages", "parameters": "params", "variables": "env", "trigger_rule": "trigger",
+}
+
+// endOfText reports a key that is none, but the end of a text with a comma: {run: echo this, that}.
+func (s *source) endOfText(what string, key, v value) bool {
+	if v.kind != null {
+		return false
+	}
+	rest := s.bytes[int(key.at)+len(token(s.bytes, int(key.at))):]
+	if rest = bytes.TrimLeft(rest, " \t\r\n"); len(rest) == 0 || rest[0] != ',' && rest[0] != '}' {
+		return false
+	}
+	s.report(int(key.at), "%s has no key %s: if it belongs to the text before, put all of that in quotes, since a comma ends it here", what, quote(key.text))
+	return true
 }
 
 // unknownKey returns the key that was probably meant, or "".

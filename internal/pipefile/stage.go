@@ -103,6 +103,11 @@ func (st *stage) String() string {
 
 // forEach also makes the stage come after the other one.
 func (s *source) forEach(st *stage, v value) {
+	if v.kind == list {
+		s.report(int(v.at), "for_each must be the name of a stage whose output is the list: for values that are written here there is matrix")
+		st.forEach = v
+		return
+	}
 	if st.forEach = s.nonempty("for_each", v); st.forEach.text != "" {
 		st.after = append(st.after, st.forEach)
 	}
