@@ -50,8 +50,8 @@ func Backoff(initial time.Duration, factor float64, max time.Duration, jitter fl
 	}
 }
 
-// Timeout sets how long an attempt of a stage may take: then its context is done, and it has failed, whatever it returns. The default, 0, is any time.
-// The least is 1 ms.
+// Timeout sets how long an attempt of a stage may take: then its context is done, and it has failed, whatever it returns. It is not over before its
+// function has returned. The default, 0, is any time. The least is 1 ms.
 func Timeout(d time.Duration) Option { return func(o *options) { o.policy.Timeout = d } }
 
 // Priority decides between stages that are ready: those with the highest go first. The default is 0.
