@@ -79,7 +79,7 @@ func TestCommandThatMustNotBeRetried(t *testing.T) {
 func TestCommandVariables(t *testing.T) {
 	t.Setenv("LEVEL", "worker")
 	t.Setenv("GODAGS_ITEM", "of an outer run")
-	a := newAttempt(map[string]any{"run": "env | grep -e ^GODAGS_P -e ^GODAGS_I -e ^LEVEL -e ^PIPELINE_LEVEL -e ^TOKEN | grep -v INPUTS | sort", "env": map[string]string{"LEVEL": "stage", "TOKEN": "stage"}})
+	a := newAttempt(map[string]any{"run": "env | grep -e ^GODAGS_PARAM_ -e ^GODAGS_PIPELINE= -e ^GODAGS_I -e ^LEVEL -e ^PIPELINE_LEVEL -e ^TOKEN | grep -v INPUTS | sort", "env": map[string]string{"LEVEL": "stage", "TOKEN": "stage"}})
 	a.Env = map[string]string{"LEVEL": "pipeline", "PIPELINE_LEVEL": "1"}
 	a.Secrets = map[string]string{"TOKEN": "a secret"}
 	a.RunParams = map[string]json.RawMessage{"seed": json.RawMessage("42"), "Name": json.RawMessage(`"two words"`), "null": json.RawMessage("null")}
