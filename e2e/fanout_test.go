@@ -8,11 +8,11 @@ import (
 	"testing"
 )
 
-// fanned has an instance for each number from 0 to 59. Three fail once, and all but a few wait for a file "go".
+// fanned has an instance for each number from 0 to 59. Three fail once, and whichever come when 22 are done wait for a file "go".
 const fanned = `{"stages": [
 	{"name": "list", "run": "seq 0 59 | paste -sd, | sed 's/.*/[&]/' >$GODAGS_OUTPUT"},
 	{"name": "each", "for_each": "list", "retries": 1, "backoff": "50ms",
-	 "run": "case $GODAGS_ITEM.$GODAGS_ATTEMPT in 3.1|20.1|41.1) exit 1; esac; [ $GODAGS_INDEX -lt 25 ] || until [ -e go ]; do sleep 0.05; done; echo $((GODAGS_ITEM * 10)) >$GODAGS_OUTPUT"},
+	 "run": "case $GODAGS_ITEM.$GODAGS_ATTEMPT in 3.1|20.1|41.1) exit 1; esac; set -- done.*; [ $# -lt 22 ] || until [ -e go ]; do sleep 0.05; done; echo $((GODAGS_ITEM * 10)) >$GODAGS_OUTPUT; : >done.$GODAGS_INDEX"},
 	{"name": "all", "after": "each", "run": "cp $GODAGS_INPUTS/each all"}
 ]}`
 
@@ -53,8 +53,13 @@ func TestAFanOutIsGoneOnWithAfterAKill(t *testing.T) {
 			retried++
 		}
 	}
-	if len(succeeded) != 63 || retried != 3 {
+	if len(succeeded) != 63 || retried < 1 || retried > 3 { // a first attempt that was lost with its worker did not come to fail
 		t.Errorf("%d stages succeeded, and %d attempts failed", len(succeeded), retried)
+	}
+	for _, name := range []string{"each[3]", "each[20]", "each[41]"} {
+		if started[name] < 2 {
+			t.Errorf("%s was not tried again", name)
+		}
 	}
 	for stage, n := range succeeded {
 		if n != 1 {

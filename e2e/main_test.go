@@ -6,6 +6,7 @@ package e2e
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -83,6 +84,7 @@ func leftBehind(root string) (left []string) {
 	for _, file := range files {
 		if entries, err := os.ReadDir(file); err != nil || len(entries) > 0 { // testscript leaves its folder if -run leaves out scripts
 			left = append(left, file)
+			filepath.WalkDir(file, func(path string, _ fs.DirEntry, _ error) error { left = append(left, path); return nil })
 		}
 	}
 	return left
