@@ -49,7 +49,7 @@ func (p Program) stageLog(ctx context.Context, c *ucli.Context, l logPrinter, na
 	if family := slices.Collect(l.run.Family(stage)); len(family) > 1 {
 		return l.printSome(ctx, family)
 	}
-	last := begun(l.run, stage)
+	last := l.run.Begun(stage)
 	switch {
 	case last == 0:
 		fmt.Fprintf(p.Err, "stage %s was not executed: it is %s\n", name, l.run.State.State(stage))
@@ -73,16 +73,6 @@ func (p Program) unknownStage(c *ucli.Context, run *view.Run, name string) error
 		return usageError("pipeline %s has no stage %.200q: did you mean %q?", run.Spec.Name, name, near)
 	}
 	return usageError("pipeline %s has no stage %.200q: `%s` lists them", run.Spec.Name, name, p.hint(c, "status", string(run.ID), "--stages"))
-}
-
-// begun returns the newest attempt of a stage that was begun; 0 if none was. Of a cancelled stage it is the one that was due.
-func begun(r *view.Run, s dag.StageID) dag.Attempt {
-	switch state := r.State.State(s); {
-	case state == dag.Skipped && r.Duration(s) > 0: // by its condition
-	case state == dag.Waiting, state == dag.Ready, state == dag.Retrying, state == dag.Skipped:
-		return r.State.Attempt(s) - 1
-	}
-	return r.State.Attempt(s)
 }
 
 // logPrinter prints what attempts of stages printed, one at a time.
@@ -120,7 +110,7 @@ func (l logPrinter) printSome(ctx context.Context, stages []dag.StageID) error {
 
 // print prints the output of one stage and reports whether there was any.
 func (l logPrinter) print(ctx context.Context, s dag.StageID, prefix string) (bool, error) {
-	attempt := begun(l.run, s)
+	attempt := l.run.Begun(s)
 	if l.attempt > 0 {
 		attempt = dag.Attempt(min(l.attempt, 1<<16-1))
 	}

@@ -247,7 +247,7 @@ func (r *runStatus) printStages(out *bufio.Writer, f form) {
 
 func (r *runStatus) printStage(out *bufio.Writer, f form, s dag.StageID, width int) {
 	state, attempt, took := r.State.State(s), "-", "-"
-	if n := begun(r.Run, s); n >= r.First(s) {
+	if n := r.Begun(s); n >= r.First(s) {
 		attempt = strconv.Itoa(int(n))
 	}
 	if d := r.Duration(s); d > 0 && state.Terminal() {

@@ -110,3 +110,31 @@ func TestAReopenedStageBeginsAnew(t *testing.T) {
 	}
 	w.expectPath(3*time.Second, "a", "b")
 }
+
+// The run is cancelled while one waits for its second attempt and one is executed. What their attempts printed can still be asked for.
+func TestAnAttemptThatWasNeverBegunHidesNoOther(t *testing.T) {
+	const paused, busy, never = 0, 1, 2
+	b := spec.Builder{Name: "p"}
+	b.Add("paused", nil, spec.Kind{Task: "noop", Policy: spec.Policy{Retries: 1, Backoff: spec.Backoff{Initial: time.Hour, Factor: 1}}})
+	b.Add("busy", nil, spec.Kind{Task: "noop"})
+	b.Add("never", []string{"busy"}, spec.Kind{Task: "noop"})
+	w := watch(t, &b)
+	failed, stopped := ended(journal.StageFailed, paused, time.Second), ended(journal.StageCancelled, busy, time.Second)
+	failed.Note, stopped.Note = "no such file", "half of it"
+	w.after(0, journal.Record{Type: journal.RunSubmitted}, started(paused), started(busy), failed, journal.Record{Type: journal.RunCancelling},
+		journal.Record{Type: journal.StageCancelled, Stage: paused}, journal.Record{Type: journal.StageCancelled, Stage: never}, stopped,
+		journal.Record{Type: journal.RunFinished})
+	expect := func(when string, attempts [3]dag.Attempt) {
+		t.Helper()
+		if got := [3]dag.Attempt{w.Begun(paused), w.Begun(busy), w.Begun(never)}; got != attempts {
+			t.Errorf("%s: begun were %v, want %v", when, got, attempts)
+		}
+	}
+	expect("cancelled", [3]dag.Attempt{1, 1, 0})
+	if w.Run.Notes[paused] != "no such file" || w.Run.Notes[busy] != "half of it" {
+		t.Errorf("notes: %v", w.Run.Notes)
+	}
+	w.after(0, journal.Record{Type: journal.RunReopened, Stage: dag.NoStage}, journal.Record{Type: journal.RunCancelling},
+		journal.Record{Type: journal.StageCancelled, Stage: busy})
+	expect("and again", [3]dag.Attempt{1, 1, 0})
+}

@@ -29,6 +29,7 @@ type Run struct {
 	Lost      int                           // attempts that were lost with their workers
 	Retried   int                           // attempts that failed and were, or are, followed by another
 	TimeLimit time.Duration                 // that was over, if that is why the run is cancelled
+	stopped   map[dag.StageID]bool          // stages that were cancelled while they were executed
 	before    map[dag.StageID]time.Duration // what attempts of a stage that failed took, with the waits after them
 	first     map[dag.StageID]dag.Attempt   // of stages that were reopened: the attempt that was due then
 	marks     []mark                        // by stage, as far as something has become of it
@@ -80,7 +81,7 @@ func (r *Run) Retry(e journal.Entry, record journal.Record) (time.Time, bool) {
 func New(id journal.RunID, sp *spec.Spec) *Run {
 	return &Run{ID: id, Spec: sp, State: dag.NewRun(sp.Graph, sp.Rules()), Active: make(map[dag.StageID]Active),
 		Pauses: make(map[dag.StageID]Pause), before: make(map[dag.StageID]time.Duration),
-		first: make(map[dag.StageID]dag.Attempt), Notes: make(map[dag.StageID]string), position: journal.Start}
+		first: make(map[dag.StageID]dag.Attempt), stopped: make(map[dag.StageID]bool), Notes: make(map[dag.StageID]string), position: journal.Start}
 }
 
 // Load reads a run from Redis, up to its newest entry.
@@ -174,6 +175,7 @@ func (r *Run) reopened(again []dag.StageID) {
 	for _, s := range again {
 		delete(r.Notes, s)
 		delete(r.before, s)
+		delete(r.stopped, s)
 		r.first[s] = r.State.Attempt(s)
 		*r.mark(s) = mark{}
 	}
@@ -196,8 +198,12 @@ func (r *Run) note(e journal.Entry, record journal.Record) {
 	}
 	_, active := r.Active[s]
 	givenUp := active && e.Worker == "" // by the coordinator, with what it had printed so far in its log
-	if delete(r.Active, s); record.Type != journal.StageLost {
+	delete(r.Active, s)
+	if record.Type != journal.StageLost && record.Attempt > 0 { // without an attempt of its own the last one is the newest
 		delete(r.Notes, s)
+	}
+	if active && record.Type == journal.StageCancelled {
+		r.stopped[s] = true
 	}
 	if record.Note != "" || givenUp {
 		r.Notes[s] = record.Note
@@ -252,6 +258,24 @@ func (r *Run) Duration(s dag.StageID) time.Duration {
 
 // First returns the attempt that a stage began with, or that was due when the stage was last reopened.
 func (r *Run) First(s dag.StageID) dag.Attempt { return max(1, r.first[s]) }
+
+// Begun returns the newest attempt of a stage that was begun; 0 if none was.
+func (r *Run) Begun(s dag.StageID) dag.Attempt {
+	due := r.State.Attempt(s)
+	switch r.State.State(s) {
+	case dag.Waiting, dag.Ready, dag.Retrying:
+		return due - 1
+	case dag.Skipped:
+		if r.Duration(s) == 0 { // otherwise it was executed to find out about its condition
+			return due - 1
+		}
+	case dag.Cancelled:
+		if !r.stopped[s] {
+			return due - 1
+		}
+	}
+	return due
+}
 
 // Elapsed returns the time from the run's submission to its end, or to the given time while it goes on.
 func (r *Run) Elapsed(now time.Time) time.Duration {
