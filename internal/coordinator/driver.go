@@ -123,6 +123,8 @@ func (d *Driver) replay(ctx context.Context) error {
 		switch {
 		case errors.Is(err, journal.ErrDamaged), errors.Is(err, journal.ErrCut):
 			return err
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
 		case err != nil:
 			d.Logger.Warn("cannot read the journal, will try again", "run", d.run, "error", err)
 			select {
