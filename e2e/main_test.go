@@ -6,7 +6,6 @@ package e2e
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -68,26 +67,35 @@ func (t tidy) Run() int {
 	return code
 }
 
-// leftBehind names the processes and files that are there when all tests are over. Processes have a moment to end.
+// leftBehind names the processes and files that are there when all tests are over. Processes have a moment to end and to remove what is
+// theirs. One that just executes another program cannot be seen, so files have that moment too.
 func leftBehind(root string) (left []string) {
 	poll(10*time.Second, func() bool {
-		left = faulttest.ProcessesWith(root)
+		left = append(faulttest.ProcessesWith(root), filesIn(root)...)
 		return len(left) == 0
 	})
+	return left
+}
+
+// filesIn names all files in root but the programs that were built for all tests, which it removes.
+func filesIn(root string) (found []string) {
 	if err := os.RemoveAll(filepath.Join(root, "bin")); err != nil {
-		return append(left, err.Error())
+		return []string{err.Error()}
 	}
-	files, err := filepath.Glob(filepath.Join(root, "*"))
+	folders, err := os.ReadDir(root)
 	if err != nil {
-		return append(left, err.Error())
+		return []string{err.Error()}
 	}
-	for _, file := range files {
+	for _, f := range folders {
+		file := filepath.Join(root, f.Name())
 		if entries, err := os.ReadDir(file); err != nil || len(entries) > 0 { // testscript leaves its folder if -run leaves out scripts
-			left = append(left, file)
-			filepath.WalkDir(file, func(path string, _ fs.DirEntry, _ error) error { left = append(left, path); return nil })
+			found = append(found, file)
+			for _, e := range entries {
+				found = append(found, filepath.Join(file, e.Name()))
+			}
 		}
 	}
-	return left
+	return found
 }
 
 // poll waits until something holds, and returns false if it does not within the time.
