@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -187,7 +188,7 @@ func (h *hunt) run() {
 	if left, err := faulttest.Leftovers(h.Context(), h.rdb, string(run)); err != nil || len(left) > 0 && !h.Failed() {
 		h.Errorf("I6: left behind: %v %v", left, err)
 	}
-	if said := h.complaints(); said != "" {
+	if said := h.complaints(j); said != "" {
 		h.Errorf("said:\n%s", said)
 	}
 	close(drain)
@@ -197,15 +198,28 @@ func (h *hunt) run() {
 	<-h.gate.done
 }
 
-// complaints is what coordinators have complained about. One that takes over does not know what the one before it has sent: when a worker takes a
-// stage of that, those that travel behind it in another bundle are dropped with it there, and have to be sent again.
-func (h *hunt) complaints() (said string) {
+// complaints is what coordinators have complained about. A stage may be in two bundles: one that takes over does not know what the one before it has
+// sent, and what a worker hands back from behind a stage that takes long may have been passed on by it too. Where it is not granted, those that
+// travel behind it are dropped with it, and have to be sent again.
+func (h *hunt) complaints(j *journal.Journal) (said string) {
+	twice := h.taken || h.handedBack(j)
 	for line := range strings.Lines(h.log.String()) {
-		if !h.taken || !strings.Contains(line, "sent again") {
+		if !twice || !strings.Contains(line, "sent again") {
 			said += line
 		}
 	}
 	return said
+}
+
+// handedBack reports whether a worker has given back what it had claimed and not begun.
+func (h *hunt) handedBack(j *journal.Journal) bool {
+	entries, err := j.Read(h.Context(), run, journal.Start, 0)
+	h.must(err)
+	return slices.ContainsFunc(entries, func(e journal.Entry) bool {
+		return slices.ContainsFunc(e.Records, func(r journal.Record) bool {
+			return r.Type == journal.StageLost && strings.HasPrefix(r.Text, "not begun")
+		})
+	})
 }
 
 // live brings a run to its end: it may be cancelled on the way, and given up and taken over.
