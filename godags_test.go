@@ -19,14 +19,6 @@ import (
 	"github.com/godags/godags/internal/redistest"
 )
 
-// TestMain takes away what a person has set for their own runs.
-func TestMain(m *testing.M) {
-	for _, name := range []string{"REDIS_URL", "GODAGS_HOME", "GODAGS_KEY"} {
-		os.Unsetenv(name)
-	}
-	os.Exit(m.Run())
-}
-
 // start runs a pipeline on the embedded Redis in a state folder of the test's own.
 func start(t *testing.T, p *godags.Pipeline, opts ...godags.RunOption) (*godags.Report, error) {
 	t.Helper()

@@ -2,6 +2,7 @@ package godags_test
 
 import (
 	"context"
+	"os"
 	"testing"
 	"time"
 
@@ -10,6 +11,14 @@ import (
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/redistest"
 )
+
+// TestMain takes away what a person has set for their own runs.
+func TestMain(m *testing.M) {
+	for _, name := range []string{"REDIS_URL", "GODAGS_HOME", "GODAGS_KEY"} {
+		os.Unsetenv(name)
+	}
+	os.Exit(m.Run())
+}
 
 func TestARunIsKeptForAsLongAsIsAskedFor(t *testing.T) {
 	server := redistest.Start(t)

@@ -7,6 +7,7 @@ func TestAClosedTerminalHandsTheRunOver(t *testing.T) {
 	t.Parallel()
 	w := newHeldWorld(t)
 	serve := w.start("coordinator", "serve")
+	w.says(serve, "coordinator serves") // or nobody is there to hand the run over to
 	run, window := w.onTerminal("coordinator", "run", "held.json", "--run-id", "held")
 	w.awaitHeld()
 	if err := window.Close(); err != nil {
