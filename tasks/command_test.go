@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -160,5 +161,34 @@ func TestCommandIsNotStartedWhenItIsTooLate(t *testing.T) {
 	}
 	if _, err := os.Stat(mark); err == nil {
 		t.Error("the command ran")
+	}
+}
+
+// What the worker lacks must be told apart from what the stage did: the stage was not executed.
+func TestCommandWhoseWorkerHasNoFolder(t *testing.T) {
+	closeOffice(t)
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "gone"))
+	if err := shell("true").do(t); !errors.Is(err, ErrWorker) {
+		t.Errorf("got %v, want ErrWorker", err)
+	}
+}
+
+func TestCommandWhoseWorkerHasNoDescriptors(t *testing.T) {
+	shell("true").must(t) // the worker has its folder already
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	few := limit
+	few.Cur = 3
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &few); err != nil {
+		t.Fatal(err)
+	}
+	err := shell("true").do(t)
+	if resetErr := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); resetErr != nil {
+		t.Fatal(resetErr)
+	}
+	if !errors.Is(err, ErrWorker) {
+		t.Errorf("got %v, want ErrWorker", err)
 	}
 }

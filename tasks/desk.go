@@ -58,7 +58,7 @@ func takeDesk(log io.Writer) (*desk, error) {
 func openOffice(log io.Writer) (*office, error) {
 	dir, err := os.MkdirTemp("", "godags-")
 	if err != nil {
-		return nil, fmt.Errorf("folder for inputs and outputs: %w", err)
+		return nil, fmt.Errorf("%w: folder for inputs and outputs: %w", ErrWorker, err)
 	}
 	g, err := startGuard(dir)
 	if err != nil {
@@ -83,7 +83,7 @@ func (o *office) take() (*desk, error) {
 	d.used++
 	o.busy++
 	if err := os.MkdirAll(d.inputs(), 0o700); err != nil {
-		return nil, errors.Join(fmt.Errorf("folder for inputs: %w", err), o.leave(d))
+		return nil, errors.Join(fmt.Errorf("%w: folder for inputs: %w", ErrWorker, err), o.leave(d))
 	}
 	return d, nil
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 )
 
 // ErrNoOutput is what [Values].Output returns for a dependency that has produced no value.
@@ -31,16 +32,28 @@ func (d *desk) putInputs(ctx context.Context, s *Stage) error {
 		if err == nil && inputs == nil {
 			if inputs, err = os.OpenRoot(d.inputs()); err == nil {
 				defer inputs.Close()
+			} else {
+				err = fmt.Errorf("%w: %w", ErrWorker, err)
 			}
 		}
 		if err == nil {
-			err = inputs.WriteFile(stage, payload, 0o600)
+			err = writeInput(inputs, stage, payload)
 		}
 		if err != nil {
 			return fmt.Errorf("input from stage %q: %w", stage, err)
 		}
 	}
 	return nil
+}
+
+// writeInput writes the file of one input. What the system refuses, such as space on the disk, is the worker's fault; a name that leads
+// out of the folder is not.
+func writeInput(inputs *os.Root, stage string, payload []byte) error {
+	err := inputs.WriteFile(stage, payload, 0o600)
+	if _, refused := errors.AsType[syscall.Errno](err); refused {
+		return fmt.Errorf("%w: %w", ErrWorker, err)
+	}
+	return err
 }
 
 // input returns the output of a dependency without the line that names its codec.

@@ -50,7 +50,7 @@ type leader struct {
 func (p program) start(log io.Writer) (*leader, error) {
 	output, input, err := os.Pipe()
 	if err != nil {
-		return nil, fmt.Errorf("pipe for the output: %w", err)
+		return nil, fmt.Errorf("%w: pipe for the output: %w", ErrWorker, err)
 	}
 	defer input.Close()
 	cmd := exec.Command(p.argv[0], p.argv[1:]...)

@@ -69,6 +69,9 @@ func (p program) startError(err error) error {
 	if info, dirErr := os.Stat(p.dir); p.dir != "" && (dirErr != nil || !info.IsDir()) {
 		return fmt.Errorf("cannot start %q in %q, which is not a folder on this worker: %w", p.argv[0], p.dir, err)
 	}
+	if errors.Is(err, ErrWorker) {
+		return err
+	}
 	return fmt.Errorf("cannot start %q: %w", p.argv[0], err)
 }
 

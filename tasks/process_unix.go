@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -41,12 +42,12 @@ func (p program) start(log io.Writer) (*leader, error) {
 	}
 	null, err := syscall.Open(os.DevNull, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", os.DevNull, err)
+		return nil, fmt.Errorf("%w: open %s: %w", ErrWorker, os.DevNull, err)
 	}
 	defer syscall.Close(null)
 	output, input, err := pipe()
 	if err != nil {
-		return nil, fmt.Errorf("pipe for the output: %w", err)
+		return nil, fmt.Errorf("%w: pipe for the output: %w", ErrWorker, err)
 	}
 	defer syscall.Close(input)
 	l := &leader{output: output, log: log}
@@ -55,10 +56,19 @@ func (p program) start(log io.Writer) (*leader, error) {
 	})
 	if err != nil {
 		syscall.Close(output)
+		if lacksResources(err) {
+			return nil, fmt.Errorf("%w: start a process: %w", ErrWorker, err)
+		}
 		return nil, &os.PathError{Op: "exec", Path: path, Err: err}
 	}
 	l.group = group(pid)
 	return l, nil
+}
+
+// lacksResources tells whether a process could not be started because the worker may have no more of something.
+func lacksResources(err error) bool {
+	errno, _ := errors.AsType[syscall.Errno](err)
+	return slices.Contains([]syscall.Errno{syscall.EAGAIN, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE}, errno)
 }
 
 func (l *leader) close() {

@@ -22,6 +22,10 @@ var ErrNoRetry = errors.New("not to be retried")
 // ErrSkip is in the chain of what a handler returns when the stage is not to be executed: it is skipped, which is no failure.
 var ErrSkip = errors.New("skipped by its condition")
 
+// ErrWorker is in the chain of an error that is the fault of the worker and not of the stage: a workspace cannot be made, or no process
+// can be started, for lack of disk space, descriptors, processes or memory. The stage itself was not executed.
+var ErrWorker = errors.New("the worker cannot execute commands")
+
 // NoRetry returns err, which must not be nil, as one that is [ErrNoRetry].
 func NoRetry(err error) error { return noRetry{err} }
 
