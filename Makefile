@@ -1,4 +1,4 @@
-.PHONY: build test race soak hosts lint fmt fuzz bench bench-check clean
+.PHONY: build test race soak hosts lint style fmt fuzz bench bench-check clean
 
 GO ?= go
 STATICCHECK = $(GO) tool -modfile=tools/go.mod staticcheck
@@ -27,6 +27,9 @@ lint: ## gofmt, vet, staticcheck
 	$(GO) vet ./...
 	$(GO) vet -tags soak,hosts ./e2e/faults
 	$(STATICCHECK) -tags soak,hosts ./...
+
+style: ## comments, paragraphs and phrases; CONTRIBUTING.md has the rules
+	$(GO) run ./scripts/style -stats
 
 fmt:
 	gofmt -w .
