@@ -42,6 +42,14 @@ func TestStatusOfARunThatFailed(t *testing.T) {
 	f.execute("status", "demo-1", "--color", "always").expect(t, 0, "\x1b[1;31mfailed\x1b[0m after")
 }
 
+func TestStatusOfAStageThatTheCoordinatorFailed(t *testing.T) {
+	f := newFixture(t)
+	f.submit("demo-1", driven)
+	f.start("demo-1", first, 1)
+	f.decide("demo-1", journal.EndForced, journal.Record{Type: journal.StageFailed, Stage: first, Attempt: 1, Text: "poison", Fatal: true})
+	f.execute("status", "demo-1").expect(t, 0, "  first (attempt 1): poison\n")
+}
+
 func TestStatusOfAStalledRun(t *testing.T) {
 	f := newFixture(t)
 	f.submit("demo-1", undriven)

@@ -169,7 +169,11 @@ func (r *runStatus) printFailures(ctx context.Context, s *engine.Session, out *b
 		if err != nil {
 			return err
 		}
-		f.paragraph(out, "  ", "    ", fmt.Sprintf("%s (attempt %d, %s): %s", r.Name(failed.Stage), failed.Attempt, printable(failed.Worker), printable(failed.Text)))
+		where := fmt.Sprintf("attempt %d", failed.Attempt)
+		if failed.Worker != "" { // otherwise the coordinator decided it
+			where += ", " + printable(failed.Worker)
+		}
+		f.paragraph(out, "  ", "    ", fmt.Sprintf("%s (%s): %s", r.Name(failed.Stage), where, printable(failed.Text)))
 		for _, line := range tail(log, shownLogLines) {
 			f.paragraph(out, "    | ", "    | ", line)
 		}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -81,11 +82,30 @@ func rerun(t *testing.T, a archive) []byte {
 		got := describe(sp)
 		if err != nil {
 			checkError(t, []byte(f.content), err)
+			checkWords(t, f.name, err)
 			got = err.Error() + "\n"
 		}
 		fmt.Fprintf(&b, "-- %s --\n%s-- %s.want --\n%s", f.name, f.content, f.name, got)
 	}
 	return b.Bytes()
+}
+
+// gap is where a word is missing in a message that was put together.
+var gap = regexp.MustCompile(`(^| )[,;:)]|\(\)|\( |  |[:,] *$`)
+
+// checkWords fails the test if the message of a problem has a gap, other than in what it quotes.
+func checkWords(t *testing.T, name string, err error) {
+	t.Helper()
+	file, ok := errors.AsType[*FileError](err)
+	if !ok {
+		return
+	}
+	quoted := regexp.MustCompile(`"(?:[^"\\]|\\.)*"|, \[ \] \{ \}|\[[^ ]*|\{[^ ]*`)
+	for _, p := range file.Problems {
+		if text := quoted.ReplaceAllString(p.Message, "Q"); gap.MatchString(text) {
+			t.Errorf("%s: a word is missing: %s", name, p.Message)
+		}
+	}
 }
 
 // describe writes all that a spec says, a line for each stage.

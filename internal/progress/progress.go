@@ -190,8 +190,11 @@ func explainTask(w journal.Unserved) string {
 	if w.Stages > 1 {
 		who = fmt.Sprintf("stage %s and %s need", w.Stage, plural(w.Stages-1, "other"))
 	}
-	return fmt.Sprintf("%s the handler %s, which no live worker has (%s): start a worker of that program; on queue %s there are %s",
-		who, w.Task, rough(w.For), w.Queue, listeners(w))
+	text := fmt.Sprintf("%s the handler %s, which no live worker has (%s): start a worker of that program", who, w.Task, rough(w.For))
+	if len(w.Listeners) == 0 {
+		return text + "; nobody listens on queue " + w.Queue
+	}
+	return text + fmt.Sprintf("; on queue %s there are %s", w.Queue, listeners(w))
 }
 
 // listeners names the first few of them.

@@ -171,6 +171,8 @@ func TestWhatNoWorkerCanExecuteIsExplained(t *testing.T) {
 		`2 stages wait, but no worker listens on queue gpu (5s): start one with "worker --queue gpu"`: {Queue: "gpu", Stages: 2, For: 5 * time.Second},
 		`stage train needs the handler wine/train, which no live worker has (5s): start a worker of that program; on queue gpu there are a (v1), b (v1), c (v2) and 2 more`: {
 			Queue: "gpu", Task: "wine/train", Stage: "train", Stages: 1, For: 5 * time.Second, Listeners: []string{"a (v1)", "b (v1)", "c (v2)", "d (v1)", "e (v1)"}},
+		`stage train and 2 others need the handler wine/train, which no live worker has (5s): start a worker of that program; nobody listens on queue gpu`: {
+			Queue: "gpu", Task: "wine/train", Stage: "train", Stages: 3, For: 5 * time.Second},
 		`1 stage waits, but no worker listens on queue gpu (5s): a (v0) cannot read the pipelines of this godags (` + version.String() + `): use one version everywhere`: {
 			Queue: "gpu", Stages: 1, For: 5 * time.Second, Listeners: []string{"a (v0)"}},
 	} {

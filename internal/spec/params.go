@@ -100,10 +100,29 @@ func (p Param) Check(value json.RawMessage) (json.RawMessage, error) {
 	if short.Len() > MaxParam {
 		return nil, fmt.Errorf("parameter %q has %d bytes, and may have %d: hand over the path of a file", p.Name, short.Len(), MaxParam)
 	}
-	if !p.takes(short.String()) {
-		return nil, fmt.Errorf("parameter %q must be %s, not %.100s", p.Name, typeText[p.Type], short.Bytes())
+	switch text := short.String(); {
+	case p.takes(text):
+		return short.Bytes(), nil
+	case isNumber(text) && p.outOfRange(text):
+		return nil, fmt.Errorf("parameter %q is out of range: %.100s does not fit into the 64 bits of %s", p.Name, text, typeText[p.Type])
+	default:
+		return nil, fmt.Errorf("parameter %q must be %s, not %.100s", p.Name, typeText[p.Type], text)
 	}
-	return short.Bytes(), nil
+}
+
+// isNumber reports whether valid JSON is a number.
+func isNumber(value string) bool { return value[0] == '-' || value[0] >= '0' && value[0] <= '9' }
+
+// outOfRange reports whether a number would be of the parameter's type if that had more bits.
+func (p Param) outOfRange(number string) bool {
+	var err error
+	switch p.Type {
+	case Int:
+		_, err = strconv.ParseInt(number, 10, 64)
+	case Float:
+		_, err = strconv.ParseFloat(number, 64)
+	}
+	return errors.Is(err, strconv.ErrRange)
 }
 
 var typeText = map[string]string{String: "a string", Int: "an int", Float: "a float", Bool: "true or false", List: "a list", Object: "an object"}
@@ -145,12 +164,20 @@ func (p Param) Text() string {
 	return string(p.Value)
 }
 
-// TypeOf returns the type of a parameter with this default, or "" for null and for what is not JSON.
+// TypeOf returns the type of a parameter with this default, or "" for null and for what is not JSON. A number that no type can hold is a
+// float, which [Param.Check] finds out of range.
 func TypeOf(value json.RawMessage) string {
+	if !json.Valid(value) {
+		return ""
+	}
+	text := string(bytes.TrimSpace(value))
 	for _, t := range ParamTypes() { // an int comes before a float
-		if p := (Param{Type: t}); json.Valid(value) && p.takes(string(bytes.TrimSpace(value))) {
+		if p := (Param{Type: t}); p.takes(text) {
 			return t
 		}
+	}
+	if isNumber(text) {
+		return Float
 	}
 	return ""
 }

@@ -54,11 +54,11 @@ func TestTextOnACommandLine(t *testing.T) {
 		{Int, " 3", "3"},
 		{Int, "", `error: parameter "p" must be an int, not ""`},
 		{Int, "1.5", `error: parameter "p" must be an int, not 1.5`},
-		{Int, "9223372036854775808", `error: parameter "p" must be an int, not 9223372036854775808`},
+		{Int, "9223372036854775808", `error: parameter "p" is out of range: 9223372036854775808 does not fit into the 64 bits of an int`},
 		{Int, "012", `error: parameter "p" must be an int, not "012"`},
 		{Float, "1", "1"},
 		{Float, "1e-3", "1e-3"},
-		{Float, "1e999", `error: parameter "p" must be a float, not 1e999`},
+		{Float, "1e999", `error: parameter "p" is out of range: 1e999 does not fit into the 64 bits of a float`},
 		{Float, "NaN", `error: parameter "p" must be a float, not "NaN"`},
 		{Bool, "true", "true"},
 		{Bool, "yes", `error: parameter "p" must be true or false, not "yes"`},
@@ -84,7 +84,7 @@ func TestTextOnACommandLine(t *testing.T) {
 func TestTypeOfADefault(t *testing.T) {
 	for value, want := range map[string]string{
 		`"a"`: String, `1`: Int, `-1.0`: Float, `1e3`: Float, `false`: Bool, `[]`: List, `{"a":1}`: Object, `null`: "", ``: "", `{`: "",
-		`9223372036854775808`: Float,
+		`9223372036854775808`: Float, `1e400`: Float, `-1e400`: Float,
 	} {
 		if got := TypeOf(json.RawMessage(value)); got != want {
 			t.Errorf("%s has type %q, want %q", value, got, want)
