@@ -37,7 +37,7 @@ func Cores(n int) RunOption { return func(o *runOptions) { o.cores = n } }
 // a Redis inside the process.
 func Redis(url string) RunOption { return func(o *runOptions) { o.redis = url } }
 
-// RunID sets the id of the run: up to 100 letters, digits, '.', '_' and '-', beginning with a letter or a digit. The default is the pipeline's name, the
+// RunID sets the id of the run: up to 100 letters, digits, '.', '_' and '-', beginning with a letter or a digit, but not latest or the name of a .yaml, .yml or .json file. The default is the pipeline's name, the
 // time and a few random letters. A run of the same pipeline that has this id already is followed to its end, and gone on with if its coordinator
 // dies: two processes that start the same run share it. The id of a run of another pipeline is an error.
 func RunID(id string) RunOption { return func(o *runOptions) { o.id = id } }
@@ -116,7 +116,7 @@ func Start(ctx context.Context, p *Pipeline, opts ...RunOption) (*Report, error)
 		return nil, err
 	}
 	if o.id != "" {
-		if _, err := journal.ParseRunID(o.id); err != nil {
+		if _, err := journal.ChooseRunID(o.id); err != nil {
 			return nil, err
 		}
 	}

@@ -48,7 +48,7 @@ func (s *screen) tell(part engine.Part, coordinator string) {
 func (s *screen) about(command string) string {
 	id, _ := s.run.Load().(journal.RunID)
 	if id == "" {
-		id = latest
+		id = journal.Latest
 	}
 	return s.hint(command, string(id))
 }

@@ -13,6 +13,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/godags/godags/internal/engine"
+	"github.com/godags/godags/internal/journal"
 )
 
 // completeWord is the first argument with which the scripts for shells ask what may come next.
@@ -197,7 +198,7 @@ func recentRuns(words []string) []string {
 	if err != nil || len(runs) == 0 {
 		return nil
 	}
-	ids := []string{latest}
+	ids := []string{journal.Latest}
 	for _, r := range runs {
 		ids = append(ids, fmt.Sprintf("%s\t%s, %s", r.Run, r.State, moment(r.Submitted, time.Now())))
 	}

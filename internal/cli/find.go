@@ -16,9 +16,6 @@ import (
 // runHelp says what commands take for a RUN.
 const runHelp = "RUN is the id of a run, a beginning of it that no other run shares, or latest."
 
-// latest is the word for the newest run.
-const latest = "latest"
-
 // searched is the number of runs, the newest, among which the beginning of an id is looked for.
 const searched = 1000
 
@@ -36,7 +33,8 @@ func runWord(c *ucli.Context, most int) (string, error) {
 	return c.Args().First(), nil
 }
 
-// findRun returns the run that a word names: see [runHelp]. A whole id counts before all else. Runs whose time is over are removed first.
+// findRun returns the run that a word names: see [runHelp]. A whole id counts before all else but the word for the newest run. Runs whose time is over
+// are removed first.
 func (p Program) findRun(ctx context.Context, c *ucli.Context, s *engine.Session, word string) (journal.Summary, error) {
 	if !s.Keeps() {
 		return journal.Summary{}, errNotKept
@@ -46,15 +44,17 @@ func (p Program) findRun(ctx context.Context, c *ucli.Context, s *engine.Session
 		return journal.Summary{}, &exitError{exitUsage, err}
 	}
 	s.Sweep(ctx, "")
-	found, err := s.Journal.Summary(ctx, id)
-	if !errors.Is(err, journal.ErrGone) {
-		return found, err
+	if word != journal.Latest {
+		found, err := s.Journal.Summary(ctx, id)
+		if !errors.Is(err, journal.ErrGone) {
+			return found, err
+		}
 	}
 	runs, err := s.Journal.Runs(ctx, searched, nil)
 	if err != nil {
 		return journal.Summary{}, err
 	}
-	if len(runs) > 0 && word == latest {
+	if len(runs) > 0 && word == journal.Latest {
 		return runs[0], nil
 	}
 	var matches []journal.Summary
@@ -76,7 +76,7 @@ func (p Program) unknownRun(c *ucli.Context, word string, runs []journal.Summary
 	if len(runs) == 0 {
 		return usageError("unknown run %q: there are no runs yet; start one with `%s`", word, p.hint(c, "run"))
 	}
-	names := []string{latest}
+	names := []string{journal.Latest}
 	for _, r := range runs {
 		names = append(names, string(r.Run))
 	}

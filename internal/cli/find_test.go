@@ -65,6 +65,15 @@ func TestABadRunIDIsRefused(t *testing.T) {
 	}
 }
 
+// The newest run is latest, whatever somebody has written to Redis.
+func TestAnIDNeverHidesTheNewestRun(t *testing.T) {
+	f := newFixture(t)
+	f.submit("latest", driven)
+	f.submit("newer", driven)
+	f.execute("status", "latest").expect(t, 0, "run       newer\n")
+	f.execute("run", "simple", "--run-id", "latest").expect(t, 2, `illegal run id "latest": this word names the newest run`)
+}
+
 func TestTheWordsOfACommandAreCounted(t *testing.T) {
 	execute(t, "status").expect(t, 2, "status needs a RUN")
 	execute(t, "events", "a", "b").expect(t, 2, "events takes RUN, but got 2 arguments")

@@ -22,6 +22,8 @@ package journal
 
 import (
 	"fmt"
+	"path"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -45,9 +47,29 @@ func ParseRunID(text string) (RunID, error) {
 		if len(shown) > 60 {
 			shown = shown[:60] + "..."
 		}
-		return "", fmt.Errorf("illegal run id %q: use up to %d letters, digits, '.', '_' and '-', beginning with a letter or digit", shown, MaxRunID)
+		return "", fmt.Errorf("illegal run id %q: use up to %d letters, digits, '.', '_' and '-', beginning with a letter or digit, without \"..\"", shown, MaxRunID)
 	}
 	return RunID(text), nil
+}
+
+// Latest is the word with which commands name the newest run.
+const Latest = "latest"
+
+// ChooseRunID checks the text of an id for a new run: [ParseRunID], and that commands can name the run later. They could not if the id were
+// [Latest], or looked like a pipeline file.
+func ChooseRunID(text string) (RunID, error) {
+	id, err := ParseRunID(text)
+	if err != nil {
+		return "", err
+	}
+	if text == Latest {
+		return "", fmt.Errorf("illegal run id %q: this word names the newest run", text)
+	}
+	switch extension := strings.ToLower(path.Ext(text)); extension {
+	case ".yaml", ".yml", ".json":
+		return "", fmt.Errorf("illegal run id %q: commands take what ends in %s for a pipeline file", text, extension)
+	}
+	return id, nil
 }
 
 // The keys that are not a run's.

@@ -29,4 +29,27 @@ func TestIllegalRunIDs(t *testing.T) {
 	}
 }
 
+// A run whose id commands take for something else could not be looked at.
+func TestIDsThatCommandsTakeForSomethingElse(t *testing.T) {
+	for text, want := range map[string]string{
+		"latest":      `illegal run id "latest": this word names the newest run`,
+		"flow.yaml":   `illegal run id "flow.yaml": commands take what ends in .yaml for a pipeline file`,
+		"flow.YML":    `illegal run id "flow.YML": commands take what ends in .yml for a pipeline file`,
+		"a-1.json":    `illegal run id "a-1.json": commands take what ends in .json for a pipeline file`,
+		"-":           `illegal run id "-": use up to 100 letters, digits, '.', '_' and '-', beginning with a letter or digit, without ".."`,
+		"latest-1":    "",
+		"Latest":      "",
+		"yaml":        "",
+		"flow.yaml.1": "",
+	} {
+		id, err := journal.ChooseRunID(text)
+		switch {
+		case want == "" && (err != nil || string(id) != text):
+			t.Errorf("%q: %q, %v", text, id, err)
+		case want != "" && (err == nil || err.Error() != want):
+			t.Errorf("%q: got %v, want %s", text, err, want)
+		}
+	}
+}
+
 func unprintable(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }
