@@ -1,6 +1,7 @@
 package view
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -49,15 +50,17 @@ func (r *Run) Outputs(ctx context.Context, j *journal.Journal, stores *values.St
 	return outputs, nil
 }
 
+// show returns an output as JSON. What a command leaves is taken for JSON if it is, as by conditions and fan-outs.
 func show(stored []byte) (json.RawMessage, error) {
 	codec, payload, err := cache.Split(stored)
 	if err != nil {
 		return nil, err
 	}
+	shown := (codec == cache.JSON.Name() || codec == cache.Raw.Name()) && utf8.Valid(payload)
 	switch {
-	case codec == cache.JSON.Name() && json.Valid(payload):
-		return payload, nil
-	case codec == cache.Raw.Name() && utf8.Valid(payload):
+	case shown && json.Valid(payload):
+		return bytes.TrimSpace(payload), nil
+	case shown && codec == cache.Raw.Name():
 		return json.Marshal(string(payload))
 	}
 	return json.Marshal(map[string]string{"codec": codec, "base64": base64.StdEncoding.EncodeToString(payload)})
