@@ -1,6 +1,9 @@
 package cells
 
 import (
+	"encoding/json"
+	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -98,11 +101,13 @@ func TestWrappingLosesNothing(t *testing.T) {
 
 func TestPlainTextHasNoCommandsForATerminal(t *testing.T) {
 	for text, want := range map[string]string{
-		"\x1b[1;31mred\x1b[0m":           "red",
-		"\x1b[2K\x1b[10;3Hhere":          "here",
-		"\x1b]0;title\x07text":           "text",
-		"\x1b]8;;http://x\x1b\\link":     "link",
-		"nothing [of] that ] kind \\ 1m": "nothing [of] that ] kind \\ 1m",
+		"\x1b[1;31mred\x1b[0m":                     "red",
+		"\x1b[2K\x1b[10;3Hhere":                    "here",
+		"\x1b]0;title\x07text":                     "text",
+		"\x1b]8;;http://x\x1b\\link":               "link",
+		"\u009b2Jeight\u009d0;t\u009c bits":        "eight bits",
+		"\x1b(Bsgr\x1b[m0\x1b=\x1b7\x1bP1$q\x1b\\": "sgr0",
+		"nothing [of] that ] kind \\ 1m":           "nothing [of] that ] kind \\ 1m",
 	} {
 		if got := Plain(text); got != want {
 			t.Errorf("%q: got %q, want %q", text, got, want)
@@ -117,9 +122,60 @@ func TestOfWhatIsDrawnOverAndOverTheLastIsSeen(t *testing.T) {
 		"end of a line\r":                "end of a line",
 		"10 %\r50 %\r100 %":              "100 %",
 		"10 %\r\x1b[32m100 %\x1b[0m\r\r": "100 %",
+		"10 %\r90 %\r\x1b[K":             "90 %",
+		"\r \r\r":                        "",
+		"10 %\b\b\b\b20 %":               "20 %",
+		"_\bb_\bold \b":                  "bold ",
+		"\b\b\bat the start":             "at the start",
+		"日本\b語":                          "日語",
 	} {
 		if got := Seen(line); got != want {
 			t.Errorf("of %q %q is seen, want %q", line, got, want)
 		}
+	}
+}
+
+// nasty is what a stage, or whoever writes to Redis, may send to a terminal.
+const nasty = "a\x00\a\b\t\v\x1b[2J\x7f\u0085\u009b2J\u061c\u200b\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069\ufeff\U000e0041\xff\xe6\x97z"
+
+func TestCleanTextIsWhatItLooksLike(t *testing.T) {
+	const want = `a\x00\a\b  \v\x1b[2J\x7f\u0085\u009b2J\u061c\u200b\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069\ufeff\U000e0041\xff\xe6\x97z`
+	if got := Clean(nasty); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	for _, text := range []string{"", "plain", "größe 日本 👩‍💻 \uFFFD"} {
+		if got := Clean(text); got != text {
+			t.Errorf("got %q, want %q", got, text)
+		}
+	}
+	if got, want := CleanLines("a\tb\nc\r\n"), "a\tb\nc\\r\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestEscapedJSONMeansTheSame(t *testing.T) {
+	text := rapid.OneOf(rapid.String(), rapid.Just(nasty), rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) }))
+	rapid.Check(t, func(t *rapid.T) {
+		value := map[string]string{text.Draw(t, "key"): text.Draw(t, "value")}
+		before, err := json.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		after := EscapeJSON(before)
+		var want, got map[string]string
+		if err := errors.Join(json.Unmarshal(before, &want), json.Unmarshal(after, &got)); err != nil {
+			t.Fatalf("%v: %s", err, after)
+		}
+		if !maps.Equal(got, want) {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+		for _, r := range string(after) {
+			if Hidden(r, utf8.RuneLen(r)) {
+				t.Fatalf("%U is left in %s", r, after)
+			}
+		}
+	})
+	if got, want := string(EscapeJSON([]byte("{\n\"a\xff\": \"\U000e0041\x7f\"}"))), "{\n\"a\\ufffd\": \"\\udb40\\udc41\\u007f\"}"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }

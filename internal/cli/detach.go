@@ -3,7 +3,6 @@ package cli
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 
 	ucli "github.com/urfave/cli/v2"
@@ -47,7 +46,7 @@ func printSubmitted(out *bufio.Writer, id journal.RunID, flags runFlags) error {
 		fmt.Fprintln(out, id)
 		return nil
 	}
-	return json.NewEncoder(out).Encode(struct {
+	return printJSON(out, struct {
 		Run      journal.RunID `json:"run"`
 		Pipeline string        `json:"pipeline"`
 	}{id, flags.options.Spec.Name})

@@ -3,7 +3,6 @@ package cli
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -85,7 +84,7 @@ func (d *diagnosis) verdict() error {
 
 func (d *diagnosis) print(out *bufio.Writer, form form) error {
 	if form.json {
-		return json.NewEncoder(out).Encode(d)
+		return printJSON(out, d)
 	}
 	margin := strings.Repeat(" ", len("warning  version  "))
 	for _, c := range d.Checks {

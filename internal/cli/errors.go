@@ -2,10 +2,9 @@ package cli
 
 import (
 	"errors"
-	"strings"
-	"unicode"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/cells"
 	"github.com/godags/godags/internal/coordinator"
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/journal"
@@ -32,11 +31,4 @@ func classify(err error) int {
 }
 
 // printable makes a text harmless on a terminal: an error may quote what a stage or a stranger wrote.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, text)
-}
+func printable(text string) string { return cells.CleanLines(text) }

@@ -40,7 +40,7 @@ func TestMarksAreASCIIWhereverTheTextIsCut(t *testing.T) {
 	const text, want = "✓ größe · 3ms …\n├─▼╮ 日本 ━━─ ⠹", "+ größe - 3ms ~\n+-v+ 日本 ==- -"
 	rapid.Check(t, func(t *rapid.T) {
 		w := &wire{}
-		out := &asciiTerminal{File: w}
+		out := &terminal{File: w, ascii: true}
 		for rest := text; rest != ""; {
 			n := rapid.IntRange(1, len(rest)).Draw(t, "bytes")
 			if got, err := out.Write([]byte(rest[:n])); got != n || err != nil {
@@ -62,4 +62,24 @@ func TestWhatIsNoTerminalIsLeftAsItIs(t *testing.T) {
 	if got := readable(&out, func(string) string { return "C" }); got != &out {
 		t.Errorf("got %T", got)
 	}
+}
+
+// A command of ours may come in pieces too. Those of others are shown, not obeyed.
+func TestATerminalGetsNoCommandsButOurs(t *testing.T) {
+	const text = "\x1b[1;31mred\x1b[0m\x1b[K\x1b[?25l\x1b[2A\tè\r\n\x1b[2J\x1b]0;title\a\u009b2J\u202e\x7f\b\xffé\x1b[?1049h\x1bc."
+	const want = "\x1b[1;31mred\x1b[0m\x1b[K\x1b[?25l\x1b[2A\tè\r\n" + `\x1b[2J\x1b]0;title\a\u009b2J\u202e\x7f\b\xffé\x1b[?1049h\x1bc.`
+	rapid.Check(t, func(t *rapid.T) {
+		w := &wire{}
+		out := &terminal{File: w}
+		for rest := text; rest != ""; {
+			n := rapid.IntRange(1, len(rest)).Draw(t, "bytes")
+			if got, err := out.Write([]byte(rest[:n])); got != n || err != nil {
+				t.Fatal(got, err)
+			}
+			rest = rest[n:]
+		}
+		if got := w.String(); got != want {
+			t.Fatalf("got  %q\nwant %q", got, want)
+		}
+	})
 }

@@ -3,8 +3,10 @@ package cli
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -13,6 +15,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
+	"github.com/godags/godags/internal/cells"
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/journal"
 )
@@ -98,4 +101,14 @@ func (p Program) columns() int {
 		return 0
 	}
 	return width
+}
+
+// printJSON writes a result for programs: JSON in a line, in which nothing can do harm to a terminal.
+func printJSON(out io.Writer, result any) error {
+	text, err := json.Marshal(result)
+	if err != nil {
+		return err
+	}
+	_, err = out.Write(append(cells.EscapeJSON(text), '\n'))
+	return err
 }

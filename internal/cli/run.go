@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -109,7 +108,7 @@ func (p Program) parseRun(c *ucli.Context) (f runFlags, err error) {
 		return f, usageError("--keep: %w", err)
 	}
 	if id := c.String("run-id"); c.IsSet("run-id") {
-		if f.options.ID, err = journal.ParseRunID(id); err != nil {
+		if f.options.ID, err = journal.ChooseRunID(id); err != nil {
 			return f, &exitError{exitUsage, err}
 		}
 	}
@@ -234,7 +233,7 @@ func (p Program) printResult(c *ucli.Context, session *engine.Session, run *view
 	}
 	result := run.Result(time.Now())
 	result.Outputs = outputs
-	if encodeErr := heard(json.NewEncoder(p.Out).Encode(result)); encodeErr != nil {
+	if encodeErr := heard(printJSON(p.Out, result)); encodeErr != nil {
 		err = errors.Join(err, fmt.Errorf("print result: %w", encodeErr))
 	}
 	return err

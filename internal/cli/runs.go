@@ -3,7 +3,6 @@ package cli
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -183,5 +182,5 @@ func printRunsJSON(out *bufio.Writer, runs []journal.Summary, now time.Time) err
 			list[i].Finished = &at
 		}
 	}
-	return json.NewEncoder(out).Encode(list)
+	return printJSON(out, list)
 }

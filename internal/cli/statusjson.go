@@ -68,5 +68,5 @@ func (p Program) printStatusJSON(ctx context.Context, s *engine.Session, r *runS
 	for _, l := range r.lacks() {
 		status.Unserved = append(status.Unserved, unservedQueue{l.queue, l.task, r.lacking[l]})
 	}
-	return json.NewEncoder(out).Encode(status)
+	return printJSON(out, status)
 }

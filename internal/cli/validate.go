@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -99,7 +98,7 @@ func checkFile(path string, sp *spec.Spec, err error) checkedFile {
 
 func (p Program) printFiles(out *bufio.Writer, list []checkedFile, asJSON bool) error {
 	if asJSON {
-		return json.NewEncoder(out).Encode(list)
+		return printJSON(out, list)
 	}
 	for _, f := range list {
 		if f.err != nil {

@@ -3,7 +3,6 @@ package cli
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -89,5 +88,5 @@ func printWorkersJSON(out *bufio.Writer, workers []journal.WorkerInfo) error {
 	for i, w := range workers {
 		list[i] = listedWorker{w.ID, w, workerState(w), w.Age.Seconds()}
 	}
-	return json.NewEncoder(out).Encode(list)
+	return printJSON(out, list)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/cells"
 )
 
 // Document is what [JSON] holds: every stage, however many there are.
@@ -33,7 +34,7 @@ func writeJSON(w *bufio.Writer, in Input) error {
 	if err != nil {
 		return err
 	}
-	w.Write(head[:len(head)-1])
+	w.Write(cells.EscapeJSON(head[:len(head)-1]))
 	w.WriteString(`,"stages":[`)
 	for s := range in.Graph.Len() {
 		line, err := json.Marshal(stageOf(in, dag.StageID(s)))
@@ -44,7 +45,7 @@ func writeJSON(w *bufio.Writer, in Input) error {
 			w.WriteByte(',')
 		}
 		w.WriteByte('\n')
-		w.Write(line)
+		w.Write(cells.EscapeJSON(line))
 	}
 	tail, err := json.Marshal(struct {
 		Edges     int  `json:"edges"`

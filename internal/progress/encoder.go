@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/cells"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/view"
 )
@@ -121,7 +122,7 @@ func finished(buf []byte, r journal.Record) []byte {
 	if err != nil {
 		return buf // a map of numbers can always be encoded
 	}
-	return append(append(buf, `,"counts":`...), counts...)
+	return append(append(buf, `,"counts":`...), cells.EscapeJSON(counts)...)
 }
 
 // field appends a field whose value is text, unless that is empty.
@@ -139,18 +140,19 @@ func appendTime(buf []byte, t time.Time) []byte {
 	return t.UTC().AppendFormat(buf, `"2006-01-02T15:04:05.000Z"`)
 }
 
-// appendString appends a JSON string, as encoding/json does without its escapes for HTML, but without allocating.
+// appendString appends a JSON string, as encoding/json does without its escapes for HTML, but without allocating. What a terminal might obey is
+// escaped as by [cells.EscapeJSON].
 func appendString(buf []byte, s string) []byte {
 	buf = append(buf, '"')
 	start := 0
 	for i := 0; i < len(s); {
 		b := s[i]
-		if b >= ' ' && b < utf8.RuneSelf && b != '"' && b != '\\' {
+		if b >= ' ' && b < 0x7f && b != '"' && b != '\\' {
 			i++
 			continue
 		}
 		r, size := utf8.DecodeRuneInString(s[i:])
-		if r >= utf8.RuneSelf && r != '\u2028' && r != '\u2029' && (r != utf8.RuneError || size > 1) {
+		if r >= utf8.RuneSelf && !cells.Hidden(r, size) {
 			i += size
 			continue
 		}
@@ -162,8 +164,6 @@ func appendString(buf []byte, s string) []byte {
 	buf = append(buf, s[start:]...)
 	return append(buf, '"')
 }
-
-const hex = "0123456789abcdef"
 
 func appendEscaped(buf []byte, r rune) []byte {
 	switch r {
@@ -180,5 +180,5 @@ func appendEscaped(buf []byte, r rune) []byte {
 	case '\t':
 		return append(buf, `\t`...)
 	}
-	return append(buf, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
+	return cells.AppendEscaped(buf, r)
 }

@@ -2,6 +2,7 @@ package progress
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/godags/godags/internal/cells"
 	"github.com/godags/godags/internal/journal"
@@ -28,7 +29,7 @@ func (p *Printer) Logs(logs map[journal.Attempted][]byte) {
 	tails := make(map[journal.Attempted]string, len(logs))
 	for a, log := range logs {
 		log = bytes.TrimRight(log, " \r\n\t")
-		tails[a] = cells.Cut(clean(string(log[bytes.LastIndexByte(log, '\n')+1:])), mostCells)
+		tails[a] = cells.Cut(clean(strings.TrimSpace(cells.Seen(string(log[bytes.LastIndexByte(log, '\n')+1:])))), mostCells)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

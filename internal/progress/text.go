@@ -5,36 +5,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/godags/godags/internal/cells"
 )
 
-// clean makes text harmless to a terminal: what would move the cursor, hide, or turn the direction of writing is escaped as in Go.
-func clean(s string) string {
-	i := 0
-	for i < len(s) && s[i] >= ' ' && s[i] <= '~' {
-		i++
-	}
-	if i == len(s) {
-		return s
-	}
-	var b strings.Builder
-	for i, r := range s {
-		switch {
-		case r == '\t':
-			b.WriteString("  ")
-		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD"):
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case unicode.IsGraphic(r) || r == cells.Joiner:
-			b.WriteRune(r)
-		default:
-			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
-		}
-	}
-	return b.String()
-}
+// clean makes a line of text harmless to a terminal.
+func clean(s string) string { return cells.Clean(s) }
 
 // firstLine returns the first line of a text that says something.
 func firstLine(s string) string {

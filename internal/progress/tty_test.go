@@ -353,13 +353,13 @@ func TestARunningStageShowsTheLastLineThatItPrinted(t *testing.T) {
 		run.submit()
 		run.start("w1", "ingest")
 		for _, a := range p.Shown() {
-			p.Logs(map[journal.Attempted][]byte{a: []byte("part 1\npart\x1b[2J 2\r\n")})
+			p.Logs(map[journal.Attempted][]byte{a: []byte("part 1\r\n 1%\r 2%\rpa\brt\x1b[2J 2\u202e\r\n")})
 		}
 		pass(200 * time.Millisecond)
 		expect(t, "it runs", s.seen(), `
 demo · 4 stages · run demo-1
 
-⠹ ingest  running      0.2s  part\x1b[2J 2
+⠹ ingest  running      0.2s  prt 2\u202e
 [0/4] 1 running · 0s               ────────────────────────
 `)
 		run.succeed("w1", "ingest", time.Second, "")

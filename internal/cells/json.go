@@ -1,0 +1,58 @@
+package cells
+
+import (
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// EscapeJSON returns valid JSON with the same meaning, in which nothing but what is shown reaches a terminal: other characters, which JSON may
+// have in strings as they are, become \uXXXX. Bytes that are not UTF-8 become \ufffd. Line ends and tabs between values stay.
+func EscapeJSON(text []byte) []byte {
+	at := hidden(text)
+	if at == len(text) {
+		return text
+	}
+	escaped := make([]byte, 0, len(text)+64)
+	for {
+		escaped = append(escaped, text[:at]...)
+		if text = text[at:]; len(text) == 0 {
+			return escaped
+		}
+		r, size := utf8.DecodeRune(text)
+		escaped = AppendEscaped(escaped, r)
+		text = text[size:]
+		at = hidden(text)
+	}
+}
+
+// hidden returns the place of the first character that is to be escaped, or the length of the text.
+func hidden(text []byte) int {
+	for i := 0; i < len(text); {
+		if b := text[i]; b < utf8.RuneSelf && b != 0x7f {
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRune(text[i:])
+		if Hidden(r, size) {
+			return i
+		}
+		i += size
+	}
+	return len(text)
+}
+
+// Hidden reports whether a character, as decoded from so many bytes, must not reach a terminal as it is.
+func Hidden(r rune, size int) bool { return r == utf8.RuneError && size <= 1 || !harmless(r) }
+
+// AppendEscaped appends a character as JSON can have it in ASCII.
+func AppendEscaped(text []byte, r rune) []byte {
+	if high, low := utf16.EncodeRune(r); high != utf8.RuneError {
+		return appendUnit(appendUnit(text, high), low)
+	}
+	return appendUnit(text, r)
+}
+
+func appendUnit(text []byte, r rune) []byte {
+	const hex = "0123456789abcdef"
+	return append(text, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
+}
