@@ -35,6 +35,7 @@ var layers = [][]string{
 	{"tasks", "cache"},
 	{"dag"},
 	{"internal/nearest", "internal/version", "internal/seal", "internal/cells"},
+	{"internal/owned", "internal/process"},
 }
 
 // secrets are what only some rooms know.

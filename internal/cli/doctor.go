@@ -17,6 +17,7 @@ import (
 
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/owned"
 	"github.com/godags/godags/internal/redisx"
 	"github.com/godags/godags/internal/spec"
 	"github.com/godags/godags/internal/version"
@@ -110,6 +111,8 @@ func (d *diagnosis) checkHome(home string) {
 		d.add("home", redisx.Warning, err.Error(), "choose another with --home or GODAGS_HOME")
 	case !info.IsDir():
 		d.add("home", redisx.Warning, home+" is not a folder", "choose another with --home or GODAGS_HOME")
+	case owned.CheckFolder(home) != nil:
+		d.add("home", redisx.Warning, owned.CheckFolder(home).Error(), "choose another with --home or GODAGS_HOME")
 	case info.Mode().Perm()&0o077 != 0:
 		d.add("home", redisx.Warning, home+" can be looked into by other users", "take their rights away (chmod 700), or choose another with --home or GODAGS_HOME")
 	default:

@@ -11,8 +11,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/godags/godags/internal/owned"
 )
 
 // maxSocketPath is what the address of a unix socket holds on every system
@@ -54,26 +55,18 @@ func (p *private) removeSocket() {
 
 // makeHome makes the state folder and returns its real, absolute path.
 func makeHome(home string) (string, error) {
-	home, err := filepath.Abs(home)
+	home, made, err := owned.MakeFolder(home)
 	if err != nil {
 		return "", err
 	}
-	if err := os.MkdirAll(filepath.Dir(home), 0o755); err != nil {
-		return "", err
-	}
-	switch err := os.Mkdir(home, 0o700); {
-	case err == nil:
+	if made {
 		// State is not for version control.
-		if err := os.WriteFile(filepath.Join(home, ".gitignore"), []byte("*\n"), 0o600); err != nil {
-			return "", err
-		}
-	case !errors.Is(err, os.ErrExist):
-		return "", err
+		err = os.WriteFile(filepath.Join(home, ".gitignore"), []byte("*\n"), 0o600)
 	}
-	return filepath.EvalSymlinks(home)
+	return home, err
 }
 
-// makePrivate makes sure that path is a folder which only we can enter.
+// makePrivate makes sure that path is a folder, and no link to one, which only we can enter.
 func makePrivate(path string) error {
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
@@ -82,9 +75,11 @@ func makePrivate(path string) error {
 	if err != nil {
 		return err
 	}
-	owner, ok := stat.Sys().(*syscall.Stat_t)
-	if !stat.IsDir() || !ok || int(owner.Uid) != os.Geteuid() {
-		return fmt.Errorf("%s is not a folder of yours", path)
+	if !stat.IsDir() {
+		return fmt.Errorf("%s is not a folder", path)
+	}
+	if err := owned.Check(path, stat); err != nil {
+		return err
 	}
 	if stat.Mode().Perm() != 0o700 {
 		return os.Chmod(path, 0o700)

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -158,27 +159,147 @@ func TestManyProcessesShareThePrivateRedis(t *testing.T) {
 	}
 }
 
-func TestTheServerOfAKilledProcessIsUsedAgain(t *testing.T) {
+// openLock opens the lock that the server in home holds as long as it lives.
+func openLock(t *testing.T, home string) *os.File {
+	t.Helper()
+	f, err := os.OpenFile(filepath.Join(home, "redis", "server.lock"), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+// awaitEnd waits until the server with this lock has ended.
+func awaitEnd(t *testing.T, serverLock *os.File) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for {
+		err := syscall.Flock(int(serverLock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return
+		}
+		if pause(ctx) != nil {
+			t.Fatalf("the server still runs: %v", err)
+		}
+	}
+}
+
+func TestWatchdog_StopsTheServerOfAKilledProcess(t *testing.T) {
+	needServer(t)
+	for name, change := range map[string]func(home string) error{
+		"":                   func(string) error { return nil },
+		"its folder is gone": os.RemoveAll,
+	} {
+		t.Run(name, func(t *testing.T) {
+			home := tempDir(t)
+			holder := startHolder(t, home)
+			server := openLock(t, home)
+			if err := change(home); err != nil {
+				t.Fatal(err)
+			}
+			if err := holder.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			holder.Wait()
+			awaitEnd(t, server)
+		})
+	}
+}
+
+// A worker process that has lost its coordinator finishes its stage, and needs its Redis for that.
+func TestWatchdog_WaitsForTheChildrenOfAKilledProcess(t *testing.T) {
 	needServer(t)
 	home := tempDir(t)
 	holder := startHolder(t, home)
-	c := openPrivateIn(t, home)
-	pid := serverPID(t, c)
-	if err := c.Close(); err != nil {
+	server := openLock(t, home)
+	presence, err := lock(t.Context(), filepath.Join(home, "redis", "present.lock"), syscall.LOCK_SH) // as a child has it
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := holder.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	holder.Wait()
-	c = openPrivateIn(t, home)
-	if again := serverPID(t, c); again != pid {
-		t.Errorf("server %d, want %d which was left behind", again, pid)
+	c := openPrivateIn(t, home) // it leaves after the watchdog could have stopped the server
+	if err := c.Client().Ping(t.Context()).Err(); err != nil {
+		t.Error(err)
+	}
+	if err := presence.Close(); err != nil {
+		t.Fatal(err)
 	}
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}
-	mustBeStopped(t, home)
+	awaitEnd(t, server)
+}
+
+// A command that comes at the moment at which the watchdog stops the server gets the next one.
+func TestWatchdog_StopsNoServerThatIsUsedAgain(t *testing.T) {
+	needServer(t)
+	home := tempDir(t)
+	const rounds = 10
+	for range rounds {
+		holder := startHolder(t, home)
+		if err := holder.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		holder.Wait()
+		if err := visit(t.Context(), home); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := openPrivateIn(t, home)
+	if got, err := c.Client().Get(t.Context(), "visits").Int(); got != rounds || err != nil {
+		t.Errorf("%d visits, %v; want %d", got, err, rounds)
+	}
+	server := openLock(t, home)
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	awaitEnd(t, server)
+}
+
+// Redis overwrites its environment with its title, but has it in its memory.
+func TestPrivateRedisDoesNotGetTheKey(t *testing.T) {
+	bin := t.TempDir()
+	t.Setenv("PATH", bin)
+	t.Setenv("GODAGS_KEY", "the key of a whole fleet")
+	t.Setenv("GODAGS_SECRET_TOKEN", "a secret")
+	script := "#!/bin/sh\n/usr/bin/env >&2\nexit 1\n"
+	if err := os.WriteFile(filepath.Join(bin, "redis-server"), []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Open(t.Context(), Config{Home: tempDir(t)})
+	var e *UnreachableError
+	if !errors.As(err, &e) || !strings.Contains(e.Log, "PATH="+bin) || strings.Contains(e.Log, "fleet") || strings.Contains(e.Log, "a secret") {
+		t.Errorf("%v\nwant the environment of the server, without what is private", err)
+	}
+}
+
+func TestAHomeOfAnotherUserIsRefused(t *testing.T) {
+	needServer(t)
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to be two users")
+	}
+	for name, make := range map[string]func(home string) error{
+		"folder of another": func(home string) error { return errors.Join(os.Mkdir(home, 0o700), os.Chown(home, 12345, 0)) },
+		"link of another": func(home string) error {
+			return errors.Join(os.Symlink(t.TempDir(), home), os.Lchown(home, 12345, 0))
+		},
+		"open to all": func(home string) error { return errors.Join(os.Mkdir(home, 0o700), os.Chmod(home, 0o777)) },
+	} {
+		home := filepath.Join(tempDir(t), "state")
+		if err := make(home); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Open(t.Context(), Config{Home: home})
+		var e *UnreachableError
+		if !errors.As(err, &e) || !strings.Contains(e.Error(), home) || !strings.Contains(e.Fix, "GODAGS_HOME") {
+			t.Errorf("%s: %v\nwant the folder's name and GODAGS_HOME", name, err)
+		}
+	}
 }
 
 func TestAKilledServerIsReplaced(t *testing.T) {

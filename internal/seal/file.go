@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+
+	"github.com/godags/godags/internal/owned"
 )
 
 // UserFile returns the path of the user's key. It is an error if the user has no folder for settings.
@@ -48,6 +50,9 @@ func read(path string) (Key, error) {
 	}
 	if !info.Mode().IsRegular() {
 		return Key{}, fmt.Errorf("%s is not a file", path)
+	}
+	if err := owned.Check(path, info); err != nil {
+		return Key{}, fmt.Errorf("%w, who knows the key", err)
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
 		return Key{}, fmt.Errorf("%s can be read by other users (mode %#o): do `chmod 600 %s`, and if somebody may have read it remove it instead: a new one is made",

@@ -87,6 +87,21 @@ func TestAKeyFileThatCannotBeUsedIsExplained(t *testing.T) {
 	}
 }
 
+// Whoever owns the key file knows the key: as with sudo, which may keep HOME.
+func TestFile_RefusesTheKeyOfAnotherUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to be two users")
+	}
+	path := filepath.Join(t.TempDir(), "key")
+	if err := errors.Join(os.WriteFile(path, []byte("text of a good key"), 0o600), os.Chown(path, 12345, 0)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := File(path)
+	if err == nil || !strings.Contains(err.Error(), path+" belongs to user 12345") || !strings.Contains(err.Error(), Variable) {
+		t.Errorf("got %v, want an error that names the owner and %s", err, Variable)
+	}
+}
+
 func TestAUserWithoutAHomeIsToldWhatToDo(t *testing.T) {
 	t.Setenv("HOME", "")
 	t.Setenv("XDG_CONFIG_HOME", "")
