@@ -8,6 +8,7 @@ import (
 
 	"github.com/godags/godags/internal/cli"
 	"github.com/godags/godags/internal/engine"
+	"github.com/godags/godags/internal/process"
 )
 
 // Main makes a whole program of pipelines: it does what the command line asks for (run, worker, runs, status, events, logs, cancel,
@@ -25,6 +26,9 @@ func WorkerMain(pipelines ...*Pipeline) {
 
 func programMain(run func(context.Context, cli.Program, []string) int, pipelines []*Pipeline) int {
 	program := cli.Program{Name: filepath.Base(os.Args[0]), Call: cli.Call(os.Args[0]), Out: os.Stdout, Err: os.Stderr}
+	if err := process.Isolate(); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: warning: %v\n", program.Name, err)
+	}
 	names := make(map[string]bool)
 	for _, p := range pipelines {
 		definition, err := p.define()

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/godags/godags/internal/process"
 )
 
 // commandEnv returns the worker's environment without what only the worker may know, and with what the stage is given.
@@ -35,7 +37,7 @@ func commandEnv(environ []string, c commandCall, s *Stage, d *desk) []string {
 	env := make([]string, 0, len(environ)+len(own))
 	for _, entry := range environ {
 		name, _, _ := strings.Cut(entry, "=")
-		if _, replaced := own[name]; !replaced && !private(name) {
+		if _, replaced := own[name]; !replaced && !process.Private(name) {
 			env = append(env, entry)
 		}
 	}
@@ -52,9 +54,4 @@ func bare(value json.RawMessage) string {
 		return text
 	}
 	return string(value)
-}
-
-// private tells whether a variable of the worker's environment is hidden from commands.
-func private(name string) bool {
-	return name == "GODAGS_KEY" || name == "REDIS_URL" || strings.HasPrefix(name, "GODAGS_SECRET_")
 }

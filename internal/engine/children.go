@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/owned"
 	"github.com/godags/godags/internal/seal"
 )
 
@@ -48,7 +49,7 @@ func (s *Session) startChildren(ctx context.Context, n int, queues []string, run
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(s.Home, 0o700); err != nil {
+	if _, _, err := owned.MakeFolder(s.Home); err != nil {
 		return nil, fmt.Errorf("state folder: %w", err)
 	}
 	log, err := os.OpenFile(filepath.Join(s.Home, "workers.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
@@ -112,6 +113,9 @@ func (c *children) runOne(id string) error {
 	cmd.Env = append(os.Environ(), "REDIS_URL="+c.url, seal.Variable+"="+c.key.Text(), "GODAGS_HOME="+c.session.Home) // others can read argv
 	cmd.Stdout, cmd.Stderr = c.log, c.log
 	cmd.SysProcAttr = ownGroup()
+	if presence := c.session.Conn.Presence; presence != nil {
+		cmd.ExtraFiles = []*os.File{presence} // a worker that has lost us finishes what it holds, and needs its Redis for that
+	}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start worker: %w", err)
 	}

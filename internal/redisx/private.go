@@ -15,21 +15,26 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/godags/godags/internal/process"
 )
 
 // private is one user's share in the redis-server of a state folder.
 //
-// Three lock files in its folder keep order. The kernel drops the locks of a
+// Four lock files in its folder keep order. The kernel drops the locks of a
 // process that is killed, so none of them can be left behind.
 //
-//	start.lock   exclusive while somebody joins or leaves
-//	users.lock   shared while in use; who can have it exclusively is the last
-//	server.lock  exclusive as long as a server lives: it inherits the open file
+//	start.lock    exclusive while somebody joins or leaves
+//	users.lock    shared while in use; who can have it exclusively is the last
+//	present.lock  shared from joining until after leaving, also by the worker
+//	              processes of a user: the watchdog waits for it
+//	server.lock   exclusive as long as a server lives: it inherits the open file
 type private struct {
 	binary  string
 	folder  string // Home/redis, absolute
 	socket  string
 	users   *os.File
+	present *os.File
 	started bool // the server is ours
 }
 
@@ -57,7 +62,7 @@ func openPrivate(ctx context.Context, home, binary string) (*Conn, error) {
 	if err := p.mendAOF(ctx, c.Client()); err != nil {
 		return nil, errors.Join(p.serverError(err), c.Close())
 	}
-	c.Kind, c.URL = Private, socketURL(p.socket)
+	c.Kind, c.URL, c.Presence = Private, socketURL(p.socket), p.present
 	server := strings.Replace(strings.ToLower(info.name()), " ", "-server ", 1)
 	c.Note = fmt.Sprintf("private %s in %s (runs survive)", server, home)
 	return c, nil
@@ -76,8 +81,11 @@ func (p *private) join(ctx context.Context, home string) error {
 		return folderError(home, err)
 	}
 	defer start.Close()
-	if p.users, err = lock(ctx, p.path("users.lock"), syscall.LOCK_SH); err != nil {
+	if p.present, err = lock(ctx, p.path("present.lock"), syscall.LOCK_SH); err != nil {
 		return folderError(home, err)
+	}
+	if p.users, err = lock(ctx, p.path("users.lock"), syscall.LOCK_SH); err != nil {
+		return errors.Join(folderError(home, err), p.present.Close())
 	}
 	if err := p.ensureServer(ctx); err != nil {
 		return errors.Join(p.serverError(err), p.stopIfLast())
@@ -91,7 +99,7 @@ func (p *private) leave() error {
 	defer cancel()
 	start, err := lock(ctx, p.path("start.lock"), syscall.LOCK_EX)
 	if err != nil {
-		return errors.Join(fmt.Errorf("leave the private Redis: %w", err), p.users.Close())
+		return errors.Join(fmt.Errorf("leave the private Redis: %w", err), p.users.Close(), p.present.Close())
 	}
 	defer start.Close()
 	return p.stopIfLast()
@@ -99,6 +107,7 @@ func (p *private) leave() error {
 
 // stopIfLast must be called with start.lock held.
 func (p *private) stopIfLast() error {
+	defer p.present.Close() // at last: else the watchdog would stop the server as well
 	if err := p.users.Close(); err != nil {
 		return err
 	}
@@ -120,7 +129,7 @@ func (p *private) ensureServer(ctx context.Context) error {
 		case err != nil:
 		case free == nil: // a server lives
 			if p.ask("PING") == "+PONG" {
-				return nil
+				return p.watch()
 			}
 		case p.started:
 			err = errors.Join(errStopped, free.Close())
@@ -135,6 +144,14 @@ func (p *private) ensureServer(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// watch has a server that we have started looked after.
+func (p *private) watch() error {
+	if !p.started {
+		return nil
+	}
+	return p.startWatchdog()
 }
 
 // startServer starts a redis-server which holds serverLock while it lives.
@@ -160,6 +177,7 @@ func (p *private) startServer(ctx context.Context, serverLock *os.File) error {
 		"--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
 		"--maxmemory-policy", "noeviction",
 		"--daemonize", "yes") // a session of its own: Ctrl-C is not for it, and it outlives us if others use it
+	cmd.Env = process.Public(os.Environ()) // others can read that of a process
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.ExtraFiles = []*os.File{serverLock}
 	if err := cmd.Run(); err != nil {

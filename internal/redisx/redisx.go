@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
@@ -65,6 +66,9 @@ type Conn struct {
 	// Note is one line for the user: what was opened, and what survives.
 	// It holds no password.
 	Note string
+	// Presence is what a child process that uses a Private Redis inherits, so
+	// that the server stays as long as the child does. Nil for others.
+	Presence *os.File
 
 	target  target
 	client  *redis.Client
