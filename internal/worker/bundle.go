@@ -125,13 +125,28 @@ func (b *bundle) watch() {
 	}
 }
 
+// awaitHalt sets why the bundle must halt, if it must. It is called, and returns, with the bundle's lock held.
+func (b *bundle) awaitHalt() {
+	for b.halt == nil {
+		halt := b.worker.mustHalt()
+		if !errors.Is(halt, errUnsure) {
+			b.halt = halt
+			return
+		}
+		b.mu.Unlock()
+		time.Sleep(wakingPoll)
+		b.mu.Lock()
+	}
+}
+
+// wakingPoll is how often a bundle looks whether the worker knows again what it may do.
+const wakingPoll = 10 * time.Millisecond
+
 // next begins the next attempt. It is nil when there is none left and everything is recorded.
 func (b *bundle) next(ctx context.Context) (*execution, error) {
 	for {
 		b.mu.Lock()
-		if b.halt == nil {
-			b.halt = b.worker.mustHalt()
-		}
+		b.awaitHalt()
 		if b.halt != nil {
 			b.abandon(b.halt, 0)
 		}

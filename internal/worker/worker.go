@@ -50,6 +50,8 @@ type Worker struct {
 	mu       sync.Mutex
 	held     map[*bundle]struct{}
 	lastBeat time.Time // when Redis last took a heartbeat
+	asked    time.Time // when the last heartbeat was sent, whatever became of it; zero if none will be
+	waking   bool      // that heartbeat was sent after the process was suspended, and is not answered yet
 }
 
 // New returns a worker that has not started.
@@ -68,6 +70,7 @@ var (
 	errRevoked   = errors.New("the run does not wait for it any more")
 	errHandBack  = errors.New("the worker was told to stop at once")
 	errCutOff    = errors.New("the worker could not reach Redis")
+	errUnsure    = errors.New("the worker was suspended")
 	errBehind    = errors.New("not begun: it was behind a stage that takes long")
 )
 
@@ -127,8 +130,9 @@ func (w *Worker) live(ctx context.Context) {
 	tick, publish := time.NewTicker(journal.BeatEvery), time.NewTicker(journal.HandlersEvery)
 	defer tick.Stop()
 	defer publish.Stop()
-	fence := time.AfterFunc(w.untilCutOff(), func() { w.stopAll(errCutOff) })
+	fence := time.AfterFunc(w.untilCutOff(), w.stopIfCutOff)
 	defer fence.Stop()
+	defer w.endBeats()
 	for {
 		select {
 		case <-tick.C:
@@ -154,6 +158,7 @@ func (w *Worker) live(ctx context.Context) {
 			return
 		} else if ctx.Err() == nil {
 			w.Logger.Warn("heartbeat failed", "error", err)
+			w.stopIfCutOff() // unless a later heartbeat must tell whether the process was suspended
 		}
 		w.obey(bounded)
 		cancel()
@@ -161,7 +166,8 @@ func (w *Worker) live(ctx context.Context) {
 }
 
 func (w *Worker) beat(ctx context.Context) error {
-	sent := time.Now()
+	sent := w.beginBeat()
+	defer w.endBeat()
 	info := w.Info
 	info.Holds = make(map[journal.RunID][]journal.Attempted)
 	for _, b := range w.bundles() {
@@ -188,15 +194,63 @@ func (w *Worker) untilCutOff() time.Duration {
 	return time.Until(w.lastBeat.Add(cutOffAfter))
 }
 
-// mustHalt returns why the worker must begin no attempt, nil if it may.
+// suspendedAfter is how long after its last heartbeat was sent a process must have been suspended (SIGSTOP, Ctrl-Z, a machine that
+// sleeps): the next is sent after half a [journal.WorkerTTL] and a [journal.BeatEvery] at the latest, whatever Redis does.
+const suspendedAfter = journal.WorkerTTL/2 + journal.BeatEvery
+
+// suspended reports whether the worker was suspended, and has not heard from Redis since. It does not know then whether anybody has taken
+// its attempts: nobody has if its coordinator was suspended with it. So it asks before it stops them.
+func (w *Worker) suspended() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.waking || w.overdue(time.Now())
+}
+
+// overdue reports whether a heartbeat should have been sent long ago. It is called with the lock held.
+func (w *Worker) overdue(now time.Time) bool {
+	return !w.asked.IsZero() && now.Sub(w.asked) > suspendedAfter
+}
+
+func (w *Worker) beginBeat() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Now()
+	w.waking = w.overdue(now)
+	w.asked = now
+	return now
+}
+
+func (w *Worker) endBeat() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.waking = false
+}
+
+// endBeats is for when no heartbeat will be sent any more.
+func (w *Worker) endBeats() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.asked = time.Time{}
+}
+
+// stopIfCutOff stops all attempts if Redis has taken no heartbeat for so long that others may be about to begin them.
+func (w *Worker) stopIfCutOff() {
+	if w.untilCutOff() <= 0 && !w.suspended() {
+		w.stopAll(errCutOff)
+	}
+}
+
+// mustHalt returns why the worker must begin no attempt, nil if it may: errUnsure if it will know after its next heartbeat.
 func (w *Worker) mustHalt() error {
 	switch {
 	case w.abort.Err() != nil:
 		return errHandBack
-	case w.untilCutOff() <= 0:
-		return errCutOff
+	case w.untilCutOff() > 0:
+		return nil
+	case w.suspended():
+		return errUnsure
 	}
-	return nil
+	return errCutOff
 }
 
 func (w *Worker) hold(b *bundle) {

@@ -238,6 +238,65 @@ func TestAWorkerThatIsCutOffStopsItsStagesBeforeOthersStartThem(t *testing.T) {
 	})
 }
 
+// suspend leaves the worker as it is when it wakes up after a while in which it was not executed.
+func (w *world) suspend(while time.Duration) {
+	w.worker.mu.Lock()
+	defer w.worker.mu.Unlock()
+	w.worker.lastBeat = w.worker.lastBeat.Add(-while)
+	w.worker.asked = w.worker.asked.Add(-while)
+}
+
+// Nobody has taken its attempts: the coordinator was suspended with it.
+func TestWorker_GoesOnAfterItWasSuspended(t *testing.T) {
+	simulate(t, blockingOrFinishing, func(w *world) {
+		w.send("1", "s", 1)
+		<-w.running
+		w.suspend(time.Hour)
+		w.worker.stopIfCutOff() // the timer is over
+		time.Sleep(2 * journal.WorkerTTL)
+		close(w.finish)
+		w.expect("started succeeded")
+	})
+}
+
+func TestWorker_BeginsNothingBeforeItKnowsWhetherItMay(t *testing.T) {
+	simulate(t, blockingOrFinishing, func(w *world) {
+		w.bundle("1", 1, "x", "y")
+		<-w.running
+		w.mini.SetError("LOADING no use")
+		w.suspend(time.Hour)
+		w.finish <- struct{}{}
+		time.Sleep(journal.BeatEvery / 4)
+		select {
+		case <-w.running:
+			w.Error("it began the next attempt without having asked")
+		default:
+		}
+		w.mini.SetError("")
+		<-w.running
+		close(w.finish)
+		w.expectInAnyOrder("started", "started", "succeeded", "succeeded")
+	})
+}
+
+func TestWorker_StopsItsStagesIfItWasSuspendedAndIsCutOff(t *testing.T) {
+	simulate(t, blockingOrFinishing, func(w *world) {
+		w.send("1", "s", 1)
+		<-w.running
+		w.mini.SetError("LOADING no use")
+		w.suspend(time.Hour)
+		woken := time.Now()
+		w.worker.stopIfCutOff()
+		if took := (<-w.stopped).Sub(woken); took > suspendedAfter {
+			w.Errorf("it stopped after %s, want %s at most", took, suspendedAfter)
+		}
+		w.mini.SetError("")
+		if last := w.expect("started lost"); last.Text != errCutOff.Error() {
+			w.Error(last.Text)
+		}
+	})
+}
+
 func TestAReportIsOfferedUntilRedisIsBack(t *testing.T) {
 	simulate(t, finishing, func(w *world) {
 		w.send("1", "s", 1)

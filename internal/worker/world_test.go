@@ -271,6 +271,18 @@ func blocking(w *world, ctx context.Context, s *tasks.Stage) error {
 	return ctx.Err()
 }
 
+// blockingOrFinishing tells that it runs, and succeeds when it is let, unless it is stopped before.
+func blockingOrFinishing(w *world, ctx context.Context, s *tasks.Stage) error {
+	w.running <- s
+	select {
+	case <-w.finish:
+		return nil
+	case <-ctx.Done():
+		w.stopped <- time.Now()
+		return ctx.Err()
+	}
+}
+
 // finishing tells that it runs, and succeeds when it is let.
 func finishing(w *world, _ context.Context, s *tasks.Stage) error {
 	w.running <- s
