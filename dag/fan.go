@@ -12,6 +12,7 @@ type fan struct {
 	template StageID
 	base     StageID
 	n        uint32
+	first    []Attempt // of the instances, by index; 1 beyond
 }
 
 // Instance returns which instance of which template stage s is. It is false for a stage of the graph, which is returned itself.
@@ -19,8 +20,13 @@ func (r *Run) Instance(s StageID) (template StageID, index int, ok bool) {
 	if int(s) < r.graph.Len() {
 		return s, 0, false
 	}
-	f := r.fans[sort.Search(len(r.fans), func(i int) bool { return r.fans[i].base > s })-1]
+	f := r.fan(s)
 	return f.template, int(s - f.base), true
+}
+
+// fan returns the fan of an instance.
+func (r *Run) fan(s StageID) fan {
+	return r.fans[sort.Search(len(r.fans), func(i int) bool { return r.fans[i].base > s })-1]
 }
 
 // Instances returns the ids of a template's instances: n from base on. It is false as long as the stage has none, or is no template.
@@ -59,6 +65,19 @@ func (r *Run) Lookup(name string) (StageID, bool) {
 	return base + StageID(index), true
 }
 
+// First returns the first attempt of stage s: 1, or for an instance that has taken the place of others the attempt that
+// comes after theirs.
+func (r *Run) First(s StageID) Attempt {
+	if int(s) < r.graph.Len() {
+		return 1
+	}
+	f := r.fan(s)
+	if index := int(s - f.base); index < len(f.first) {
+		return f.first[index]
+	}
+	return 1
+}
+
 func (r *Run) expanded(template StageID) bool {
 	_, ok := r.fanOf[template]
 	return ok
@@ -85,8 +104,9 @@ func (r *Run) expand(template, source StageID, commands []Command) []Command {
 		r.fanOf = make(map[StageID]int)
 	}
 	r.fanOf[template] = len(r.fans)
-	r.fans = append(r.fans, fan{template, StageID(base), uint32(n)})
+	r.fans = append(r.fans, fan{template, StageID(base), uint32(n), r.resumed[template]})
 	r.state, r.attempt = grow(r.state, n, Ready), grow(r.attempt, n, 1)
+	copy(r.attempt[base:], r.resumed[template])
 	r.waiting, r.verdict = grow(r.waiting, n, 0), grow(r.verdict, n, undecided)
 	if r.root != nil {
 		r.root = grow(r.root, n, 0)
@@ -132,8 +152,24 @@ func (r *Run) collect(template, s StageID, commands []Command) []Command {
 }
 
 // replace lets the instances of a template count no more. They are all terminal.
+//
+// The next instances have the same names, so their attempts continue where these end: run, stage and attempt name one
+// execution, which has one outcome.
 func (r *Run) replace(template StageID) {
 	f := r.fans[r.fanOf[template]]
+	if r.resumed == nil {
+		r.resumed = make(map[StageID][]Attempt)
+	}
+	resumed := grow(slices.Clone(f.first), max(0, int(f.n)-len(f.first)), 1)
+	for i := range f.n {
+		s := f.base + StageID(i)
+		resumed[i] = r.attempt[s]
+		if r.begun(s) {
+			resumed[i]++
+		}
+	}
+	r.resumed[template] = resumed
+
 	for _, state := range r.state[f.base : f.base+StageID(f.n)] {
 		r.counts[state]--
 	}

@@ -3,6 +3,7 @@ package dag
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Reopened returns the stages that a [RunReopened] event of the given stage would let be executed again, dependencies first: that
@@ -36,7 +37,14 @@ func (r *Run) reopened(stage StageID) (again, replaced []StageID, err error) {
 			}
 		}
 	}
-	for _, s := range again {
+	attempted := slices.Clone(again)
+	for _, template := range replaced {
+		base, n, _ := r.Instances(template)
+		for s := base; s < base+StageID(n); s++ {
+			attempted = append(attempted, s)
+		}
+	}
+	for _, s := range attempted {
 		if r.begun(s) && r.attempt[s] == maxAttempt {
 			return nil, nil, fmt.Errorf("dag: stage %q has no attempt left", r.Name(s))
 		}

@@ -10,18 +10,19 @@ type Run struct {
 	graph    *Graph
 	rules    Rules
 	state    []State
-	attempt  []Attempt          // running: the attempt that runs; ready, retrying: the attempt that is due
-	waiting  []uint32           // what a stage waits for still; see Run.missing
-	verdict  []verdict          // undecided for every stage that may still be executed
-	root     []StageID          // of stages that are skipped, or are to be: the cause; nil until there is one
-	failures map[StageID]uint16 // of stages that had a further attempt because one failed: how many failed before it
-	elements map[StageID]uint32 // of stages that succeeded with a list: its length
-	fans     []fan              // in order of base; some are replaced by later ones
-	fanOf    map[StageID]int    // by template: index of its newest fan, if there is one that counts
-	counts   [numStates]int     // of the stages that count
-	replaced int                // instances that do not count any more
-	halt     StageID            // the failure after which nothing more is begun; NoStage until there is one
-	stopping bool               // the run is being cancelled
+	attempt  []Attempt             // running: the attempt that runs; ready, retrying: the attempt that is due
+	waiting  []uint32              // what a stage waits for still; see Run.missing
+	verdict  []verdict             // undecided for every stage that may still be executed
+	root     []StageID             // of stages that are skipped, or are to be: the cause; nil until there is one
+	failures map[StageID]uint16    // of stages that had a further attempt because one failed: how many failed before it
+	elements map[StageID]uint32    // of stages that succeeded with a list: its length
+	fans     []fan                 // in order of base; some are replaced by later ones
+	fanOf    map[StageID]int       // by template: index of its newest fan, if there is one that counts
+	resumed  map[StageID][]Attempt // by template: the first attempt of each of its next instances, by index; 1 beyond
+	counts   [numStates]int        // of the stages that count
+	replaced int                   // instances that do not count any more
+	halt     StageID               // the failure after which nothing more is begun; NoStage until there is one
+	stopping bool                  // the run is being cancelled
 	finished bool
 }
 
@@ -126,13 +127,14 @@ func (r *Run) Done() bool {
 	return r.counts[Succeeded]+r.counts[Failed]+r.counts[Skipped]+r.counts[Cancelled] == r.Total()
 }
 
-// Outcome returns the state of the run as a whole: Running until all stages are terminal, then Cancelled if
-// any stage was cancelled, else Failed if any failed, else Succeeded.
+// Outcome returns the state of the run as a whole: Running until all stages are terminal, then Cancelled if the run or
+// any stage was cancelled, else Failed if any failed, else Succeeded. A run that was cancelled is Cancelled even if every
+// stage that was left succeeded, as clean-ups do: whoever cancelled it must not be told that it went its normal way.
 func (r *Run) Outcome() State {
 	switch {
 	case !r.Done():
 		return Running
-	case r.counts[Cancelled] > 0:
+	case r.stopping || r.counts[Cancelled] > 0:
 		return Cancelled
 	case r.counts[Failed] > 0:
 		return Failed

@@ -1,6 +1,7 @@
 package dag
 
 import (
+	"fmt"
 	"slices"
 )
 
@@ -33,13 +34,19 @@ func (w *twin) reopen(stage StageID) bool {
 		again[s] = again[s] && !renew[template]
 	}
 	for s := range w.attempt {
-		if again[s] && w.begun[s] && w.attempt[s] == maxAttempt {
+		template, instance := w.template[s]
+		if (again[s] || instance && renew[template]) && w.begun[s] && w.attempt[s] == maxAttempt {
 			return false
 		}
 	}
 	for s := range StageID(w.graph.Len()) {
 		if renew[s] {
-			for _, i := range w.instances[s] {
+			for index, i := range w.instances[s] {
+				next := w.attempt[i]
+				if w.begun[i] {
+					next++
+				}
+				w.used[fmt.Sprintf("%d[%d]", s, index)] = next
 				w.fault[i] = w.ended[i]
 				delete(w.attempt, i)
 				delete(w.ended, i)

@@ -1,6 +1,7 @@
 package dag
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 )
@@ -15,6 +16,7 @@ type twin struct {
 	template   map[StageID]StageID
 	instances  map[StageID][]StageID // of the templates that have theirs, in order
 	attempt    map[StageID]Attempt   // of all that count
+	used       map[string]Attempt    // by the names of instances that were replaced: the attempt that the next of that name begins with
 	running    map[StageID]bool
 	retrying   map[StageID]bool
 	failures   map[StageID]int
@@ -34,7 +36,7 @@ type twin struct {
 func newTwin(g *Graph, rules Rules, said []Command, chosen func(StageID) StageID) *twin {
 	w := &twin{
 		graph: g, rules: rules, next: StageID(g.Len()), chosen: chosen,
-		template: make(map[StageID]StageID), instances: make(map[StageID][]StageID), attempt: make(map[StageID]Attempt),
+		template: make(map[StageID]StageID), instances: make(map[StageID][]StageID), attempt: make(map[StageID]Attempt), used: make(map[string]Attempt),
 		running: make(map[StageID]bool), retrying: make(map[StageID]bool), failures: make(map[StageID]int), elements: make(map[StageID]int),
 		ended: make(map[StageID]State), begun: make(map[StageID]bool), fault: make(map[StageID]State),
 		plan: make(map[StageID]CommandType), held: make(map[StageID]bool), hopeless: make(map[StageID]bool), root: make(map[StageID]StageID),
@@ -146,7 +148,7 @@ func (w *twin) outcome() State {
 	switch {
 	case !w.done():
 		return Running
-	case w.count(Cancelled) > 0:
+	case w.cancelling || w.count(Cancelled) > 0:
 		return Cancelled
 	case w.count(Failed) > 0:
 		return Failed
@@ -365,7 +367,7 @@ func (w *twin) expand(reopened bool) {
 		w.instances[s] = []StageID{}
 		for range w.elements[*each] {
 			w.instances[s] = append(w.instances[s], w.next)
-			w.template[w.next], w.attempt[w.next] = s, 1
+			w.template[w.next], w.attempt[w.next] = s, max(1, w.used[fmt.Sprintf("%d[%d]", s, len(w.instances[s])-1)])
 			w.next++
 		}
 	}

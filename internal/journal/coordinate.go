@@ -163,17 +163,22 @@ type Finished struct {
 	Counts map[string]int `json:"stages"`
 }
 
-// Finish records the end of a run whose stages are all terminal.
+// Finish records the end of a run whose stages are all terminal. A run whose end somebody has asked for, which the
+// caller may not know yet, ends as cancelled.
 func (j *Journal) Finish(ctx context.Context, run RunID, epoch int64, state *dag.Run) error {
-	f := Finished{State: state.Outcome().String(), Counts: make(map[string]int)}
+	counts := make(map[string]int)
 	for _, s := range []dag.State{dag.Succeeded, dag.Failed, dag.Skipped, dag.Cancelled} {
-		f.Counts[s.String()] = state.Count(s)
+		counts[s.String()] = state.Count(s)
 	}
-	text, err := json.Marshal(f)
-	if err != nil {
-		return fmt.Errorf("finish run %s: %w", run, err)
+	var records []Record
+	for _, outcome := range []dag.State{state.Outcome(), dag.Cancelled} {
+		text, err := json.Marshal(Finished{outcome.String(), counts})
+		if err != nil {
+			return fmt.Errorf("finish run %s: %w", run, err)
+		}
+		records = append(records, Record{Type: RunFinished, Text: string(text)})
 	}
-	if _, err = j.end(ctx, run, "finished", epoch, Record{Type: RunFinished, Text: string(text)}); err != nil {
+	if _, err := j.end(ctx, run, "finished", epoch, records...); err != nil {
 		return err
 	}
 	return j.settle(ctx, run)
@@ -194,7 +199,9 @@ func (j *Journal) TimeOut(ctx context.Context, run RunID, epoch int64, limit tim
 // Now returns the time by the clock of Redis, to the microsecond.
 func (j *Journal) Now(ctx context.Context) (time.Time, error) { return j.rdb.Time(ctx).Result() }
 
-func (j *Journal) end(ctx context.Context, run RunID, state string, epoch int64, r Record) (was string, err error) {
-	was, err = endScript.Run(ctx, j.rdb, []string{j.key(run, "run"), j.key(run, "journal")}, state, epoch, r.append(nil), j.known).Text()
+// end records the first record, or the last if the run is being cancelled.
+func (j *Journal) end(ctx context.Context, run RunID, state string, epoch int64, records ...Record) (was string, err error) {
+	first, last := records[0].append(nil), records[len(records)-1].append(nil)
+	was, err = endScript.Run(ctx, j.rdb, []string{j.key(run, "run"), j.key(run, "journal")}, state, epoch, first, last, j.known).Text()
 	return was, named(run, err)
 }

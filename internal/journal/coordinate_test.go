@@ -294,6 +294,20 @@ func TestFinishTellsHowTheRunEnded(t *testing.T) {
 	})
 }
 
+// The request to cancel and the end of the run may cross: the coordinator has not read the request when it records the end.
+func TestFinishOfARunThatIsBeingCancelledSaysCancelled(t *testing.T) {
+	journals(t, func(f *fixture) {
+		f.cancel(true)
+		if err := f.Finish(f.t.Context(), run, f.epoch, graph(f.t, 0)); err != nil {
+			f.t.Fatal(err)
+		}
+		s, err := f.Summary(f.t.Context(), run)
+		if err != nil || s.State != "cancelled" {
+			f.t.Errorf("the run is %q, %v; want cancelled", s.State, err)
+		}
+	})
+}
+
 func TestTwoRunsDoNotTouchEachOther(t *testing.T) {
 	journals(t, func(f *fixture) {
 		other := submission()

@@ -74,7 +74,7 @@ func TestFailureOfAReplacedInstanceIsForgotten(t *testing.T) {
 	if len(r.Failures) != 0 {
 		t.Errorf("it failed, and the run goes on: %+v", r.Failures)
 	}
-	feed(list(2), event(journal.StageFailed, 5, 1), event(journal.StageSucceeded, 6, 1))
+	feed(list(2), event(journal.StageFailed, 5, 2), event(journal.StageSucceeded, 6, 2))
 	skipped(5)
 	if len(r.Failures) != 1 || r.Name(r.Failures[0].Stage) != "work[0]" || r.State.Total() != 5 {
 		t.Errorf("%d stages, %+v", r.State.Total(), r.Failures)

@@ -257,7 +257,7 @@ func (r *Run) Duration(s dag.StageID) time.Duration {
 }
 
 // First returns the attempt that a stage began with, or that was due when the stage was last reopened.
-func (r *Run) First(s dag.StageID) dag.Attempt { return max(1, r.first[s]) }
+func (r *Run) First(s dag.StageID) dag.Attempt { return max(r.State.First(s), r.first[s]) }
 
 // Begun returns the newest attempt of a stage that was begun; 0 if none was.
 func (r *Run) Begun(s dag.StageID) dag.Attempt {
