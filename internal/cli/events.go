@@ -12,7 +12,6 @@ import (
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/progress"
-	"github.com/godags/godags/internal/spec"
 	"github.com/godags/godags/internal/view"
 )
 
@@ -35,13 +34,9 @@ func (p Program) events(c *ucli.Context) error {
 		if err != nil && !errors.Is(err, journal.ErrDamaged) { // what comes before the damage is printed
 			return err
 		}
-		encoded, _, err := s.Journal.Spec(ctx, found.Run)
+		sp, err := s.Spec(ctx, found.Run)
 		if err != nil {
 			return err
-		}
-		sp, err := spec.Decode(encoded)
-		if err != nil {
-			return fmt.Errorf("run %s: %w", found.Run, err)
 		}
 		return p.printEvents(ctx, s.Journal, view.New(found.Run, sp), out, c.Bool("follow"))
 	})

@@ -157,11 +157,22 @@ func (f fixture) decide(id journal.RunID, kind journal.DecisionKind, r journal.R
 	f.check(f.journal.Decide(f.Context(), id, 1, []journal.Decision{{Kind: kind, Record: r}}))
 }
 
+// load reads a run.
+func (f fixture) load(id journal.RunID) *view.Run {
+	f.Helper()
+	encoded, _, err := f.journal.Spec(f.Context(), id)
+	f.check(err)
+	sp, err := spec.Decode(encoded)
+	f.check(err)
+	run, err := view.Load(f.Context(), f.journal, id, sp)
+	f.check(err)
+	return run
+}
+
 // finish ends a run whose stages are all terminal.
 func (f fixture) finish(id journal.RunID) {
 	f.Helper()
-	run, err := view.Load(f.Context(), f.journal, id)
-	f.check(err)
+	run := f.load(id)
 	f.check(f.journal.Finish(f.Context(), id, 1, run.State))
 }
 

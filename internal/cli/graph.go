@@ -56,7 +56,7 @@ func (p Program) graph(c *ucli.Context) error {
 		if err != nil {
 			return err
 		}
-		run, err := view.Load(ctx, s.Journal, found.Run)
+		run, err := s.View(ctx, found.Run)
 		if err != nil {
 			return err
 		}

@@ -29,7 +29,7 @@ func (p Program) logsCommand() *ucli.Command {
 
 func (p Program) logs(c *ucli.Context) error {
 	return p.readRun(c, 2, func(ctx context.Context, s *engine.Session, found journal.Summary, out *bufio.Writer) error {
-		run, err := view.Load(ctx, s.Journal, found.Run)
+		run, err := s.View(ctx, found.Run)
 		if err != nil {
 			return err
 		}

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/view"
 )
 
 func TestLogs(t *testing.T) {
@@ -79,8 +78,7 @@ func TestLogsAreHarmlessToATerminal(t *testing.T) {
 	f := newFixture(t)
 	f.submit("demo-1", driven)
 	f.succeed("demo-1", first, "\x1b]0;title\x07\x1b[2Jred\x00\tcell\r\n 10%\r100%\r\nend", "end")
-	run, err := view.Load(t.Context(), f.journal, "demo-1")
-	f.check(err)
+	run := f.load("demo-1")
 	var out bytes.Buffer
 	l := logPrinter{run: run, journal: f.journal, out: bufio.NewWriter(&out), harmless: true}
 	f.check(l.printAll(t.Context()))

@@ -70,7 +70,7 @@ func (r *runStatus) lacks() []lack {
 }
 
 func loadStatus(ctx context.Context, s *engine.Session, found journal.Summary) (*runStatus, error) {
-	run, err := view.Load(ctx, s.Journal, found.Run)
+	run, err := s.View(ctx, found.Run)
 	if err != nil {
 		return nil, err
 	}
@@ -89,11 +89,11 @@ func loadStatus(ctx context.Context, s *engine.Session, found journal.Summary) (
 	if err != nil {
 		return nil, err
 	}
-	signature, err := s.Journal.Signature(ctx, found.Run)
+	id, err := s.Journal.Identity(ctx, found.Run)
 	if err != nil {
 		return nil, err
 	}
-	signer := seal.Signer(signature)
+	signer := seal.Signer(id.Signature)
 	crews, err := s.Journal.Crews(ctx, workers, found.Run, signer, nil)
 	if err != nil {
 		return nil, err

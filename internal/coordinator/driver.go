@@ -29,12 +29,13 @@ const tickEvery = 500 * time.Millisecond
 
 // Config says what a driver works with. Dead, Hurry, Observe, Reread, Unserved may be nil.
 type Config struct {
-	ID      string // of the coordinator
-	Key     string // fingerprint of the key with which it signs: workers with another one do not count
-	Journal *journal.Journal
-	Queue   Queue
-	Logger  *slog.Logger
-	Grace   time.Duration // how long workers have for stopping their stages when the run is cancelled
+	ID          string // of the coordinator
+	Key         string // fingerprint of the key with which it signs: workers with another one do not count
+	Incarnation string // of the run: see [journal.Identity]
+	Journal     *journal.Journal
+	Queue       Queue
+	Logger      *slog.Logger
+	Grace       time.Duration // how long workers have for stopping their stages when the run is cancelled
 
 	MaxBundle int  // stages in one task at the most; 0 means 256, 1 that every stage travels alone
 	NoFuse    bool // a stage does not travel together with the one that it depends on

@@ -177,7 +177,7 @@ func (d *Driver) dispatch(ctx context.Context) error {
 
 // task is what a worker is told of a bundle.
 func (d *Driver) task(b *bundle) queue.Task {
-	t := queue.Bundle{Run: string(d.run), Pipeline: d.spec.Name, Digest: d.digest, After: d.position}
+	t := queue.Bundle{Run: string(d.run), Pipeline: d.spec.Name, Incarnation: d.Incarnation, Digest: d.digest, After: d.position}
 	for _, s := range b.stages {
 		t.Items = append(t.Items, d.item(s))
 	}

@@ -92,7 +92,20 @@ func (d *Driver) item(s dag.StageID) queue.Item {
 		list, _ := d.spec.Graph.Lookup(d.spec.Kind(template).ForEach)
 		i.Of, i.Index, i.List = template, index, d.lists[list]
 	} else if base, n, ok := d.state.Instances(s); ok {
-		i.First, i.Count = base, n
+		list, _ := d.spec.Graph.Lookup(d.spec.Kind(s).ForEach)
+		i.First, i.Count, i.List = base, n, d.lists[list]
+		i.Deps = queue.ExceptionsOf(n, func(k int) dag.Attempt { return d.succeeded(base + dag.StageID(k)) })
+		return i
 	}
+	deps := d.spec.Graph.Deps(d.graphStage(s))
+	i.Deps = queue.ExceptionsOf(len(deps), func(k int) dag.Attempt { return d.succeeded(deps[k]) })
 	return i
+}
+
+// succeeded returns the attempt of a stage that has succeeded, or will have when a stage that travels with it is executed; 0 if none has.
+func (d *Driver) succeeded(s dag.StageID) dag.Attempt {
+	if state := d.state.State(s); state == dag.Failed || state == dag.Skipped || state == dag.Cancelled {
+		return 0
+	}
+	return d.state.Attempt(s)
 }

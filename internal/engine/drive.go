@@ -18,11 +18,11 @@ func (s *Session) driver(o RunOptions, id string) coordinator.Config {
 
 // drive hires workers and drives a run that is ours. When ctx is done, it cancels the run, unless the cause is [ErrHandOver]. A run that it
 // must leave unfinished is given up.
-func (s *Session) drive(ctx context.Context, cfg coordinator.Config, o RunOptions, run *view.Run, digest string, epoch int64) error {
+func (s *Session) drive(ctx context.Context, cfg coordinator.Config, o RunOptions, run *view.Run, id journal.Identity, epoch int64) error {
 	crew, err := s.hire(ctx, o)
 	if err == nil {
 		cfg.Dead = crew.dead
-		err = errors.Join(s.lead(ctx, cfg, o, run, crew, digest, epoch), crew.dismiss(), s.cleanUp(ctx, run))
+		err = errors.Join(s.lead(ctx, cfg, o, run, crew, id, epoch), crew.dismiss(), s.cleanUp(ctx, run))
 	}
 	if run.State.Finished() {
 		s.Sweep(ctx, run.ID)
@@ -37,7 +37,8 @@ func (s *Session) drive(ctx context.Context, cfg coordinator.Config, o RunOption
 }
 
 // lead drives a run with the workers that were hired for it. It leaves the run if there are no workers and never will be.
-func (s *Session) lead(ctx context.Context, cfg coordinator.Config, o RunOptions, run *view.Run, crew crew, digest string, epoch int64) error {
+func (s *Session) lead(ctx context.Context, cfg coordinator.Config, o RunOptions, run *view.Run, crew crew, id journal.Identity, epoch int64) error {
+	cfg.Incarnation = id.Incarnation
 	var damaged error
 	cfg.Observe = func(entries []journal.Entry) {
 		crew.heed(entries)
@@ -54,7 +55,7 @@ func (s *Session) lead(ctx context.Context, cfg coordinator.Config, o RunOptions
 		forget := context.AfterFunc(crew.children.stopped, func() { leave(crew.children.gaveUp()) })
 		defer forget()
 	}
-	_, err := coordinator.Drive(driving, cfg, o.ID, o.Spec, digest, epoch)
+	_, err := coordinator.Drive(driving, cfg, o.ID, o.Spec, id.Digest, epoch)
 	if errors.Is(err, journal.ErrGone) {
 		err = fmt.Errorf("%w: %w", ErrStateLost, err)
 	}

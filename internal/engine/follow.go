@@ -26,7 +26,7 @@ const (
 const watchEvery = coordinator.Lease / 10
 
 // conduct sees a run to its end: it drives the run while that is ours (the epoch is not 0), and follows it while it is not.
-func (s *Session) conduct(ctx context.Context, driver coordinator.Config, o RunOptions, digest string, epoch int64) (*view.Run, error) {
+func (s *Session) conduct(ctx context.Context, driver coordinator.Config, o RunOptions, id journal.Identity, epoch int64) (*view.Run, error) {
 	run := view.New(o.ID, o.Spec)
 	for {
 		if epoch == 0 {
@@ -36,7 +36,7 @@ func (s *Session) conduct(ctx context.Context, driver coordinator.Config, o RunO
 			}
 		}
 		o.tell(Drives, driver.ID)
-		err := s.drive(ctx, driver, o, run, digest, epoch)
+		err := s.drive(ctx, driver, o, run, id, epoch)
 		if !errors.Is(err, journal.ErrFenced) || ctx.Err() != nil {
 			return run, err
 		}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,11 +10,14 @@ import (
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/redisx"
 	"github.com/godags/godags/internal/seal"
+	"github.com/godags/godags/internal/spec"
+	"github.com/godags/godags/internal/view"
 )
 
 // findKey returns the key that GODAGS_KEY says. Without it a Redis of our own has a key that lives where it does, in this process or in
-// the state folder, and all that a user does with other ones is signed with the key in the folder for his settings.
-func findKey(kind redisx.Kind, home string) (seal.Key, error) {
+// the state folder, and all that a user does with other ones is signed with the key in the folder for his settings. File reads a file, and may
+// make it.
+func findKey(kind redisx.Kind, home string, file func(path string) (seal.Key, error)) (seal.Key, error) {
 	if text := os.Getenv(seal.Variable); text != "" {
 		k, err := seal.Parse(text)
 		if err != nil {
@@ -25,32 +29,82 @@ func findKey(kind redisx.Kind, home string) (seal.Key, error) {
 	case redisx.InProcess:
 		return seal.Random()
 	case redisx.Private:
-		return seal.File(filepath.Join(home, "key"))
+		return file(filepath.Join(home, "key"))
 	}
 	path, err := seal.UserFile()
 	if err != nil {
 		return seal.Key{}, err
 	}
-	return seal.File(path)
+	return file(path)
 }
 
-// sealSpec returns the signature of a run's spec.
-func sealSpec(key seal.Key, run journal.RunID, digest string) string {
-	return key.Sign(seal.Spec, []byte(run), []byte(digest))
+// signIdentity returns the signature of what a run is.
+func signIdentity(key seal.Key, id journal.Identity) string {
+	return key.Sign(seal.Spec, []byte(id.Run), []byte(id.Incarnation), []byte(id.Digest))
 }
 
-// verify returns [seal.ErrSignature] unless whoever submitted the run with this digest has our key. It comes before driving the run.
-func (s *Session) verify(ctx context.Context, run journal.RunID, digest string) error {
-	key, err := s.Key()
-	if err != nil {
-		return err
-	}
-	signature, err := s.Journal.Signature(ctx, run)
-	if err != nil {
-		return err
-	}
-	if err := key.Verify(signature, seal.Spec, []byte(run), []byte(digest)); err != nil {
-		return fmt.Errorf("run %s: its spec: %w", run, err)
+func verifyIdentity(key seal.Key, id journal.Identity) error {
+	if err := key.Verify(id.Signature, seal.Spec, []byte(id.Run), []byte(id.Incarnation), []byte(id.Digest)); err != nil {
+		return fmt.Errorf("run %s: its spec: %w", id.Run, err)
 	}
 	return nil
+}
+
+// identify returns the identity of a run, or [seal.ErrSignature] unless somebody with our key has submitted it. It comes before anything of the run
+// is decoded, and before driving it.
+func (s *Session) identify(ctx context.Context, run journal.RunID) (journal.Identity, error) {
+	key, err := s.Key()
+	if err != nil {
+		return journal.Identity{}, err
+	}
+	id, err := s.Journal.Identity(ctx, run)
+	if err == nil {
+		err = verifyIdentity(key, id)
+	}
+	return id, err
+}
+
+// vouched reports whether somebody with our key has submitted a run. Looking at a run makes no key.
+func (s *Session) vouched(id journal.Identity) bool {
+	find := s.Key
+	if s.Conn.Kind != redisx.InProcess {
+		find = func() (seal.Key, error) { return findKey(s.Conn.Kind, s.Home, seal.ReadFile) }
+	}
+	key, err := find()
+	return err == nil && verifyIdentity(key, id) == nil
+}
+
+// Spec returns the pipeline of a run, in order to show it. Of a run that nobody with our key has submitted it takes little memory, or
+// returns [spec.ErrUnvouched].
+func (s *Session) Spec(ctx context.Context, run journal.RunID) (*spec.Spec, error) {
+	id, err := s.Journal.Identity(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	encoded, digest, err := s.Journal.Spec(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+
+	decode := spec.DecodeUnvouched
+	if digest == id.Digest && s.vouched(id) {
+		decode = spec.Decode
+	}
+	sp, err := decode(encoded)
+	if errors.Is(err, spec.ErrVersion) {
+		return nil, fmt.Errorf("run %s: %w", run, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("run %s: %w: its spec: %w", run, journal.ErrDamaged, err)
+	}
+	return sp, nil
+}
+
+// View reads a run from Redis, up to its newest entry.
+func (s *Session) View(ctx context.Context, run journal.RunID) (*view.Run, error) {
+	sp, err := s.Spec(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	return view.Load(ctx, s.Journal, run, sp)
 }

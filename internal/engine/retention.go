@@ -2,9 +2,12 @@ package engine
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/seal"
 	"github.com/godags/godags/internal/spec"
 )
 
@@ -19,19 +22,32 @@ const (
 // Remove removes a run with its journal, logs and values, if the condition holds, and reports whether it did.
 // Values on the disk of another machine stay there.
 func (s *Session) Remove(ctx context.Context, run journal.RunID, when journal.Condition) (bool, error) {
+	id, err := s.Journal.Identity(ctx, run)
+	if err != nil && !errors.Is(err, journal.ErrGone) {
+		return false, err
+	}
 	condemned, encoded, err := s.Journal.Condemn(ctx, run, when)
 	if !condemned || err != nil {
 		return false, err
 	}
-	sp, err := spec.Decode(encoded)
+	sp, err := s.removable(id, encoded)
 	if err != nil {
 		s.Logger.Warn("the pipeline of a run that is removed cannot be read: values outside Redis may stay", "run", run, "error", err)
-		sp = nil
 	}
 	if err := s.Stores.RemoveRun(ctx, sp, run); err != nil {
 		return false, err
 	}
 	return true, s.Journal.Erase(ctx, run)
+}
+
+// removable returns the pipeline of a run that is removed. It must be one that somebody with our key has submitted: it says where values are that
+// are removed with the run.
+func (s *Session) removable(id journal.Identity, encoded []byte) (*spec.Spec, error) {
+	id.Digest = spec.Digest(encoded)
+	if !s.vouched(id) {
+		return nil, fmt.Errorf("%w: it was submitted with another key, or changed in Redis", seal.ErrSignature)
+	}
+	return spec.Decode(encoded)
 }
 
 // Sweep removes finished runs whose time is over, except one that somebody still looks at. What it cannot remove now is left to the next.

@@ -23,9 +23,9 @@ var (
 // were cancelled, and all that comes after them. What is good stays. A run without such stages is returned as it is.
 // If somebody else is quicker to do so the run is followed.
 func (s *Session) Retry(ctx context.Context, o RunOptions, stage string) (*view.Run, error) {
-	digest, err := s.load(ctx, &o)
+	run, err := s.load(ctx, &o)
 	if err == nil {
-		err = errors.Join(s.verify(ctx, o.ID, digest), o.check())
+		err = o.check()
 	}
 	if err != nil {
 		return nil, err
@@ -35,7 +35,7 @@ func (s *Session) Retry(ctx context.Context, o RunOptions, stage string) (*view.
 	if err != nil && !errors.Is(err, journal.ErrFenced) {
 		return nil, err
 	}
-	return s.conduct(ctx, s.driver(o, id), o, digest, epoch)
+	return s.conduct(ctx, s.driver(o, id), o, run, epoch)
 }
 
 // reopen lets a finished run go on. The epoch is 0 if there is nothing to do.

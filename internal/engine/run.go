@@ -99,14 +99,17 @@ func (s *Session) Run(ctx context.Context, o RunOptions) (*view.Run, error) {
 		return nil, err
 	}
 	id := NewWorkerID("")
-	digest, epoch, err := s.submit(ctx, o, id, false)
+	run, epoch, err := s.submit(ctx, o, id, false)
 	if errors.Is(err, journal.ErrExists) && !errors.Is(err, journal.ErrDigest) {
-		err = s.verify(ctx, o.ID, digest)
+		digest := run.Digest
+		if run, err = s.identify(ctx, o.ID); err == nil && run.Digest != digest {
+			err = fmt.Errorf("run %s: %w", o.ID, journal.ErrDigest) // it was replaced just now
+		}
 	}
 	if err != nil {
 		return nil, err
 	}
-	return s.conduct(ctx, s.driver(o, id), o, digest, epoch)
+	return s.conduct(ctx, s.driver(o, id), o, run, epoch)
 }
 
 // Submit hands a pipeline over to whoever serves the Redis, and returns the id of the run. One that was submitted before, under the same id
@@ -123,19 +126,20 @@ func (s *Session) Submit(ctx context.Context, o RunOptions) (journal.RunID, erro
 	return o.ID, err
 }
 
-func (s *Session) submit(ctx context.Context, o RunOptions, coordinatorID string, detached bool) (digest string, epoch int64, err error) {
+func (s *Session) submit(ctx context.Context, o RunOptions, coordinatorID string, detached bool) (id journal.Identity, epoch int64, err error) {
 	key, err := s.Key()
 	if err != nil {
-		return "", 0, err
+		return id, 0, err
 	}
 	encoded, err := o.Spec.Encode()
 	if err != nil {
-		return "", 0, err
+		return id, 0, err
 	}
-	digest = spec.Digest(encoded)
+	id = journal.Identity{Run: o.ID, Incarnation: rand.Text(), Digest: spec.Digest(encoded)}
+	id.Signature = signIdentity(key, id)
 	epoch, err = s.Journal.Submit(ctx, journal.Submission{Run: o.ID, Pipeline: o.Spec.Name, Stages: o.Spec.Graph.Len(),
-		Digest: digest, Spec: encoded, Signature: sealSpec(key, o.ID, digest), Coordinator: coordinatorID, Lease: coordinator.Lease, Detached: detached, Keep: o.Keep})
-	return digest, epoch, err
+		Digest: id.Digest, Spec: encoded, Incarnation: id.Incarnation, Signature: id.Signature, Coordinator: coordinatorID, Lease: coordinator.Lease, Detached: detached, Keep: o.Keep})
+	return id, epoch, err
 }
 
 // name gives a run an id if it has none.
@@ -149,37 +153,46 @@ func (o *RunOptions) name() {
 // drives is followed, and taken over if that coordinator dies; to be done with ctx then only ends the following.
 // One that is finished is returned as it is.
 func (s *Session) Resume(ctx context.Context, o RunOptions) (*view.Run, error) {
-	digest, err := s.load(ctx, &o)
+	id, err := s.load(ctx, &o)
 	if err == nil {
-		err = errors.Join(s.verify(ctx, o.ID, digest), o.check())
+		err = o.check()
 	}
 	if err != nil {
 		return nil, err
 	}
-	return s.conduct(ctx, s.driver(o, NewWorkerID("")), o, digest, 0)
+	return s.conduct(ctx, s.driver(o, NewWorkerID("")), o, id, 0)
 }
 
 // Attach follows a run to its end, whoever drives it. When ctx is done it leaves the run alone.
 func (s *Session) Attach(ctx context.Context, o RunOptions) (*view.Run, error) {
-	if _, err := s.load(ctx, &o); err != nil {
+	var err error
+	if o.Spec, err = s.Spec(ctx, o.ID); err != nil {
 		return nil, err
 	}
 	run := view.New(o.ID, o.Spec)
 	return run, s.watch(ctx, run, o)
 }
 
-// load fetches what was submitted.
-func (s *Session) load(ctx context.Context, o *RunOptions) (digest string, err error) {
-	encoded, digest, err := s.Journal.Spec(ctx, o.ID)
+// load fetches what somebody with our key has submitted: nothing else is decoded.
+func (s *Session) load(ctx context.Context, o *RunOptions) (journal.Identity, error) {
+	id, err := s.identify(ctx, o.ID)
 	if err != nil {
-		return "", err
+		return id, err
 	}
+	encoded, digest, err := s.Journal.Spec(ctx, o.ID)
+	if err == nil && digest != id.Digest {
+		err = fmt.Errorf("run %s: %w", o.ID, journal.ErrDigest) // it was replaced just now
+	}
+	if err != nil {
+		return id, err
+	}
+
 	if o.Spec, err = spec.Decode(encoded); errors.Is(err, spec.ErrVersion) {
-		return "", fmt.Errorf("run %s: %w", o.ID, err)
+		return id, fmt.Errorf("run %s: %w", o.ID, err)
 	} else if err != nil {
-		return "", fmt.Errorf("run %s: %w: its spec: %w", o.ID, journal.ErrDamaged, err)
+		return id, fmt.Errorf("run %s: %w: its spec: %w", o.ID, journal.ErrDamaged, err)
 	}
-	return digest, nil
+	return id, nil
 }
 
 // check finds out whether the run can be executed in the way that the options ask for.

@@ -48,7 +48,7 @@ func Open(ctx context.Context, cfg Config) (*Session, error) {
 	rdb := conn.Client()
 	s := &Session{Config: cfg, Conn: conn, Journal: journal.New(rdb), Stores: values.NewStores(rdb, cfg.Caches)}
 	s.Key = sync.OnceValues(func() (seal.Key, error) {
-		key, err := findKey(conn.Kind, cfg.Home)
+		key, err := findKey(conn.Kind, cfg.Home, seal.File)
 		s.queue = queue.NewClient(rdb, key)
 		return key, err
 	})

@@ -266,7 +266,7 @@ func (h *hunt) reopen(j *journal.Journal) (epoch int64) {
 	if h.Failed() {
 		return 0
 	}
-	seen, err := view.Load(h.Context(), j, run)
+	seen, err := view.Load(h.Context(), j, run, h.spec)
 	h.must(err)
 	stage := dag.NoStage
 	if h.oneIn(2) {

@@ -284,7 +284,7 @@ func (w *world) check() {
 	}
 	events, err := faulttest.Parse(string(text))
 	w.must(err)
-	state, err := view.Load(ctx, j, run)
+	state, err := view.Load(ctx, j, run, w.spec)
 	w.must(err)
 	trial := faulttest.Trial{Stages: w.stages, Events: events, Bound: w.bound, State: state.State.Outcome().String(), Reported: make(map[string]int)}
 	for _, s := range []dag.State{dag.Succeeded, dag.Failed, dag.Skipped, dag.Cancelled} {

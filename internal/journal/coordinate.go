@@ -18,7 +18,8 @@ type Submission struct {
 	Stages      int
 	Digest      string // of Spec
 	Spec        []byte
-	Signature   string // of run and digest, by whoever submits
+	Incarnation string // random: tells the run from others of the same id, before it and after it
+	Signature   string // of run, incarnation and digest, by the submitter
 	Coordinator string // who submits it, and will drive it
 	Lease       time.Duration
 	Keep        time.Duration // after its end; 0: for ever
@@ -53,7 +54,7 @@ func (j *Journal) Submit(ctx context.Context, s Submission) (epoch int64, err er
 	}
 	record := Record{Type: RunSubmitted, Text: string(text)}.append(nil)
 	keys := []string{j.key(s.Run, "run"), j.key(s.Run, "spec"), j.key(s.Run, "journal")}
-	got, err := submitScript.Run(ctx, j.rdb, keys, s.Digest, s.Spec, s.Pipeline, s.Stages, s.Coordinator, s.Lease.Milliseconds(), record, s.Signature, first, s.Keep.Milliseconds()).Slice()
+	got, err := submitScript.Run(ctx, j.rdb, keys, s.Digest, s.Spec, s.Pipeline, s.Stages, s.Coordinator, s.Lease.Milliseconds(), record, s.Signature, first, s.Keep.Milliseconds(), s.Incarnation).Slice()
 	if err != nil {
 		return 0, fmt.Errorf("submit run %s: %w", s.Run, err)
 	}

@@ -124,29 +124,53 @@ func entries(run RunID, messages []redis.XMessage) ([]Entry, error) {
 	return list, nil
 }
 
+// Identity says which run it is that has an id, by what was recorded at its submission. Whoever acts on it verifies the signature first.
+type Identity struct {
+	Run         RunID
+	Incarnation string // tells the run from others of the same id, before it and after it
+	Digest      string // of its spec
+	Signature   string // of all this; empty if there is none
+}
+
+// Identity returns the identity of a run as recorded at its submission. Of a run that is being removed it returns what is left of it, and [ErrGone].
+func (j *Journal) Identity(ctx context.Context, run RunID) (Identity, error) {
+	recorded, err := j.rdb.HMGet(ctx, j.key(run, "run"), "incarnation", "digest", "signature").Result()
+	if err != nil {
+		return Identity{}, named(run, err)
+	}
+
+	fields := make([]string, 3)
+	for i, v := range recorded {
+		fields[i], _ = v.(string)
+	}
+	id := Identity{run, fields[0], fields[1], fields[2]}
+	if id.Digest == "" {
+		return id, named(run, ErrGone)
+	}
+	return id, nil
+}
+
 // Spec returns the frozen pipeline of a run and its digest as recorded at submission. If they do not fit the error is [ErrDigest].
+// It reads no more bytes than a frozen pipeline can have: others may have written the key.
 func (j *Journal) Spec(ctx context.Context, run RunID) (encoded []byte, digest string, err error) {
 	pipe := j.rdb.Pipeline()
-	stored, recorded := pipe.Get(ctx, j.key(run, "spec")), pipe.HGet(ctx, j.key(run, "run"), "digest")
+	stored, recorded := pipe.GetRange(ctx, j.key(run, "spec"), 0, spec.MaxEncoded), pipe.HGet(ctx, j.key(run, "run"), "digest")
 	if _, err := pipe.Exec(ctx); errors.Is(err, redis.Nil) {
 		return nil, "", named(run, ErrGone)
 	} else if err != nil {
 		return nil, "", named(run, err)
 	}
+
 	encoded, err = stored.Bytes()
-	if digest = recorded.Val(); err == nil && spec.Digest(encoded) != digest {
+	digest = recorded.Val()
+	switch {
+	case err != nil:
+	case len(encoded) == 0:
+		err = ErrGone
+	case len(encoded) > spec.MaxEncoded || spec.Digest(encoded) != digest:
 		err = fmt.Errorf("%w than the one that was submitted: its spec was changed in Redis; start the pipeline again as another run", ErrDigest)
 	}
 	return encoded, digest, named(run, err)
-}
-
-// Signature returns the signature of the run's id and digest as recorded at submission; it is empty if there is none.
-func (j *Journal) Signature(ctx context.Context, run RunID) (string, error) {
-	signature, err := j.rdb.HGet(ctx, j.key(run, "run"), "signature").Result()
-	if errors.Is(err, redis.Nil) {
-		return "", j.exists(ctx, run)
-	}
-	return signature, named(run, err)
 }
 
 // Summary is what a list of runs shows of one.

@@ -31,17 +31,21 @@ type Item struct {
 	// Of a stage that gathers what its instances have done: which these are.
 	First dag.StageID `json:"first,omitempty"`
 	Count int         `json:"count,omitempty"`
+
+	// What the coordinator knows of the stages that this one may be given outputs of, where it is not that their first attempt succeeded.
+	Deps Exceptions `json:"deps,omitempty"`
 }
 
 // Bundle is what one task carries: attempts of one run that one worker executes in this order.
 type Bundle struct {
-	Run      string `json:"run"`
-	Pipeline string `json:"pipeline"`
-	Digest   string `json:"digest"`          // of the run's spec
-	After    string `json:"after,omitempty"` // entry of the journal that the coordinator knew last
-	Items    []Item `json:"items"`
-	Hops     int    `json:"hops,omitempty"` // workers in a row that had no handler for it
-	Queue    string `json:"-"`              // that it was taken from
+	Run         string `json:"run"`
+	Pipeline    string `json:"pipeline"`
+	Incarnation string `json:"incarnation"`     // of the run: see [journal.Identity]
+	Digest      string `json:"digest"`          // of the run's spec
+	After       string `json:"after,omitempty"` // entry of the journal that the coordinator knew last
+	Items       []Item `json:"items"`
+	Hops        int    `json:"hops,omitempty"` // workers in a row that had no handler for it
+	Queue       string `json:"-"`              // that it was taken from
 }
 
 // Task is a bundle on its way into a queue.

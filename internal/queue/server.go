@@ -89,7 +89,7 @@ func (s *Server) process(ctx context.Context, task *asynq.Task) error {
 	defer executed()
 	queue, _ := asynq.GetQueueName(ctx)
 	var b Bundle
-	body, err := verify(s.cfg.Key, queue, task.Payload())
+	body, err := s.verify(queue, task.Payload())
 	if err == nil {
 		err = json.Unmarshal(body, &b)
 	}
@@ -100,6 +100,15 @@ func (s *Server) process(ctx context.Context, task *asynq.Task) error {
 	}
 	b.Queue = s.names[queue]
 	return s.cfg.Handle(ctx, b, executed)
+}
+
+// verify returns a payload that was signed for a queue to which this server listens. The name of the queue comes with the task, and may be
+// another one than that of the queue from which it was taken.
+func (s *Server) verify(queue string, payload []byte) ([]byte, error) {
+	if _, ours := s.names[queue]; !ours {
+		return nil, fmt.Errorf("%w: it is for queue %q, to which this worker does not listen", seal.ErrSignature, clip(queue))
+	}
+	return verify(s.cfg.Key, queue, payload)
 }
 
 // clip shortens what somebody else has written.

@@ -35,6 +35,9 @@ func File(path string) (Key, error) {
 	return k, nil
 }
 
+// ReadFile returns the key in a file, and makes none.
+func ReadFile(path string) (Key, error) { return read(path) }
+
 func read(path string) (Key, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrPermission) {

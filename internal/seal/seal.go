@@ -12,7 +12,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"strings"
+	"sync"
 )
 
 // Variable is the environment variable that has the text of the key.
@@ -29,7 +31,7 @@ const fingerprintSize = 8
 // Key signs and verifies. [Parse], [Random] and [File] make one.
 type Key struct {
 	text        string
-	secret      []byte
+	macs        *sync.Pool // of *mac; nil: there is no key
 	fingerprint string
 }
 
@@ -50,9 +52,11 @@ func Random() (Key, error) {
 }
 
 func derive(text string) (k Key, err error) {
-	if k.secret, err = hkdf.Key(sha256.New, []byte(text), nil, "godags signatures", sha256.Size); err != nil {
+	secret, err := hkdf.Key(sha256.New, []byte(text), nil, "godags signatures", sha256.Size)
+	if err != nil {
 		return Key{}, fmt.Errorf("derive a key: %w", err)
 	}
+	k.macs = &sync.Pool{New: func() any { return &mac{Hash: hmac.New(sha256.New, secret)} }}
 	public, err := hkdf.Key(sha256.New, []byte(text), nil, "godags fingerprint", fingerprintSize/2)
 	if err != nil {
 		return Key{}, fmt.Errorf("derive a key: %w", err)
@@ -75,9 +79,10 @@ func (k Key) GoString() string { return k.String() }
 
 // What is signed. A signature for one purpose is none for another.
 const (
-	Spec   = "spec"   // id of a run, digest of its spec
+	Spec   = "spec"   // ID, incarnation and spec digest of a run
 	Task   = "task"   // name of a queue, payload of a task
-	Output = "output" // id of a run, number of a stage, what is recorded as its output
+	Output = "output" // ID, incarnation and spec digest of a run; stage, instance and attempt; what is recorded as the output
+	Value  = "value"  // ID, incarnation and spec digest of a run, name of a value, the value
 )
 
 // Sign returns the signature of parts.
@@ -85,26 +90,52 @@ func (k Key) Sign(purpose string, parts ...[]byte) string {
 	return k.fingerprint + "." + base64.RawURLEncoding.EncodeToString(k.code(purpose, parts))
 }
 
+// mac computes codes. It is used again: after its first use, the part of the computation that is the same for all codes of a key is done.
+type mac struct {
+	hash.Hash
+	buf []byte // parts on their way to it, for few calls
+}
+
+// maxCopied is the length of the longest part that is copied, in bytes.
+const maxCopied = 512
+
 func (k Key) code(purpose string, parts [][]byte) []byte {
-	mac := hmac.New(sha256.New, k.secret)
-	var length [8]byte
-	for _, part := range append([][]byte{[]byte(purpose)}, parts...) {
-		binary.BigEndian.PutUint64(length[:], uint64(len(part)))
-		mac.Write(length[:])
-		mac.Write(part)
+	if k.macs == nil {
+		return nil // there is no key
 	}
-	return mac.Sum(nil)
+	m := k.macs.Get().(*mac)
+	defer k.macs.Put(m)
+	m.Reset()
+
+	// The length of each part comes before it: no byte can move from one to the next.
+	m.buf = binary.BigEndian.AppendUint64(m.buf[:0], uint64(len(purpose)))
+	m.buf = append(m.buf, purpose...)
+	for _, part := range parts {
+		m.buf = binary.BigEndian.AppendUint64(m.buf, uint64(len(part)))
+		if len(part) > maxCopied {
+			m.Write(m.buf)
+			m.Write(part)
+			m.buf = m.buf[:0]
+			continue
+		}
+		m.buf = append(m.buf, part...)
+	}
+	m.Write(m.buf)
+	return m.Sum(nil)
 }
 
 // TagSize is the length of a tag in bytes.
 const TagSize = 16
 
 // Tag returns a short signature of parts: it does not say with which key it was made.
-func (k Key) Tag(purpose string, parts ...[]byte) []byte { return k.code(purpose, parts)[:TagSize] }
+func (k Key) Tag(purpose string, parts ...[]byte) []byte {
+	code := k.code(purpose, parts)
+	return code[:min(TagSize, len(code))]
+}
 
 // Fits reports whether the tag was made with the same key of the same parts.
 func (k Key) Fits(tag []byte, purpose string, parts ...[]byte) bool {
-	return k.secret != nil && hmac.Equal(tag, k.Tag(purpose, parts...))
+	return k.macs != nil && hmac.Equal(tag, k.Tag(purpose, parts...))
 }
 
 // Signer returns the fingerprint of the key that a signature claims to be made with.
@@ -120,7 +151,7 @@ var ErrSignature = errors.New("signature refused")
 func (k Key) Verify(signature, purpose string, parts ...[]byte) error {
 	signer, code, _ := strings.Cut(signature, ".")
 	switch {
-	case k.secret == nil:
+	case k.macs == nil:
 		return fmt.Errorf("%w: there is no key", ErrSignature)
 	case signature == "":
 		return fmt.Errorf("%w: there is none", ErrSignature)

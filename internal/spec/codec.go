@@ -32,7 +32,17 @@ var ErrVersion = errors.New("the pipeline was stored by another version of godag
 // Format is the version of the stored form. A program reads one, and no other.
 const Format = 1
 
-const maxBytes = 2 << 30 // of a spec when unpacked
+// MaxEncoded is the size of the largest stored form, in bytes.
+const MaxEncoded = 256 << 20
+
+const (
+	maxUnpacked = 2 << 30 // bytes of a stored form when unpacked
+
+	// Of one that nobody with the key has vouched for. A million stages with three million edges have 20 MB. The header has what each kind of
+	// stage is, which takes most memory: 100 times its size.
+	maxUnvouched       = 32 << 20
+	maxUnvouchedHeader = 4 << 20
+)
 
 // Digest identifies an encoded pipeline: hexadecimal SHA-256.
 func Digest(encoded []byte) string {
@@ -67,12 +77,31 @@ func (s *Spec) Encode() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode pipeline %q: %w", s.Name, err)
 	}
-	return enc.EncodeAll(buf, nil), nil
+	encoded := enc.EncodeAll(buf, nil)
+	if len(buf) > maxUnpacked || len(encoded) > MaxEncoded {
+		return nil, fmt.Errorf("pipeline %q is too large: frozen it has %d bytes, packed %d, and may have %d, packed %d", s.Name, len(buf), len(encoded), maxUnpacked, MaxEncoded)
+	}
+	return encoded, nil
 }
 
-// Decode reads the stored form. Damaged input gives an error.
-func Decode(encoded []byte) (*Spec, error) {
-	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxBytes))
+// ErrUnvouched says that a stored form is larger than one that nobody with the key has vouched for may be.
+var ErrUnvouched = errors.New("the pipeline is larger than is read without a signature of the key")
+
+// Decode reads the stored form, whose digest somebody with the key has signed: it takes as much memory as it takes. Damaged input gives an error.
+func Decode(encoded []byte) (*Spec, error) { return decode(encoded, maxUnpacked, maxUnpacked) }
+
+// DecodeUnvouched reads a stored form that anybody may have written, in order to show it. If that would take much memory the
+// error is [ErrUnvouched].
+func DecodeUnvouched(encoded []byte) (*Spec, error) {
+	s, err := decode(encoded, maxUnvouched, maxUnvouchedHeader)
+	if errors.Is(err, zstd.ErrDecoderSizeExceeded) || errors.Is(err, zstd.ErrWindowSizeExceeded) {
+		err = ErrUnvouched
+	}
+	return s, err
+}
+
+func decode(encoded []byte, most uint64, header int) (*Spec, error) {
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(most))
 	if err != nil {
 		return nil, fmt.Errorf("decode pipeline: %w", err)
 	}
@@ -81,7 +110,7 @@ func Decode(encoded []byte) (*Spec, error) {
 	if err != nil {
 		return nil, fmt.Errorf("decode pipeline: %w", err)
 	}
-	r := &reader{data: string(raw)}
+	r := &reader{data: string(raw), header: header}
 	s, err := r.spec()
 	if err != nil {
 		return nil, fmt.Errorf("decode pipeline: %w", err)
@@ -91,8 +120,9 @@ func Decode(encoded []byte) (*Spec, error) {
 
 // reader takes values off the front of data; after the first error all are zero. The names of the stages share its memory.
 type reader struct {
-	data string
-	err  error
+	data   string
+	header int // bytes that the header may have
+	err    error
 }
 
 var errTruncated = errors.New("it is truncated or damaged")
@@ -130,7 +160,11 @@ func (r *reader) text() string {
 
 func (r *reader) spec() (*Spec, error) {
 	var h header
-	if err := json.Unmarshal([]byte(r.text()), &h); err != nil {
+	head := r.text()
+	if len(head) > r.header {
+		return nil, ErrUnvouched
+	}
+	if err := json.Unmarshal([]byte(head), &h); err != nil {
 		return nil, errors.Join(r.err, err)
 	}
 	if h.Version != Format {

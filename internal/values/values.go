@@ -127,11 +127,18 @@ func (s *Stores) RemoveRun(ctx context.Context, sp *spec.Spec, run journal.RunID
 	return errors.Join(errs...)
 }
 
-// A recorded output is 'v' and the value itself, or 'r' and a reference in JSON.
+// A recorded output is 'v' and the value itself, 'r' and a reference in JSON, or 'n' for none.
 const (
+	none      = 'n'
 	inline    = 'v'
 	elsewhere = 'r'
 )
+
+// None returns what is recorded for a stage without an output.
+func None() []byte { return []byte{none} }
+
+// IsNone reports whether what is recorded says that a stage has no output.
+func IsNone(recorded []byte) bool { return string(recorded) == string(none) }
 
 type reference struct {
 	Name string `json:"name"` // of the value in the stage's cache

@@ -35,6 +35,9 @@ func (r *Run) Outputs(ctx context.Context, j *journal.Journal, stores *values.St
 			continue
 		}
 		name, recorded := r.Name(s), values.Strip(recorded[i])
+		if values.IsNone(recorded) {
+			continue
+		}
 		if size := values.Size(recorded); size > MaxOutput {
 			outputs[name] = json.RawMessage(fmt.Sprintf(`{"bytes":%d}`, size))
 			continue

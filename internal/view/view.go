@@ -4,7 +4,6 @@ package view
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"slices"
 	"time"
@@ -84,16 +83,8 @@ func New(id journal.RunID, sp *spec.Spec) *Run {
 		first: make(map[dag.StageID]dag.Attempt), stopped: make(map[dag.StageID]bool), Notes: make(map[dag.StageID]string), position: journal.Start}
 }
 
-// Load reads a run from Redis, up to its newest entry.
-func Load(ctx context.Context, j *journal.Journal, id journal.RunID) (*Run, error) {
-	encoded, _, err := j.Spec(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	sp, err := spec.Decode(encoded)
-	if err != nil {
-		return nil, fmt.Errorf("run %s: %w", id, err)
-	}
+// Load reads a run of a pipeline from Redis, up to its newest entry.
+func Load(ctx context.Context, j *journal.Journal, id journal.RunID, sp *spec.Spec) (*Run, error) {
 	r := New(id, sp)
 	for {
 		n, err := r.Follow(ctx, j, 0, nil)

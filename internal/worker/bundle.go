@@ -10,6 +10,7 @@ import (
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
+	"github.com/godags/godags/internal/values"
 )
 
 // bundle is one delivery of a task: attempts of one run, executed one after the other. They are claimed in chunks, shortly before they
@@ -18,6 +19,7 @@ type bundle struct {
 	worker   *Worker
 	claim    journal.Claimant
 	loaded   *loaded
+	origin   values.Origin
 	queue    string
 	executed func() // lets another bundle have the slot
 
@@ -88,7 +90,7 @@ func (w *Worker) open(ctx context.Context, task queue.Bundle) (*bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bundle{worker: w, loaded: l, queue: task.Queue, stepping: make(chan struct{}, 1), ended: make(map[dag.StageID]bool), holds: make(map[journal.Attempted]bool),
+	b := &bundle{worker: w, loaded: l, queue: task.Queue, origin: values.Origin{Run: run, Incarnation: task.Incarnation, Digest: task.Digest}, stepping: make(chan struct{}, 1), ended: make(map[dag.StageID]bool), holds: make(map[journal.Attempted]bool),
 		claim: journal.Claimant{Run: run, Digest: task.Digest, Worker: w.Info.ID, Token: journal.NewToken(), After: task.After}}
 	for _, item := range task.Items {
 		if _, twice := b.ended[item.Stage]; !twice && l.knows(item) {

@@ -46,29 +46,29 @@ func (x *exchange) Output(ctx context.Context, stage string) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("run %s has no stage %q", run, stage)
 	}
+	from, err := x.execution.source(id)
+	if err != nil {
+		return nil, err
+	}
 	var value []byte
-	err := steadily(ctx, func() error {
-		recorded, err := x.recorded(ctx, id)
-		if err != nil {
-			return err
+	err = steadily(ctx, func() error {
+		signed, err := x.recorded(ctx, id)
+		if err == nil {
+			value, err = x.worker.openOutput(ctx, x.execution, from, signed)
 		}
-		if recorded == nil {
-			return fmt.Errorf("run %s: stage %q: %w", run, stage, tasks.ErrNoOutput)
-		}
-		value, err = x.worker.openOutput(ctx, x.execution, id, recorded)
 		return err
 	})
 	return value, err
 }
 
 // openOutput returns the value behind what is recorded as the output of a stage of the graph.
-func (w *Worker) openOutput(ctx context.Context, e *execution, id dag.StageID, signed []byte) ([]byte, error) {
+func (w *Worker) openOutput(ctx context.Context, e *execution, from source, signed []byte) ([]byte, error) {
 	sp, run := e.bundle.loaded.spec, e.bundle.claim.Run
-	recorded, err := values.Verify(w.Key, run, id, signed)
+	recorded, err := e.check(from, signed)
 	if err != nil {
-		return nil, fmt.Errorf("stage %q: %w", sp.Graph.Name(id), err)
+		return nil, fmt.Errorf("stage %q: %w", sp.Graph.Name(from.Stage), err)
 	}
-	return w.Stores.Open(ctx, sp, run, id, recorded)
+	return w.Stores.Open(ctx, sp, run, from.Stage, recorded)
 }
 
 // recorded returns what is, or is about to be, recorded as the output of a stage. Those of the dependencies that follow it are fetched with it,
@@ -167,6 +167,9 @@ func (x *exchange) Get(ctx context.Context, name string) ([]byte, error) {
 		value, err = x.store.Get(ctx, x.key(name))
 		return err
 	})
+	if err == nil {
+		return values.VerifyNamed(x.worker.Key, x.execution.bundle.origin, name, value)
+	}
 	if errors.Is(err, cache.ErrNotFound) {
 		return nil, &cache.NotFoundError{Key: cache.Key{Run: string(x.execution.bundle.claim.Run), Name: name}, Stage: x.execution.name()}
 	}
@@ -174,7 +177,8 @@ func (x *exchange) Get(ctx context.Context, name string) ([]byte, error) {
 }
 
 func (x *exchange) Put(ctx context.Context, name string, value []byte) error {
-	return steadily(ctx, func() error { return x.store.Put(ctx, x.key(name), value) })
+	signed := values.SignNamed(x.worker.Key, x.execution.bundle.origin, name, value)
+	return steadily(ctx, func() error { return x.store.Put(ctx, x.key(name), signed) })
 }
 
 func (x *exchange) Delete(ctx context.Context, name string) error {

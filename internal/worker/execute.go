@@ -11,7 +11,6 @@ import (
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/spec"
-	"github.com/godags/godags/internal/values"
 	"github.com/godags/godags/tasks"
 )
 
@@ -25,6 +24,8 @@ type execution struct {
 	begin  time.Time
 	stop   context.CancelCauseFunc
 	cause  context.Context // done, with its cause, once the attempt is stopped
+
+	succeeded []dag.Attempt // see [execution.attempts]
 
 	before *journal.Outcome // of the stage before it in a chain, not recorded when this one begins; nil if it is not fused
 
@@ -140,6 +141,7 @@ func (w *Worker) attempt(ctx context.Context, e *execution) (r result, err error
 		}
 	}
 	if x.output == nil {
+		r.output = e.recordOf(nil)
 		return r, nil
 	}
 	err = steadily(ctx, func() (err error) {
@@ -147,7 +149,7 @@ func (w *Worker) attempt(ctx context.Context, e *execution) (r result, err error
 		return err
 	})
 	if err == nil {
-		r.output = values.Sign(w.Key, e.bundle.claim.Run, e.Stage, r.output)
+		r.output = e.recordOf(r.output)
 	}
 	return r, err
 }
@@ -156,7 +158,7 @@ func (w *Worker) attempt(ctx context.Context, e *execution) (r result, err error
 func (w *Worker) perform(ctx context.Context, e *execution, x *exchange) (skipped bool, err error) {
 	sp, kind := e.bundle.loaded.spec, e.kind()
 	item, index := kind.Item, kind.Index
-	if i, ok := e.bundle.items[e.Stage]; ok {
+	if i := e.bundle.items[e.Stage]; e.graphStage() != e.Stage {
 		if item, err = w.element(ctx, e, i); err != nil {
 			return false, err
 		}

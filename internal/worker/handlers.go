@@ -40,7 +40,7 @@ func (b *bundle) giveBack(ctx context.Context, hops int) (done bool, err error) 
 		b.executed() // others need not wait with us
 		b.worker.pause(firstHop << hops)
 	}
-	task := queue.Bundle{Run: string(b.claim.Run), Pipeline: b.loaded.spec.Name, Digest: b.claim.Digest, After: b.claim.After, Queue: b.queue, Hops: hops + 1}
+	task := queue.Bundle{Run: string(b.claim.Run), Pipeline: b.loaded.spec.Name, Incarnation: b.origin.Incarnation, Digest: b.claim.Digest, After: b.claim.After, Queue: b.queue, Hops: hops + 1}
 	for _, a := range free {
 		task.Items = append(task.Items, b.item(a))
 	}

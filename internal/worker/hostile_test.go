@@ -57,7 +57,7 @@ func (i *intruder) plant(payload string) {
 // sign hands a task to a queue as somebody with a key.
 func (i *intruder) sign(signer *queue.Client, id, run string, items ...queue.Item) {
 	i.Helper()
-	i.must(signer.EnqueueAll(i.Context(), "default", queue.Task{ID: id, Label: "x", Bundle: queue.Bundle{Run: run, Pipeline: "p", Digest: i.digest, Items: items}}))
+	i.must(signer.EnqueueAll(i.Context(), "default", queue.Task{ID: id, Label: "x", Bundle: queue.Bundle{Run: run, Pipeline: "p", Incarnation: incarnation, Digest: i.digest, Items: items}}))
 }
 
 // refused waits until the worker has put so many tasks aside, within a simulated minute.

@@ -16,6 +16,7 @@ import (
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
 	"github.com/godags/godags/internal/values"
+	"github.com/godags/godags/tasks"
 )
 
 // knows reports whether an item makes sense for the spec.
@@ -27,9 +28,10 @@ func (l *loaded) knows(i queue.Item) bool {
 	return int(i.Of) < n && i.Index >= 0 && i.Index <= int(i.Stage)-n && l.spec.Kind(i.Of).ForEach != ""
 }
 
-// keep keeps what must be known of an instance, or of a stage that gathers what its instances have done.
+// keep keeps what must be known of an instance, of a stage that gathers what its instances have done, and of one with a dependency that
+// did not succeed with its first attempt.
 func (b *bundle) keep(i queue.Item) {
-	if int(i.Stage) < b.loaded.spec.Graph.Len() && i.Count == 0 {
+	if int(i.Stage) < b.loaded.spec.Graph.Len() && i.Count == 0 && len(i.Deps) == 0 {
 		return
 	}
 	if b.items == nil {
@@ -121,9 +123,9 @@ type lists struct {
 }
 
 type listKey struct {
-	run   journal.RunID
-	first dag.StageID // instance
-	made  string      // entry of the journal
+	origin values.Origin
+	first  dag.StageID // instance
+	made   string      // entry of the journal
 }
 
 type list struct {
@@ -153,49 +155,105 @@ func (l *lists) get(key listKey) *list {
 
 // element returns the element that an instance is for.
 func (w *Worker) element(ctx context.Context, e *execution, i queue.Item) (json.RawMessage, error) {
-	sp, run := e.bundle.loaded.spec, e.bundle.claim.Run
-	l := w.lists.get(listKey{run, i.Stage - dag.StageID(i.Index), i.List})
+	list, err := w.list(ctx, e, i.Stage-dag.StageID(i.Index), i.List)
+	if err != nil {
+		return nil, fmt.Errorf("element %d of %w", i.Index, err)
+	}
+	if i.Index >= len(list) {
+		return nil, fmt.Errorf("the output of stage %q has no element %d", e.kind().ForEach, i.Index)
+	}
+	return list[i.Index], nil
+}
+
+// list returns the list for whose elements a stage has instances, of which first is the first. Made is the entry of the journal that says that the
+// list was made.
+func (w *Worker) list(ctx context.Context, e *execution, first dag.StageID, made string) ([]json.RawMessage, error) {
+	l := w.lists.get(listKey{e.bundle.origin, first, made})
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.elements == nil {
-		source, _ := sp.Graph.Lookup(sp.Kind(i.Of).ForEach)
-		value, err := w.output(ctx, e, source)
-		if err == nil {
-			l.elements, err = elements(value)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("element %d of the output of stage %q: %w", i.Index, sp.Graph.Name(source), err)
-		}
+	if l.elements != nil {
+		return l.elements, nil
 	}
-	if i.Index >= len(l.elements) {
-		return nil, fmt.Errorf("the output of stage %q has no element %d", sp.Kind(i.Of).ForEach, i.Index)
+	var err error
+	l.elements, err = w.fetchList(ctx, e)
+	return l.elements, err
+}
+
+func (w *Worker) fetchList(ctx context.Context, e *execution) (list []json.RawMessage, err error) {
+	id, _ := e.bundle.loaded.spec.Graph.Lookup(e.kind().ForEach)
+	value, err := w.output(ctx, e, id)
+	if err == nil {
+		list, err = elements(value)
 	}
-	return l.elements[i.Index], nil
+	if err != nil {
+		return nil, fmt.Errorf("the output of stage %q: %w", e.kind().ForEach, err)
+	}
+	return list, nil
 }
 
 // output fetches the output of a stage of the graph.
 func (w *Worker) output(ctx context.Context, e *execution, id dag.StageID) (value []byte, err error) {
+	from, err := e.source(id)
+	if err != nil {
+		return nil, err
+	}
 	err = steadily(ctx, func() error {
 		recorded, err := w.Journal.Outputs(ctx, e.bundle.claim.Run, id)
 		if err == nil {
-			value, err = w.openOutput(ctx, e, id, recorded[0])
+			value, err = w.openOutput(ctx, e, from, recorded[0])
 		}
 		return err
 	})
 	return value, err
 }
 
-// gathered returns the stages of which the attempt makes a list: the cells of a matrix, or instances.
-func (e *execution) gathered() []dag.StageID {
+// sources returns the stages of which the attempt makes a list: the cells of a matrix, or instances.
+func (e *execution) sources() ([]source, error) {
+	item := e.bundle.items[e.Stage]
+	n := item.Count
+	var cells []dag.StageID
 	if e.kind().Gather {
-		return e.bundle.loaded.spec.Graph.Deps(e.Stage)
+		cells = e.bundle.loaded.spec.Graph.Deps(e.Stage)
+		n = len(cells)
+	}
+	attempts, err := e.attempts(n)
+	if err != nil {
+		return nil, err
+	}
+
+	list := make([]source, n)
+	for i := range list {
+		if cells != nil {
+			list[i].Producer = values.Producer{Stage: cells[i], Of: cells[i]}
+		} else {
+			list[i].Producer = values.Producer{Stage: item.First + dag.StageID(i), Of: e.Stage, Index: i}
+		}
+		list[i].attempt, list[i].known = 1, true
+		if attempts != nil {
+			list[i].attempt = attempts[i]
+		}
+	}
+	return list, nil
+}
+
+// complete returns an error if the attempt gathers what instances have left, and there is not one instance for each element of the list:
+// the journal, which says how many there are, is not signed.
+func (w *Worker) complete(ctx context.Context, e *execution) error {
+	if e.kind().Gather {
+		return nil
 	}
 	item := e.bundle.items[e.Stage]
-	ids := make([]dag.StageID, item.Count)
-	for i := range ids {
-		ids[i] = item.First + dag.StageID(i)
+	var list []json.RawMessage
+	var err error
+	if item.Count == 0 { // without instances, nothing identifies the list
+		list, err = w.fetchList(ctx, e)
+	} else {
+		list, err = w.list(ctx, e, item.First, item.List)
 	}
-	return ids
+	if err == nil && len(list) != item.Count {
+		err = fmt.Errorf("%w (%d instances, and %d elements)", errCount, item.Count, len(list))
+	}
+	return err
 }
 
 func (e *execution) gatheredName(s dag.StageID) string {
@@ -207,9 +265,17 @@ func (e *execution) gatheredName(s dag.StageID) string {
 
 // gather makes one JSON array of what the instances or cells have left, in their order.
 func (x *exchange) gather(ctx context.Context) error {
+	e := x.execution
+	if err := x.worker.complete(ctx, e); err != nil {
+		return err
+	}
 	all := []byte(cache.JSON.Name() + "\n[")
-	for ids := range slices.Chunk(x.execution.gathered(), fetchedAtOnce) {
-		err := steadily(ctx, func() error { return x.gatherSome(ctx, ids, &all) })
+	sources, err := e.sources()
+	if err != nil {
+		return err
+	}
+	for some := range slices.Chunk(sources, fetchedAtOnce) {
+		err := steadily(ctx, func() error { return x.gatherSome(ctx, some, &all) })
 		if err != nil {
 			return err
 		}
@@ -219,16 +285,20 @@ func (x *exchange) gather(ctx context.Context) error {
 }
 
 // gatherSome appends what some instances or cells have left.
-func (x *exchange) gatherSome(ctx context.Context, ids []dag.StageID, all *[]byte) error {
+func (x *exchange) gatherSome(ctx context.Context, some []source, all *[]byte) error {
 	e, begin := x.execution, len(*all)
+	ids := make([]dag.StageID, len(some))
+	for i, from := range some {
+		ids[i] = from.Stage
+	}
 	recorded, err := x.worker.Journal.Outputs(ctx, e.bundle.claim.Run, ids...)
-	for i := 0; i < len(ids) && err == nil; i++ {
-		text := json.RawMessage("null")
-		if recorded[i] != nil {
-			text, err = x.open(ctx, ids[i], recorded[i])
+	for i := 0; i < len(some) && err == nil; i++ {
+		text, err2 := x.open(ctx, some[i], recorded[i])
+		if errors.Is(err2, tasks.ErrNoOutput) {
+			text, err2 = json.RawMessage("null"), nil
 		}
-		if err != nil {
-			err = fmt.Errorf("the output of %s: %w", e.gatheredName(ids[i]), err)
+		if err2 != nil {
+			err = fmt.Errorf("the output of %s: %w", e.gatheredName(ids[i]), err2)
 		}
 		if !bytes.HasSuffix(*all, []byte("[")) {
 			*all = append(*all, ',')
@@ -242,9 +312,9 @@ func (x *exchange) gatherSome(ctx context.Context, ids []dag.StageID, all *[]byt
 }
 
 // open returns what an instance has left as JSON.
-func (x *exchange) open(ctx context.Context, id dag.StageID, signed []byte) (json.RawMessage, error) {
+func (x *exchange) open(ctx context.Context, from source, signed []byte) (json.RawMessage, error) {
 	e := x.execution
-	recorded, err := values.Verify(x.worker.Key, e.bundle.claim.Run, id, signed)
+	recorded, err := e.check(from, signed)
 	if err != nil {
 		return nil, err
 	}

@@ -50,7 +50,7 @@ func (b *bundle) late() *execution {
 
 // passOn gives back to the queue what is not claimed and does not come after something unfinished that stays here.
 func (b *bundle) passOn(ctx context.Context) error {
-	task := queue.Bundle{Run: string(b.claim.Run), Pipeline: b.loaded.spec.Name, Digest: b.claim.Digest, After: b.claim.After, Queue: b.queue}
+	task := queue.Bundle{Run: string(b.claim.Run), Pipeline: b.loaded.spec.Name, Incarnation: b.origin.Incarnation, Digest: b.claim.Digest, After: b.claim.After, Queue: b.queue}
 	b.mu.Lock()
 	var stay []journal.Attempted
 	var gone []due

@@ -154,7 +154,7 @@ func TestInstancesAreExecutedAndGathered(t *testing.T) {
 		w.items("u", queue.Item{Stage: first, Attempt: 1, Of: each}, queue.Item{Stage: first + 1, Attempt: 1, Of: each, Index: 1},
 			queue.Item{Stage: first + 2, Attempt: 1, Of: each, Index: 2})
 		w.expectInAnyOrder("skipped", "started", "started", "started", "started", "succeeded", "succeeded", "succeeded")
-		w.items("v", queue.Item{Stage: each, Attempt: 1, First: first, Count: 3})
+		w.items("v", queue.Item{Stage: each, Attempt: 1, First: first, Count: 3, Deps: succeeded(1, 0, 1)})
 		time.Sleep(time.Second)
 		recorded := w.outputs(each)
 		var got []*string
@@ -170,7 +170,7 @@ func TestTheCellsOfAMatrixAreGatheredLikeInstances(t *testing.T) {
 		w.send("t", "cell 0", 1)
 		w.send("u", "cell 1", 1)
 		w.expectInAnyOrder("skipped", "started", "started", "succeeded")
-		w.send("v", "cells", 1)
+		w.items("v", queue.Item{Stage: w.id("cells"), Attempt: 1, Deps: succeeded(0, 1)})
 		time.Sleep(time.Second)
 		cells, _ := w.spec.Graph.Lookup("cells")
 		recorded := w.outputs(cells)
@@ -188,7 +188,7 @@ func TestWhatCannotBeGatheredIsNamed(t *testing.T) {
 	}, func(w *world) {
 		w.send("t", "cell 1", 1)
 		w.expect("started succeeded")
-		w.send("u", "cells", 1)
+		w.items("u", queue.Item{Stage: w.id("cells"), Attempt: 1, Deps: succeeded(0, 1)})
 		if r := w.expect("started succeeded started failed"); !strings.HasPrefix(r.Text, "the output of cell 1: it cannot be an element of a list") {
 			t.Error(r.Text)
 		}
@@ -205,7 +205,7 @@ func TestElementsAreThoseOfTheListThatWasMadeLast(t *testing.T) {
 		first := dag.StageID(w.spec.Graph.Len())
 		w.items("u", queue.Item{Stage: first, Attempt: 1, Of: each, List: "1-0"})
 		w.expect("started succeeded started succeeded")
-		w.mini.HSet("godags:{r}:out", fmt.Sprint(list), string(values.Sign(key, run, list, []byte("vjson\n[7]"))))
+		w.mini.HSet("godags:{r}:out", fmt.Sprint(list), string(values.Sign(key, w.origin(), values.Producer{Stage: list, Of: list}, 1, []byte("vjson\n[7]"))))
 		w.mini.Del("godags:{r}:fence")
 		w.items("v", queue.Item{Stage: first, Attempt: 1, Of: each, List: "2-0"})
 		w.expect("started succeeded started succeeded started succeeded")
@@ -217,9 +217,14 @@ func TestElementsAreThoseOfTheListThatWasMadeLast(t *testing.T) {
 }
 
 func TestNothingIsGathered(t *testing.T) {
-	simulate(t, listing, func(w *world) {
-		w.send("t", "each", 1)
+	simulate(t, func(_ *world, _ context.Context, s *tasks.Stage) error {
+		s.Values.SetOutput([]byte("json\n[]"))
+		return nil
+	}, func(w *world) {
+		w.send("l", "list", 1)
 		w.expect("started succeeded")
+		w.send("t", "each", 1)
+		w.expect("started succeeded started succeeded")
 		each, _ := w.spec.Graph.Lookup("each")
 		recorded := w.outputs(each)
 		if recorded[0] != "vjson\n[]" {
@@ -262,9 +267,24 @@ func TestCleanUpIsNotStoppedWithTheRun(t *testing.T) {
 	})
 }
 
+// succeeded is what a task says of stages of which these attempts have succeeded, 0 for none.
+func succeeded(attempts ...dag.Attempt) queue.Exceptions {
+	return queue.ExceptionsOf(len(attempts), func(i int) dag.Attempt { return attempts[i] })
+}
+
+// id returns the stage with a name.
+func (w *world) id(name string) dag.StageID {
+	w.Helper()
+	s, ok := w.spec.Graph.Lookup(name)
+	if !ok {
+		w.Fatal(name)
+	}
+	return s
+}
+
 // items hands attempts to the queue as one task.
 func (w *world) items(id string, items ...queue.Item) {
 	w.Helper()
 	w.must(w.queue.EnqueueAll(w.Context(), "default", queue.Task{ID: id, Label: id,
-		Bundle: queue.Bundle{Run: string(run), Pipeline: "p", Digest: w.digest, Items: items}}))
+		Bundle: queue.Bundle{Run: string(run), Pipeline: "p", Incarnation: incarnation, Digest: w.digest, Items: items}}))
 }

@@ -15,11 +15,17 @@ type loaded struct {
 	spec       *spec.Spec
 	durations  *spec.Durations
 	lists      map[dag.StageID]bool // stages for whose elements others have instances
+	notices    []bool               // by kind: see [noticesAbsence]
 	conditions conditions
 }
 
 func newLoaded(sp *spec.Spec) *loaded {
 	l := &loaded{spec: sp, durations: spec.NewDurations(sp), lists: make(map[dag.StageID]bool)}
+	kinds := sp.Kinds()
+	l.notices = make([]bool, len(kinds))
+	for i := range kinds {
+		l.notices[i] = noticesAbsence(&kinds[i])
+	}
 	for _, rule := range sp.Rules().Kinds {
 		if rule.Each != nil {
 			l.lists[*rule.Each] = true

@@ -57,7 +57,10 @@ func (l *lines) Write(p []byte) (int, error) {
 // handler is what the task "task" does. Channels must be made inside the bubble, so it uses those of the world.
 type handler func(w *world, ctx context.Context, s *tasks.Stage) error
 
-const run = journal.RunID("r")
+const (
+	run         = journal.RunID("r")
+	incarnation = "first"
+)
 
 var key, otherKey = keyOf("the key of these tests"), keyOf("the key of somebody else")
 
@@ -115,7 +118,7 @@ func simulate(t *testing.T, h handler, test func(w *world)) {
 		encoded, err := w.spec.Encode()
 		w.must(err)
 		w.digest = spec.Digest(encoded)
-		_, err = w.journal.Submit(t.Context(), journal.Submission{Run: run, Pipeline: "p", Stages: w.spec.Graph.Len(), Digest: w.digest, Spec: encoded, Coordinator: "c", Lease: time.Hour})
+		_, err = w.journal.Submit(t.Context(), journal.Submission{Run: run, Pipeline: "p", Stages: w.spec.Graph.Len(), Incarnation: incarnation, Digest: w.digest, Spec: encoded, Coordinator: "c", Lease: time.Hour})
 		w.must(err)
 		w.worker = New(Config{Info: journal.WorkerInfo{ID: "w", Queues: []string{"default"}, Slots: 1}, Client: its, Journal: w.journal, Queue: w.queue, Key: key,
 			Registry: registry, Stores: values.NewStores(ours, nil), Logger: slog.New(slog.NewTextHandler(&w.said, nil))})
@@ -136,6 +139,11 @@ func simulate(t *testing.T, h handler, test func(w *world)) {
 func (w *world) connect() *redis.Client {
 	return redis.NewClient(&redis.Options{Addr: "127.0.0.1:0", Protocol: 2,
 		Dialer: func(context.Context, string, string) (net.Conn, error) { return w.mini.Dial() }})
+}
+
+// origin is where the outputs of the run come from.
+func (w *world) origin() values.Origin {
+	return values.Origin{Run: run, Incarnation: incarnation, Digest: w.digest}
 }
 
 // outputs returns what is recorded as outputs; "" for none.
@@ -175,7 +183,7 @@ func (w *world) send(id, stage string, attempt dag.Attempt) {
 // bundle hands attempts of several stages to the queue as one task.
 func (w *world) bundle(id string, attempt dag.Attempt, stages ...string) {
 	w.Helper()
-	task := queue.Bundle{Run: string(run), Pipeline: "p", Digest: w.digest}
+	task := queue.Bundle{Run: string(run), Pipeline: "p", Incarnation: incarnation, Digest: w.digest}
 	for _, name := range stages {
 		s, ok := w.spec.Graph.Lookup(name)
 		if !ok {
