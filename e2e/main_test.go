@@ -49,6 +49,9 @@ func (t tidy) Run() int {
 	hangUps := make(chan os.Signal, 1)
 	signal.Notify(hangUps, syscall.SIGHUP) // or the programs would ignore it too where the tests are started by nohup
 	defer signal.Stop(hangUps)
+	if signal.Ignored(os.Interrupt) { // a shell has started the tests in the background
+		signal.Notify(hangUps, os.Interrupt)
+	}
 	os.Setenv("TMPDIR", root)
 	os.Setenv("GODAGS_KEY", "the key of tests that are not scripts")
 	if os.Getenv("GORACE") == "" {

@@ -70,6 +70,7 @@ func TestProcfile(t *testing.T) {
 			manager := w.start(filepath.Join(bin, name), args...)
 			w.set("REDIS_URL", "redis://127.0.0.1:"+port)
 			w.fourWorkersServe()
+			w.killedWorkerIsReplaced()
 			if err := manager.Process.Signal(syscall.SIGINT); err != nil {
 				t.Fatal(err)
 			}
@@ -91,7 +92,27 @@ func TestProcfile(t *testing.T) {
 	}
 }
 
-var workerName = regexp.MustCompile(`(?m)^(one|two|three|four)-[a-z0-9]{6} +idle `)
+var workerName = regexp.MustCompile(`(?m)^box-[1-4]-[a-z0-9]{6} +idle `)
+
+// killedWorkerIsReplaced kills a worker of the Procfile and waits for another under its name.
+func (w *world) killedWorkerIsReplaced() {
+	w.t.Helper()
+	for id, pid := range w.workerPIDs() {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			w.t.Fatal(err)
+		}
+		name := id[:len("box-1-")]
+		w.await("another "+name, func() bool {
+			for other := range w.workerPIDs() {
+				if other != id && strings.HasPrefix(other, name) {
+					return true
+				}
+			}
+			return false
+		})
+		return
+	}
+}
 
 // fourWorkersServe waits for the workers of the Procfile, and runs the pipelines of the stock binary on them.
 func (w *world) fourWorkersServe() {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"os/signal"
 	"syscall"
 
 	ucli "github.com/urfave/cli/v2"
@@ -60,7 +59,7 @@ func serveUntilSignal(c *ucli.Context, server *engine.Server, logger *slog.Logge
 		return err
 	}
 	defer stopMetrics()
-	ctx, stop := signal.NotifyContext(c.Context, os.Interrupt, syscall.SIGTERM)
+	ctx, stop := notifyContext(c.Context, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // another signal ends the process at once
 	err = server.Run(ctx, func() { logger.Info("coordinator serves", "coordinator", server.ID, "runs", server.Runs) })

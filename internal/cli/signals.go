@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -41,6 +42,21 @@ func (e interrupted) code() int {
 	return exitInterrupted
 }
 
+// notify is [signal.Notify], but leaves alone what the caller of this program ignores: nohup ignores SIGHUP, and a shell without job control
+// SIGINT for what it starts in the background, since a Ctrl-C on its terminal is not for that. Of other signals Go does not say so.
+func notify(c chan<- os.Signal, signals ...os.Signal) {
+	for _, s := range signals {
+		if !signal.Ignored(s) {
+			signal.Notify(c, s)
+		}
+	}
+}
+
+// notifyContext is [signal.NotifyContext] in the same way.
+func notifyContext(ctx context.Context, signals ...os.Signal) (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(ctx, slices.DeleteFunc(signals, signal.Ignored)...)
+}
+
 // forceTime is how long the end of a run may take that is ended by force: Redis may be away, or a stage that cleans up at work.
 const forceTime = 2 * time.Second
 
@@ -49,10 +65,7 @@ const forceTime = 2 * time.Second
 func (p Program) cancelOnSignal(ctx context.Context, session *engine.Session, screen *screen, o engine.RunOptions, hurry chan<- struct{}) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
-		signal.Notify(signals, syscall.SIGHUP)
-	}
+	notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	done := make(chan struct{})
 	go func() {
 		var last os.Signal

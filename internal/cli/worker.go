@@ -25,6 +25,7 @@ func workerFlags() []ucli.Flag {
 		&ucli.StringFlag{Name: "redis", EnvVars: []string{"REDIS_URL"}, Usage: "`URL` of Redis: redis://, rediss://, unix:// or redis-sentinel:// (needed)"},
 		&ucli.StringSliceFlag{Name: "queue", EnvVars: []string{"GODAGS_QUEUE"}, Usage: "`NAMES` of the queues to take stages from (default: " + spec.DefaultQueue + ")"},
 		&ucli.IntFlag{Name: "concurrency", Value: 1, EnvVars: []string{"GODAGS_CONCURRENCY"}, Usage: "run up to `N` stages at once; the idea is one process per core"},
+		&ucli.IntFlag{Name: "processes", Usage: "start `N` worker processes, and another for each that dies (default: be one worker)"},
 		&ucli.StringFlag{Name: "name", Usage: "`NAME` to be listed under (default: the host's); a few letters are added to make it unique"},
 		&ucli.StringFlag{Name: "metrics-addr", Usage: "serve /healthz and /metrics on this `ADDRESS`, such as :9090, which means 127.0.0.1:9090 (default: off)"},
 		&ucli.StringFlag{Name: "run", Hidden: true, Usage: "the only `RUN` to serve"},
@@ -68,6 +69,13 @@ func (p Program) work(c *ucli.Context) error {
 		if _, err := journal.ParseRunID(string(options.Run)); err != nil {
 			return &exitError{exitUsage, err}
 		}
+	}
+	if c.IsSet("processes") {
+		n := c.Int("processes")
+		if n < 1 {
+			return usageError("--processes must be at least 1")
+		}
+		return p.supervise(c, n, slog.New(slog.NewTextHandler(p.Err, nil)))
 	}
 	if options.ID == "" {
 		options.ID = engine.NewWorkerID(c.String("name"))
@@ -124,7 +132,7 @@ const leaveAfter = 5 * time.Second
 // serveWorker runs a worker until signals end it.
 func (p Program) serveWorker(c *ucli.Context, w *engine.Worker, o engine.WorkerOptions, logger *slog.Logger) error {
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
 	drain, stopTaking := context.WithCancel(c.Context)
 	abort, stopNow := context.WithCancel(context.WithoutCancel(c.Context))

@@ -112,7 +112,7 @@ func (c *children) runOne(id string) error {
 	cmd := exec.Command(program, "worker", "--id", id, "--concurrency", "1", "--queue", strings.Join(c.queues, ","), "--run", string(c.run))
 	cmd.Env = append(os.Environ(), "REDIS_URL="+c.url, seal.Variable+"="+c.key.Text(), "GODAGS_HOME="+c.session.Home) // others can read argv
 	cmd.Stdout, cmd.Stderr = c.log, c.log
-	cmd.SysProcAttr = ownGroup()
+	cmd.SysProcAttr = ChildAttr()
 	if presence := c.session.Conn.Presence; presence != nil {
 		cmd.ExtraFiles = []*os.File{presence} // a worker that has lost us finishes what it holds, and needs its Redis for that
 	}
@@ -141,7 +141,7 @@ func (c *children) gaveUp() error {
 
 // terminate asks a worker to end, and kills it if it does not.
 func terminate(p *os.Process) {
-	askToEnd(p)
-	time.AfterFunc(drainTime, func() { askToEnd(p) }) // the second request: at once
+	AskToEnd(p)
+	time.AfterFunc(drainTime, func() { AskToEnd(p) }) // the second request: at once
 	time.AfterFunc(2*drainTime+abandonAfter, func() { _ = p.Kill() })
 }

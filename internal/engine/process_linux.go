@@ -2,7 +2,7 @@ package engine
 
 import "syscall"
 
-// ownGroup keeps a terminal's Ctrl-C from a worker process, and ends the worker when we are killed.
-func ownGroup() *syscall.SysProcAttr {
+// ChildAttr keeps a terminal's Ctrl-C from a worker process, and ends the worker when we are killed.
+func ChildAttr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 }

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-func ownGroup() *syscall.SysProcAttr { return nil }
+func ChildAttr() *syscall.SysProcAttr { return nil }
 
-// askToEnd has no gentle form here. The worker may be gone already.
-func askToEnd(p *os.Process) { _ = p.Kill() }
+// AskToEnd has no gentle form here. The worker may be gone already.
+func AskToEnd(p *os.Process) { _ = p.Kill() }

@@ -7,5 +7,5 @@ import (
 	"syscall"
 )
 
-// askToEnd tells a worker to drain, and one that drains already to leave at once. It may be gone already.
-func askToEnd(p *os.Process) { _ = p.Signal(syscall.SIGTERM) }
+// AskToEnd tells a worker to drain, and one that drains already to leave at once. It may be gone already.
+func AskToEnd(p *os.Process) { _ = p.Signal(syscall.SIGTERM) }

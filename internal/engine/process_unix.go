@@ -4,5 +4,5 @@ package engine
 
 import "syscall"
 
-// ownGroup keeps a terminal's Ctrl-C from a worker process.
-func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+// ChildAttr keeps a terminal's Ctrl-C from a worker process.
+func ChildAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

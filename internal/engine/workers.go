@@ -25,10 +25,15 @@ type WorkerOptions struct {
 
 // NewWorkerID returns a unique id for a worker with the given name; empty means the name of the host.
 func NewWorkerID(name string) string {
+	return WorkerName(name) + "-" + strings.ToLower(rand.Text()[:6])
+}
+
+// WorkerName returns the name, or that of the host if it is empty.
+func WorkerName(name string) string {
 	if name == "" {
-		name = hostname()
+		return hostname()
 	}
-	return name + "-" + strings.ToLower(rand.Text()[:6])
+	return name
 }
 
 func hostname() string {
