@@ -21,8 +21,14 @@ var Functions = []string{
 	"len", "lower", "max", "mean", "median", "min", "none", "one", "round", "split", "string", "sum", "trim", "type", "upper", "values",
 }
 
-// check finds what a condition must not have, and which outputs it reads.
-func check(source string, s Scope) (reads []string, err error) {
+// found is what a condition reads that differs from one evaluation to the next.
+type found struct {
+	reads []string // outputs
+	item  bool
+}
+
+// check finds what a condition must not have, and what it reads.
+func check(source string, s Scope) (*found, error) {
 	tree, err := parse(source)
 	if err != nil {
 		return nil, located(source, err)
@@ -56,7 +62,7 @@ type checker struct {
 	source string
 	scope  Scope
 	names  []string
-	reads  []string
+	found  found
 	roots  []*ast.IdentifierNode // params, env and outputs, wherever they stand
 	named  map[ast.Node]bool     // those of them of which a member is named
 	err    *Error                // the first one
@@ -83,12 +89,22 @@ func (c *checker) Visit(node *ast.Node) {
 	case *ast.CallNode:
 		c.call(n)
 	case *ast.BinaryNode:
-		if _, constant := n.Right.(*ast.StringNode); n.Operator == "matches" && !constant {
-			c.report(n.Right, "", "matches takes a pattern in quotes")
+		if n.Operator == "matches" {
+			c.pattern(n.Right)
 		}
 	case *ast.VariableDeclaratorNode, *ast.SequenceNode:
 		c.err = nil // it may be about a variable
 		c.report(n, "", "a condition is one expression, without variables of its own")
+	}
+}
+
+// pattern checks that of a matches. It does so before expr compiles it, which takes memory.
+func (c *checker) pattern(n ast.Node) {
+	text, constant := n.(*ast.StringNode)
+	if !constant {
+		c.report(n, "", "matches takes a pattern in quotes")
+	} else if err := checkPattern(text.Value); err != nil {
+		c.report(n, "", "%v", err)
 	}
 }
 
@@ -97,6 +113,7 @@ func (c *checker) identifier(n *ast.IdentifierNode) {
 	case n.Value == "params" || n.Value == "env" || n.Value == "outputs":
 		c.roots = append(c.roots, n)
 	case slices.Contains(c.names, n.Value):
+		c.found.item = c.found.item || n.Value == "item"
 	case n.Value == "item" || n.Value == "index":
 		c.report(n, "", "only a stage with for_each and a cell of a matrix have %s", n.Value)
 	case slices.Contains(Functions, n.Value):
@@ -137,8 +154,8 @@ func (c *checker) member(n *ast.MemberNode) {
 	}
 	known, missing := c.declared(root.Value)
 	if slices.Contains(known, name.Value) {
-		if root.Value == "outputs" && !slices.Contains(c.reads, name.Value) {
-			c.reads = append(c.reads, name.Value)
+		if root.Value == "outputs" && !slices.Contains(c.found.reads, name.Value) {
+			c.found.reads = append(c.found.reads, name.Value)
 		}
 		return
 	}
@@ -174,28 +191,12 @@ func isWord(name string) bool {
 }
 
 // finish looks for params, env and outputs without a name behind them: as a whole they would be read as a whole.
-func (c *checker) finish() ([]string, error) {
+func (c *checker) finish() (*found, error) {
 	for _, root := range c.roots {
 		if !c.named[root] {
 			c.report(root, "", "%s needs a name: write %[1]s.NAME or %[1]s[\"NAME\"]", root.Value)
 			return nil, c.err
 		}
 	}
-	return c.reads, nil
-}
-
-// step is the name of a function that no condition can name, and that is called for each element that is gone through.
-const step = "each element"
-
-// stepper makes the predicates of a condition call it.
-type stepper struct{}
-
-// Visit is called by ast.Walk.
-func (stepper) Visit(node *ast.Node) {
-	p, ok := (*node).(*ast.PredicateNode)
-	if !ok {
-		return
-	}
-	call := &ast.CallNode{Callee: &ast.IdentifierNode{Value: step}}
-	p.Node = &ast.SequenceNode{Nodes: []ast.Node{call, p.Node}}
+	return &c.found, nil
 }

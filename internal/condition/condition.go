@@ -33,11 +33,14 @@ import (
 const (
 	// MaxSource is the length in bytes of the longest condition.
 	MaxSource = 4096
-	// MaxOutput is the size in bytes of the largest output that a condition can read.
+	// MaxOutput is the size in bytes of the largest output, or item, that a condition can read.
 	MaxOutput = 1 << 20
+	// MaxOutputs is how many bytes all outputs that a condition reads can have together: as values, they take up to a hundred
+	// times as much memory.
+	MaxOutputs = 4 << 20
 	// maxTime is how long an evaluation may take.
 	maxTime = 5 * time.Second
-	// maxNodes bounds, with MaxOutput, the memory that an evaluation can take.
+	// maxNodes is the number of nodes that the expression may have. Each takes its time, and its part of the memory.
 	maxNodes = 500
 )
 
@@ -54,8 +57,11 @@ type Condition struct {
 	source  string
 	program *vm.Program
 	reads   []string
+	item    bool // it reads the item
 	params  map[string]any
 	env     map[string]string
+
+	patterns map[string]*pattern // of its matches
 }
 
 // Compile checks a condition. What is wrong with the text is an [*Error]; other errors are about the values of parameters.
@@ -63,18 +69,24 @@ func Compile(source string, s Scope) (*Condition, error) {
 	if len(source) > MaxSource {
 		return nil, &Error{End: 1, Message: fmt.Sprintf("the condition has %d bytes, and may have %d: let a stage compute it", len(source), MaxSource)}
 	}
-	reads, err := check(source, s)
+	found, err := check(source, s)
 	if err != nil {
 		return nil, err
 	}
-	program, err := compile(source, s)
+
+	// It is checked as it is written: what bounds it would be in the messages, and hides types.
+	written, err := compile(source, s)
 	if err != nil {
 		return nil, located(source, err)
 	}
-	if err := outcome(source, program.Node()); err != nil {
+	if err := outcome(source, written.Node()); err != nil {
 		return nil, err
 	}
-	c := &Condition{source: source, program: program, reads: reads, params: make(map[string]any), env: s.Env}
+
+	c := &Condition{source: source, reads: found.reads, item: found.item, params: make(map[string]any), env: s.Env, patterns: make(map[string]*pattern)}
+	if c.program, err = compile(source, s, expr.Patch(bounder{c.patterns})); err != nil {
+		return nil, located(source, err)
+	}
 	for _, p := range s.Params {
 		if p.Value == nil {
 			continue
@@ -87,14 +99,14 @@ func Compile(source string, s Scope) (*Condition, error) {
 }
 
 // compile is expr.Compile, of which some versions have panicked on some texts.
-func compile(source string, s Scope) (program *vm.Program, err error) {
+func compile(source string, s Scope, more ...expr.Option) (program *vm.Program, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("the condition cannot be understood: %v", r)
 		}
 	}()
-	return expr.Compile(source, expr.Env(s.types()), expr.AsBool(), expr.Optimize(false), expr.MaxNodes(maxNodes),
-		expr.DisableIfOperator(), expr.Patch(stepper{}))
+	options := []expr.Option{expr.Env(s.types()), expr.AsBool(), expr.Optimize(false), expr.MaxNodes(maxNodes), expr.DisableIfOperator()}
+	return expr.Compile(source, append(options, more...)...)
 }
 
 var paramTypes = map[string]types.Type{
@@ -115,7 +127,9 @@ func (s Scope) types() types.Map {
 	for _, name := range s.Outputs {
 		outputs[name] = types.Any
 	}
-	all := types.Map{"params": params, "env": env, "outputs": outputs, step: types.TypeOf(func() bool { return false })}
+	of := new(evaluation)
+	all := types.Map{"params": params, "env": env, "outputs": outputs,
+		stepFunc: types.TypeOf(of.step), madeFunc: types.TypeOf(of.value), matchFunc: types.TypeOf(of.matches)}
 	if s.Item {
 		all["item"], all["index"] = types.Any, types.Int
 	}
@@ -145,20 +159,19 @@ func (c *Condition) Eval(ctx context.Context, v Values) (bool, error) {
 func (c *Condition) eval(ctx context.Context, v Values) (bool, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, maxTime, fmt.Errorf("it takes longer than %v", maxTime))
 	defer cancel()
-	outputs := make(map[string]any, len(c.reads))
-	for _, name := range c.reads {
-		value, err := outputValue(v.Outputs[name])
-		if err != nil {
-			return false, fmt.Errorf("output of stage %q: %w", name, err)
-		}
-		outputs[name] = value
-	}
-	item, err := anyValue(v.Item)
+	outputs, err := c.outputs(ctx, v.Outputs)
 	if err != nil {
-		return false, fmt.Errorf("item: %w", err)
+		return false, err
 	}
+	var item any
+	if c.item {
+		if item, err = itemValue(v.Item); err != nil {
+			return false, fmt.Errorf("item: %w", err)
+		}
+	}
+	e := &evaluation{ctx: ctx, patterns: c.patterns}
 	result, err := vm.Run(c.program, map[string]any{"params": c.params, "env": c.env, "outputs": outputs,
-		"item": item, "index": v.Index, step: tick(ctx)})
+		"item": item, "index": v.Index, stepFunc: e.step, madeFunc: e.value, matchFunc: e.matches})
 	var at *file.Error
 	switch {
 	case ctx.Err() != nil:
@@ -171,20 +184,34 @@ func (c *Condition) eval(ctx context.Context, v Values) (bool, error) {
 	return result.(bool), nil // the program ends with a conversion
 }
 
+// outputs returns the values of the outputs that are read.
+func (c *Condition) outputs(ctx context.Context, stored map[string][]byte) (map[string]any, error) {
+	size := 0
+	for _, name := range c.reads {
+		size += len(stored[name])
+	}
+	if len(c.reads) > 1 && size > MaxOutputs {
+		return nil, fmt.Errorf("the outputs that it reads have %d bytes together, and a condition reads at most %d: let the stages put out what matters", size, MaxOutputs)
+	}
+
+	outputs := make(map[string]any, len(c.reads))
+	for _, name := range c.reads {
+		value, err := outputValue(stored[name])
+		if err == nil {
+			err = context.Cause(ctx) // values of many small objects take their time
+		}
+		if err != nil {
+			return nil, fmt.Errorf("output of stage %q: %w", name, err)
+		}
+		outputs[name] = value
+	}
+	return outputs, nil
+}
+
 // explain says in words what expr says when the result is not true or false.
 func explain(message string) error {
 	if of, ok := strings.CutPrefix(message, "invalid operation: bool("); ok {
 		return fmt.Errorf("it gives %s, not true or false", typeNames.Replace(strings.TrimSuffix(of, ")")))
 	}
 	return errors.New(typeNames.Replace(message))
-}
-
-// tick returns what is called for each element of a list that is gone through: it panics, which ends the evaluation, when ctx is done.
-func tick(ctx context.Context) func() bool {
-	return func() bool {
-		if ctx.Err() != nil {
-			panic(context.Cause(ctx))
-		}
-		return true
-	}
 }

@@ -35,9 +35,10 @@ func outputValue(stored []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkSize(payload); err != nil {
+		return nil, err
+	}
 	switch {
-	case len(payload) > MaxOutput:
-		return nil, fmt.Errorf("it has %d bytes, and a condition reads at most %d: let the stage put out what matters", len(payload), MaxOutput)
 	case codec == cache.JSON.Name():
 		return anyValue(payload)
 	case codec != cache.Raw.Name():
@@ -48,6 +49,21 @@ func outputValue(stored []byte) (any, error) {
 		return strings.TrimRight(string(payload), "\r\n"), nil
 	}
 	return nil, errors.New("it is neither JSON nor text")
+}
+
+// itemValue returns the value of an element of a list.
+func itemValue(data []byte) (any, error) {
+	if err := checkSize(data); err != nil {
+		return nil, err
+	}
+	return anyValue(data)
+}
+
+func checkSize(data []byte) error {
+	if len(data) > MaxOutput {
+		return fmt.Errorf("it has %d bytes, and a condition reads at most %d: let the stage put out what matters", len(data), MaxOutput)
+	}
+	return nil
 }
 
 // anyValue decodes JSON with whole numbers as int.
