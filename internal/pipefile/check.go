@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/condition"
 	"github.com/godags/godags/internal/spec"
 	"github.com/godags/godags/tasks"
 )
@@ -15,22 +16,16 @@ import (
 func (s *source) build(p pipeline, fileName string, v Validator) *spec.Spec {
 	b := builder{source: s, pipeline: &p, check: checker{source: s, tasks: v, checked: make(map[string]error)}}
 	b.Name, b.Settings = s.pipelineName(p.name, fileName), p.settings
-	edges := 0
-	for _, st := range p.stages {
-		edges += len(st.after)
-	}
-	b.Grow(len(p.stages)+s.cells, edges)
-	b.added = make([]added, 0, len(p.stages)+s.cells)
-	for i := range p.stages {
-		b.stage(&p.stages[i])
+	if !b.readStages() {
+		return nil
 	}
 	sp, err := b.Build()
 	if invalid, ok := errors.AsType[*dag.InvalidError](err); ok {
-		s.reportGraph(invalid, b.added)
+		b.reportGraph(invalid)
 	} else if err != nil {
 		s.report(0, "%v", err)
 	}
-	b.checkStages()
+	b.checkLists()
 	return sp
 }
 
@@ -39,20 +34,83 @@ type builder struct {
 	spec.Builder
 	*source
 	*pipeline
-	check checker
-	added []added // by StageID
-	after []string
+	check    checker
+	compiled map[string]*condition.Condition
+	added    []added // by StageID
+	fans     []fan
+	after    []string
+
+	again     *stage // that was read again last
+	againItem uint32 // which one it is
 }
 
-// added is where a stage of the graph comes from.
+// added is where a stage of the graph comes from. There may be millions.
 type added struct {
-	*stage
-	again bool // another cell of the same matrix was there before: what is wrong with its dependencies has been reported
+	name  string
+	at    uint32 // of the name
+	item  uint32 // in the list of stages: where it begins if the list is open, else its index
+	cell  bool   // of a matrix
+	again bool   // another cell of the same matrix was there before: what is wrong with its dependencies has been reported
+	works bool   // it has run or task
+}
+
+// fan is a stage with for_each.
+type fan struct {
+	name string
+	over value
+}
+
+// readStages adds all stages. It returns false if they cannot be read to the end.
+func (b *builder) readStages() bool {
+	v := b.list
+	switch {
+	case v.kind == absent:
+		return true
+	case v.kind != list:
+		b.report(int(v.at), "stages must be a list of stages, not %v", v.kind)
+		return true
+	}
+	b.Grow(len(v.items), 0)
+	read := 0
+	whole := b.each(v, func(i int, item value) bool {
+		read++
+		if item.kind != mapping {
+			b.report(int(item.at), "a stage is a mapping with the key name, not %v", item.kind)
+			return true
+		}
+		st := stage{number: i + 1, at: int(item.at), policy: &b.defaults}
+		readKeys(b.source, "a stage", item, stageKeys, &st)
+		at := item.at
+		if !v.open {
+			at = uint32(i)
+		}
+		b.stage(&st, at)
+		return b.count(&st)
+	})
+	if read == 0 && whole {
+		b.report(int(v.at), "the pipeline has no stages: the list is empty")
+	}
+	return whole
+}
+
+// count reports a file that has more stages than memory should be spent on.
+func (b *builder) count(st *stage) bool {
+	b.parts += 1 + len(st.after)
+	if b.parts > maxParts {
+		b.report(st.at, "the file has more than %d million stages and dependencies: build a pipeline of this size in Go", maxParts/1_000_000)
+	}
+	return b.parts <= maxParts
 }
 
 // stage adds what the file says of a stage: one of the graph, or the cells of a matrix and the point where they come together.
-func (b *builder) stage(st *stage) {
+func (b *builder) stage(st *stage, item uint32) {
 	kind := b.check.kind(st)
+	if st.policy.when.text != "" && len(b.problems) < maxProblems {
+		b.checkWhen(st)
+	}
+	if st.forEach.kind == text {
+		b.fans = append(b.fans, fan{st.name.text, st.forEach})
+	}
 	if st.name.kind == absent {
 		b.report(st.at, "%v has no name", st)
 	}
@@ -63,22 +121,47 @@ func (b *builder) stage(st *stage) {
 	for _, dep := range st.after {
 		b.after = append(b.after, dep.text)
 	}
+	from := added{name: st.name.text, at: st.name.at, item: item, works: st.run.kind != absent || st.task.kind != absent}
 	if st.matrix.kind == absent || st.forEach.kind != absent {
-		b.add(added{stage: st}, st.name.text, b.after, kind)
+		b.add(from, b.after, kind)
 		return
 	}
 	cells, items := st.cells()
+	from.cell = true
 	for i, name := range cells {
 		kind.Item, kind.Index = items[i], i
-		b.add(added{st, i > 0}, name, b.after, kind)
+		from.name, from.again = name, i > 0
+		b.add(from, b.after, kind)
 	}
 	join := spec.Kind{Gather: true, Queue: kind.Queue, Policy: spec.Policy{Priority: kind.Priority}}
-	b.add(added{stage: st, again: true}, st.name.text, cells, join)
+	from.name, from.again, from.cell = st.name.text, true, false
+	b.add(from, cells, join)
 }
 
-func (b *builder) add(from added, name string, after []string, kind spec.Kind) {
-	b.Add(name, after, kind)
+func (b *builder) add(from added, after []string, kind spec.Kind) {
+	b.Add(from.name, after, kind)
 	b.added = append(b.added, from)
+}
+
+// stageOf reads a stage again, to find the place of a problem. To keep what the file says of each would take hundreds of bytes.
+func (b *builder) stageOf(id dag.StageID) *stage {
+	item := b.added[id].item
+	if b.again != nil && b.againItem == item {
+		return b.again
+	}
+	quiet := &source{bytes: b.bytes} // all problems of it have been reported
+	var v value
+	if b.list.open {
+		r := quiet.within(b.list)
+		r.pos = int(item)
+		v, _ = r.value()
+	} else {
+		v = b.list.items[item]
+	}
+	st := &stage{at: int(v.at), policy: &b.defaults}
+	readKeys(quiet, "a stage", v, stageKeys, st)
+	b.again, b.againItem = st, item
+	return st
 }
 
 // pipelineName returns a legal name in any case: an illegal one must not hide other problems.
@@ -100,40 +183,46 @@ func (s *source) pipelineName(name value, fileName string) string {
 }
 
 // reportGraph gives the problems of names and dependencies their positions.
-func (s *source) reportGraph(invalid *dag.InvalidError, stages []added) {
+func (b *builder) reportGraph(invalid *dag.InvalidError) {
+	fans := make(map[string]bool, len(b.fans))
+	for _, f := range b.fans {
+		fans[f.name] = f.name != ""
+	}
 	for _, p := range invalid.Problems {
-		st := stages[p.Stage]
-		place, suggestion := st.name, p.Suggestion
+		from := b.added[p.Stage]
+		ofDep := p.Kind == dag.UnknownDependency || p.Kind == dag.SelfDependency
+		if from.again && ofDep {
+			continue
+		}
+		if len(b.problems) == maxProblems { // to find the place of each of a million takes long
+			b.omitted++
+			continue
+		}
+
+		place, suggestion := int(from.at), p.Suggestion
 		switch p.Kind {
 		case dag.UnknownDependency, dag.SelfDependency:
-			if st.again {
-				continue
-			}
-			place, p.Suggestion = st.after[p.Dep], ""
-			if of := instanceOf(p.Dependency); fans(stages, of) {
-				s.suggest(int(place.at), of, "stage %s comes after %s, one of the instances that %s gets in a run: come after all of them",
+			place, p.Suggestion = int(b.stageOf(p.Stage).after[p.Dep].at), ""
+			if of := instanceOf(p.Dependency); fans[of] {
+				b.suggest(place, of, "stage %s comes after %s, one of the instances that %s gets in a run: come after all of them",
 					quote(p.Name), quote(p.Dependency), quote(of))
 				continue
 			}
 			if some, rest, ok := strings.Cut(p.Dependency, ","); ok && suggestion == "" {
-				s.report(int(place.at), "%v: a list of names is written in brackets, as in [%s, %s]", p, strings.TrimSpace(some), strings.TrimSpace(rest))
+				b.report(place, "%v: a list of names is written in brackets, as in [%s, %s]", p, strings.TrimSpace(some), strings.TrimSpace(rest))
 				continue
 			}
 		case dag.Cycle:
-			if i := slices.IndexFunc(st.after, func(v value) bool { return v.text == p.Path[1] }); i >= 0 {
-				place = st.after[i] // else it is the end of a matrix, that comes after its cells
+			after := b.stageOf(p.Stage).after
+			if i := slices.IndexFunc(after, func(v value) bool { return v.text == p.Path[1] }); i >= 0 {
+				place = int(after[i].at) // else it is the end of a matrix, that comes after its cells
 			}
 		case dag.DuplicateName:
-			s.reportSecond(int(place.at), int(stages[p.First].name.at), "%v", p)
+			b.reportSecond(place, int(b.added[p.First].at), "%v", p)
 			continue
 		}
-		s.suggest(int(place.at), suggestion, "%v", p)
+		b.suggest(place, suggestion, "%v", p)
 	}
-}
-
-// fans reports whether there is a stage with for_each that has the name.
-func fans(stages []added, name string) bool {
-	return name != "" && slices.ContainsFunc(stages, func(st added) bool { return st.name.text == name && st.forEach.kind == text })
 }
 
 // checker finds out what stages execute.

@@ -23,7 +23,6 @@ type pipeline struct {
 	settings spec.Settings
 	defaults policy
 	list     value // of the stages
-	stages   []stage
 }
 
 var pipelineKeys = []key[pipeline]{
@@ -122,7 +121,7 @@ func (s *source) members(key string, v value, read func()) {
 	}
 }
 
-// pipeline reads the whole file.
+// pipeline reads the file, without its stages: they begin with the defaults, which may come last.
 func (s *source) pipeline(root value) (p pipeline) {
 	switch root.kind {
 	case mapping:
@@ -136,31 +135,8 @@ func (s *source) pipeline(root value) (p pipeline) {
 	readKeys(s, "a pipeline", root, pipelineKeys, &p)
 	if p.list.kind == absent {
 		s.report(int(root.at), `the pipeline has no stages: write "stages:" and a list of them`)
-	} else {
-		s.readStages(&p) // at last, since they begin with the defaults
 	}
 	return p
-}
-
-func (s *source) readStages(p *pipeline) {
-	v := p.list
-	if v.kind != list {
-		s.report(int(v.at), "stages must be a list of stages, not %v", v.kind)
-		return
-	}
-	if len(v.items) == 0 {
-		s.report(int(v.at), "the pipeline has no stages: the list is empty")
-	}
-	p.stages = make([]stage, 0, len(v.items))
-	for i, item := range v.items {
-		if item.kind != mapping {
-			s.report(int(item.at), "a stage is a mapping with the key name, not %v", item.kind)
-			continue
-		}
-		st := stage{number: i + 1, at: int(item.at), policy: &p.defaults}
-		readKeys(s, "a stage", item, stageKeys, &st)
-		p.stages = append(p.stages, st)
-	}
 }
 
 func (s *source) onFailure(p *pipeline, v value) {

@@ -93,42 +93,28 @@ func (st *stage) ownAt(key string) int {
 	return -1
 }
 
-// checkStages checks what stages say of each other.
-func (b *builder) checkStages() {
-	if slices.ContainsFunc(b.stages, func(st stage) bool { return st.forEach.kind == text }) {
-		b.checkLists()
-	}
-	compiled := make(map[string]*condition.Condition)
-	for i := range b.stages {
-		if st := &b.stages[i]; st.policy.when.text != "" && len(b.problems) < maxProblems {
-			b.checkWhen(st, compiled)
-		}
-	}
-}
-
-// checkLists checks the stages with for_each.
+// checkLists checks the stages with for_each, and the names of all others beside them.
 func (b *builder) checkLists() {
-	named := make(map[string]*stage)
-	for i := range b.stages {
-		if st := &b.stages[i]; st.name.text != "" {
-			named[st.name.text] = st
+	if len(b.fans) == 0 {
+		return
+	}
+	named, fans := make(map[string]*added), make(map[string]bool)
+	for i := range b.added {
+		if a := &b.added[i]; !a.cell {
+			named[a.name] = a
 		}
 	}
-	for i := range b.stages {
-		st := &b.stages[i]
-		if list := named[st.forEach.text]; list != nil && list != st {
-			b.checkList(st, list)
-		}
-		if of := named[instanceOf(st.name.text)]; of != nil && of.forEach.kind == text {
-			b.report(int(st.name.at), "stage %s has the name of an instance of %s", quote(st.name.text), quote(of.name.text))
+	for _, f := range b.fans {
+		fans[f.name] = f.name != ""
+		if list := named[f.over.text]; list != nil && list.name != f.name && !list.works {
+			b.report(int(f.over.at), "for_each: stage %s has no output: it has neither run nor task", quote(list.name))
 		}
 	}
-}
-
-// checkList reports a for_each over a stage that has no list as its output.
-func (b *builder) checkList(st, list *stage) {
-	if list.run.kind == absent && list.task.kind == absent {
-		b.report(int(st.forEach.at), "for_each: stage %s has no output: it has neither run nor task", quote(list.name.text))
+	for i := range b.added {
+		a := &b.added[i]
+		if of := instanceOf(a.name); !a.cell && fans[of] {
+			b.report(int(a.at), "stage %s has the name of an instance of %s", quote(a.name), quote(of))
+		}
 	}
 }
 
@@ -144,7 +130,7 @@ func instanceOf(name string) string {
 
 // checkWhen reports what is wrong with a condition. Stages that have it from the defaults mostly differ in what they come after,
 // but read the same: it is compiled again only for a stage that lacks something.
-func (b *builder) checkWhen(st *stage, compiled map[string]*condition.Condition) {
+func (b *builder) checkWhen(st *stage) {
 	scope := condition.Scope{Params: b.settings.Params, Env: b.settings.Env, Item: st.forEach.kind != absent || st.matrix.kind != absent}
 	for _, dep := range st.after {
 		scope.Outputs = append(scope.Outputs, dep.text)
@@ -155,7 +141,7 @@ func (b *builder) checkWhen(st *stage, compiled map[string]*condition.Condition)
 		id += "\x00"
 	}
 	lacks := func(name string) bool { return !slices.Contains(scope.Outputs, name) }
-	if c := compiled[id]; c != nil && !slices.ContainsFunc(c.Outputs(), lacks) {
+	if c := b.compiled[id]; c != nil && !slices.ContainsFunc(c.Outputs(), lacks) {
 		return
 	}
 	c, err := condition.Compile(when.text, scope)
@@ -170,6 +156,15 @@ func (b *builder) checkWhen(st *stage, compiled map[string]*condition.Condition)
 	} else if err != nil {
 		b.report(int(when.at), "%s: when: %v", whose, err)
 	} else {
-		compiled[id] = c
+		b.keep(id, c)
 	}
+}
+
+// keep keeps some of the conditions that were met last, compiled.
+func (b *builder) keep(id string, c *condition.Condition) {
+	const most = 1000
+	if b.compiled == nil || len(b.compiled) == most {
+		b.compiled = make(map[string]*condition.Condition)
+	}
+	b.compiled[id] = c
 }

@@ -13,10 +13,13 @@ import (
 // what is left to do is short and cannot meet a syntax error.
 type jsonReader struct {
 	*source
-	pos int
+	pos    int
+	depth  int  // of the lists and mappings that pos is in
+	stream bool // leave the list of stages open
 }
 
-func (s *source) readJSON() (value, bool) {
+// readJSON returns the value of the file. If stream is true, the list under the key stages is left open.
+func (s *source) readJSON(stream bool) (value, bool) {
 	if len(bytes.TrimSpace(s.bytes)) == 0 {
 		return value{kind: null}, true
 	}
@@ -24,8 +27,35 @@ func (s *source) readJSON() (value, bool) {
 		s.reportJSON()
 		return value{}, false
 	}
-	r := jsonReader{source: s}
+	r := jsonReader{source: s, stream: stream}
 	return r.value()
+}
+
+// within returns a reader for the items of an open list.
+func (s *source) within(v value) *jsonReader {
+	return &jsonReader{source: s, pos: int(v.at) + 1, depth: 2} // in the pipeline, in the list
+}
+
+// openList steps over a list.
+func (r *jsonReader) openList() value {
+	at, depth := r.pos, 0
+	for {
+		switch r.bytes[r.pos] {
+		case '"':
+			for r.pos++; r.bytes[r.pos] != '"'; r.pos++ {
+				if r.bytes[r.pos] == '\\' {
+					r.pos++
+				}
+			}
+		case '[', '{':
+			depth++
+		case ']', '}':
+			depth--
+		}
+		if r.pos++; depth == 0 {
+			return value{kind: list, at: uint32(at), open: true}
+		}
+	}
 }
 
 // value reads the next value. It returns false when there is no point in going on.
@@ -61,6 +91,7 @@ func (r *jsonReader) more(closing byte) bool {
 func (r *jsonReader) list() (value, bool) {
 	at := r.pos
 	var items []value
+	r.depth++
 	for r.pos++; r.more(']'); {
 		v, ok := r.value()
 		if !ok {
@@ -69,26 +100,38 @@ func (r *jsonReader) list() (value, bool) {
 		items = append(items, v)
 	}
 	r.pos++
-	return r.collect(list, at, items), r.weigh(at, valueWeight)
+	return r.collected(list, at, items), r.weigh(at, valueWeight)
+}
+
+// collected makes the list or mapping that ends here.
+func (r *jsonReader) collected(k kind, at int, items []value) value {
+	r.depth--
+	if r.depth >= maxDepth {
+		return r.deep(at)
+	}
+	return r.collect(k, at, items)
 }
 
 func (r *jsonReader) mapping() (value, bool) {
 	at := r.pos
 	var m members
+	r.depth++
 	for r.pos++; r.more('}'); {
 		key, ok := r.value()
 		if !ok {
 			return key, false
 		}
 		r.skip(" \t\r\n:")
-		v, ok := r.value()
-		if !ok {
+		var v value
+		if r.stream && r.depth == 1 && key.text == "stages" && r.bytes[r.pos] == '[' {
+			v = r.openList()
+		} else if v, ok = r.value(); !ok {
 			return v, false
 		}
 		r.addNew(&m, key, v)
 	}
 	r.pos++
-	return r.collect(mapping, at, m.items), r.weigh(at, valueWeight)
+	return r.collected(mapping, at, m.items), r.weigh(at, valueWeight)
 }
 
 func (r *jsonReader) literal(c byte) value {

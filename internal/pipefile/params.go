@@ -10,7 +10,7 @@ import (
 // ReadParams reads values of parameters, as JSON, from a file of at most [MaxSize] bytes that is a mapping. The extension says what
 // it is: .yaml, .yml or .json. An error about what the file says is a [*FileError].
 func ReadParams(path string) (map[string]json.RawMessage, error) {
-	data, err := load(path)
+	data, err := load(path, MaxSize)
 	if err != nil {
 		return nil, err
 	}
@@ -20,7 +20,7 @@ func ReadParams(path string) (map[string]json.RawMessage, error) {
 	}
 	s := &source{bytes: bytes.TrimPrefix(data, []byte("\uFEFF"))}
 	params := make(map[string]json.RawMessage)
-	if root, ok := s.read(isJSON); ok {
+	if root, ok := s.read(isJSON, false); ok {
 		s.members("a file of parameters", root, func() {
 			for i := 0; i < len(root.items); i += 2 {
 				params[root.items[i].text] = appendJSON(nil, root.items[i+1])

@@ -17,8 +17,12 @@ import (
 	"github.com/godags/godags/internal/spec"
 )
 
-// MaxSize is the size in bytes of the largest file that is read.
-const MaxSize = 64 << 20
+// MaxSize is the size in bytes of the largest file that is read, and MaxJSON that of the largest pipeline in a file with the
+// extension .json: its stages are read one by one.
+const (
+	MaxSize = 64 << 20
+	MaxJSON = 512 << 20
+)
 
 // Validator checks the parameters of a task. The registry of package tasks is one.
 type Validator interface {
@@ -27,19 +31,27 @@ type Validator interface {
 	Validate(task string, params json.RawMessage) error
 }
 
-// Read reads the pipeline in a file of at most [MaxSize] bytes. The extension says what it is: .yaml, .yml or .json.
+// Read reads the pipeline in a file of at most [MaxSize] bytes, or [MaxJSON]. The extension says what it is: .yaml, .yml or .json.
 // Tasks and their parameters are checked by v unless it is nil.
 // An error about what the file says is a [*FileError]; other errors say why there is no such file to read.
 func Read(path string, v Validator) (*spec.Spec, error) {
-	data, err := load(path)
+	data, err := load(path, maxSize(path))
 	if err != nil {
 		return nil, err
 	}
 	return Parse(path, data, v)
 }
 
-// load returns the content of a regular file whose name says what it is.
-func load(path string) ([]byte, error) {
+// maxSize returns the size of the largest pipeline file of that name.
+func maxSize(name string) int64 {
+	if isJSON, err := formatOf(name); err == nil && isJSON {
+		return MaxJSON
+	}
+	return MaxSize
+}
+
+// load returns the content of a regular file whose name says what it is, and that has at most so many bytes.
+func load(path string, most int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -50,27 +62,29 @@ func load(path string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: this is a folder, not a file", printable(path))
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s: this is not a regular file: write its content to one", printable(path))
-	case info.Size() > MaxSize:
-		return nil, tooLarge(path, info.Size())
+	case info.Size() > most:
+		return nil, tooLarge(path, info.Size(), most)
 	}
 	if _, err := formatOf(path); err != nil {
 		return nil, err
 	}
-	data, err := readFile(path)
+	data, err := readFile(path, info.Size(), most)
 	if err != nil {
 		return nil, unreadable(path, err)
 	}
 	return data, nil
 }
 
-// readFile reads one byte more than MaxSize at the most: the file may be growing.
-func readFile(path string) ([]byte, error) {
+// readFile reads one byte more than most: the file may be growing.
+func readFile(path string, size, most int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
-	return data, errors.Join(err, f.Close())
+	var data bytes.Buffer
+	data.Grow(int(size) + bytes.MinRead) // a large file would be copied while the buffer grows
+	_, err = data.ReadFrom(io.LimitReader(f, most+1))
+	return data.Bytes(), errors.Join(err, f.Close())
 }
 
 // Parse is [Read] for a file that is in memory. Its name has the extension, is used in messages, and
@@ -80,8 +94,8 @@ func Parse(name string, data []byte, v Validator) (*spec.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(data) > MaxSize {
-		return nil, tooLarge(name, int64(len(data)))
+	if most := maxSize(name); int64(len(data)) > most {
+		return nil, tooLarge(name, int64(len(data)), most)
 	}
 	s := &source{bytes: bytes.TrimPrefix(data, []byte("\uFEFF"))}
 	sp := s.parse(isJSON, name, v)
@@ -93,22 +107,22 @@ func Parse(name string, data []byte, v Validator) (*spec.Spec, error) {
 
 // parse returns the pipeline, or reports why there is none.
 func (s *source) parse(isJSON bool, name string, v Validator) *spec.Spec {
-	root, ok := s.read(isJSON)
+	root, ok := s.read(isJSON, true)
 	if !ok {
 		return nil
 	}
 	return s.build(s.pipeline(root), stem(name), v)
 }
 
-// read returns what the file holds. It returns false when that is not known.
-func (s *source) read(isJSON bool) (value, bool) {
+// read returns what the file holds. It returns false when that is not known. If stream is true, the list of stages is left open if it can be.
+func (s *source) read(isJSON, stream bool) (value, bool) {
 	if !s.checkEncoding() {
 		return value{}, false
 	}
 	// A YAML file may hold JSON, for which the JSON reader is much faster.
 	isJSON = isJSON || bytes.HasPrefix(bytes.TrimLeft(s.bytes, " \t\r\n"), []byte("{")) && json.Valid(s.bytes)
 	if isJSON {
-		return s.readJSON()
+		return s.readJSON(stream)
 	}
 	return s.readYAML()
 }
@@ -183,7 +197,10 @@ func unreadable(path string, err error) error {
 	return fmt.Errorf("%s: cannot read the file: %w", printable(path), err)
 }
 
-func tooLarge(path string, size int64) error {
-	return fmt.Errorf("%s: the file has %d MiB, and a pipeline file at most %d: build a pipeline of this size in Go",
-		printable(path), (size+1<<20-1)>>20, MaxSize>>20)
+func tooLarge(path string, size, most int64) error {
+	way := "build a pipeline of this size in Go"
+	if isJSON, err := formatOf(path); err == nil && !isJSON {
+		way = fmt.Sprintf("write it as JSON, in a file of at most %d, or build it in Go", MaxJSON>>20)
+	}
+	return fmt.Errorf("%s: the file has %d MiB, and can have at most %d: %s", printable(path), (size+1<<20-1)>>20, most>>20, way)
 }

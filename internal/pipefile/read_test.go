@@ -17,11 +17,11 @@ func TestReadSaysWhatIsInTheWay(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "folder.yaml"), 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "big.json"), nil, 0o666); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(filepath.Join(dir, "big.json"), 200<<20); err != nil { // a hole: it takes no space
-		t.Fatal(err)
+	for name, size := range map[string]int64{"big.yaml": 200 << 20, "big.json": 600 << 20} {
+		write(t, filepath.Join(dir, name), "")
+		if err := os.Truncate(filepath.Join(dir, name), size); err != nil { // a hole: it takes no space
+			t.Fatal(err)
+		}
 	}
 	for name, want := range map[string]string{
 		"pipeline.yml":       `file does not exist (did you mean "pipeline.yaml"?)`,
@@ -32,7 +32,8 @@ func TestReadSaysWhatIsInTheWay(t *testing.T) {
 		"notes.txt":          `the name of a pipeline file must end in .yaml, .yml or .json`,
 		"notes.txt/a.yaml":   `cannot read the file: not a directory`,
 		"folder.yaml":        `this is a folder, not a file`,
-		"big.json":           `the file has 200 MiB, and a pipeline file at most 64: build a pipeline of this size in Go`,
+		"big.yaml":           `the file has 200 MiB, and can have at most 64: write it as JSON, in a file of at most 512, or build it in Go`,
+		"big.json":           `the file has 600 MiB, and can have at most 512: build a pipeline of this size in Go`,
 	} {
 		path := filepath.Join(dir, name)
 		if _, err := Read(path, nil); err == nil || err.Error() != path+": "+want {
@@ -110,7 +111,7 @@ func TestLimits(t *testing.T) {
 		"deeper YAML":        {"p.yaml", "stages: " + nest("{a: ", "}", 50000), 0, "exceeded max depth"},
 		"alias after alias":  {"p.yaml", aliases, 0, "nested more than 100 deep"},
 		"merge after merge":  {"p.yaml", merges, maxWeight - 1<<20, tooMuch},
-		"many JSON values":   {"p.json", `{"stages": [` + strings.Repeat("0,", 9999) + "0]}", maxWeight - 1000*valueWeight, tooMuch},
+		"many JSON values":   {"p.json", `{"stages": [[` + strings.Repeat("0,", 9999) + "0]]}", maxWeight - 1000*valueWeight, tooMuch},
 		"long JSON text":     {"p.json", `{"name": "` + strings.Repeat("0", 9999) + `"}`, maxWeight - 9999, tooMuch},
 		"many YAML values":   {"p.yaml", "stages:\n" + strings.Repeat("- a\n", maxYAMLCost/2+1), 0, "more values than are read from YAML"},
 		"many YAML commas":   {"p.yaml", "stages: [" + strings.Repeat(",", maxYAMLCost/2+1), 0, "more values than are read from YAML"},

@@ -22,6 +22,7 @@ func (k kind) String() string { return kindNames[k] }
 // value is a part of a file, in the form that YAML and JSON have in common.
 type value struct {
 	kind  kind
+	open  bool    // of a list in JSON: items is empty, and [source.each] reads them from the file
 	depth uint16  // how deep the lists and mappings in it are nested
 	at    uint32  // where it begins: the number of bytes before it
 	text  string  // of text; of booleans and numbers as JSON has them
@@ -34,6 +35,9 @@ const (
 	// maxWeight bounds the memory that a file takes, with its aliases expanded. It is enough for MaxSize bytes in 4 million values.
 	maxWeight   = MaxSize + 4<<20*valueWeight
 	valueWeight = 32
+
+	// maxParts is how many stages and dependencies a file may have. Each takes some hundred bytes until the pipeline is built.
+	maxParts = 16_000_000
 
 	// maxProblems is how many problems are kept.
 	maxProblems = 1000
@@ -51,6 +55,7 @@ type source struct {
 	problems []problem
 	omitted  int // problems beyond maxProblems
 	weight   int
+	parts    int  // stages and dependencies
 	cells    int  // of matrices
 	tooDeep  bool // and reported
 }
@@ -98,11 +103,40 @@ func (s *source) collect(k kind, at int, items []value) value {
 	if v.depth <= maxDepth {
 		return v
 	}
+	return s.deep(at)
+}
+
+// deep reports, once, what is nested too deep, and returns what is read instead.
+func (s *source) deep(at int) value {
 	if !s.tooDeep {
 		s.tooDeep = true
 		s.report(at, "lists and mappings are nested more than %d deep here", maxDepth)
 	}
-	return value{kind: null, at: v.at}
+	return value{kind: null, at: uint32(at)}
+}
+
+// each calls do for each item of a list, one after the other, until it returns false. The items of an open list are read, and
+// dropped, one by one: all of a large file, as values, would take some gigabytes. It returns false if it did not come to the end.
+func (s *source) each(v value, do func(i int, item value) bool) bool {
+	if !v.open {
+		for i, item := range v.items {
+			if !do(i, item) {
+				return false
+			}
+		}
+		return true
+	}
+
+	r := s.within(v)
+	for i := 0; r.more(']'); i++ {
+		before := s.weight
+		item, ok := r.value()
+		if !ok || !do(i, item) {
+			return false
+		}
+		s.weight = before
+	}
+	return true
 }
 
 // members collects the keys and values of a mapping.
