@@ -34,7 +34,7 @@ var layers = [][]string{
 	{"internal/spec"},
 	{"tasks", "cache"},
 	{"dag"},
-	{"internal/nearest", "internal/version", "internal/seal", "internal/cells"},
+	{"internal/nearest", "internal/version", "internal/seal", "internal/cells", "internal/fault"},
 	{"internal/owned", "internal/process"},
 }
 

@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+
+	"github.com/godags/godags/internal/fault"
 )
 
 // Handler does the work of one attempt of one stage. It must return soon after ctx is done.
@@ -24,7 +26,7 @@ var ErrSkip = errors.New("skipped by its condition")
 
 // ErrWorker is in the chain of an error that is the fault of the worker and not of the stage: a workspace cannot be made, or no process
 // can be started, for lack of disk space, descriptors, processes or memory. The stage itself was not executed.
-var ErrWorker = errors.New("the worker cannot execute commands")
+var ErrWorker = fault.ErrWorker
 
 // NoRetry returns err, which must not be nil, as one that is [ErrNoRetry].
 func NoRetry(err error) error { return noRetry{err} }

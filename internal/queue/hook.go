@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/godags/godags/internal/fault"
 )
 
 // fallback is how long an idle worker waits for a wake-up before it looks by itself: wake-ups can get lost.
@@ -32,6 +34,7 @@ const (
 //   - Nothing is dequeued while all slots are taken. A slot is free again as soon as the stages of its bundle are executed, so that
 //     the next bundle is fetched while the last one is still being reported.
 //   - A slot is not lost with a task for which Asynq calls no handler: one that it cannot read, or whose deadline is over.
+//   - Nothing is dequeued while the worker cannot execute stages.
 //   - A dequeue that fails is followed by a pause.
 //   - A completion that cannot reach Redis is tried again until the task's lease ends. Asynq means to do so itself,
 //     but with a context that it has already cancelled.
@@ -44,6 +47,7 @@ type hook struct {
 	arrived  chan struct{} // holds an element once it has come
 	empty    atomic.Int32  // queues found empty in this round
 	failed   atomic.Int32  // dequeues failed in a row
+	held     atomic.Bool   // nothing is to be dequeued
 }
 
 func newHook(queues, slots int, wake chan struct{}, stop <-chan struct{}) *hook {
@@ -82,9 +86,17 @@ func scriptKeys(cmd redis.Cmder) (first, second string) {
 	return first, second
 }
 
+// heldCheck is how often a dequeue that is held back is looked at.
+const heldCheck = 100 * time.Millisecond
+
 // dequeue takes a slot, which goes to the handler of the bundle, or is given back when there is none.
 func (h *hook) dequeue(ctx context.Context, cmd redis.Cmder, next redis.ProcessHook) error {
 	h.awaitHandler()
+	if h.held.Load() {
+		h.pause(heldCheck, nil)
+		cmd.SetErr(redis.Nil) // Asynq asks again
+		return redis.Nil
+	}
 	begin := time.Now()
 	select {
 	case h.slots <- struct{}{}:
@@ -155,7 +167,7 @@ func (h *hook) fetch(ctx context.Context, cmd redis.Cmder, next redis.ProcessHoo
 				return err // Asynq asks the other queues first
 			}
 			h.empty.Store(0)
-			if !h.pause(fallback, h.wake) || h.queues > 1 || time.Since(begin) > freshFor {
+			if !h.pause(fallback, h.wake) || h.queues > 1 || time.Since(begin) > freshFor || h.held.Load() {
 				return err // Asynq begins a new round, with a new lease
 			}
 			cmd.SetErr(nil)
@@ -192,7 +204,7 @@ func (h *hook) pause(d time.Duration, wake <-chan struct{}) bool {
 func (h *hook) complete(ctx context.Context, cmd redis.Cmder, next redis.ProcessHook) error {
 	for delay := firstDelay; ; delay = min(lastDelay, 2*delay) {
 		err := next(ctx, cmd)
-		if err == nil || !passing(err) || ctx.Err() != nil {
+		if err == nil || !fault.Unavailable(err) || ctx.Err() != nil {
 			return err
 		}
 		select {
@@ -202,13 +214,4 @@ func (h *hook) complete(ctx context.Context, cmd redis.Cmder, next redis.Process
 		}
 		cmd.SetErr(nil)
 	}
-}
-
-// passing reports whether the same command may succeed later.
-func passing(err error) bool {
-	var reply redis.Error
-	if errors.As(err, &reply) {
-		return strings.HasPrefix(err.Error(), "LOADING") || strings.HasPrefix(err.Error(), "READONLY")
-	}
-	return true
 }

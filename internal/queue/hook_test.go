@@ -3,6 +3,9 @@ package queue
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -231,8 +234,10 @@ func TestAScriptThatRedisDoesNotKnowIsSentAtOnce(t *testing.T) {
 	})
 }
 
+var refused error = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+
 func TestACompletionIsOfferedUntilRedisTakesIt(t *testing.T) {
-	simulate(t, 1, []error{errors.New("connection refused"), errors.New("EOF"), nil}, func(b *bench) {
+	simulate(t, 1, []error{refused, io.EOF, nil}, func(b *bench) {
 		ctx, cancel := context.WithTimeout(b.Context(), 30*time.Second)
 		defer cancel()
 		if err := b.ask(ctx, done()); err != nil {
@@ -243,11 +248,10 @@ func TestACompletionIsOfferedUntilRedisTakesIt(t *testing.T) {
 }
 
 func TestACompletionIsGivenUpWhenTheLeaseEnds(t *testing.T) {
-	gone := errors.New("connection refused")
-	simulate(t, 1, []error{gone}, func(b *bench) {
+	simulate(t, 1, []error{refused}, func(b *bench) {
 		ctx, cancel := context.WithTimeout(b.Context(), 30*time.Second)
 		defer cancel()
-		if err := b.ask(ctx, done()); !errors.Is(err, gone) || time.Since(b.redis.begin) != 30*time.Second {
+		if err := b.ask(ctx, done()); !errors.Is(err, refused) || time.Since(b.redis.begin) != 30*time.Second {
 			b.Fatal(err, time.Since(b.redis.begin))
 		}
 	})

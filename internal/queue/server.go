@@ -131,6 +131,9 @@ func (s *Server) listen(ctx context.Context, wakeUps *redis.PubSub) {
 	}
 }
 
+// Hold takes no further bundles until it is called with false. Handlers go on.
+func (s *Server) Hold(held bool) { s.hook.held.Store(held) }
+
 // Stop takes no further bundles. Handlers go on.
 func (s *Server) Stop() {
 	s.once.Do(func() {

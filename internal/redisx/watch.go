@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/godags/godags/internal/fault"
 )
 
 const (
@@ -75,13 +77,15 @@ func (w *watch) note(err error) {
 	}
 }
 
-// refusal returns the beginning of the text with which a Redis that answers refuses to write.
+// refusal returns the beginning of the text with which a Redis that answers refuses a command that it may accept later.
 func refusal(err error) (string, bool) {
-	if redis.IsOOMError(err) || redis.HasErrorPrefix(err, "MISCONF") || redis.IsReadOnlyError(err) {
-		text := err.Error()
-		return text[:min(len(text), 24)], true // what follows may name the script
+	if !fault.Refused(err) {
+		return "", false
 	}
-	return "", false
+	var reply redis.Error
+	errors.As(err, &reply)
+	text := reply.Error()
+	return text[:min(len(text), 24)], true // what follows may name the script
 }
 
 func (w *watch) away(err error) {
