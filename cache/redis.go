@@ -15,7 +15,9 @@ import (
 )
 
 const (
-	chunkSize = 8 << 20 // bytes of an entry's payload in one Redis key
+	// Bytes of an entry's payload in one Redis key. A transfer stops between two of them when its context is done, so that they must be
+	// small enough for a slow link; with 1 MiB a value of 512 MiB still moves as fast as with more.
+	chunkSize = 1 << 20
 	// Chunks that no head names yet go by themselves, should their writer die.
 	chunkLife = time.Hour
 	// Time to take back the chunks of a Put that failed.
@@ -25,7 +27,7 @@ const (
 
 // RedisCache keeps values in Redis. Make one with [Redis].
 //
-// The key is <prefix>{<run>}:val:<name>: all keys of a run share a cluster slot. It holds the entry, or, above 8 MiB, a
+// The key is <prefix>{<run>}:val:<name>: all keys of a run share a cluster slot. It holds the entry, or, above 1 MiB, a
 // head that names the chunks <prefix>{<run>}:val-chunk:<version>:<number>. Each Put has a version of its own. The set
 // <prefix>{<run>}:val-names has the names of the run's values.
 type RedisCache struct {

@@ -16,7 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-const chunk = 8 << 20 // bytes in one Redis key
+const chunk = 1 << 20 // bytes in one Redis key
 
 // openCluster starts a cluster of one node, which enforces that the keys of a command share a slot.
 func openCluster(t testing.TB) *redis.ClusterClient {

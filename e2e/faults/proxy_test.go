@@ -24,6 +24,7 @@ type proxy struct {
 	closed bool
 	held   [2]chan struct{}     // by direction: closed when what was held back may go on; nil while nothing is
 	delay  func() time.Duration // of each piece in either direction; nil for none
+	rate   int                  // bytes a second of each connection in each direction; 0: no limit
 	resets float64              // how likely a piece is to break its connection
 	watch  string               // requests with this text are counted
 	count  int
@@ -112,6 +113,9 @@ func (p *proxy) let(d direction, piece []byte) bool {
 	if p.delay != nil {
 		delay = p.delay()
 	}
+	if p.rate > 0 {
+		delay += time.Second * time.Duration(len(piece)) / time.Duration(p.rate)
+	}
 	p.mu.Unlock()
 	time.Sleep(delay)
 	if held != nil {
@@ -125,6 +129,13 @@ func (p *proxy) slow(delay func() time.Duration, resets float64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.delay, p.resets = delay, resets
+}
+
+// limit makes a slow link of every connection.
+func (p *proxy) limit(rate int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rate = rate
 }
 
 // cut holds back everything in the given directions, as a network does that loses packets, until it is healed.

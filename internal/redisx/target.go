@@ -119,11 +119,11 @@ func (t *target) guard() {
 	if t.Password == "" && t.sentinelPassword == "" || os.Getenv(allowPlaintext) == "1" {
 		return
 	}
-	dialer := &net.Dialer{Timeout: t.DialTimeout}
+	dial := t.Dialer
 	t.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		if host, _, err := net.SplitHostPort(addr); err != nil || !isLoopback(host) {
 			return nil, errPlain
 		}
-		return dialer.DialContext(ctx, network, addr)
+		return dial(ctx, network, addr)
 	}
 }

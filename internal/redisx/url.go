@@ -1,7 +1,6 @@
 package redisx
 
 import (
-	"crypto/tls"
 	"net"
 	"net/url"
 	"os"
@@ -15,6 +14,9 @@ import (
 
 // dialTimeout bounds one attempt to connect, with its TLS handshake.
 const dialTimeout = 3 * time.Second
+
+// keepAlive finds out within a minute that the host of an idle connection is gone.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 5 * time.Second, Count: 3}
 
 // allowPlaintext is the environment variable that permits a password to leave
 // this machine unencrypted.
@@ -125,12 +127,8 @@ func tune(o *redis.Options) *redis.Options {
 	// These two cost a round trip each on every new connection.
 	o.DisableIdentity = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	if o.TLSConfig != nil {
-		// go-redis' own TLS dialer does not stop when its context does.
-		o.Dialer = (&tls.Dialer{
-			NetDialer: &net.Dialer{Timeout: o.DialTimeout},
-			Config:    o.TLSConfig,
-		}).DialContext
+	if o.Dialer == nil {
+		o.Dialer = patiently((&net.Dialer{KeepAliveConfig: keepAlive}).DialContext, o.TLSConfig, o.DialTimeout)
 	}
 	return o
 }
