@@ -96,13 +96,25 @@ func createTemp(folder string) (*os.File, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return file, err
 	}
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return nil, err
-	}
-	if err := syncFolder(filepath.Dir(folder)); err != nil {
+	if err := makeFolder(folder, syncFolder); err != nil {
 		return nil, err
 	}
 	return os.CreateTemp(folder, "tmp-*")
+}
+
+// makeFolder makes a folder and those above it that are missing. The name of each new one survives a crash of the machine: sync is called
+// for the folder that it is in, from the top down.
+func makeFolder(folder string, sync func(string) error) error {
+	above := filepath.Dir(folder)
+	if _, err := os.Stat(above); errors.Is(err, fs.ErrNotExist) && above != folder {
+		if err := makeFolder(above, sync); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(folder, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return sync(above) // also if another process has just made it, which may not have come to this yet
 }
 
 func writeSynced(file *os.File, parts [][]byte) error {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -102,6 +103,8 @@ func checksum(key Key, header, payload []byte) string {
 	h.WriteString(key.Run)
 	h.WriteString(key.Name)
 	h.Write(header)
-	h.Write(payload)
+	for piece := range slices.Chunk(payload, 1<<20) { // one call for hundreds of megabytes could not be interrupted by the runtime
+		h.Write(piece)
+	}
 	return fmt.Sprintf("%0*x", sumLength, h.Sum64())
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 
@@ -157,8 +158,7 @@ func (s *Stores) Seal(ctx context.Context, sp *spec.Spec, run journal.RunID, id 
 	if store == s.redis && len(value) <= MaxInline {
 		return append([]byte{inline}, value...), nil
 	}
-	sum := sha256.Sum256(value)
-	ref := reference{fmt.Sprintf("out/%s/%d", name, attempt), payload(value), hex.EncodeToString(sum[:])}
+	ref := reference{fmt.Sprintf("out/%s/%d", name, attempt), payload(value), digest(value)}
 	if err := store.Put(ctx, cache.Key{Run: string(run), Name: ref.Name}, value); err != nil {
 		return nil, fmt.Errorf("store output: %w", err)
 	}
@@ -167,6 +167,16 @@ func (s *Stores) Seal(ctx context.Context, sp *spec.Spec, run journal.RunID, id 
 		return nil, fmt.Errorf("store output: %w", err)
 	}
 	return append([]byte{elsewhere}, text...), nil
+}
+
+// digest returns the SHA-256 of a value. It is computed in pieces: one call for hundreds of megabytes cannot be interrupted by the
+// runtime, and a garbage collection that waits for its end stops everything else in the process, such as the heartbeat of the worker.
+func digest(value []byte) string {
+	h := sha256.New()
+	for piece := range slices.Chunk(value, 1<<20) {
+		h.Write(piece) // never fails
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // Open returns the value behind a recorded output of a stage.
@@ -186,7 +196,7 @@ func (s *Stores) Open(ctx context.Context, sp *spec.Spec, run journal.RunID, id 
 	if err != nil {
 		return nil, s.explain(store, sp, id, err)
 	}
-	if sum := sha256.Sum256(value); hex.EncodeToString(sum[:]) != ref.Sum {
+	if digest(value) != ref.Sum {
 		return nil, fmt.Errorf("run %s: the output of stage %q was changed since it was recorded", run, sp.Graph.Name(id))
 	}
 	return value, nil
