@@ -96,6 +96,7 @@ func get(ts *testscript.TestScript, args []string) {
 	ts.Check(err)
 }
 
+// ask returns the answer of a server. If it is no success, its status is the first line.
 func ask(ts *testscript.TestScript, url string) []byte {
 	response, err := http.Get(url)
 	ts.Check(err)
@@ -103,7 +104,7 @@ func ask(ts *testscript.TestScript, url string) []byte {
 	answer, err := io.ReadAll(response.Body)
 	ts.Check(err)
 	if response.StatusCode != http.StatusOK {
-		ts.Fatalf("%s: %s", url, response.Status)
+		answer = append([]byte(response.Status+"\n"), answer...)
 	}
 	return answer
 }

@@ -240,11 +240,14 @@ func (d *diagnosis) checkClock(ctx context.Context, s *engine.Session) error {
 
 // compare finds live workers that do not fit this program.
 func (d *diagnosis) compare(workers []journal.WorkerInfo, s *engine.Session) {
-	var strange, other []string
+	var strange, other, unwell []string
 	key, err := s.Key()
 	for _, w := range workers {
 		if w.Alive() && err == nil && w.Run == "" && w.Key != key.Fingerprint() {
 			strange = append(strange, fmt.Sprintf("%s (%s)", w.ID, w.Key))
+		}
+		if w.Alive() && w.Unhealthy != "" {
+			unwell = append(unwell, fmt.Sprintf("%s (%s)", w.ID, w.Unhealthy))
 		}
 		if w.Alive() && w.Version != version.String() {
 			other = append(other, fmt.Sprintf("%s (%s)", w.ID, w.Version))
@@ -253,6 +256,9 @@ func (d *diagnosis) compare(workers []journal.WorkerInfo, s *engine.Session) {
 	if len(strange) > 0 {
 		d.add("workers", redisx.Warning, "with another key than ours, so that they execute nothing that is submitted from here: "+some(strange),
 			"set the same GODAGS_KEY there and here")
+	}
+	if len(unwell) > 0 {
+		d.add("workers", redisx.Warning, "take no stages, because they cannot execute any: "+some(unwell), "mend that on their machines: they notice by themselves")
 	}
 	if len(other) > 0 {
 		d.add("workers", redisx.Warning, fmt.Sprintf("of another version than %s: %s", version.String(), some(other)), "use the same version everywhere")
@@ -275,7 +281,10 @@ func (d *diagnosis) checkWorkers(ctx context.Context, p Program, c *ucli.Context
 	alive, slots := 0, 0
 	for _, w := range workers {
 		if w.Alive() {
-			alive, slots = alive+1, slots+w.Slots
+			alive++
+			if w.Unhealthy == "" {
+				slots += w.Slots
+			}
 		}
 	}
 	d.compare(workers, s)

@@ -73,9 +73,14 @@ func metricsHandler(healthy func() error, metrics func() []metric) http.Handler 
 }
 
 func workerMetrics(s worker.Stats) []metric {
+	unhealthy := 0.0
+	if s.Unhealthy {
+		unhealthy = 1
+	}
 	return withAge(s.LastBeat, "godags_worker_heartbeat_age_seconds", "Time since Redis last took a heartbeat.",
 		metric{"godags_worker_attempts_total", "counter", "Attempts that ended, however they ended.", float64(s.Executed)},
 		metric{"godags_worker_attempts_failed_total", "counter", "Attempts that failed.", float64(s.Failed)},
+		metric{"godags_worker_unhealthy", "gauge", "1 while the worker cannot execute stages and takes none, else 0.", unhealthy},
 		metric{"godags_worker_busy", "gauge", "Tasks that are held, each of one or more stages.", float64(s.Busy)})
 }
 

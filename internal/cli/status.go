@@ -50,13 +50,14 @@ func (p Program) status(c *ucli.Context) error {
 // runStatus is a run and what can be said of it beside its journal.
 type runStatus struct {
 	*view.Run
-	word     string          // for its state: that of dag.Run, or stalled, or queued, or cancelling
-	expires  time.Time       // when it may be removed; zero: not yet known, or never
-	now      time.Time       // when it was looked at
-	alive    map[string]bool // workers
-	unserved map[string]int  // by queue without live workers: stages that wait there
-	lacking  map[lack]int    // stages that wait for a handler
-	strange  map[string]bool // queues to which only workers listen that have another key than whoever submitted the run
+	word      string            // for its state: that of dag.Run, or stalled, or queued, or cancelling
+	expires   time.Time         // when it may be removed; zero: not yet known, or never
+	now       time.Time         // when it was looked at
+	alive     map[string]bool   // workers
+	unserved  map[string]int    // by queue without live workers: stages that wait there
+	lacking   map[lack]int      // stages that wait for a handler
+	unhealthy map[string]string // by queue, a worker that cannot execute stages, and why
+	strange   map[string]bool   // queues to which only workers listen that have another key than whoever submitted the run
 }
 
 // lack is a task that no live worker which listens to the queue has a handler for.
@@ -106,7 +107,7 @@ func loadStatus(ctx context.Context, s *engine.Session, found journal.Summary) (
 // run's key.
 func (r *runStatus) lookForWorkers(workers []journal.WorkerInfo, crews *journal.Crews, signer string) {
 	r.alive, r.unserved, r.strange = make(map[string]bool), make(map[string]int), make(map[string]bool)
-	r.lacking = make(map[lack]int)
+	r.lacking, r.unhealthy = make(map[lack]int), make(map[string]string)
 	served := make(map[string]bool)
 	for _, w := range workers {
 		if !w.Alive() {
@@ -114,7 +115,10 @@ func (r *runStatus) lookForWorkers(workers []journal.WorkerInfo, crews *journal.
 		}
 		r.alive[w.ID] = true
 		for _, q := range w.Queues {
-			served[q] = served[q] || w.Serves(r.ID) && w.Key == signer && w.Reads()
+			served[q] = served[q] || w.Serves(r.ID) && w.Key == signer && w.Able()
+			if w.Serves(r.ID) && w.Key == signer && w.Unhealthy != "" {
+				r.unhealthy[q] = w.ID + ": " + w.Unhealthy
+			}
 			r.strange[q] = r.strange[q] || w.Serves(r.ID) && w.Key != signer
 		}
 	}

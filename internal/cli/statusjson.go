@@ -41,9 +41,10 @@ type failedStage struct {
 
 // unservedQueue is a queue with stages that wait but without a live worker, or without one that has the handler.
 type unservedQueue struct {
-	Queue  string `json:"queue"`
-	Task   string `json:"task,omitempty"` // that no worker has a handler for; empty: there is no worker
-	Stages int    `json:"stages"`
+	Queue     string `json:"queue"`
+	Task      string `json:"task,omitempty"` // that no worker has a handler for; empty: there is no worker
+	Stages    int    `json:"stages"`
+	Unhealthy string `json:"unhealthy,omitempty"` // a worker there that cannot execute stages, and why
 }
 
 func (p Program) printStatusJSON(ctx context.Context, s *engine.Session, r *runStatus, out *bufio.Writer) error {
@@ -63,10 +64,10 @@ func (p Program) printStatusJSON(ctx context.Context, s *engine.Session, r *runS
 		status.Failures = append(status.Failures, failedStage{r.Name(f.Stage), f.Attempt, f.Worker, f.Text})
 	}
 	for _, q := range slices.Sorted(maps.Keys(r.unserved)) {
-		status.Unserved = append(status.Unserved, unservedQueue{q, "", r.unserved[q]})
+		status.Unserved = append(status.Unserved, unservedQueue{q, "", r.unserved[q], r.unhealthy[q]})
 	}
 	for _, l := range r.lacks() {
-		status.Unserved = append(status.Unserved, unservedQueue{l.queue, l.task, r.lacking[l]})
+		status.Unserved = append(status.Unserved, unservedQueue{l.queue, l.task, r.lacking[l], ""})
 	}
 	return printJSON(out, status)
 }

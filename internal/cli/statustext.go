@@ -41,6 +41,10 @@ func (p Program) printStatus(ctx context.Context, c *ucli.Context, s *engine.Ses
 	}
 	for _, q := range slices.Sorted(maps.Keys(r.unserved)) {
 		waiting := count(r.unserved[q], "stage waits", "stages wait")
+		if why := r.unhealthy[q]; why != "" {
+			fmt.Fprintf(out, "\n%s for queue %s, but no live worker there can execute stages: %s\n", waiting, printable(q), printable(why))
+			continue
+		}
 		if r.strange[q] {
 			fmt.Fprintf(out, "\n%s for queue %s, but the live workers there have another key than this run: set the same GODAGS_KEY for all (`%s` lists them)\n",
 				waiting, printable(q), printable(p.hint(c, "workers")))

@@ -17,7 +17,7 @@ import (
 // hues are the colours of words for a state, as escape sequences have them.
 var hues = map[string]string{
 	"succeeded": "32", "ok": "32", "running": "36", "failed": "1;31", "error": "1;31", "cancelled": "35", "cancelling": "35",
-	"stalled": "33", "queued": "33", "silent": "33", "warning": "33", "skipped": "2",
+	"stalled": "33", "queued": "33", "silent": "33", "unhealthy": "1;31", "warning": "33", "skipped": "2",
 }
 
 // painter colours words for a state, if true.

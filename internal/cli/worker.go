@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -17,6 +16,7 @@ import (
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
+	"github.com/godags/godags/internal/redisx"
 	"github.com/godags/godags/internal/spec"
 )
 
@@ -92,27 +92,29 @@ func (p Program) work(c *ucli.Context) error {
 	return errors.Join(err, session.Close())
 }
 
-// redisWait is how long a service waits for a Redis that does not listen yet: a process manager starts both at once.
-const redisWait = 10 * time.Second
-
+// awaitRedis connects a service, and waits for a Redis that is unavailable: a process manager starts both at once. What must be mended
+// by a person, such as a wrong password or a URL that cannot be read, is an error at once.
 func (p Program) awaitRedis(c *ucli.Context, logger *slog.Logger, connections int) (*engine.Session, error) {
-	for begin, told := time.Now(), false; ; {
+	var said time.Time
+	for begin := time.Now(); ; {
 		session, err := p.connectFor(c.Context, c, logger, connections)
-		absent := errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist)
-		if !absent || time.Since(begin) > redisWait {
+		if err == nil || !redisx.Passing(err) {
 			return session, err
 		}
-		if !told {
-			logger.Info("waiting for Redis", "for", redisWait, "error", err)
-			told = true
+		if now := time.Now(); now.Sub(said) >= time.Minute {
+			said = now
+			logger.Warn("waiting for Redis", "for", now.Sub(begin).Round(time.Second), "error", err)
 		}
 		select {
-		case <-time.After(100 * time.Millisecond):
+		case <-time.After(connectEvery):
 		case <-c.Context.Done():
 			return nil, err
 		}
 	}
 }
+
+// connectEvery is how often a service tries to reach a Redis that is unavailable.
+const connectEvery = 200 * time.Millisecond
 
 func queueNames(given []string) (names []string) {
 	for _, list := range given {

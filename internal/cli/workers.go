@@ -17,9 +17,10 @@ import (
 func (p Program) workersCommand() *ucli.Command {
 	return &ucli.Command{
 		Name: "workers", Usage: "list the workers that listen on a Redis",
-		Description: fmt.Sprintf("A worker that has not been heard of for %s is silent; after a minute it is forgotten.", journal.WorkerTTL),
-		Flags:       []ucli.Flag{redisFlag(), homeFlag(), outFlag(), colorFlag()},
-		Action:      p.workers,
+		Description: fmt.Sprintf("A worker that cannot execute stages, and takes none, is unhealthy.\n"+
+			"One that has not been heard of for %s is silent; after a minute it is forgotten.", journal.WorkerTTL),
+		Flags:  []ucli.Flag{redisFlag(), homeFlag(), outFlag(), colorFlag()},
+		Action: p.workers,
 	}
 }
 
@@ -44,6 +45,11 @@ func (p Program) workers(c *ucli.Context) error {
 			return nil
 		}
 		workerTable(workers, time.Now()).print(out, form, "")
+		for _, w := range workers {
+			if w.Alive() && w.Unhealthy != "" {
+				fmt.Fprintf(out, "\n%s takes no stages: %s\n", printable(w.ID), printable(w.Unhealthy))
+			}
+		}
 		return nil
 	})
 }
@@ -69,6 +75,8 @@ func workerState(w journal.WorkerInfo) string {
 	switch {
 	case !w.Alive():
 		return "silent"
+	case w.Unhealthy != "":
+		return "unhealthy"
 	case w.Busy > 0:
 		return "busy"
 	}
@@ -79,7 +87,7 @@ func workerState(w journal.WorkerInfo) string {
 type listedWorker struct {
 	Worker string `json:"worker"`
 	journal.WorkerInfo
-	State   string  `json:"state"` // idle, busy or silent
+	State   string  `json:"state"` // idle, busy, unhealthy or silent
 	LastAge float64 `json:"seconds_since_beat"`
 }
 

@@ -68,7 +68,9 @@ type Driver struct {
 	lives     int            // how often the run has begun: 1, and one more for each time that it was reopened
 	durations *spec.Durations
 	crashes   map[dag.StageID]int
-	unwanted  map[string]string // tasks in the queue that nobody should take any more, with their queues
+	losses    map[dag.StageID]int         // attempts that were begun and lost, for whatever reason
+	delayed   map[dag.StageID]dag.Attempt // that wait until their time has come after several losses
+	unwanted  map[string]string           // tasks in the queue that nobody should take any more, with their queues
 	workers   workers
 	needs     []need                 // of all stages
 	lacking   bool                   // some need is of a handler that no worker has
@@ -103,6 +105,7 @@ func drive(ctx context.Context, cfg Config, run journal.RunID, sp *spec.Spec, di
 		state: dag.NewRun(sp.Graph, sp.Rules()), position: journal.Start, ready: newReadyQueues(sp),
 		largest: 1, durations: spec.NewDurations(sp),
 		flights: make(map[dag.StageID]*flight), inFlight: make(map[string]int), crashes: make(map[dag.StageID]int),
+		losses: make(map[dag.StageID]int), delayed: make(map[dag.StageID]dag.Attempt),
 		unwanted: make(map[string]string), workers: newWorkers(), needs: needsOf(sp), parked: make(map[need][]dag.StageID),
 		parallel: make(map[dag.StageID]*parallel), lists: make(map[dag.StageID]string),
 	}

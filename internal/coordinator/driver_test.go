@@ -114,15 +114,25 @@ func TestAStageThatKillsItsWorkersFails(t *testing.T) {
 	})
 }
 
-func TestAStageThatIsHandedBackIsNoCrash(t *testing.T) {
+// An attempt that its worker has given up is neither a failure nor a crash. If all of a stage's are, the next ones come later and later.
+func TestDriver_DelaysAStageThatLosesItsAttempts(t *testing.T) {
 	simulate(t, "a", func(w *world) {
-		for i := 1; i <= 2*maxCrashes; i++ {
+		last := 2*maxCrashes + 4
+		for i := 1; i < last; i++ {
+			if pauses := i - 1 - freeLosses; pauses > 0 {
+				pause := min(lastPause, firstPause<<(pauses-1))
+				w.keepAlive("w1", pause-time.Second/2)
+				w.sent()
+				w.keepAlive("w1", time.Second)
+			}
 			w.sent(fmt.Sprintf("a#%d", i))
 			w.claim("w1", "a", i)
 			w.report("a", i, journal.StageLost)
+			w.pass(time.Millisecond)
 		}
-		w.sent(fmt.Sprintf("a#%d", 2*maxCrashes+1))
-		w.does("a", 2*maxCrashes+1)
+		w.keepAlive("w1", 2*lastPause)
+		w.sent(fmt.Sprintf("a#%d", last))
+		w.does("a", last)
 		w.ends(nil)
 	})
 }

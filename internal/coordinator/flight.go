@@ -51,6 +51,7 @@ func (d *Driver) track(e journal.Entry, r journal.Record) {
 		d.lives++
 		d.stopping = time.Time{}
 		clear(d.crashes)
+		clear(d.losses)
 		if d.spec.Timeout > 0 {
 			d.timers.limit = e.Time.Add(d.spec.Timeout)
 		}
@@ -60,6 +61,7 @@ func (d *Driver) track(e journal.Entry, r journal.Record) {
 		if e.Worker == "" && !strings.HasPrefix(r.Text, reportLost) { // neither handed back by the worker itself nor executed to its end
 			d.crashes[r.Stage]++
 		}
+		d.delayAfterLoss(e, r)
 		if f := d.flights[r.Stage]; f != nil {
 			d.ground(f.bundle)
 		}

@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/godags/godags/dag"
@@ -62,7 +63,7 @@ func (d *Driver) synchronize(ctx context.Context) error {
 
 // timed reports whether the driver may have to wait for a time.
 func (d *Driver) timed() bool {
-	return d.spec.Timeout > 0 || slices.ContainsFunc(d.spec.Kinds(), func(k spec.Kind) bool { return k.Retries > 0 })
+	return d.spec.Timeout > 0 || len(d.delayed) > 0 || slices.ContainsFunc(d.spec.Kinds(), func(k spec.Kind) bool { return k.Retries > 0 })
 }
 
 // schedule notes when a stage that has failed is tried again: a while after its failure was recorded.
@@ -72,12 +73,42 @@ func (d *Driver) schedule(e journal.Entry, s dag.StageID) {
 	heap.Push(&d.timers, pause{e.Time.Add(wait), s, attempt})
 }
 
+// An attempt that was lost is no failure, and its stage is executed again at once. What loses each of its attempts, such as a value that is
+// too much for the link of its worker, must not keep workers from everything else: after a few losses there are pauses, longer each time.
+const (
+	freeLosses  = 2
+	firstPause  = time.Second
+	lastPause   = time.Minute
+	mostDoubled = 6
+)
+
+// delayAfterLoss notes when a stage may be dispatched again if it has lost too many attempts.
+func (d *Driver) delayAfterLoss(e journal.Entry, r journal.Record) {
+	if strings.HasPrefix(r.Text, journal.NotBegun) || d.state.State(r.Stage) != dag.Ready {
+		return
+	}
+	d.losses[r.Stage]++
+	n := d.losses[r.Stage] - freeLosses
+	if n <= 0 {
+		return
+	}
+	wait := min(lastPause, firstPause<<min(n-1, mostDoubled))
+	attempt := d.state.Attempt(r.Stage)
+	d.delayed[r.Stage] = attempt
+	heap.Push(&d.timers, pause{e.Time.Add(wait), r.Stage, attempt})
+}
+
 // ring does what is due.
 func (d *Driver) ring(ctx context.Context) error {
 	now := time.Now().Add(d.timers.ahead)
 	for len(d.timers.pending) > 0 && !d.timers.pending[0].until.After(now) {
 		p := heap.Pop(&d.timers).(pause)
-		if d.state.State(p.stage) == dag.Retrying && d.state.Attempt(p.stage) == p.attempt {
+		if d.state.Attempt(p.stage) != p.attempt {
+			continue
+		}
+		_, delayed := d.delayed[p.stage]
+		delete(d.delayed, p.stage)
+		if delayed && d.state.State(p.stage) == dag.Ready || d.state.State(p.stage) == dag.Retrying {
 			d.queueUp(p.stage)
 		}
 	}

@@ -28,6 +28,9 @@ func (e *NoWorkerError) Error() string {
 	if e.Task != "" {
 		return fmt.Sprintf("%v: for %s no worker had the handler %q that stage %q needs", ErrNoWorker, e.For.Round(time.Second/10), e.Task, e.Stage)
 	}
+	if len(e.Unhealthy) > 0 {
+		return fmt.Sprintf("%v: for %s none that listens on queue %q, where stage %q waits, could execute stages: %s", ErrNoWorker, e.For.Round(time.Second/10), e.Queue, e.Stage, e.Unhealthy[0])
+	}
 	return fmt.Sprintf("%v: for %s none listened on queue %q, where stage %q waits", ErrNoWorker, e.For.Round(time.Second/10), e.Queue, e.Stage)
 }
 
@@ -42,6 +45,9 @@ func (d *Driver) need(s dag.StageID) need {
 
 // queueUp lets a stage that is ready wait for its turn, or for a worker that has a handler for it.
 func (d *Driver) queueUp(s dag.StageID) {
+	if attempt, delayed := d.delayed[s]; delayed && attempt == d.state.Attempt(s) {
+		return // its timer comes back to it
+	}
 	if d.lacking {
 		if n := d.need(s); d.workers.crews.Lack(n.queue, n.task) {
 			d.parked[n] = append(d.parked[n], s)
@@ -94,7 +100,7 @@ func (d *Driver) reportUnserved(now time.Time) error {
 			d.workers.unserved[n] = now
 		}
 		u.Queue, u.Task, u.For = n.queue, n.task, now.Sub(since)
-		u.Strangers, u.Listeners = d.workers.strange[n.queue], d.workers.listen[n.queue]
+		u.Strangers, u.Unhealthy, u.Listeners = d.workers.strange[n.queue], d.workers.unwell[n.queue], d.workers.listen[n.queue]
 		list = append(list, u)
 	}
 	slices.SortFunc(list, func(a, b journal.Unserved) int {

@@ -87,3 +87,32 @@ func TestAWorkerThatCannotReadThePipelineDoesNotCount(t *testing.T) {
 		}
 	})
 }
+
+// A worker that cannot execute stages is given none, and is named while there is no other.
+func TestDriver_NamesWorkersThatCannotExecute(t *testing.T) {
+	simulate(t, "a; b", func(w *world) {
+		w.must(w.journal.Leave(w.Context(), "w1"))
+		unwell := journal.WorkerInfo{ID: "w2", Queues: []string{"default"}, Slots: 8, Unhealthy: "the worker cannot execute commands: no space left on device"}
+		for range 12 {
+			w.must(w.journal.Beat(w.Context(), unwell))
+			w.pass(journal.BeatEvery)
+		}
+		w.mu.Lock()
+		u := w.served
+		w.mu.Unlock()
+		if len(u) != 1 || u[0].Stages != 2 || len(u[0].Listeners) != 0 || len(u[0].Unhealthy) != 1 || u[0].Unhealthy[0] != "w2: "+unwell.Unhealthy {
+			w.Fatalf("%+v", u)
+		}
+		unwell.Unhealthy = ""
+		for range 2 {
+			w.must(w.journal.Beat(w.Context(), unwell))
+			w.pass(journal.BeatEvery)
+		}
+		w.mu.Lock()
+		u = w.served
+		w.mu.Unlock()
+		if len(u) != 0 {
+			w.Errorf("it is well again, and still named: %+v", u)
+		}
+	})
+}

@@ -20,6 +20,7 @@ type workers struct {
 	unserved map[need]time.Time   // what no live worker can execute although stages wait for it, and since when
 	crews    *journal.Crews
 	listen   map[string][]string // by queue, live workers and their versions
+	unwell   map[string][]string // by queue, live workers that cannot execute stages, and why
 }
 
 func newWorkers() workers {
@@ -33,7 +34,7 @@ func (w *workers) update(list []journal.WorkerInfo, run journal.RunID, key strin
 	w.looked = now
 	w.holds = make(map[string]holding)
 	w.alive, w.slots, w.strange = make(map[string]bool), make(map[string]int), make(map[string][]string)
-	w.listen = make(map[string][]string)
+	w.listen, w.unwell = make(map[string][]string), make(map[string][]string)
 	for _, info := range list {
 		if at := now.Add(-info.Age); at.After(w.beats[info.ID]) {
 			w.beats[info.ID] = at
@@ -51,6 +52,10 @@ func (w *workers) update(list []journal.WorkerInfo, run journal.RunID, key strin
 		for _, q := range info.Queues {
 			if info.Key != key {
 				w.strange[q] = append(w.strange[q], info.ID)
+				continue
+			}
+			if info.Unhealthy != "" {
+				w.unwell[q] = append(w.unwell[q], info.ID+": "+info.Unhealthy)
 				continue
 			}
 			w.listen[q] = append(w.listen[q], info.ID+" ("+info.Version+")")

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/godags/godags/internal/coordinator"
+	"github.com/godags/godags/internal/fault"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/seal"
 	"github.com/godags/godags/internal/spec"
@@ -81,7 +82,10 @@ func (v *Server) Run(ctx context.Context, ready func()) error {
 	}
 	driving, handOver := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer handOver(nil)
-	if err := v.look(ctx, driving); err != nil {
+	if err := v.firstLook(ctx, driving); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
 		return err
 	}
 	ready()
@@ -104,6 +108,22 @@ func (v *Server) Run(ctx context.Context, ready func()) error {
 			v.session.Logger.Warn("cannot look for runs, will try again", "error", err)
 		}
 		warned = err != nil
+	}
+}
+
+// firstLook looks for runs, and waits for a Redis that is unavailable.
+func (v *Server) firstLook(ctx, driving context.Context) error {
+	for {
+		err := v.look(ctx, driving)
+		if err == nil || !fault.Unavailable(err) || ctx.Err() != nil {
+			return err
+		}
+		v.session.Logger.Warn("cannot look for runs yet, will try again", "error", err)
+		select {
+		case <-time.After(lookEvery):
+		case <-ctx.Done():
+			return err
+		}
 	}
 }
 

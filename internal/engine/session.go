@@ -8,6 +8,8 @@ import (
 	"os"
 	"sync"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/godags/godags/cache"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
@@ -31,11 +33,12 @@ type Config struct {
 // Session is a connection to Redis and what is built on it.
 type Session struct {
 	Config
-	Conn    *redisx.Conn
-	Journal *journal.Journal
-	Stores  *values.Stores
-	Key     func() (seal.Key, error) // signs and verifies what workers execute; it is looked for, or made, when it is first asked for
-	queue   *queue.Client            // nil until Key was asked for: reading needs none
+	Conn      *redisx.Conn
+	Journal   *journal.Journal
+	Stores    *values.Stores
+	Key       func() (seal.Key, error) // signs and verifies what workers execute; it is looked for, or made, when it is first asked for
+	transfers redis.UniversalClient    // of Stores
+	queue     *queue.Client            // nil until Key was asked for: reading needs none
 }
 
 // Open connects. The caller closes the session.
@@ -45,8 +48,8 @@ func Open(ctx context.Context, cfg Config) (*Session, error) {
 		return nil, err
 	}
 	cfg.Logger = conn.Logger()
-	rdb := conn.Client()
-	s := &Session{Config: cfg, Conn: conn, Journal: journal.New(rdb), Stores: values.NewStores(rdb, cfg.Caches)}
+	rdb, transfers := conn.Client(), conn.NewClient() // values have connections of their own, so that nothing else waits for one
+	s := &Session{Config: cfg, Conn: conn, Journal: journal.New(rdb), Stores: values.NewStores(transfers, cfg.Caches), transfers: transfers}
 	s.Key = sync.OnceValues(func() (seal.Key, error) {
 		key, err := findKey(conn.Kind, cfg.Home, seal.File)
 		s.queue = queue.NewClient(rdb, key)
@@ -56,7 +59,7 @@ func Open(ctx context.Context, cfg Config) (*Session, error) {
 }
 
 // Close ends the connection, and a Redis of our own if nobody else uses it.
-func (s *Session) Close() error { return s.Conn.Close() }
+func (s *Session) Close() error { return errors.Join(s.transfers.Close(), s.Conn.Close()) }
 
 // External reports whether Redis was given by URL: then it may have workers that are not ours.
 func (s *Session) External() bool { return s.Conn.Kind == redisx.External }

@@ -101,6 +101,8 @@ func (s *Session) startLocal(ctx context.Context, o WorkerOptions) (*local, erro
 		stopDrain()
 		stopAbort()
 		return nil, l.err
+	case <-ctx.Done(): // Redis refuses that the worker is listed
+		return nil, errors.Join(context.Cause(ctx), l.stop())
 	}
 }
 

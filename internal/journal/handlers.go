@@ -60,7 +60,7 @@ type Crews struct {
 func (j *Journal) Crews(ctx context.Context, list []WorkerInfo, run RunID, key string, before *Crews) (*Crews, error) {
 	c := &Crews{byQueue: make(map[string]map[string]bool), tasks: make(map[string]map[string]bool)}
 	for _, w := range list {
-		if !w.Serves(run) || w.Key != key || !w.Reads() {
+		if !w.Serves(run) || w.Key != key || !w.Able() {
 			continue
 		}
 		for _, q := range w.Queues {
@@ -115,5 +115,6 @@ type Unserved struct {
 	For    time.Duration
 
 	Strangers []string // live workers that do listen, but have another key
+	Unhealthy []string // live workers that do listen, but cannot execute stages; with the reasons
 	Listeners []string // live workers that do listen, but have no handler or, without a task, cannot read the pipeline; with their versions
 }

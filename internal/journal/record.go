@@ -54,6 +54,9 @@ func (t Type) String() string {
 
 func (t Type) known() bool { return int(t) < len(types) && types[t].name != "" }
 
+// NotBegun begins the text of a stage.lost record of an attempt that was claimed and not executed.
+const NotBegun = "not begun"
+
 // Record is one fact about a stage or the run.
 type Record struct {
 	Type     Type

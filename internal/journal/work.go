@@ -57,8 +57,10 @@ type WorkerInfo struct {
 	Handlers string        `json:"handlers,omitempty"` // digest of its list of handlers: see [Journal.Handlers]
 	Format   int           `json:"format,omitempty"`   // of pipelines that it reads: [spec.Format]
 	Version  string        `json:"version"`            // of godags
-	Key      string        `json:"key"`                // fingerprint of the key with which stages must be signed
-	Started  time.Time     `json:"started"`            // by its own clock
+	// Unhealthy is why it cannot execute stages, and takes none; empty if it can.
+	Unhealthy string    `json:"unhealthy,omitempty"`
+	Key       string    `json:"key"`     // fingerprint of the key with which stages must be signed
+	Started   time.Time `json:"started"` // by its own clock
 
 	// Holds is what it has claimed, and not reported yet. It is nil if the worker is of a version that does not say so.
 	Holds map[RunID][]Attempted `json:"holds"`
@@ -75,6 +77,9 @@ func (w WorkerInfo) Alive() bool { return w.Age < WorkerTTL }
 
 // Serves reports whether the worker lives and takes stages of the run.
 func (w WorkerInfo) Serves(run RunID) bool { return w.Alive() && (w.Run == "" || w.Run == run) }
+
+// Able reports whether the worker can execute the stages that this program submits: it is well, and reads their pipelines.
+func (w WorkerInfo) Able() bool { return w.Unhealthy == "" && w.Reads() }
 
 // Reads reports whether the worker reads the pipelines that this program writes.
 func (w WorkerInfo) Reads() bool { return w.Format == 0 || w.Format == spec.Format }

@@ -175,6 +175,9 @@ func (p *Printer) explain(w journal.Unserved) string {
 	if len(w.Strangers) > 0 {
 		return text + fmt.Sprintf(": %q refuses this run's signature, so set the same GODAGS_KEY there and here", w.Strangers[0])
 	}
+	if len(w.Unhealthy) > 0 {
+		return fmt.Sprintf("%s %s, but no worker on queue %s can execute stages (%s): %s", plural(w.Stages, "stage"), wait, w.Queue, rough(w.For), some(w.Unhealthy))
+	}
 	if len(w.Listeners) > 0 {
 		return text + fmt.Sprintf(": %s cannot read the pipelines of this godags (%s): use one version everywhere", listeners(w), version.String())
 	}
@@ -198,10 +201,13 @@ func explainTask(w journal.Unserved) string {
 }
 
 // listeners names the first few of them.
-func listeners(w journal.Unserved) string {
+func listeners(w journal.Unserved) string { return some(w.Listeners) }
+
+// some names the first few of a list.
+func some(list []string) string {
 	const most = 3
-	text := strings.Join(w.Listeners[:min(len(w.Listeners), most)], ", ")
-	if more := len(w.Listeners) - most; more > 0 {
+	text := strings.Join(list[:min(len(list), most)], ", ")
+	if more := len(list) - most; more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text

@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/godags/godags/internal/fault"
 )
 
 // UnreachableError is a Redis that cannot be used.
@@ -38,6 +40,14 @@ func (e *UnreachableError) Error() string {
 }
 
 func (e *UnreachableError) Unwrap() error { return e.Err }
+
+// Passing reports whether a Redis that [Open] could not use may be usable later, without anybody changing how it is reached.
+func Passing(err error) bool {
+	if _, unusable := errors.AsType[*UnreachableError](err); !unusable || !fault.Unavailable(err) {
+		return false
+	}
+	return !redis.IsAuthError(err) && !redis.IsPermissionError(err) && !redis.HasErrorPrefix(err, "NOAUTH")
+}
 
 // unreachable explains why the Redis of o could not be used.
 func unreachable(t target, err error) error {

@@ -4,18 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/godags/godags/cache"
 	"github.com/godags/godags/dag"
-	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/fault"
 	"github.com/godags/godags/internal/values"
 	"github.com/godags/godags/tasks"
 )
@@ -51,7 +46,7 @@ func (x *exchange) Output(ctx context.Context, stage string) ([]byte, error) {
 		return nil, err
 	}
 	var value []byte
-	err = steadily(ctx, func() error {
+	err = x.execution.steadily(ctx, func() error {
 		signed, err := x.recorded(ctx, id)
 		if err == nil {
 			value, err = x.worker.openOutput(ctx, x.execution, from, signed)
@@ -120,34 +115,33 @@ func (b *bundle) depsOfNext(ids []dag.StageID, task string) []dag.StageID {
 	return ids
 }
 
-// patience is how long a stage waits for values while they cannot be reached. A worker that cannot reach Redis stops its stages sooner,
-// and they are executed again; a cache that is somewhere else must not hold a stage for ever.
-const patience = 2 * journal.WorkerTTL
+// sayAfter is how long a stage waits for values before that is worth a word; sayEvery is how often it is said again.
+const (
+	sayAfter = time.Second
+	sayEvery = time.Minute
+)
 
-// steadily does something with values, and does it again while a connection is broken: that is no failure of the stage.
-func steadily(ctx context.Context, do func() error) error {
+// steadily does something with values, and does it again while Redis, or another store, is unavailable: what the stage did stays right.
+// There is no limit but those of the attempt. A worker that cannot reach Redis stops its attempts soon, and they are executed again.
+func (e *execution) steadily(ctx context.Context, do func() error) error {
 	begin := time.Now()
+	said := begin.Add(sayAfter - sayEvery)
 	for delay := firstDelay; ; delay = min(lastDelay, 2*delay) {
 		err := do()
-		if err == nil || !unreachable(err) || time.Since(begin) > patience {
-			return err
+		if err == nil || !fault.Unavailable(err) || delay == firstDelay && ctx.Err() != nil {
+			return err // such as the time-out of the stage itself
+		}
+		if now := time.Now(); now.Sub(said) >= sayEvery {
+			said = now
+			e.bundle.worker.Logger.Warn("cannot reach values, will try again", "run", e.bundle.claim.Run, "stage", e.name(),
+				"for", now.Sub(begin).Round(time.Second), "error", err)
 		}
 		select {
 		case <-time.After(delay):
 		case <-ctx.Done():
-			return err
+			return fmt.Errorf("%w: %w", fault.ErrInfrastructure, err)
 		}
 	}
-}
-
-// unreachable reports whether an error says that a connection is broken, or a Redis not ready yet.
-func unreachable(err error) bool {
-	var broken *net.OpError // not net.Error: a full disk would be one too
-	var reply redis.Error
-	if errors.As(err, &reply) {
-		return strings.HasPrefix(reply.Error(), "LOADING") || strings.HasPrefix(reply.Error(), "READONLY")
-	}
-	return errors.As(err, &broken) || errors.Is(err, io.EOF)
 }
 
 func (x *exchange) SetOutput(value []byte) {
@@ -163,7 +157,7 @@ func (x *exchange) key(name string) cache.Key {
 
 func (x *exchange) Get(ctx context.Context, name string) ([]byte, error) {
 	var value []byte
-	err := steadily(ctx, func() (err error) {
+	err := x.execution.steadily(ctx, func() (err error) {
 		value, err = x.store.Get(ctx, x.key(name))
 		return err
 	})
@@ -178,9 +172,9 @@ func (x *exchange) Get(ctx context.Context, name string) ([]byte, error) {
 
 func (x *exchange) Put(ctx context.Context, name string, value []byte) error {
 	signed := values.SignNamed(x.worker.Key, x.execution.bundle.origin, name, value)
-	return steadily(ctx, func() error { return x.store.Put(ctx, x.key(name), signed) })
+	return x.execution.steadily(ctx, func() error { return x.store.Put(ctx, x.key(name), signed) })
 }
 
 func (x *exchange) Delete(ctx context.Context, name string) error {
-	return steadily(ctx, func() error { return x.store.Delete(ctx, x.key(name)) })
+	return x.execution.steadily(ctx, func() error { return x.store.Delete(ctx, x.key(name)) })
 }

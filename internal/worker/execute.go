@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/fault"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/spec"
 	"github.com/godags/godags/tasks"
@@ -114,7 +115,7 @@ func (w *Worker) run(ctx context.Context, e *execution) (result, error) {
 	defer cancel()
 	r, err := w.attempt(ctx, e)
 	var late *timeoutError
-	if errors.As(context.Cause(ctx), &late) {
+	if errors.As(context.Cause(ctx), &late) && fault.OwnerOf(err) == fault.Stage {
 		return result{}, late
 	}
 	return r, err
@@ -144,7 +145,7 @@ func (w *Worker) attempt(ctx context.Context, e *execution) (r result, err error
 		r.output = e.recordOf(nil)
 		return r, nil
 	}
-	err = steadily(ctx, func() (err error) {
+	err = e.steadily(ctx, func() (err error) {
 		r.output, err = w.Stores.Seal(ctx, e.bundle.loaded.spec, e.bundle.claim.Run, e.graphStage(), e.valueName(), e.Attempt, x.output)
 		return err
 	})
@@ -245,8 +246,11 @@ func (w *Worker) outcome(e *execution, r result, err error) *journal.Outcome {
 		o.Record.Type, o.Record.Root = journal.StageSkipped, e.Stage
 	case err == nil:
 		o.Output, o.Record.Count = r.output, uint32(r.count)
+		w.health.executed()
 	case cause != nil:
 		o = stopped(e.Attempted, cause)
+	case w.owner(err) != fault.Stage:
+		o = stopped(e.Attempted, errors.New(e.mask.String(err.Error())))
 	default:
 		o.Record.Type, o.Record.Text, o.Record.Fatal = journal.StageFailed, e.mask.String(err.Error()), errors.Is(err, tasks.ErrNoRetry)
 		w.failed.Add(1)
@@ -256,6 +260,22 @@ func (w *Worker) outcome(e *execution, r result, err error) *journal.Outcome {
 		o.Record.Note, o.Log = e.log.LastLine(), e.log.Bytes()
 	}
 	return o
+}
+
+// owner returns whose fault it is that an attempt has failed. If it is the worker's, the worker executes nothing until it can.
+func (w *Worker) owner(err error) fault.Owner {
+	owner := fault.OwnerOf(err)
+	if _, exited := errors.AsType[*tasks.ExitError](err); owner == fault.Stage && (exited || fault.Exhausted(err)) {
+		// What runs inside the stage may have met first what every stage would meet, such as a disk that is full. A stage that has used up
+		// something itself has given it back by now.
+		if lack := w.check(); lack != nil {
+			owner, err = fault.Worker, lack
+		}
+	}
+	if owner == fault.Worker {
+		w.health.fail(err)
+	}
+	return owner
 }
 
 // stopped is how an attempt ends that was stopped, or not even begun, for the given reason.

@@ -197,7 +197,7 @@ func (w *Worker) output(ctx context.Context, e *execution, id dag.StageID) (valu
 	if err != nil {
 		return nil, err
 	}
-	err = steadily(ctx, func() error {
+	err = e.steadily(ctx, func() error {
 		recorded, err := w.Journal.Outputs(ctx, e.bundle.claim.Run, id)
 		if err == nil {
 			value, err = w.openOutput(ctx, e, from, recorded[0])
@@ -275,7 +275,7 @@ func (x *exchange) gather(ctx context.Context) error {
 		return err
 	}
 	for some := range slices.Chunk(sources, fetchedAtOnce) {
-		err := steadily(ctx, func() error { return x.gatherSome(ctx, some, &all) })
+		err := e.steadily(ctx, func() error { return x.gatherSome(ctx, some, &all) })
 		if err != nil {
 			return err
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/godags/godags/internal/fault"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
 	"github.com/godags/godags/internal/seal"
@@ -40,8 +41,11 @@ type Worker struct {
 	server   *queue.Server
 	specs    *specs
 	lists    lists
-	draining atomic.Bool     // nothing more is claimed
-	abort    context.Context // done when the worker was told to stop at once
+	draining atomic.Bool      // nothing more is claimed
+	abort    context.Context  // done when the worker was told to stop at once
+	beats    *journal.Journal // for heartbeats: on a connection that no value is transferred on
+	health   health
+	check    func() error // returns why no stage can be executed
 
 	executed, failed atomic.Int64
 
@@ -57,7 +61,8 @@ type Worker struct {
 // New returns a worker that has not started.
 func New(cfg Config) *Worker {
 	cfg.Info.Format, cfg.Info.Handlers = spec.Format, journal.HandlersDigest(cfg.Registry.Names())
-	w := &Worker{Config: cfg, specs: newSpecs(cfg.Journal), listen: make(chan struct{}, 1), held: make(map[*bundle]struct{})}
+	w := &Worker{Config: cfg, specs: newSpecs(cfg.Journal), listen: make(chan struct{}, 1), held: make(map[*bundle]struct{}),
+		beats: journal.New(cfg.Client), health: newHealth(), check: tasks.CanExecute}
 	w.server = queue.NewServer(cfg.Client, queue.ServerConfig{
 		Queues: cfg.Info.Queues, Run: string(cfg.Info.Run), Key: cfg.Key, Slots: cfg.Info.Slots, Handle: w.handle, Logger: cfg.Logger,
 	})
@@ -71,7 +76,7 @@ var (
 	errHandBack  = errors.New("the worker was told to stop at once")
 	errCutOff    = errors.New("the worker could not reach Redis")
 	errUnsure    = errors.New("the worker was suspended")
-	errBehind    = errors.New("not begun: it was behind a stage that takes long")
+	errBehind    = errors.New(journal.NotBegun + ": it was behind a stage that takes long")
 )
 
 // Run executes stages until drain is done; then it takes no more, finishes what it holds, and returns. When abort is done
@@ -86,13 +91,18 @@ func (w *Worker) Run(drain, abort context.Context, ready func()) error {
 	if err != nil {
 		return err
 	}
-	if err := w.server.Start(); err != nil {
+	if err := w.await(drain, "take stages", w.server.Start); err != nil {
 		w.leave()
+		if drain.Err() != nil {
+			return nil
+		}
 		return err
 	}
 	beats, stopBeats := context.WithCancel(context.WithoutCancel(drain))
 	var helpers sync.WaitGroup
-	helpers.Go(func() { w.live(beats) })
+	helpers.Go(func() { w.keepAlive(beats) })
+	helpers.Go(func() { w.control(beats, stopBeats) })
+	helpers.Go(func() { w.monitor(beats) })
 	if ready != nil {
 		ready()
 	}
@@ -108,12 +118,30 @@ func (w *Worker) Run(drain, abort context.Context, ready func()) error {
 	return nil
 }
 
-// enter puts the worker on the list, before its first claim: a coordinator must know who claims.
+// enter puts the worker on the list, before its first claim: a coordinator must know who claims. A Redis that refuses that is waited for.
 func (w *Worker) enter(ctx context.Context) error {
-	if err := w.publish(ctx); err != nil {
-		return err
+	return w.await(ctx, "be listed", func() error {
+		if err := w.publish(ctx); err != nil {
+			return err
+		}
+		return w.beat(ctx)
+	})
+}
+
+// await does something at the start of the worker, and does it again while Redis is unavailable.
+func (w *Worker) await(ctx context.Context, what string, do func() error) error {
+	for delay := firstDelay; ; delay = min(lastDelay, 2*delay) {
+		err := do()
+		if err == nil || !fault.Unavailable(err) || ctx.Err() != nil {
+			return err
+		}
+		w.Logger.Warn("the worker cannot "+what+" yet, will try again", "worker", w.Info.ID, "error", err)
+		select {
+		case <-time.After(delay):
+		case <-ctx.Done():
+			return err
+		}
 	}
-	return w.beat(ctx)
 }
 
 // leave takes the worker off the list. Without Redis it stays there, silent, until it is forgotten.
@@ -125,43 +153,60 @@ func (w *Worker) leave() {
 	}
 }
 
-// live keeps the worker known, its attempts under control and their logs readable.
-func (w *Worker) live(ctx context.Context) {
-	tick, publish := time.NewTicker(journal.BeatEvery), time.NewTicker(journal.HandlersEvery)
+// keepAlive keeps the worker known, and stops its attempts when it no longer is. Nothing else is done here: what takes long, such as to save
+// logs on a slow link, would delay the heartbeat.
+func (w *Worker) keepAlive(ctx context.Context) {
+	tick := time.NewTicker(journal.BeatEvery)
 	defer tick.Stop()
-	defer publish.Stop()
 	fence := time.AfterFunc(w.untilCutOff(), w.stopIfCutOff)
 	defer fence.Stop()
 	defer w.endBeats()
 	for {
 		select {
 		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+
+		bounded, cancel := context.WithTimeout(ctx, journal.WorkerTTL/2)
+		err := w.beat(bounded)
+		cancel()
+		switch {
+		case err == nil:
+			fence.Reset(w.untilCutOff())
+		case ctx.Err() == nil:
+			w.Logger.Warn("heartbeat failed", "error", err)
+			w.stopIfCutOff() // unless a later heartbeat must tell whether the process was suspended
+		}
+		w.Listen()
+	}
+}
+
+// control keeps the worker's attempts under control, their logs readable and its handlers known: it asks for orders after each heartbeat.
+// If the program has closed the session although a stage does not stop, control ends that stage and the heartbeats.
+func (w *Worker) control(ctx context.Context, leave context.CancelFunc) {
+	publish := time.NewTicker(journal.HandlersEvery)
+	defer publish.Stop()
+	for {
+		select {
+		case <-w.listen:
 		case <-publish.C:
-			if err := w.publish(ctx); err != nil {
+			if err := w.publish(ctx); err != nil && ctx.Err() == nil {
 				w.Logger.Warn("others may forget which handlers this worker has", "error", err)
 			}
-			continue
-		case <-w.listen:
-			bounded, cancel := context.WithTimeout(ctx, journal.WorkerTTL/2)
-			w.obey(bounded)
-			cancel()
 			continue
 		case <-ctx.Done():
 			return
 		}
+
 		bounded, cancel := context.WithTimeout(ctx, journal.WorkerTTL/2)
-		if err := w.beat(bounded); err == nil {
-			fence.Reset(w.untilCutOff())
-		} else if errors.Is(err, redis.ErrClosed) { // whoever started the worker has left it behind, with a stage that does not stop
-			cancel()
+		err := w.obey(bounded)
+		cancel()
+		if errors.Is(err, redis.ErrClosed) {
+			leave()
 			w.stopAll(errCutOff)
 			return
-		} else if ctx.Err() == nil {
-			w.Logger.Warn("heartbeat failed", "error", err)
-			w.stopIfCutOff() // unless a later heartbeat must tell whether the process was suspended
 		}
-		w.obey(bounded)
-		cancel()
 	}
 }
 
@@ -169,12 +214,13 @@ func (w *Worker) beat(ctx context.Context) error {
 	sent := w.beginBeat()
 	defer w.endBeat()
 	info := w.Info
+	info.Unhealthy = w.unhealthy()
 	info.Holds = make(map[journal.RunID][]journal.Attempted)
 	for _, b := range w.bundles() {
 		info.Busy++
 		info.Holds[b.claim.Run] = append(info.Holds[b.claim.Run], b.holding()...)
 	}
-	if err := w.Journal.Beat(ctx, info); err != nil {
+	if err := w.beats.Beat(ctx, info); err != nil {
 		return err
 	}
 	w.mu.Lock()
@@ -246,7 +292,7 @@ func (w *Worker) mustHalt() error {
 	case w.abort.Err() != nil:
 		return errHandBack
 	case w.untilCutOff() > 0:
-		return nil
+		return w.health.why()
 	case w.suspended():
 		return errUnsure
 	}
@@ -286,12 +332,17 @@ func (w *Worker) Listen() {
 }
 
 // obey asks for orders for all that the worker has claimed, and saves what it has printed.
-func (w *Worker) obey(ctx context.Context) {
+func (w *Worker) obey(ctx context.Context) error {
 	for _, b := range w.bundles() {
-		if err := b.obey(ctx); err != nil && ctx.Err() == nil {
+		err := b.obey(ctx)
+		if errors.Is(err, redis.ErrClosed) {
+			return err
+		}
+		if err != nil && ctx.Err() == nil {
 			w.Logger.Warn("cannot ask for orders", "run", b.claim.Run, "error", err)
 		}
 	}
+	return nil
 }
 
 // Stats are counts since the worker started.
@@ -299,16 +350,18 @@ type Stats struct {
 	Executed, Failed int64
 	Busy             int
 	LastBeat         time.Time
+	Unhealthy        bool // it cannot execute stages
 }
 
 // Stats returns counts for health checks and metrics.
 func (w *Worker) Stats() Stats {
+	unhealthy := w.health.why() != nil
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return Stats{w.executed.Load(), w.failed.Load(), len(w.held), w.lastBeat}
+	return Stats{w.executed.Load(), w.failed.Load(), len(w.held), w.lastBeat, unhealthy}
 }
 
-// Healthy returns an error if the worker would be taken for dead.
+// Healthy returns an error if the worker cannot execute stages, or would be taken for dead.
 func (w *Worker) Healthy() error {
 	last := w.Stats().LastBeat
 	if last.IsZero() {
@@ -317,5 +370,5 @@ func (w *Worker) Healthy() error {
 	if age := time.Since(last); age > journal.WorkerTTL {
 		return fmt.Errorf("no heartbeat for %s", age.Round(time.Millisecond))
 	}
-	return nil
+	return w.health.why()
 }

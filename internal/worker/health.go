@@ -1,0 +1,108 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// health is whether a worker can execute stages. One that cannot, because its folder for workspaces is gone, or its disk, descriptors or
+// processes are used up, would fail every stage that it takes, faster than any other worker executes one.
+type health struct {
+	failed chan struct{} // holds an element when there is an error to recover from
+
+	mu       sync.Mutex
+	err      error // why it cannot; nil if it can
+	failures int   // in a row, without a stage that was executed in between
+}
+
+func newHealth() health { return health{failed: make(chan struct{}, 1)} }
+
+// why returns why the worker cannot execute stages; nil if it can.
+func (h *health) why() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.err
+}
+
+// fail notes that the worker cannot execute stages.
+func (h *health) fail(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.err != nil {
+		return
+	}
+	h.err = err
+	h.failures++
+	select {
+	case h.failed <- struct{}{}:
+	default:
+	}
+}
+
+// recover notes that the worker can execute stages again, as far as it can find out by itself.
+func (h *health) recover() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.err = nil
+}
+
+// executed notes that it has executed a stage.
+func (h *health) executed() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.err == nil {
+		h.failures = 0
+	}
+}
+
+// Delays before a worker that cannot execute stages checks whether it can: twice as long each time.
+const (
+	firstCheck = time.Second
+	lastCheck  = time.Minute
+)
+
+// pause returns how long to wait for the first check. It is longer if the last recovery was none: a check needs less than a stage may.
+func (h *health) pause() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return min(lastCheck, firstCheck<<min(h.failures-1, 10))
+}
+
+// monitor takes no stages while the worker cannot execute any, until ctx is done.
+func (w *Worker) monitor(ctx context.Context) {
+	for {
+		select {
+		case <-w.health.failed:
+		case <-ctx.Done():
+			return
+		}
+		w.server.Hold(true)
+		begin := time.Now()
+		w.Logger.Error("this worker cannot execute stages: it takes none until it can", "worker", w.Info.ID, "error", w.health.why())
+		for delay := w.health.pause(); ; delay = min(lastCheck, 2*delay) {
+			select {
+			case <-time.After(delay):
+			case <-ctx.Done():
+				return
+			}
+			err := w.check()
+			if err == nil {
+				break
+			}
+			w.Logger.Warn("this worker still cannot execute stages", "worker", w.Info.ID, "for", time.Since(begin).Round(time.Second), "error", err)
+		}
+		w.health.recover()
+		w.server.Hold(false)
+		w.Logger.Warn("this worker executes stages again", "worker", w.Info.ID, "after", time.Since(begin).Round(time.Second))
+	}
+}
+
+// unhealthy returns what a heartbeat says of the worker's health.
+func (w *Worker) unhealthy() string {
+	if err := w.health.why(); err != nil {
+		return fmt.Sprintf("%.300s", err)
+	}
+	return ""
+}
