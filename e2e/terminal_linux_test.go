@@ -193,3 +193,16 @@ func TestASecondCtrlCLeavesAtOnceAndTheTerminalAsItWas(t *testing.T) {
 	w.dead("pid")
 	w.coordinator("runs") // the next command stops the Redis that was left
 }
+
+// Else a program that asks there would be stopped for ever, since it is not in the foreground.
+func TestAStageHasNoTerminal(t *testing.T) {
+	t.Parallel()
+	for _, how := range []string{"--cores", "--workers"} {
+		w := newWorld(t)
+		w.needRedis()
+		w.write("tty.json", `{"stages": [{"name": "ask", "run": "if (: </dev/tty) 2>/dev/null; then read -r answer </dev/tty; fi; echo went on"}]}`)
+		run, person := w.onTerminal("coordinator", "run", "tty.json", how, "1")
+		w.ended(run, 0)
+		w.checkTerminal(person)
+	}
+}

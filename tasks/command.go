@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 )
 
 // DefaultGrace is how long a command may go on after it was asked to stop, unless told otherwise: 5 s.
 const DefaultGrace = 5 * time.Second
 
-// Command is the built-in task command: it executes a program as the leader of a process group of its own.
+// Command is the built-in task command: it executes a program as the leader of a session of its own, without a terminal.
 //
 // Its parameters are either run or argv, and any of the others:
 //
@@ -35,11 +36,16 @@ const DefaultGrace = 5 * time.Second
 //	GODAGS_PARAM_<NAME>                         a parameter of the run, its name in upper case: a string bare, anything else as JSON
 //	GODAGS_ITEM, GODAGS_INDEX                   of an instance its element, in the same way, and its number, 0 for the first
 //
-// When the context is done, the group gets SIGTERM, and SIGKILL after the grace, or as soon as the attempt is revoked. What a command leaves running in its group is
-// killed when it ends, and, provided there is an sh, also when the worker is killed. A process that has left the group is not
-// followed; its output is no longer captured soon after the command has ended.
+// A run of more than 128 KiB reaches the shell by a file that it reads; see [MaxVariable] for variables and arguments.
+//
+// When the context is done, the session gets SIGTERM, and SIGKILL after the grace, or as soon as the attempt is revoked. What a command
+// leaves running in its session when it ends has a second to end by itself, then gets SIGTERM, and a second later SIGKILL; the attempt has
+// failed if that was still writing the output. On systems other than Linux, only the process group of the command is followed so.
+// Provided there is an sh, the session is also killed when the worker is. A process that makes a session of its own is not followed; its
+// output is no longer captured soon after the command has ended.
 // On Windows only the program itself is killed, and at once.
 //
+// A program that cannot be started is [ErrNoRetry], and a worker that can start nothing is [ErrWorker].
 // A command that fails is an [*ExitError].
 type Command struct {
 	Grace time.Duration // from SIGTERM to SIGKILL; 0 means DefaultGrace
@@ -60,34 +66,45 @@ func (c Command) Handle(ctx context.Context, s *Stage) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	d, err := takeDesk(s.Log)
+	w, err := newWorkspace(s.Log)
 	if err != nil {
 		return err
 	}
-	err = c.execute(ctx, call, d, s)
-	if leaveErr := d.leave(); leaveErr != nil {
-		fmt.Fprintf(s.Log, "godags: %v\n", leaveErr) // what the command did stays done
+	err = c.execute(ctx, call, w, s)
+	if removeErr := w.remove(); removeErr != nil {
+		fmt.Fprintf(s.Log, "godags: %v\n", removeErr) // what the command did stays done
 	}
 	return err
 }
 
-func (c Command) execute(ctx context.Context, call commandCall, d *desk, s *Stage) error {
-	if err := d.putInputs(ctx, s); err != nil {
+func (c Command) execute(ctx context.Context, call commandCall, w *workspace, s *Stage) error {
+	if err := w.putInputs(ctx, s); err != nil {
 		return err
 	}
-	p := program{argv: call.argv, dir: call.dir, env: commandEnv(os.Environ(), call, s, d), grace: c.Grace, revoked: s.Revoked}
+	p := program{argv: call.argv, dir: call.dir, env: commandEnv(os.Environ(), call, s, w), grace: c.Grace, revoked: s.Revoked}
+	if call.script != "" {
+		if err := writeFile(w.parent.root, w.entry(scriptName), []byte(call.script)); err != nil {
+			return fmt.Errorf("run as a file: %w", err)
+		}
+		p.argv = append(p.argv, ". "+quoteForShell(w.path(scriptName)))
+	}
+	if err := checkSizes(p.argv, p.env); err != nil {
+		return err
+	}
 	if p.grace == 0 {
 		p.grace = DefaultGrace
 	}
-	err := p.execute(ctx, d, s.Log)
+	err := p.execute(ctx, w, s.Log)
 	if exit, ok := errors.AsType[*ExitError](err); ok {
 		exit.NoRetry = slices.Contains(call.noRetryCodes, exit.Code)
 	}
 	if err != nil {
 		return err
 	}
-	return d.collect(s)
+	return w.collect(s)
 }
+
+func quoteForShell(path string) string { return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'" }
 
 // ExitError is a command that did not exit with status 0.
 type ExitError struct {

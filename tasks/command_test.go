@@ -39,8 +39,8 @@ func TestCommandThatIsNotInstalled(t *testing.T) {
 		t.Errorf("got %v, want the program's name and the PATH", err)
 	}
 	err = argv("/no/such/program").do(t)
-	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "/no/such/program") {
-		t.Errorf("got %v, want the program's path", err)
+	if !errors.Is(err, fs.ErrNotExist) || !errors.Is(err, ErrNoRetry) || !strings.Contains(err.Error(), "/no/such/program") {
+		t.Errorf("got %v, want the program's path, not to be retried", err)
 	}
 }
 
@@ -114,7 +114,7 @@ func TestCommandOutputThatCannotBeTaken(t *testing.T) {
 		`truncate -s 67108865 "$GODAGS_OUTPUT"`:    "67108865 bytes",
 		`mkfifo "$GODAGS_OUTPUT"`:                  "not a file",
 		`mkdir "$GODAGS_OUTPUT"`:                   "not a file",
-		`ln -s /dev/zero "$GODAGS_OUTPUT"; exit 0`: "not a file",
+		`ln -s /dev/zero "$GODAGS_OUTPUT"; exit 0`: "made a link",
 	} {
 		a := shell(script)
 		if err := a.do(t); err == nil || !strings.Contains(err.Error(), want) {
@@ -139,7 +139,7 @@ func TestCommandInputThatCannotBeGiven(t *testing.T) {
 
 func TestCommandLeavesNoFiles(t *testing.T) {
 	shell(`echo x > "$GODAGS_OUTPUT"; mkdir "$GODAGS_INPUTS/more"; : > "$GODAGS_OUTPUT.part"`).must(t)
-	checkDesksClear(t)
+	checkNoWorkspaces(t)
 	for _, err := range []error{
 		shell(`: > "$GODAGS_OUTPUT"; exit 1`).do(t),
 		argv("no-such-program-here").do(t),
@@ -148,7 +148,7 @@ func TestCommandLeavesNoFiles(t *testing.T) {
 		if err == nil {
 			t.Error("a command that fails has succeeded")
 		}
-		checkDesksClear(t)
+		checkNoWorkspaces(t)
 	}
 }
 
@@ -166,7 +166,7 @@ func TestCommandIsNotStartedWhenItIsTooLate(t *testing.T) {
 
 // What the worker lacks must be told apart from what the stage did: the stage was not executed.
 func TestCommandWhoseWorkerHasNoFolder(t *testing.T) {
-	closeOffice(t)
+	closeWorkspaces(t)
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "gone"))
 	if err := shell("true").do(t); !errors.Is(err, ErrWorker) {
 		t.Errorf("got %v, want ErrWorker", err)

@@ -11,7 +11,7 @@ import (
 )
 
 // commandEnv returns the worker's environment without what only the worker may know, and with what the stage is given.
-func commandEnv(environ []string, c commandCall, s *Stage, d *desk) []string {
+func commandEnv(environ []string, c commandCall, s *Stage, w *workspace) []string {
 	own := make(map[string]string, 6+len(s.Env)+len(c.env)+len(s.Secrets)+len(s.RunParams))
 	if c.dir != "" {
 		if dir, err := filepath.Abs(c.dir); err == nil {
@@ -25,8 +25,8 @@ func commandEnv(environ []string, c commandCall, s *Stage, d *desk) []string {
 	own["GODAGS_PIPELINE"] = s.Pipeline
 	own["GODAGS_STAGE"] = s.Name
 	own["GODAGS_ATTEMPT"] = strconv.Itoa(s.Attempt)
-	own["GODAGS_INPUTS"] = d.inputs()
-	own["GODAGS_OUTPUT"] = d.output()
+	own["GODAGS_INPUTS"] = w.path(inputsName)
+	own["GODAGS_OUTPUT"] = w.path(outputName)
 	for name, value := range s.RunParams {
 		own["GODAGS_PARAM_"+strings.ToUpper(name)] = bare(value)
 	}

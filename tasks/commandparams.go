@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -12,6 +13,7 @@ import (
 // commandCall is what the parameters of a command say.
 type commandCall struct {
 	argv         []string
+	script       string // run, if it is too long to be an argument: argv is then a shell that needs a text which reads it
 	dir          string
 	env          map[string]string
 	noRetryCodes []int
@@ -27,7 +29,7 @@ func parseCommand(params json.RawMessage) (commandCall, error) {
 	})}
 	if faults[0] == nil {
 		faults = append(faults, c.chooseProgram(run, shell), checkEnv(c.env), checkCodes(c.noRetryCodes))
-		if strings.ContainsRune(strings.Join(append(c.argv, c.dir), ""), 0) {
+		if strings.ContainsRune(strings.Join(append(c.argv, c.dir, c.script), ""), 0) {
 			faults = append(faults, errors.New("a command cannot contain a NUL character"))
 		}
 	}
@@ -52,8 +54,24 @@ func (c *commandCall) chooseProgram(run string, shell []string) error {
 	case len(shell) == 0 || shell[0] == "":
 		return errors.New(`param "shell" names no program: give one such as ["bash", "-c"]`)
 	}
-	c.argv = append(slices.Clone(shell), run)
+
+	c.argv = slices.Clone(shell)
+	switch {
+	case len(run) <= MaxVariable:
+		c.argv = append(c.argv, run)
+	case readsScripts(shell):
+		c.script = run
+	default:
+		return fmt.Errorf(`param "run" has %d bytes, and %s can take %d of them as an argument: put the text into a file`, len(run), shell[0], MaxVariable)
+	}
 	return nil
+}
+
+// readsScripts tells whether the text that is added to the command is read by a shell, which can then be told to read a file.
+func readsScripts(shell []string) bool {
+	last := shell[len(shell)-1]
+	return slices.Contains([]string{"sh", "bash", "dash", "ash", "ksh", "mksh", "zsh"}, filepath.Base(shell[0])) &&
+		len(shell) > 1 && strings.HasPrefix(last, "-") && !strings.HasPrefix(last, "--") && strings.HasSuffix(last, "c")
 }
 
 func checkEnv(env map[string]string) error {
@@ -64,6 +82,8 @@ func checkEnv(env map[string]string) error {
 			faults = append(faults, fmt.Errorf(`param "env": %q cannot be the name of a variable`, name))
 		case strings.HasPrefix(name, "GODAGS_"):
 			faults = append(faults, fmt.Errorf(`param "env": %s cannot be set, names that begin with GODAGS_ are given by the worker`, name))
+		case len(name)+len("=")+len(env[name]) > MaxVariable:
+			faults = append(faults, fmt.Errorf(`param "env": %w`, variableTooLong(name, env[name])))
 		case strings.ContainsRune(env[name], 0):
 			faults = append(faults, fmt.Errorf(`param "env": the value of %s contains a NUL character`, name))
 		}

@@ -22,7 +22,7 @@ const maxOutput = 64 << 20
 const rawHeader = "raw\n"
 
 // putInputs writes a file for each dependency of s that has an output.
-func (d *desk) putInputs(ctx context.Context, s *Stage) error {
+func (w *workspace) putInputs(ctx context.Context, s *Stage) error {
 	var inputs *os.Root // so that no name of a stage can lead out of the folder; opened when there is an input
 	for _, stage := range s.After {
 		payload, err := input(ctx, s.Values, stage)
@@ -30,14 +30,14 @@ func (d *desk) putInputs(ctx context.Context, s *Stage) error {
 			continue
 		}
 		if err == nil && inputs == nil {
-			if inputs, err = os.OpenRoot(d.inputs()); err == nil {
+			if inputs, err = w.parent.root.OpenRoot(w.entry(inputsName)); err == nil {
 				defer inputs.Close()
 			} else {
 				err = fmt.Errorf("%w: %w", ErrWorker, err)
 			}
 		}
 		if err == nil {
-			err = writeInput(inputs, stage, payload)
+			err = writeFile(inputs, stage, payload)
 		}
 		if err != nil {
 			return fmt.Errorf("input from stage %q: %w", stage, err)
@@ -46,10 +46,10 @@ func (d *desk) putInputs(ctx context.Context, s *Stage) error {
 	return nil
 }
 
-// writeInput writes the file of one input. What the system refuses, such as space on the disk, is the worker's fault; a name that leads
+// writeFile writes a file of a workspace. What the system refuses, such as space on the disk, is the worker's fault; a name that leads
 // out of the folder is not.
-func writeInput(inputs *os.Root, stage string, payload []byte) error {
-	err := inputs.WriteFile(stage, payload, 0o600)
+func writeFile(root *os.Root, name string, content []byte) error {
+	err := root.WriteFile(name, content, 0o600)
 	if _, refused := errors.AsType[syscall.Errno](err); refused {
 		return fmt.Errorf("%w: %w", ErrWorker, err)
 	}
@@ -70,8 +70,8 @@ func input(ctx context.Context, values Values, stage string) ([]byte, error) {
 }
 
 // collect makes what the command left in the output file the output of s. No file is no output.
-func (d *desk) collect(s *Stage) error {
-	value, err := readOutput(d.output())
+func (w *workspace) collect(s *Stage) error {
+	value, err := readOutput(w.parent.root, w.entry(outputName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -82,27 +82,48 @@ func (d *desk) collect(s *Stage) error {
 	return nil
 }
 
-// readOutput returns the content of the file at path in its stored form.
-func readOutput(path string) ([]byte, error) {
-	info, err := os.Stat(path)
+// readOutput returns the content of a file in its stored form. It follows no link: what a stage may read is for the command to decide,
+// which may be another user than the worker. Nor does it wait for a FIFO, or open a device.
+func readOutput(root *os.Root, name string) ([]byte, error) {
+	info, err := root.Lstat(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the command put something else in place of its folder, where its output would be: %w", err)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("the command made something that is not a file")
+	if err := checkOutput(info); err != nil {
+		return nil, err
 	}
-	if info.Size() > maxOutput {
-		return nil, fmt.Errorf("the output has %d bytes, the limit is %d (64 MiB): write it elsewhere and hand over its path", info.Size(), maxOutput)
-	}
-	f, err := os.Open(path)
+
+	f, err := root.OpenFile(name, os.O_RDONLY|nonblock, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	if info, err = f.Stat(); err == nil {
+		err = checkOutput(info) // something else may be there by now
+	}
+	if err != nil {
+		return nil, err
+	}
+
 	value := make([]byte, len(rawHeader)+int(info.Size()))
 	copy(value, rawHeader)
 	if _, err := io.ReadFull(f, value[len(rawHeader):]); err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
+		return nil, fmt.Errorf("read the output: %w", err)
 	}
 	return value, nil
+}
+
+func checkOutput(info fs.FileInfo) error {
+	switch {
+	case info.Mode()&fs.ModeSymlink != 0:
+		return errors.New("the command made a link, which is not followed: write the file itself, with cp for instance")
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("the command made something that is not a file (%v): write a file", info.Mode())
+	case info.Size() > maxOutput:
+		return fmt.Errorf("the output has %d bytes, the limit is %d (64 MiB): write it elsewhere and hand over its path", info.Size(), maxOutput)
+	}
+	return nil
 }

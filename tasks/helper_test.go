@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,6 +30,8 @@ func TestMain(m *testing.M) {
 		os.Exit(7)
 	case "daemon":
 		daemon()
+	case "interrupted":
+		interrupted()
 	case "stop":
 		stopped()
 	default:
@@ -45,6 +48,24 @@ func daemon() {
 		panic(err)
 	}
 	fmt.Println(cmd.Process.Pid)
+}
+
+// interrupted executes commands while Ctrl-C is pressed all the time.
+func interrupted() {
+	os.Unsetenv(helperEnv)
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT)
+	go func() {
+		for {
+			_ = syscall.Kill(0, syscall.SIGINT)
+		}
+	}()
+	for range 100 {
+		a := shell("true")
+		if err := (Command{}).Handle(context.Background(), &a.Stage); err != nil && !errors.Is(err, ErrWorker) {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+	}
 }
 
 // stopped executes a command that is stopped as soon as it says something, and shows how it ended.
@@ -146,13 +167,13 @@ func (a *attempt) interrupt(t *testing.T, c Command, words ...string) error {
 	return <-done
 }
 
-// closeOffice lets the next command open a new one.
-func closeOffice(t *testing.T) {
+// closeWorkspaces lets the next command open new ones.
+func closeWorkspaces(t *testing.T) {
 	t.Helper()
-	commands.Lock()
-	defer commands.Unlock()
-	if commands.office != nil {
-		if err := commands.office.closeIfEmpty(); err != nil {
+	current.Lock()
+	defer current.Unlock()
+	if current.workspaces != nil {
+		if err := current.workspaces.closeIfUnused(); err != nil {
 			t.Error(err)
 		}
 	}

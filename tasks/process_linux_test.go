@@ -24,7 +24,7 @@ func adoptOrphans(t *testing.T) {
 
 func checkNoChildren(t *testing.T) {
 	t.Helper()
-	closeOffice(t) // the guard is a child too
+	closeWorkspaces(t) // the watchdog is a child too
 	if pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); !errors.Is(err, unix.ECHILD) {
 		t.Errorf("a child was left: pid %d, %v", pid, err)
 	}
@@ -54,8 +54,8 @@ func TestProcessesThatNobodyWaitsForDoNotUseUpTheGrace(t *testing.T) {
 	if string(out) != "killed by SIGTERM\n" || err != nil {
 		t.Errorf("got %q, %v", out, err)
 	}
-	closeOffice(t)
-	for err = nil; err == nil || errors.Is(err, unix.EINTR); { // all come to their end, the helper's guard too
+	closeWorkspaces(t)
+	for err = nil; err == nil || errors.Is(err, unix.EINTR); { // all come to their end, the helper's watchdog too
 		_, err = unix.Wait4(-1, nil, 0, nil)
 	}
 }

@@ -4,8 +4,10 @@ package tasks
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -84,6 +86,91 @@ func TestGraceIsForTheWholeGroup(t *testing.T) {
 	}
 }
 
+// bash does not wait for what it writes through.
+func TestProcess_WaitsForTheRestOfItsSession(t *testing.T) {
+	a := newAttempt(map[string]any{"shell": []string{"bash", "-c"}, "run": `
+		exec > >(sleep 0.1; cat) 2>&1
+		seq 300000 | tee >(sleep 0.2; gzip > "$GODAGS_OUTPUT") | tail -n 1
+		echo LAST`})
+	if got := a.must(t); got != "300000\nLAST\n" {
+		t.Errorf("log is %q, its end is missing", got)
+	}
+	packed, err := gzip.NewReader(strings.NewReader(strings.TrimPrefix(string(a.values.own), "raw\n")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := io.ReadAll(packed); err != nil || !bytes.HasSuffix(text, []byte("\n300000\n")) {
+		t.Errorf("the output has %d bytes, its end is missing (%v)", len(text), err)
+	}
+}
+
+func TestProcess_StopsTheRestOfItsSession(t *testing.T) {
+	a := shell(`(trap 'echo asked; exit' TERM; while :; do sleep 0.01; done) & echo $!; trap '' TERM; sleep 1000 & echo $!`)
+	begin := time.Now()
+	log := a.must(t)
+	for _, pid := range pids(t, log, 2) {
+		waitGone(t, pid)
+	}
+	if took := time.Since(begin); took < lingerTime+lingerGrace {
+		t.Errorf("what was left running had %v to end", took)
+	}
+	if !strings.Contains(log, "asked\n") || !strings.Contains(log, "is stopped: ") || !strings.Contains(log, "sleep") {
+		t.Errorf("log is %q: want that all are asked to end, and a line that names them", log)
+	}
+}
+
+// An output that is cut off is no success.
+func TestProcess_FailsWhenItsOutputIsStillWritten(t *testing.T) {
+	a := shell(`(echo begin; sleep 1000; echo end) > "$GODAGS_OUTPUT" & exit 0`)
+	if err := a.do(t); err == nil || !strings.Contains(err.Error(), "still wrote it") || a.values.own != nil {
+		t.Errorf("got %v and output %q, want an error that says who still wrote it", err, a.values.own)
+	}
+}
+
+// The processes have groups of their own.
+func TestProcess_StopsAllGroupsOfItsSession(t *testing.T) {
+	const script = `timeout 1000 sleep 1000 & echo $!; sh -c 'trap "" TERM HUP; timeout 1000 sleep 1000 & echo $!; echo ready; wait' & wait`
+	a := shell(script)
+	if err := a.interrupt(t, Command{Grace: 10 * time.Millisecond}, "ready"); !errors.Is(err, errStopped) {
+		t.Errorf("got %v, want the cause", err)
+	}
+	for _, pid := range pids(t, string(a.log.Bytes()), 2) {
+		waitGone(t, pid)
+	}
+}
+
+// Neither its group nor its output shows that something was left.
+func TestProcess_StopsWhatWasLeftUnseen(t *testing.T) {
+	log := shell(`timeout 1000 sleep 1000 >/dev/null 2>&1 & echo $!; while [ "$(ps -o pgid= -p $! | tr -d ' ')" = $$ ]; do :; done`).must(t)
+	if strings.Contains(log, "is stopped") {
+		t.Fatalf("log is %q: it was seen at once", log)
+	}
+	waitGone(t, pids(t, log, 1)[0])
+}
+
+func TestProcess_HasNoTerminalAndNoBlockedSignals(t *testing.T) {
+	log := shell(`(: </dev/tty) 2>/dev/null && echo terminal; ps -o pid=,pgid=,sid= -p $$; grep -e SigBlk -e SigIgn /proc/self/status || :`).must(t)
+	ids := strings.Fields(strings.SplitN(log, "\n", 2)[0])
+	if len(ids) != 3 || ids[0] != ids[1] || ids[0] != ids[2] {
+		t.Errorf("pid, group and session are %q, want three that are the same", ids)
+	}
+	for line := range strings.Lines(log) {
+		if name, mask, ok := strings.Cut(strings.TrimSpace(line), ":\t"); ok && strings.Trim(mask, "0") != "" {
+			t.Errorf("%s is %s", name, mask)
+		}
+	}
+}
+
+// Between fork and setsid a command is still in the group of its worker, which Ctrl-C reaches.
+func TestProcess_SurvivesSignalsToTheGroupOfItsWorker(t *testing.T) {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), helperEnv+"=interrupted")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
 func TestCommandLeavesNoProcessOfItsGroup(t *testing.T) {
 	log := shell(`sleep 1000 & echo $!; trap '' HUP TERM; sleep 1000 & echo $!`).must(t)
 	for _, pid := range pids(t, log, 2) {
@@ -103,7 +190,7 @@ func TestProcessThatLeftTheGroupDoesNotHoldTheStageUp(t *testing.T) {
 
 func TestNothingOutlivesAKilledWorker(t *testing.T) {
 	tmp := t.TempDir()
-	params := string(shell(`sleep 1000 & echo $!; echo $$; echo ready; wait; echo after`).Params)
+	params := string(shell(`sleep 1000 & echo $!; timeout 1000 sleep 1000 & echo $!; echo $$; echo ready; wait; echo after`).Params)
 	log := NewLogBuffer(0)
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), helperEnv+"="+params, "TMPDIR="+tmp)
@@ -116,7 +203,7 @@ func TestNothingOutlivesAKilledWorker(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	for _, pid := range pids(t, string(log.Bytes()), 2*helperCommands) {
+	for _, pid := range pids(t, string(log.Bytes()), 3*helperCommands) {
 		waitGone(t, pid)
 	}
 	eventually(t, "the folder of inputs and output is removed", func() bool {

@@ -10,31 +10,32 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// leader is a command that has been started, and the end of the pipe that it writes to.
+// child is a command that has been started: the leader of its session, and the end of the pipe that it writes to.
 //
 // It does by hand what os/exec does with goroutines and the network poller, since a command that does nothing would cost a fifth more.
-type leader struct {
-	group  group
-	pidfd  int // readable when the leader has ended; -1 where there is no such thing
-	output int
-	atEnd  bool   // of the output
-	buffer []byte // nil until there is output
-	log    io.Writer
-	logErr error
-	reaped bool
-	status syscall.WaitStatus
-	lost   error // why there is no status
+type child struct {
+	session session
+	pidfd   int // readable when the leader has ended; -1 where there is no such thing
+	output  int
+	atEnd   bool   // of the output
+	buffer  []byte // nil until there is output
+	log     io.Writer
+	logErr  error
+	reaped  bool
+	status  syscall.WaitStatus
+	lost    error // why there is no status
 }
 
 // start starts the program. Its output goes to log during wait and copyUntil.
-func (p program) start(log io.Writer) (*leader, error) {
+func (p program) start(log io.Writer) (*child, error) {
 	path := p.argv[0]
 	if !strings.Contains(path, "/") { // else it may be relative to the folder
-		found, err := onPath.find(path)
+		found, err := lookPath(path)
 		if err != nil {
 			return nil, err
 		}
@@ -50,9 +51,9 @@ func (p program) start(log io.Writer) (*leader, error) {
 		return nil, fmt.Errorf("%w: pipe for the output: %w", ErrWorker, err)
 	}
 	defer syscall.Close(input)
-	l := &leader{output: output, log: log}
+	c := &child{output: output, log: log}
 	pid, err := syscall.ForkExec(path, p.argv, &syscall.ProcAttr{
-		Dir: p.dir, Env: p.env, Files: []uintptr{uintptr(null), uintptr(input), uintptr(input)}, Sys: leaderAttr(&l.pidfd),
+		Dir: p.dir, Env: p.env, Files: []uintptr{uintptr(null), uintptr(input), uintptr(input)}, Sys: commandAttr(&c.pidfd),
 	})
 	if err != nil {
 		syscall.Close(output)
@@ -61,8 +62,8 @@ func (p program) start(log io.Writer) (*leader, error) {
 		}
 		return nil, &os.PathError{Op: "exec", Path: path, Err: err}
 	}
-	l.group = group(pid)
-	return l, nil
+	c.session = session(pid)
+	return c, nil
 }
 
 // lacksResources tells whether a process could not be started because the worker may have no more of something.
@@ -71,94 +72,139 @@ func lacksResources(err error) bool {
 	return slices.Contains([]syscall.Errno{syscall.EAGAIN, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE}, errno)
 }
 
-func (l *leader) close() {
-	syscall.Close(l.output)
-	if l.pidfd >= 0 {
-		syscall.Close(l.pidfd)
+func (c *child) close() {
+	syscall.Close(c.output)
+	if c.pidfd >= 0 {
+		syscall.Close(c.pidfd)
 	}
 }
 
 // wait copies output until the leader has ended, and returns how it did.
-func (l *leader) wait() error {
-	l.copy(l.pidfd, func() bool { return l.reap(syscall.WNOHANG) })
-	if !l.reaped {
-		l.reap(0) // it has closed its output
+func (c *child) wait() error {
+	timeout := forever
+	if c.pidfd < 0 {
+		timeout = pollTime
 	}
-	return l.exitError()
+	for !c.atEnd && !c.reaped {
+		c.poll(c.pidfd, timeout)
+		if !c.atEnd {
+			c.reap(syscall.WNOHANG)
+		}
+	}
+	if !c.reaped {
+		c.reap(0) // it has closed its output
+	}
+	return c.exitError()
 }
 
-// copyUntil copies output until there is no more, or enough holds.
-func (l *leader) copyUntil(enough func() bool) { l.copy(-1, enough) }
+// finished tells whether the command has left nothing: no process in its group, and none that could write to its output. Nothing is waited
+// for, since that is so for nearly every command.
+func (c *child) finished() bool {
+	for range 4 { // what a pipe holds, and its end
+		if c.atEnd || !c.poll(-1, 0) {
+			break
+		}
+	}
+	if !c.atEnd || !c.session.groupGone() {
+		return false
+	}
+	leftovers.add(c.session)
+	return true
+}
 
-// copy copies output until there is no more, or enough holds; it asks at least when wake is readable.
-func (l *leader) copy(wake int, enough func() bool) {
-	timeout := -1
-	if wake < 0 {
-		timeout = int(pollTime.Milliseconds())
-	}
-	fds := []unix.PollFd{{Fd: int32(l.output), Events: unix.POLLIN}, {Fd: int32(wake), Events: unix.POLLIN}}
-	for !l.atEnd {
-		if _, err := unix.Poll(fds, timeout); err != nil && !errors.Is(err, syscall.EINTR) {
-			l.logErr, l.atEnd = errors.Join(l.logErr, fmt.Errorf("wait for output: %w", err)), true
-			return
+// copyUntil copies output until enough holds, or else for the given time.
+func (c *child) copyUntil(enough func() bool, limit time.Duration) bool {
+	begin := time.Now()
+	for pause := pollTime; ; pause = min(maxPollTime, pause*3/2) {
+		if enough() {
+			return true
 		}
-		if fds[0].Revents != 0 {
-			l.read(fds[0].Revents&unix.POLLIN != 0)
+		if time.Since(begin) >= limit {
+			return false
 		}
-		if !l.atEnd && enough() {
-			return
+
+		// What holds is asked after the pause, or at the end of the output, and not for each part of it.
+		atEnd := c.atEnd
+		for until := time.Now().Add(pause); c.atEnd == atEnd && time.Now().Before(until); {
+			c.poll(-1, time.Until(until))
 		}
 	}
+}
+
+func (c *child) outputEnded() bool { return c.atEnd }
+
+// poll waits for output, which it copies, or for wake, and tells whether there was any of it.
+func (c *child) poll(wake int, timeout time.Duration) bool {
+	milliseconds := -1
+	if timeout != forever {
+		milliseconds = int((timeout + time.Millisecond - 1) / time.Millisecond)
+	}
+	fds := [...]unix.PollFd{{Fd: int32(c.output), Events: unix.POLLIN}, {Fd: int32(wake), Events: unix.POLLIN}}
+	if c.atEnd {
+		fds[0].Fd = -1 // nothing to wait for
+	}
+	n, err := unix.Poll(fds[:], milliseconds)
+	if err != nil && !errors.Is(err, syscall.EINTR) {
+		c.logErr, c.atEnd = errors.Join(c.logErr, fmt.Errorf("wait for output: %w", err)), true
+		return false
+	}
+	if fds[0].Revents != 0 {
+		c.read(fds[0].Revents&unix.POLLIN != 0)
+	}
+	return n > 0
 }
 
 // read copies what has been written, also when the log fails, since the command would wait for a reader otherwise.
-func (l *leader) read(something bool) {
+func (c *child) read(something bool) {
 	if !something {
-		l.atEnd = true
+		c.atEnd = true
 		return
 	}
-	if l.buffer == nil {
-		l.buffer = make([]byte, 32<<10)
+	if c.buffer == nil {
+		c.buffer = make([]byte, 32<<10)
 	}
-	n, err := syscall.Read(l.output, l.buffer)
+	n, err := syscall.Read(c.output, c.buffer)
 	switch {
 	case err == syscall.EINTR || err == syscall.EAGAIN:
 	case err != nil:
-		l.logErr, l.atEnd = errors.Join(l.logErr, fmt.Errorf("read the output: %w", err)), true
+		c.logErr, c.atEnd = errors.Join(c.logErr, fmt.Errorf("read the output: %w", err)), true
 	case n == 0:
-		l.atEnd = true
-	case l.logErr == nil:
-		if _, err := l.log.Write(l.buffer[:n]); err != nil {
-			l.logErr = fmt.Errorf("log of the output: %w", err)
+		c.atEnd = true
+	case c.logErr == nil:
+		if _, err := c.log.Write(c.buffer[:n]); err != nil {
+			c.logErr = fmt.Errorf("log of the output: %w", err)
 		}
 	}
 }
 
-func (l *leader) logError() error { return l.logErr }
+func (c *child) logError() error { return c.logErr }
 
-// reap waits for the leader, or only looks with WNOHANG, and tells whether it has ended.
-func (l *leader) reap(options int) bool {
-	for !l.reaped {
-		pid, err := syscall.Wait4(int(l.group), &l.status, options, nil)
+// reap waits for the leader, or only looks with WNOHANG.
+func (c *child) reap(options int) {
+	early := killedBeforeExec(int(c.session), options)
+	for !c.reaped {
+		pid, err := syscall.Wait4(int(c.session), &c.status, options, nil)
 		if err == syscall.EINTR {
 			continue
 		}
 		if err == nil && pid == 0 {
-			return false
+			return
 		}
-		l.reaped, l.lost = true, err
+		c.reaped, c.lost = true, err
 	}
-	return true
+	if c.lost == nil && early {
+		c.lost = errNotExecuted
+	}
 }
 
-func (l *leader) exitError() error {
+func (c *child) exitError() error {
 	switch {
-	case l.lost != nil:
-		return fmt.Errorf("wait for the command: %w", l.lost)
-	case l.status.Signaled():
-		return &ExitError{Code: 128 + int(l.status.Signal()), Signal: signalName(l.status.Signal())}
-	case l.status.ExitStatus() != 0:
-		return &ExitError{Code: l.status.ExitStatus()}
+	case c.lost != nil:
+		return fmt.Errorf("wait for the command: %w", c.lost)
+	case c.status.Signaled():
+		return &ExitError{Code: 128 + int(c.status.Signal()), Signal: signalName(c.status.Signal())}
+	case c.status.ExitStatus() != 0:
+		return &ExitError{Code: c.status.ExitStatus()}
 	}
 	return nil
 }

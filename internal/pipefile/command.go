@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/godags/godags/internal/spec"
+	"github.com/godags/godags/tasks"
 )
 
 // env reads the variables of a mapping, and returns those that are valid.
@@ -13,7 +14,7 @@ func (s *source) env(v value) (env value) {
 	s.members("env", v, func() {
 		for i := 0; i < len(v.items); i += 2 {
 			name, content := v.items[i], s.text("env "+printable(v.items[i].text), v.items[i+1])
-			if s.variable("env", name) && content.kind == text && s.noNUL("env", content) {
+			if s.variable("env", name) && content.kind == text && s.noNUL("env", content) && s.fits(name, content) {
 				env.items = append(env.items, name, content)
 			}
 		}
@@ -37,6 +38,15 @@ func (s *source) variable(key string, name value) bool {
 func (s *source) noNUL(key string, v value) bool {
 	if strings.Contains(v.text, "\x00") {
 		s.report(int(v.at), "%s: no command can take the character U+0000", key)
+		return false
+	}
+	return true
+}
+
+// fits reports a variable that is longer than a command can be given.
+func (s *source) fits(name, content value) bool {
+	if size := len(name.text) + len("=") + len(content.text); size > tasks.MaxVariable {
+		s.report(int(content.at), "env: %s has %d bytes, a variable can have %d with its name: hand it over in a file", name.text, len(content.text), tasks.MaxVariable)
 		return false
 	}
 	return true

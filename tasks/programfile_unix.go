@@ -1,0 +1,44 @@
+//go:build unix
+
+package tasks
+
+import (
+	"debug/elf"
+	"io"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+func executable(path string) bool {
+	return unix.Faccessat(unix.AT_FDCWD, path, unix.X_OK, unix.AT_EACCESS) == nil
+}
+
+// loaderOf returns the program that loads the libraries of a program; empty if none is named.
+func loaderOf(file string) string {
+	f, err := elf.Open(file)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	for _, part := range f.Progs {
+		if part.Type == elf.PT_INTERP {
+			name, err := io.ReadAll(io.LimitReader(part.Open(), 4096))
+			if err != nil {
+				return ""
+			}
+			return strings.TrimRight(string(name), "\x00")
+		}
+	}
+	return ""
+}
+
+// machineOf returns the processor that a program was built for; empty if the file is not a program.
+func machineOf(file string) string {
+	f, err := elf.Open(file)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	return strings.TrimPrefix(f.Machine.String(), "EM_")
+}
