@@ -26,6 +26,7 @@ while read -r session <&3; do
 	kill -s KILL -- "-$session"
 done
 for round in 1 2 3 4 5 6 7 8 9; do
+	[ "$sessions" != ' ' ] || break
 	found=
 	for process in /proc/[0-9]*; do
 		stat=
