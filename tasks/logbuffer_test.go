@@ -58,7 +58,7 @@ func TestLastLine(t *testing.T) {
 		"10%\r20%\r30%\r":                        "30%",
 		"\x1b[1;31mred\x1b[0m wine\n":            "red wine",
 		"\x1b]0;title\x07text\n":                 "text",
-		"a\tb\x00\x07\u009bc\u202ed\n":           "a bcd",
+		"a\tb\x00\x07\u009bc\u202ed\n":           "a bd",
 		"bad \xff\xfe bytes":                     "bad  bytes",
 		strings.Repeat("x", 300):                 strings.Repeat("x", 200),
 		"x" + strings.Repeat("é", 300):           "x" + strings.Repeat("é", 99),
