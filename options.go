@@ -7,7 +7,6 @@ import (
 
 	"github.com/godags/godags/cache"
 	"github.com/godags/godags/dag"
-	"github.com/godags/godags/internal/queue"
 	"github.com/godags/godags/internal/spec"
 )
 
@@ -120,7 +119,7 @@ func (o *options) check() (problems []error) {
 	for _, name := range o.misplaced {
 		problem(true, "%s is an option of New, not of a stage", name)
 	}
-	if err := queue.CheckName(o.queue); o.queue != "" && err != nil {
+	if err := spec.CheckQueue(o.queue); o.queue != "" && err != nil {
 		problems = append(problems, err)
 	}
 	if _, err := o.policy.Trigger.MarshalText(); err != nil {

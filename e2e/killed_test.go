@@ -112,8 +112,8 @@ func TestAKilledCoordinatorLeavesAReadableJournalAndWorkersThatFinish(t *testing
 	w.awaitState("held", "stalled")
 	w.write("go", "") // the workers go on with what they hold
 	w.awaitEvent("held", "stage.succeeded", "witness")
-	if status := w.coordinator("status", "held"); !strings.Contains(status, "Nobody drives this run") {
-		t.Errorf("status does not say that nobody drives the run:\n%s", status)
+	if status := w.coordinator("status", "held"); !strings.Contains(status, "The coordinator of this run is dead") {
+		t.Errorf("status does not say that the coordinator is dead:\n%s", status)
 	}
 	for _, e := range w.events("held") {
 		if e.Stage == "after" || e.Attempt > 1 {

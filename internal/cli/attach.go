@@ -6,7 +6,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/godags/godags/internal/engine"
-	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/runs"
 )
 
 func (p Program) attachCommand() *ucli.Command {
@@ -46,9 +46,9 @@ func (s *screen) tell(part engine.Part, coordinator string) {
 
 // about is a command of this program that concerns the run.
 func (s *screen) about(command string) string {
-	id, _ := s.run.Load().(journal.RunID)
+	id, _ := s.run.Load().(runs.ID)
 	if id == "" {
-		id = journal.Latest
+		id = runs.Latest
 	}
 	return s.hint(command, string(id))
 }

@@ -9,8 +9,8 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
-	"github.com/godags/godags/internal/engine"
-	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/api"
+	"github.com/godags/godags/internal/runs"
 )
 
 func (p Program) cancelCommand() *ucli.Command {
@@ -23,23 +23,21 @@ func (p Program) cancelCommand() *ucli.Command {
 }
 
 func (p Program) cancel(c *ucli.Context) error {
-	return p.readRun(c, 1, func(ctx context.Context, s *engine.Session, found journal.Summary, out *bufio.Writer) error {
-		going, err := s.Journal.RequestCancel(ctx, found.Run, "cancelled by "+whoAmI())
+	return p.readRun(c, 1, func(ctx context.Context, s *runs.Service, found runs.Summary, out *bufio.Writer) error {
+		run, err := s.Cancel(ctx, found.ID, "cancelled by "+whoAmI())
 		if err != nil {
 			return err
 		}
+
 		switch {
-		case !going:
-			if found, err = s.Journal.Summary(ctx, found.Run); err != nil { // it may have ended just now
-				return err
-			}
-			fmt.Fprintf(out, "run %s has ended already: it %s\n", found.Run, ended(found.State))
-		case isUndriven(found.State):
-			fmt.Fprintf(out, "run %s: the request is recorded, but nobody drives the run; `%s` brings it to its end\n",
-				found.Run, p.hint(c, "resume", string(found.Run)))
+		case !run.Finished.IsZero():
+			fmt.Fprintf(out, "run %s has ended already: it %s\n", run.ID, ended(run.State))
+		case !api.HasCoordinator(run.State):
+			fmt.Fprintf(out, "run %s: the request is recorded, but no coordinator owns the run; `%s` finishes it\n",
+				run.ID, p.hint(c, "resume", string(run.ID)))
 		default:
 			fmt.Fprintf(out, "run %s is being cancelled: nothing more is started, and running stages are asked to stop; see `%s`\n",
-				found.Run, p.hint(c, "status", string(found.Run)))
+				run.ID, p.hint(c, "status", string(run.ID)))
 		}
 		return nil
 	})

@@ -32,5 +32,5 @@ func TestCancelLeavesAFinishedRunAsItIs(t *testing.T) {
 func TestCancelSaysThatNobodyDrivesTheRun(t *testing.T) {
 	f := newFixture(t)
 	f.submit("demo-1", undriven)
-	f.execute("cancel", "demo-1").expect(t, 0, "nobody drives the run")
+	f.execute("cancel", "demo-1").expect(t, 0, "no coordinator owns the run")
 }

@@ -12,8 +12,9 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/godags/godags/internal/api"
 	"github.com/godags/godags/internal/engine"
-	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/runs"
 )
 
 // completeWord is the first argument with which the scripts for shells ask what may come next.
@@ -117,7 +118,7 @@ var flagValues = map[string][]string{
 	"progress": {"auto", "tty", "plain", "json", "quiet"},
 	"format":   {"dot", "svg", "mermaid", "ascii", "json"},
 	"values":   {"redis", "memory", "disk"},
-	"state":    runStates,
+	"state":    api.RunStates(),
 	"home":     {anyFiles},
 	"out":      {anyFiles},
 	"o":        {anyFiles},
@@ -194,13 +195,13 @@ func recentRuns(words []string) []string {
 	}
 	defer session.Close()
 	const most = 50
-	runs, err := session.Journal.Runs(ctx, most, nil)
-	if err != nil || len(runs) == 0 {
+	list, err := runs.New(session).Newest(ctx, most)
+	if err != nil || len(list) == 0 {
 		return nil
 	}
-	ids := []string{journal.Latest}
-	for _, r := range runs {
-		ids = append(ids, fmt.Sprintf("%s\t%s, %s", r.Run, r.State, moment(r.Submitted, time.Now())))
+	ids := []string{runs.Latest}
+	for _, r := range list {
+		ids = append(ids, fmt.Sprintf("%s\t%s, %s", r.ID, r.State, moment(r.Submitted, time.Now())))
 	}
 	return ids
 }

@@ -8,7 +8,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/godags/godags/internal/engine"
-	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/runs"
 )
 
 // foreground are the flags of run that say how the command itself drives the run.
@@ -41,13 +41,13 @@ func (p Program) detach(c *ucli.Context, flags runFlags) error {
 	})
 }
 
-func printSubmitted(out *bufio.Writer, id journal.RunID, flags runFlags) error {
+func printSubmitted(out *bufio.Writer, id runs.ID, flags runFlags) error {
 	if !flags.json {
 		fmt.Fprintln(out, id)
 		return nil
 	}
 	return printJSON(out, struct {
-		Run      journal.RunID `json:"run"`
-		Pipeline string        `json:"pipeline"`
+		Run      runs.ID `json:"run"`
+		Pipeline string  `json:"pipeline"`
 	}{id, flags.options.Spec.Name})
 }

@@ -16,9 +16,9 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/godags/godags/internal/engine"
-	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/owned"
 	"github.com/godags/godags/internal/redisx"
+	"github.com/godags/godags/internal/runs"
 	"github.com/godags/godags/internal/spec"
 	"github.com/godags/godags/internal/version"
 )
@@ -239,7 +239,7 @@ func (d *diagnosis) checkClock(ctx context.Context, s *engine.Session) error {
 }
 
 // compare finds live workers that do not fit this program.
-func (d *diagnosis) compare(workers []journal.WorkerInfo, s *engine.Session) {
+func (d *diagnosis) compare(workers []runs.Worker, s *engine.Session) {
 	var strange, other, unwell []string
 	key, err := s.Key()
 	for _, w := range workers {
@@ -274,7 +274,7 @@ func some(list []string) string {
 }
 
 func (d *diagnosis) checkWorkers(ctx context.Context, p Program, c *ucli.Context, s *engine.Session) error {
-	workers, err := s.Journal.Workers(ctx)
+	workers, err := runs.New(s).Workers(ctx)
 	if err != nil {
 		return err
 	}

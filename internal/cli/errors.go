@@ -7,9 +7,9 @@ import (
 	"github.com/godags/godags/internal/cells"
 	"github.com/godags/godags/internal/coordinator"
 	"github.com/godags/godags/internal/engine"
-	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/pipefile"
 	"github.com/godags/godags/internal/redisx"
+	"github.com/godags/godags/internal/runs"
 )
 
 // classify returns the exit code for an error that did not bring its own.
@@ -19,11 +19,11 @@ func classify(err error) int {
 	var invalid *dag.InvalidError
 	var file *pipefile.FileError
 	switch {
-	case errors.As(err, &unreachable), errors.Is(err, engine.ErrStateLost), errors.Is(err, journal.ErrFenced),
+	case errors.As(err, &unreachable), errors.Is(err, engine.ErrStateLost), errors.Is(err, runs.ErrFenced),
 		errors.Is(err, coordinator.ErrNoWorker):
 		return exitUnreachable
 	case errors.As(err, &url), errors.As(err, &invalid), errors.As(err, &file),
-		errors.Is(err, journal.ErrGone), errors.Is(err, journal.ErrExists), errors.Is(err, engine.ErrSharedMemory),
+		errors.Is(err, runs.ErrNotFound), errors.Is(err, runs.ErrExists), errors.Is(err, engine.ErrSharedMemory),
 		errors.Is(err, engine.ErrGoesOn), errors.Is(err, engine.ErrNoStage):
 		return exitUsage
 	}

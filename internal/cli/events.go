@@ -5,14 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/godags/godags/internal/engine"
-	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/progress"
-	"github.com/godags/godags/internal/view"
+	"github.com/godags/godags/internal/runs"
 )
 
 func (p Program) eventsCommand() *ucli.Command {
@@ -30,64 +27,36 @@ func (p Program) events(c *ucli.Context) error {
 		return err
 	}
 	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
-		found, err := p.findRun(ctx, c, s, word)
-		if err != nil && !errors.Is(err, journal.ErrDamaged) { // what comes before the damage is printed
+		service := runs.New(s)
+		found, err := p.findRun(ctx, c, service, word)
+		if err != nil && !errors.Is(err, runs.ErrDamaged) { // what comes before the damage is printed
 			return err
 		}
-		sp, err := s.Spec(ctx, found.Run)
-		if err != nil {
-			return err
-		}
-		return p.printEvents(ctx, s.Journal, view.New(found.Run, sp), out, c.Bool("follow"))
+		return p.printEvents(ctx, service, found.ID, out, c.Bool("follow"))
 	})
 }
 
-// followWait is how long one request waits for the next event, and so how long a signal may have to wait.
-const followWait = 500 * time.Millisecond
+func (p Program) printEvents(ctx context.Context, s *runs.Service, id runs.ID, out *bufio.Writer, follow bool) error {
+	options := runs.EventOptions{Follow: follow, OnStalled: func() {
+		fmt.Fprintf(p.Err, "%s: no coordinator owns run %s; waiting for one\n", p.Name, id)
+	}}
 
-func (p Program) printEvents(ctx context.Context, j *journal.Journal, run *view.Run, out *bufio.Writer, follow bool) error {
 	var buf []byte
-	encoder, wait, warned := progress.NewEncoder(run), time.Duration(0), false
-	for { // a run that was reopened has gone on after its end
-		n, err := run.Follow(ctx, j, wait, func(e journal.Entry) {
-			buf = encoder.Append(buf[:0], e)
-			out.Write(buf) // if it fails, so does Flush
-		})
+	for events, err := range s.Events(ctx, id, options) {
 		if err != nil {
-			return lost(err)
+			return err
+		}
+		for _, e := range events {
+			buf = e.Append(buf[:0])
+			out.Write(buf) // if it fails, so does Flush
+		}
+		// A reader that follows must see each entry at once; without --follow the buffer is flushed when it is full.
+		if !follow {
+			continue
 		}
 		if err := out.Flush(); err != nil {
 			return fmt.Errorf("print events: %w", err)
 		}
-		switch {
-		case n > 0:
-			warned = false
-		case !follow || run.State.Finished():
-			return nil
-		case wait == 0:
-			wait = followWait
-		case !warned:
-			if warned, err = p.warnIfStalled(ctx, j, run.ID); err != nil {
-				return err
-			}
-		}
 	}
-}
-
-// warnIfStalled says so if there may be nothing to wait for.
-func (p Program) warnIfStalled(ctx context.Context, j *journal.Journal, id journal.RunID) (bool, error) {
-	s, err := j.Summary(ctx, id)
-	if err != nil || !isUndriven(s.State) {
-		return false, lost(err)
-	}
-	fmt.Fprintf(p.Err, "%s: nobody drives run %s; waiting for a coordinator\n", p.Name, id)
-	return true, nil
-}
-
-// lost says that a run which was there a moment ago is gone.
-func lost(err error) error {
-	if errors.Is(err, journal.ErrGone) {
-		return fmt.Errorf("%w: %w", engine.ErrStateLost, err)
-	}
-	return err
+	return nil
 }

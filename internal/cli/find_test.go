@@ -20,7 +20,7 @@ func TestARunIsNamedByItsIDOrTheBeginningOfItOrLatest(t *testing.T) {
 		f.execute("status", word).expect(t, 0, "run       "+id+"\n")
 	}
 	f.execute("status", "demo-").expect(t, 0, "run       demo-1\n")
-	f.execute("status", "dem").expect(t, 2, `"dem" is the beginning of 2 run ids`, "demo-1  failed", "demo  failed")
+	f.execute("status", "dem").expect(t, 2, `2 run IDs begin with "dem"`, "demo-1  failed", "demo  failed")
 }
 
 func TestAnUnknownRunIsExplained(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/picture"
+	"github.com/godags/godags/internal/runs"
 	"github.com/godags/godags/internal/view"
 )
 
@@ -49,14 +50,15 @@ func (p Program) graph(c *ucli.Context) error {
 	}
 	unknown := err
 	return p.read(c, func(ctx context.Context, s *engine.Session, _ *bufio.Writer) error {
-		found, err := p.findRun(ctx, c, s, word)
+		service := runs.New(s)
+		found, err := p.findRun(ctx, c, service, word)
 		if exit := (*exitError)(nil); errors.As(err, &exit) {
 			return usageError("%w\nAs a run: %w", unknown, err)
 		}
 		if err != nil {
 			return err
 		}
-		run, err := s.View(ctx, found.Run)
+		run, err := service.Load(ctx, found.ID)
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -11,9 +12,7 @@ import (
 
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/cells"
-	"github.com/godags/godags/internal/engine"
-	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/nearest"
+	"github.com/godags/godags/internal/runs"
 	"github.com/godags/godags/internal/view"
 )
 
@@ -28,27 +27,28 @@ func (p Program) logsCommand() *ucli.Command {
 }
 
 func (p Program) logs(c *ucli.Context) error {
-	return p.readRun(c, 2, func(ctx context.Context, s *engine.Session, found journal.Summary, out *bufio.Writer) error {
-		run, err := s.View(ctx, found.Run)
+	return p.readRun(c, 2, func(ctx context.Context, s *runs.Service, found runs.Summary, out *bufio.Writer) error {
+		run, err := s.Load(ctx, found.ID)
 		if err != nil {
 			return err
 		}
-		l := logPrinter{run: run, journal: s.Journal, attempt: c.Uint("attempt"), out: out, harmless: p.onTerminal()}
+		l := logPrinter{run: run, service: s, attempt: c.Uint("attempt"), out: out, harmless: p.onTerminal()}
 		if c.NArg() == 2 {
 			return p.stageLog(ctx, c, l, c.Args().Get(1))
 		}
-		return l.printAll(ctx)
+		return l.printSome(ctx, runs.Printed(run))
 	})
 }
 
 func (p Program) stageLog(ctx context.Context, c *ucli.Context, l logPrinter, name string) error {
-	stage, ok := l.run.State.Lookup(name)
-	if !ok {
-		return p.unknownStage(c, l.run, name)
+	stage, err := runs.Stage(l.run, name)
+	if err != nil {
+		return p.unknownStage(c, l.run, err)
 	}
 	if family := slices.Collect(l.run.Family(stage)); len(family) > 1 {
 		return l.printSome(ctx, family)
 	}
+
 	last := l.run.Begun(stage)
 	switch {
 	case last == 0:
@@ -64,38 +64,22 @@ func (p Program) stageLog(ctx context.Context, c *ucli.Context, l logPrinter, na
 	return err
 }
 
-func (p Program) unknownStage(c *ucli.Context, run *view.Run, name string) error {
-	names := make([]string, run.Spec.Graph.Len())
-	for s := range names {
-		names[s] = run.Name(dag.StageID(s))
+// unknownStage says where the stages of a run are listed.
+func (p Program) unknownStage(c *ucli.Context, run *view.Run, err error) error {
+	var unknown *runs.UnknownStageError
+	if errors.As(err, &unknown) && unknown.Near != "" {
+		return &exitError{exitUsage, err}
 	}
-	if near := nearest.Name(name, names); near != "" {
-		return usageError("pipeline %s has no stage %.200q: did you mean %q?", run.Spec.Name, name, near)
-	}
-	return usageError("pipeline %s has no stage %.200q: `%s` lists them", run.Spec.Name, name, p.hint(c, "status", string(run.ID), "--stages"))
+	return usageError("%w: `%s` lists them", err, p.hint(c, "status", string(run.ID), "--stages"))
 }
 
 // logPrinter prints what attempts of stages printed, one at a time.
 type logPrinter struct {
 	run      *view.Run
-	journal  *journal.Journal
+	service  *runs.Service
 	attempt  uint // 0: the last
 	out      *bufio.Writer
 	harmless bool // for a terminal: without control characters
-}
-
-// printAll prints the output of all stages that printed something, each after what it depends on.
-func (l logPrinter) printAll(ctx context.Context) error {
-	var stages []dag.StageID
-	for _, s := range l.run.Spec.Graph.Topological() {
-		for s := range l.run.Family(s) {
-			_, active := l.run.Active[s]
-			if _, printed := l.run.Notes[s]; printed || active {
-				stages = append(stages, s)
-			}
-		}
-	}
-	return l.printSome(ctx, stages)
 }
 
 // printSome prints the output of some stages, each line after the name of its stage.
@@ -114,10 +98,11 @@ func (l logPrinter) print(ctx context.Context, s dag.StageID, prefix string) (bo
 	if l.attempt > 0 {
 		attempt = dag.Attempt(min(l.attempt, 1<<16-1))
 	}
-	log, err := l.journal.Log(ctx, l.run.ID, journal.Attempted{Stage: s, Attempt: attempt})
+	log, err := l.service.Log(ctx, l.run.ID, s, attempt)
 	if err != nil || len(log) == 0 {
 		return false, err
 	}
+
 	if prefix == "" && !l.harmless {
 		_, err = l.out.Write(log)
 		return true, err

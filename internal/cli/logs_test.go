@@ -6,7 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/runs"
 )
 
 func TestLogs(t *testing.T) {
@@ -80,8 +82,11 @@ func TestLogsAreHarmlessToATerminal(t *testing.T) {
 	f.succeed("demo-1", first, "\x1b]0;title\x07\x1b[2Jred\x00\tcell\r\n 10%\r100%\r\nend", "end")
 	run := f.load("demo-1")
 	var out bytes.Buffer
-	l := logPrinter{run: run, journal: f.journal, out: bufio.NewWriter(&out), harmless: true}
-	f.check(l.printAll(t.Context()))
+	session, err := engine.Open(t.Context(), engine.Config{Redis: f.server.URL()})
+	f.check(err)
+	defer session.Close()
+	l := logPrinter{run: run, service: runs.New(session), out: bufio.NewWriter(&out), harmless: true}
+	f.check(l.printSome(t.Context(), runs.Printed(run)))
 	f.check(l.out.Flush())
 	if want := "first | red\\x00\tcell\nfirst | 100%\nfirst | end\n"; out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)

@@ -17,7 +17,7 @@ import (
 
 	"github.com/godags/godags/internal/cells"
 	"github.com/godags/godags/internal/engine"
-	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/runs"
 )
 
 // read runs a command that looks into Redis and prints what it finds. A signal ends it in order: a Redis of our own is not left running.
@@ -37,17 +37,18 @@ func (p Program) read(c *ucli.Context, do func(context.Context, *engine.Session,
 }
 
 // readRun is read for a command about a run, which the first of at most so many arguments names.
-func (p Program) readRun(c *ucli.Context, most int, do func(context.Context, *engine.Session, journal.Summary, *bufio.Writer) error) error {
+func (p Program) readRun(c *ucli.Context, most int, do func(context.Context, *runs.Service, runs.Summary, *bufio.Writer) error) error {
 	word, err := runWord(c, most)
 	if err != nil {
 		return err
 	}
 	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
-		found, err := p.findRun(ctx, c, s, word)
+		service := runs.New(s)
+		found, err := p.findRun(ctx, c, service, word)
 		if err != nil {
 			return err
 		}
-		return do(ctx, s, found, out)
+		return do(ctx, service, found, out)
 	})
 }
 

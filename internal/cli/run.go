@@ -11,7 +11,7 @@ import (
 
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/engine"
-	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/runs"
 	"github.com/godags/godags/internal/spec"
 	"github.com/godags/godags/internal/values"
 	"github.com/godags/godags/internal/view"
@@ -108,7 +108,7 @@ func (p Program) parseRun(c *ucli.Context) (f runFlags, err error) {
 		return f, usageError("--keep: %w", err)
 	}
 	if id := c.String("run-id"); c.IsSet("run-id") {
-		if f.options.ID, err = journal.ChooseRunID(id); err != nil {
+		if f.options.ID, err = runs.ChooseID(id); err != nil {
 			return f, &exitError{exitUsage, err}
 		}
 	}
@@ -153,13 +153,16 @@ func (p Program) onRun(c *ucli.Context, o engine.RunOptions, start func(*engine.
 		return err
 	}
 	return p.withScreen(c, func(session *engine.Session, screen *screen) error {
-		found, err := p.findRun(c.Context, c, session, word)
+		service := runs.New(session)
+		found, err := p.findRun(c.Context, c, service, word)
 		if err != nil {
 			return err
 		}
-		o.ID = found.Run
-		if c.Command.Name != "attach" { // who goes on with a run knows what was before
-			last, err := session.Journal.Last(c.Context, o.ID)
+		o.ID = found.ID
+
+		// A command that drives the run shows only what is new. Attach shows everything.
+		if c.Command.Name != "attach" {
+			last, err := service.Last(c.Context, o.ID)
 			if err != nil {
 				return err
 			}
@@ -191,15 +194,15 @@ func (p Program) conduct(c *ucli.Context, session *engine.Session, screen *scree
 	if run == nil {
 		return p.explainStart(c, o.ID, err)
 	}
-	if errors.Is(err, engine.ErrStateLost) || errors.Is(err, journal.ErrDamaged) {
+	if errors.Is(err, engine.ErrStateLost) || errors.Is(err, runs.ErrDamaged) {
 		return err // there is nothing left to tell, and nothing to go on with
 	}
 	return p.verdict(run, errors.Join(err, p.printResult(c, session, run, asJSON)), context.Cause(ctx))
 }
 
 // explainStart says what to do when a run could not be started.
-func (p Program) explainStart(c *ucli.Context, id journal.RunID, err error) error {
-	if errors.Is(err, journal.ErrExists) {
+func (p Program) explainStart(c *ucli.Context, id runs.ID, err error) error {
+	if errors.Is(err, runs.ErrExists) {
 		return fmt.Errorf("%w: see what became of it with `%s`, or choose another --run-id", err, p.hint(c, "status", string(id)))
 	}
 	return err
@@ -227,9 +230,9 @@ func (p Program) verdict(run *view.Run, err error, cause error) error {
 // printResult prints what became of the run on standard output.
 func (p Program) printResult(c *ucli.Context, session *engine.Session, run *view.Run, asJSON bool) error {
 	ctx := context.WithoutCancel(c.Context)
-	outputs, err := run.Outputs(ctx, session.Journal, session.Stores)
+	outputs, err := runs.New(session).Outputs(ctx, run)
 	if !asJSON {
-		return errors.Join(err, heard(p.summary(ctx, c, session, run, outputs)))
+		return errors.Join(err, heard(p.summary(ctx, c, runs.New(session), run, outputs)))
 	}
 	result := run.Result(time.Now())
 	result.Outputs = outputs

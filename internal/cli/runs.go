@@ -11,8 +11,9 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/godags/godags/internal/api"
 	"github.com/godags/godags/internal/engine"
-	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/runs"
 )
 
 func (p Program) runsCommand() *ucli.Command {
@@ -38,80 +39,66 @@ func (p Program) runs(c *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	match, err := runFilter(c)
+	filter, err := runFilter(c)
 	if err != nil {
 		return err
 	}
 	if c.Args().Present() {
-		return p.prune(c, form, match)
+		return p.prune(c, form, filter)
 	}
-	limit := c.Int("limit")
-	if limit < 1 {
+	if filter.Limit = c.Int("limit"); filter.Limit < 1 {
 		return usageError("--limit must be at least 1")
 	}
 	if c.Bool("dry-run") {
 		return usageError("--dry-run is for `%s runs prune`", p.Call)
 	}
 	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
-		s.Sweep(ctx, "")
-		runs, err := s.Journal.Runs(ctx, limit+1, match)
+		list, more, err := runs.New(s).List(ctx, filter)
 		if err != nil {
 			return err
 		}
-		if len(runs) > limit {
-			runs = runs[:limit]
-			if !form.json {
-				fmt.Fprintf(p.Err, "the newest %d: --limit lists more\n", limit)
-			}
+		if more && !form.json {
+			fmt.Fprintf(p.Err, "the newest %d: --limit lists more\n", filter.Limit)
 		}
-		if !form.json && len(runs) == 0 {
-			p.explainNoRuns(c, s, match != nil)
+		if len(list) == 0 && !form.json {
+			p.explainNoRuns(c, s, c.String("state") != "" || c.String("older-than") != "")
 			return nil
 		}
-		return printRuns(out, runs, form)
+		return printRuns(out, list, form)
 	})
 }
 
-func printRuns(out *bufio.Writer, runs []journal.Summary, form form) error {
-	if form.json {
-		return printRunsJSON(out, runs, time.Now())
+func printRuns(out *bufio.Writer, list []runs.Summary, form form) error {
+	now := time.Now()
+	if !form.json {
+		runTable(list, now).print(out, form, "")
+		return nil
 	}
-	runTable(runs, time.Now()).print(out, form, "")
-	return nil
+
+	forms := make([]api.Run, len(list))
+	for i, r := range list {
+		forms[i] = r.API(now)
+	}
+	return printJSON(out, forms)
 }
 
-// runStates are the states that a list of runs shows.
-var runStates = []string{"running", "cancelling", "queued", "stalled", "succeeded", "failed", "cancelled", "damaged"}
-
-// runFilter is what the flags say of the runs that are meant; nil means all.
-func runFilter(c *ucli.Context) (func(journal.Summary) bool, error) {
-	state, text := c.String("state"), c.String("older-than")
-	if state == "" && text == "" {
-		return nil, nil
+// runFilter returns what the flags say of the runs that are meant.
+func runFilter(c *ucli.Context) (f runs.Filter, err error) {
+	f.State = c.String("state")
+	if f.State != "" && !slices.Contains(api.RunStates(), f.State) {
+		return f, usageError("--state: %q is none: use %s", f.State, strings.Join(api.RunStates(), ", "))
 	}
-	if state != "" && !slices.Contains(runStates, state) {
-		return nil, usageError("--state: %q is none: use %s", state, strings.Join(runStates, ", "))
-	}
-	var age time.Duration
-	if text != "" {
-		var err error
-		if age, err = parseAge(text); err != nil {
-			return nil, usageError("--older-than: %w", err)
+	if text := c.String("older-than"); text != "" {
+		if f.Age, err = parseAge(text); err != nil {
+			return f, usageError("--older-than: %w", err)
 		}
 	}
-	begin := time.Now().Add(-age)
-	return func(s journal.Summary) bool {
-		at := s.Finished
-		if at.IsZero() {
-			at = s.Submitted
-		}
-		return (state == "" || s.State == state) && at.Before(begin)
-	}, nil
+	return f, nil
 }
 
 func (p Program) explainNoRuns(c *ucli.Context, s *engine.Session, filtered bool) {
 	if !s.Keeps() {
-		fmt.Fprintln(p.Err, errNotKept)
+		fmt.Fprintln(p.Err, runs.ErrNotKept)
 		return
 	}
 	if filtered {
@@ -121,66 +108,32 @@ func (p Program) explainNoRuns(c *ucli.Context, s *engine.Session, filtered bool
 	fmt.Fprintf(p.Err, "no runs yet: start one with `%s`\n", p.hint(c, "run"))
 }
 
-func runTable(runs []journal.Summary, now time.Time) table {
+func runTable(list []runs.Summary, now time.Time) table {
 	t := table{{"RUN", "PIPELINE", "STATE", "STAGES", "STARTED", "TOOK"}}
-	for _, r := range runs {
+	for _, r := range list {
 		took := "-"
-		if !isUndriven(r.State) {
-			took = short(elapsed(r, now))
+		if api.HasCoordinator(r.State) {
+			took = short(r.Elapsed(now))
 		}
-		t = append(t, []string{string(r.Run), r.Pipeline, r.State, stageCounts(r), moment(r.Submitted, now), took})
+		t = append(t, []string{string(r.ID), r.Pipeline, r.State, stageCounts(r), moment(r.Submitted, now), took})
 	}
 	return t
 }
 
-// isUndriven reports whether the state of a run means that no coordinator drives it.
-func isUndriven(state string) bool { return state == "stalled" || state == "queued" }
-
-// elapsed returns the time from a run's submission to its end, or until now while it goes on.
-func elapsed(r journal.Summary, now time.Time) time.Duration {
-	if !r.Finished.IsZero() {
-		now = r.Finished
-	}
-	return max(0, now.Sub(r.Submitted)) // the clocks may differ
-}
-
-// stageCounts says how many stages succeeded, of how many, and what became of the others. While a run goes on its
-// list entry knows only how many there are.
-func stageCounts(r journal.Summary) string {
-	if r.Counts == nil {
+// stageCounts returns how many stages succeeded, of how many, and the other outcomes. While a run is active, its list entry knows
+// only how many stages there are.
+func stageCounts(r runs.Summary) string {
+	if r.Outcomes == nil {
 		return strconv.Itoa(r.Stages)
 	}
-	text := fmt.Sprintf("%d/%d", r.Counts["succeeded"], r.Stages)
-	for _, state := range []string{"failed", "skipped", "cancelled"} {
-		if n := r.Counts[state]; n > 0 {
-			text += fmt.Sprintf(", %d %s", n, state)
+	text := fmt.Sprintf("%d/%d", r.Outcomes.Succeeded, r.Stages)
+	for _, o := range []struct {
+		n    int
+		word string
+	}{{r.Outcomes.Failed, "failed"}, {r.Outcomes.Skipped, "skipped"}, {r.Outcomes.Cancelled, "cancelled"}} {
+		if o.n > 0 {
+			text += fmt.Sprintf(", %d %s", o.n, o.word)
 		}
 	}
 	return text
-}
-
-// listedRun is a run in the list for programs. Its names are those of [view.Result].
-type listedRun struct {
-	Run      journal.RunID  `json:"run"`
-	Pipeline string         `json:"pipeline"`
-	State    string         `json:"state"`
-	Stages   map[string]int `json:"stages"` // only the total while the run goes on
-	Started  time.Time      `json:"started"`
-	Finished *time.Time     `json:"finished"` // null while the run goes on
-	Seconds  float64        `json:"seconds"`  // until now while the run goes on
-}
-
-func printRunsJSON(out *bufio.Writer, runs []journal.Summary, now time.Time) error {
-	list := make([]listedRun, len(runs))
-	for i, r := range runs {
-		list[i] = listedRun{r.Run, r.Pipeline, r.State, map[string]int{"total": r.Stages}, r.Submitted.UTC(), nil, elapsed(r, now).Seconds()}
-		for state, n := range r.Counts {
-			list[i].Stages[state] = n
-		}
-		if !r.Finished.IsZero() {
-			at := r.Finished.UTC()
-			list[i].Finished = &at
-		}
-	}
-	return printJSON(out, list)
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/runs"
 )
 
 func TestRunsAreListedNewestFirst(t *testing.T) {
@@ -96,8 +96,8 @@ func TestMomentsAreShownAsPeopleSayThem(t *testing.T) {
 func TestATableIsHarmlessToATerminal(t *testing.T) {
 	_, out, _ := testProgram(t)
 	p := Program{Out: out}
-	runs := []journal.Summary{{Run: "demo", Pipeline: "\x1b[2J\r\n", State: "running", Submitted: time.Now()}}
-	if err := p.print(func(w *bufio.Writer) error { runTable(runs, time.Now()).print(w, form{}, ""); return nil }); err != nil {
+	list := []runs.Summary{{ID: "demo", Pipeline: "\x1b[2J\r\n", State: "running", Submitted: time.Now()}}
+	if err := p.print(func(w *bufio.Writer) error { runTable(list, time.Now()).print(w, form{}, ""); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if strings.ContainsAny(out.String(), "\x1b\r") || strings.Count(out.String(), "\n") != 2 {

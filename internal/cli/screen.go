@@ -14,8 +14,8 @@ import (
 
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/engine"
-	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/progress"
+	"github.com/godags/godags/internal/runs"
 	"github.com/godags/godags/internal/spec"
 	"github.com/godags/godags/internal/view"
 )
@@ -29,7 +29,7 @@ func progressFlag() *ucli.StringFlag {
 type screen struct {
 	printer *progress.Printer
 	quiet   bool
-	run     atomic.Value // journal.RunID, once there is one
+	run     atomic.Value // runs.ID, once there is one
 	over    atomic.Bool  // it is finished
 	tails   sync.WaitGroup
 	closed  chan struct{}
@@ -83,11 +83,11 @@ func (s *screen) begin(session *engine.Session) {
 	if !session.External() {
 		s.say("%s", session.Conn.Note)
 	}
-	s.tails.Go(func() { s.follow(session.Journal) })
+	s.tails.Go(func() { s.follow(runs.New(session)) })
 }
 
 // follow fetches what the running stages that a terminal shows have printed so far.
-func (s *screen) follow(j *journal.Journal) {
+func (s *screen) follow(service *runs.Service) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -96,17 +96,17 @@ func (s *screen) follow(j *journal.Journal) {
 		case <-s.closed:
 			return
 		}
-		s.printer.Logs(s.logs(j, s.printer.Shown()))
+		s.printer.Logs(s.logs(service, s.printer.Shown()))
 	}
 }
 
 // logs reads what attempts have printed. Without Redis there is nothing to show, and nothing to say that others do not.
-func (s *screen) logs(j *journal.Journal, attempts []journal.Attempted) map[journal.Attempted][]byte {
+func (s *screen) logs(service *runs.Service, attempts []runs.AttemptID) map[runs.AttemptID][]byte {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	logs := make(map[journal.Attempted][]byte)
+	logs := make(map[runs.AttemptID][]byte)
 	for _, a := range attempts {
-		log, err := j.Log(ctx, s.run.Load().(journal.RunID), a)
+		log, err := service.Log(ctx, s.run.Load().(runs.ID), a.Stage, a.Attempt)
 		if err != nil {
 			return logs
 		}
@@ -122,39 +122,40 @@ func (s *screen) Close() error {
 	return heard(s.printer.Close())
 }
 
-func (s *screen) observe(run *view.Run, e journal.Entry) {
+func (s *screen) observe(run *view.Run, e runs.Entry) {
 	s.run.Store(run.ID)
 	s.over.Store(run.State.Finished())
 	s.printer.Observe(run, e)
 }
 
 // summary prints the last block on standard output.
-func (p Program) summary(ctx context.Context, c *ucli.Context, session *engine.Session, run *view.Run, outputs map[string]json.RawMessage) error {
+func (p Program) summary(ctx context.Context, c *ucli.Context, service *runs.Service, run *view.Run, outputs map[string]json.RawMessage) error {
 	color, err := progress.ParseColor(c.String("color"))
 	if err != nil {
 		return err
 	}
 	return progress.Summary(p.Out, run, progress.SummaryConfig{
-		Color: color.Enabled(p.Out, os.LookupEnv), Width: p.columns(), Now: time.Now(), Outputs: outputs, Next: p.nextSteps(c, session, run),
-		Log: func(a journal.Attempted) ([]byte, error) { return session.Journal.Log(ctx, run.ID, a) },
+		Color: color.Enabled(p.Out, os.LookupEnv), Width: p.columns(), Now: time.Now(), Outputs: outputs, Next: p.nextSteps(c, service, run),
+		Log: func(a runs.AttemptID) ([]byte, error) { return service.Log(ctx, run.ID, a.Stage, a.Attempt) },
 	})
 }
 
 // nextSteps says what can be done about a run that did not succeed. A run in a Redis of this process is gone with it.
-func (p Program) nextSteps(c *ucli.Context, session *engine.Session, run *view.Run) (hints []progress.Hint) {
+func (p Program) nextSteps(c *ucli.Context, service *runs.Service, run *view.Run) (hints []progress.Hint) {
+	keeps := service.Redis().Keeps
 	switch {
 	case run.State.Outcome() == dag.Succeeded:
 		return nil
-	case session.Keeps() && !run.State.Finished():
+	case keeps && !run.State.Finished():
 		return []progress.Hint{{What: "go on with it", Command: p.hint(c, "resume", string(run.ID))}}
-	case session.Keeps() && len(run.Failures) > 0:
+	case keeps && len(run.Failures) > 0:
 		stage := run.Name(run.Failures[0].Stage)
 		hints = append(hints, progress.Hint{What: "look closer", Command: p.hint(c, "logs", string(run.ID), stage)})
 	}
-	if session.Keeps() && len(run.Failures) > shownFailures {
+	if keeps && len(run.Failures) > shownFailures {
 		hints = append(hints, progress.Hint{What: "see them all", Command: p.hint(c, "status", string(run.ID), "--stages")})
 	}
-	if session.Keeps() {
+	if keeps {
 		hints = append(hints, progress.Hint{What: "retry it", Command: p.hint(c, "retry", string(run.ID))})
 	}
 	if c.Command.Name == "run" {

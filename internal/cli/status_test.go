@@ -54,7 +54,7 @@ func TestStatusOfAStalledRun(t *testing.T) {
 	f := newFixture(t)
 	f.submit("demo-1", undriven)
 	o := f.execute("status", "demo-1")
-	o.expect(t, 0, "state     stalled\n", "Nobody drives this run: its coordinator is gone")
+	o.expect(t, 0, "state     stalled\n", "The coordinator of this run is dead")
 	if strings.Contains(o.stdout, "no live worker") {
 		t.Errorf("a worker would not help:\n%s", o.stdout)
 	}
@@ -71,7 +71,7 @@ func TestStatusListsEveryStage(t *testing.T) {
 	o := f.execute("status", "demo-1", "--stages")
 	o.expect(t, 0, "1 attempt lost with its worker")
 	all := strings.Join(strings.Fields(o.stdout), " ")
-	if want := "STAGE STATE ATTEMPT TOOK LAST LINE first succeeded 1 1.5s hello second running 2 - third ready - - last waiting - -"; !strings.HasSuffix(all, want) {
+	if want := "STAGE STATE ATTEMPT TOOK LAST LINE first succeeded 1 1.5s hello second running 2 - third ready - - no live worker listens on queue gpu last waiting - - waits for second"; !strings.HasSuffix(all, want) {
 		t.Errorf("got\n%s\nwant at its end\n%s", o.stdout, want)
 	}
 	f.execute("status", "demo-1", "--stages", "--output", "json").expect(t, 2, "--stages is for text: `prog graph RUN --format json`")

@@ -14,10 +14,11 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/api"
 	"github.com/godags/godags/internal/cells"
-	"github.com/godags/godags/internal/engine"
-	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/progress"
+	"github.com/godags/godags/internal/runs"
+	"github.com/godags/godags/internal/view"
 )
 
 // What text shows of lists that may be long.
@@ -29,50 +30,64 @@ const (
 	shownLogLines = 10
 )
 
-func (p Program) printStatus(ctx context.Context, c *ucli.Context, s *engine.Session, r *runStatus, out *bufio.Writer, f form, all bool) error {
-	r.printHead(s, out, f)
-	if r.word == "queued" {
-		fmt.Fprintf(out, "\nNo coordinator has taken this run yet: start one with `%s`, or drive it with `%s`.\n",
-			p.hint(c, "serve"), p.hint(c, "resume", string(r.ID)))
+// statusText prints a status for people.
+type statusText struct {
+	*runs.Status
+	out *bufio.Writer
+	form
+}
+
+func (p Program) printStatus(ctx context.Context, c *ucli.Context, s *runs.Service, t *statusText, all bool) error {
+	t.printHead(s.Redis().Note)
+	t.printOwner(func(words ...string) string { return p.hint(c, words...) })
+	for _, u := range t.Unserved() {
+		p.printUnserved(c, s, t, u)
 	}
-	if r.word == "stalled" {
-		fmt.Fprintf(out, "\nNobody drives this run: its coordinator is gone, and the last that is known of it is from %s.\n`%s` goes on with it.\n",
-			moment(r.Last, r.now), p.hint(c, "resume", string(r.ID)))
-	}
-	for _, q := range slices.Sorted(maps.Keys(r.unserved)) {
-		waiting := count(r.unserved[q], "stage waits", "stages wait")
-		if why := r.unhealthy[q]; why != "" {
-			fmt.Fprintf(out, "\n%s for queue %s, but no live worker there can execute stages: %s\n", waiting, printable(q), printable(why))
-			continue
-		}
-		if r.strange[q] {
-			fmt.Fprintf(out, "\n%s for queue %s, but the live workers there have another key than this run: set the same GODAGS_KEY for all (`%s` lists them)\n",
-				waiting, printable(q), printable(p.hint(c, "workers")))
-			continue
-		}
-		if !s.External() { // where nobody can start a worker: the run has its own, and is resumed once they are gone
-			continue
-		}
-		fmt.Fprintf(out, "\n%s for queue %s, but no live worker listens there: start one with `%s`\n",
-			waiting, printable(q), printable(p.startWorker(c, q)))
-	}
-	for _, l := range r.lacks() {
-		fmt.Fprintf(out, "\n%s for queue %s, but no live worker there has the handler %s: start one of that program (`%s` lists them)\n",
-			count(r.lacking[l], "stage waits", "stages wait"), printable(l.queue), printable(l.task), printable(p.hint(c, "workers")))
-	}
-	r.printActive(out, f)
-	r.printRetrying(out, f)
-	if err := r.printFailures(ctx, s, out, f); err != nil {
+	t.printActive()
+	t.printReady()
+	t.printRetrying()
+	if err := t.printFailures(ctx, s); err != nil {
 		return err
 	}
-	r.printSkipped(out, f)
+	t.printSkipped()
 	if all {
-		r.printStages(out, f)
+		t.printStages()
 	}
-	if r.State.Finished() {
-		printHints(out, p.nextSteps(c, s, r.Run))
+	if t.Run.State.Finished() {
+		printHints(t.out, p.nextSteps(c, s, t.Run))
 	}
 	return nil
+}
+
+// printOwner says what to do about a run without a coordinator.
+func (t *statusText) printOwner(hint func(words ...string) string) {
+	resume := hint("resume", string(t.ID))
+	switch t.RunState {
+	case api.Queued:
+		fmt.Fprintf(t.out, "\nNo coordinator has taken this run yet: start one with `%s`, or run it here with `%s`.\n", hint("serve"), resume)
+	case api.Stalled:
+		fmt.Fprintf(t.out, "\nThe coordinator of this run is dead; the last entry of its journal is from %s.\nResume the run with `%s`.\n",
+			moment(t.Last, t.Now), resume)
+	}
+}
+
+// printUnserved says what to do about stages that no live worker can run.
+func (p Program) printUnserved(c *ucli.Context, s *runs.Service, t *statusText, u view.Unserved) {
+	waiting := count(u.Stages, "stage waits", "stages wait")
+	queue := printable(u.Queue)
+	switch {
+	case u.Unhealthy != "":
+		fmt.Fprintf(t.out, "\n%s for queue %s, but no live worker there can execute stages: %s\n", waiting, queue, printable(u.Unhealthy))
+	case u.Code == api.ReasonKeyMismatch:
+		fmt.Fprintf(t.out, "\n%s for queue %s, but the live workers there have another key than this run: set the same GODAGS_KEY for all (`%s` lists them)\n",
+			waiting, queue, printable(p.hint(c, "workers")))
+	case u.Task != "":
+		fmt.Fprintf(t.out, "\n%s for queue %s, but no live worker there has the handler %s: start one of that program (`%s` lists them)\n",
+			waiting, queue, printable(u.Task), printable(p.hint(c, "workers")))
+	case s.Redis().External: // elsewhere a run has its own workers, and is resumed once they are gone
+		fmt.Fprintf(t.out, "\n%s for queue %s, but no live worker listens there: start one with `%s`\n",
+			waiting, queue, printable(p.startWorker(c, u.Queue)))
+	}
 }
 
 // printHints says what can be done next.
@@ -85,75 +100,67 @@ func printHints(out *bufio.Writer, hints []progress.Hint) {
 	}
 }
 
-func (r *runStatus) printHead(s *engine.Session, out *bufio.Writer, f form) {
-	took := " for " + short(r.Elapsed(r.now))
+func (t *statusText) printHead(redis string) {
+	took := " for " + short(t.Elapsed(t.Now))
 	switch {
-	case r.State.Finished():
-		took = " after " + short(r.Elapsed(r.now))
-	case isUndriven(r.word):
+	case t.Run.State.Finished():
+		took = " after " + short(t.Elapsed(t.Now))
+	case !api.HasCoordinator(t.RunState):
 		took = ""
 	}
-	say := func(label, text string) { f.paragraph(out, cells.Pad(label, 10), strings.Repeat(" ", 10), text) }
-	say("run", string(r.ID))
-	say("pipeline", printable(r.Spec.Name))
-	if r.TimeLimit > 0 && r.word != dag.Succeeded.String() {
-		took += ": timed out after " + r.TimeLimit.String()
+	say := func(label, text string) { t.paragraph(t.out, cells.Pad(label, 10), strings.Repeat(" ", 10), text) }
+	say("run", string(t.ID))
+	say("pipeline", printable(t.Spec.Name))
+	if t.TimeLimit > 0 && t.RunState != dag.Succeeded.String() {
+		took += ": timed out after " + t.TimeLimit.String()
 	}
-	say("state", f.state(r.word)+took)
-	say("stages", r.counts())
-	say("started", fmt.Sprintf("%s (%s)", r.Submitted.Local().Format(time.DateTime), moment(r.Submitted, r.now)))
-	if len(r.Spec.Params) > 0 {
-		say("params", paramTexts(r.Spec.Params))
+	say("state", t.state(t.RunState)+took)
+	say("stages", t.counts())
+	say("started", fmt.Sprintf("%s (%s)", t.Submitted.Local().Format(time.DateTime), moment(t.Submitted, t.Now)))
+	if len(t.Spec.Params) > 0 {
+		say("params", paramTexts(t.Spec.Params))
 	}
-	say("values", printable(r.values()))
-	if !r.expires.IsZero() {
-		say("kept", "until "+r.expires.Local().Format(time.DateTime))
+	say("values", printable(t.Values()))
+	if !t.Summary.Expires.IsZero() {
+		say("kept", "until "+t.Summary.Expires.Local().Format(time.DateTime))
 	}
-	say("redis", s.Conn.Note)
-}
-
-// values says where the values of the run are.
-func (r *runStatus) values() string {
-	if r.Spec.Values == "" {
-		return "redis"
-	}
-	return r.Spec.Values
+	say("redis", redis)
 }
 
 // counts says how many stages are in which state.
-func (r *runStatus) counts() string {
+func (t *statusText) counts() string {
 	var parts []string
 	for _, state := range []dag.State{dag.Succeeded, dag.Failed, dag.Skipped, dag.Cancelled, dag.Running, dag.Retrying, dag.Ready, dag.Waiting} {
-		if n := r.State.Count(state); n > 0 {
+		if n := t.Run.State.Count(state); n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, state))
 		}
 	}
-	if r.Retried > 0 {
-		parts = append(parts, count(r.Retried, "failed attempt tried again", "failed attempts tried again"))
+	if t.Retried > 0 {
+		parts = append(parts, count(t.Retried, "failed attempt tried again", "failed attempts tried again"))
 	}
-	if r.Lost > 0 {
-		parts = append(parts, count(r.Lost, "attempt lost with its worker", "attempts lost with their workers"))
+	if t.Lost > 0 {
+		parts = append(parts, count(t.Lost, "attempt lost with its worker", "attempts lost with their workers"))
 	}
-	return fmt.Sprintf("%d: %s", r.State.Total(), strings.Join(parts, ", "))
+	return fmt.Sprintf("%d: %s", t.Run.State.Total(), strings.Join(parts, ", "))
 }
 
-func (r *runStatus) printActive(out *bufio.Writer, f form) {
-	active := r.active()
+func (t *statusText) printActive() {
+	active := t.ActiveStages()
 	if len(active) == 0 {
 		return
 	}
-	t := table{{"STAGE", "ATTEMPT", "WORKER", "FOR"}}
+	rows := table{{"STAGE", "ATTEMPT", "WORKER", "FOR"}}
 	for _, s := range active[:min(len(active), shownActive)] {
-		a := r.Active[s]
+		a := t.Active[s]
 		worker := a.Worker
-		if !r.alive[worker] {
+		if !t.Alive(worker) {
 			worker += " (silent)"
 		}
-		t = append(t, []string{r.Name(s), fmt.Sprint(a.Attempt), worker, short(max(0, r.now.Sub(a.Since)))})
+		rows = append(rows, []string{t.Name(s), fmt.Sprint(a.Attempt), worker, short(max(0, t.Now.Sub(a.Since)))})
 	}
-	fmt.Fprintf(out, "\n%s\n", f.state("running"))
-	t.print(out, f, "  ")
-	more(out, len(active)-shownActive)
+	fmt.Fprintf(t.out, "\n%s\n", t.state("running"))
+	rows.print(t.out, t.form, "  ")
+	more(t.out, len(active)-shownActive)
 }
 
 // more says that a list has more than was shown.
@@ -163,13 +170,13 @@ func more(out *bufio.Writer, n int) {
 	}
 }
 
-func (r *runStatus) printFailures(ctx context.Context, s *engine.Session, out *bufio.Writer, f form) error {
-	if len(r.Failures) == 0 {
+func (t *statusText) printFailures(ctx context.Context, s *runs.Service) error {
+	if len(t.Failures) == 0 {
 		return nil
 	}
-	fmt.Fprintf(out, "\n%s\n", f.state("failed"))
-	for _, failed := range r.Failures[:min(len(r.Failures), shownFailures)] {
-		log, err := s.Journal.Log(ctx, r.ID, journal.Attempted{Stage: failed.Stage, Attempt: failed.Attempt})
+	fmt.Fprintf(t.out, "\n%s\n", t.state("failed"))
+	for _, failed := range t.Failures[:min(len(t.Failures), shownFailures)] {
+		log, err := s.Log(ctx, t.ID, failed.Stage, failed.Attempt)
 		if err != nil {
 			return err
 		}
@@ -177,95 +184,127 @@ func (r *runStatus) printFailures(ctx context.Context, s *engine.Session, out *b
 		if failed.Worker != "" { // otherwise the coordinator decided it
 			where += ", " + printable(failed.Worker)
 		}
-		f.paragraph(out, "  ", "    ", fmt.Sprintf("%s (%s): %s", r.Name(failed.Stage), where, printable(failed.Text)))
+		t.paragraph(t.out, "  ", "    ", fmt.Sprintf("%s (%s): %s", t.Name(failed.Stage), where, printable(failed.Text)))
 		for _, line := range tail(log, shownLogLines) {
-			f.paragraph(out, "    | ", "    | ", line)
+			t.paragraph(t.out, "    | ", "    | ", line)
 		}
 	}
-	more(out, len(r.Failures)-shownFailures)
+	more(t.out, len(t.Failures)-shownFailures)
 	return nil
 }
 
 // printSkipped names the stages that are not executed, by cause.
-func (r *runStatus) printSkipped(out *bufio.Writer, f form) {
-	if r.State.Count(dag.Skipped) == 0 {
+func (t *statusText) printSkipped() {
+	if t.Run.State.Count(dag.Skipped) == 0 {
 		return
 	}
 	skipped := make(map[string][]dag.StageID)
 	var reasons []string
-	for s := range r.State.Stages() {
-		if r.State.State(s) == dag.Skipped {
-			why := r.WhySkipped(s)
+	for s := range t.Run.State.Stages() {
+		if t.Run.State.State(s) == dag.Skipped {
+			why := t.WhySkipped(s)
 			if skipped[why] == nil {
 				reasons = append(reasons, why)
 			}
 			skipped[why] = append(skipped[why], s)
 		}
 	}
-	fmt.Fprintf(out, "\n%s\n", f.state("skipped"))
-	for _, why := range reasons[:min(len(reasons), shownReasons)] {
-		names := make([]string, 0, shownNames+1)
-		for _, s := range skipped[why][:min(len(skipped[why]), shownNames)] {
-			names = append(names, r.Name(s))
+	fmt.Fprintf(t.out, "\n%s\n", t.state("skipped"))
+	t.printGroups(reasons, skipped)
+}
+
+// printReady says why stages do not start although their dependencies are done, by reason.
+func (t *statusText) printReady() {
+	if t.Run.State.Count(dag.Ready) == 0 || !api.HasCoordinator(t.RunState) {
+		return
+	}
+
+	waiting := make(map[string][]dag.StageID)
+	var reasons []string
+	for s := range t.Run.State.Stages() {
+		if t.Run.State.State(s) != dag.Ready {
+			continue
 		}
-		if n := len(skipped[why]) - shownNames; n > 0 {
+		reason, _ := t.Reasons.Reason(s)
+		if waiting[reason.Text] == nil {
+			reasons = append(reasons, reason.Text)
+		}
+		waiting[reason.Text] = append(waiting[reason.Text], s)
+	}
+	fmt.Fprintf(t.out, "\n%s\n", t.state("ready"))
+	t.printGroups(reasons, waiting)
+}
+
+// printGroups prints lines such as "no live worker listens on queue gpu: train, test, 12 more".
+func (t *statusText) printGroups(reasons []string, stages map[string][]dag.StageID) {
+	for _, why := range reasons[:min(len(reasons), shownReasons)] {
+		group := stages[why]
+		names := make([]string, 0, shownNames+1)
+		for _, s := range group[:min(len(group), shownNames)] {
+			names = append(names, t.Name(s))
+		}
+		if n := len(group) - shownNames; n > 0 {
 			names = append(names, fmt.Sprintf("%d more", n))
 		}
-		f.paragraph(out, "  ", "    ", why+": "+strings.Join(names, ", "))
+		t.paragraph(t.out, "  ", "    ", printable(why)+": "+strings.Join(names, ", "))
 	}
-	more(out, len(reasons)-shownReasons)
+	more(t.out, len(reasons)-shownReasons)
 }
 
 // printRetrying names the stages that wait for their next attempt.
-func (r *runStatus) printRetrying(out *bufio.Writer, f form) {
-	if len(r.Pauses) == 0 {
+func (t *statusText) printRetrying() {
+	if len(t.Pauses) == 0 {
 		return
 	}
-	stages := slices.SortedFunc(maps.Keys(r.Pauses), func(a, b dag.StageID) int {
-		return cmp.Or(r.Pauses[a].Until.Compare(r.Pauses[b].Until), cmp.Compare(a, b))
+	stages := slices.SortedFunc(maps.Keys(t.Pauses), func(a, b dag.StageID) int {
+		return cmp.Or(t.Pauses[a].Until.Compare(t.Pauses[b].Until), cmp.Compare(a, b))
 	})
-	t := table{{"STAGE", "NEXT ATTEMPT", "IN", "BECAUSE"}}
+	rows := table{{"STAGE", "NEXT ATTEMPT", "IN", "BECAUSE"}}
 	for _, s := range stages[:min(len(stages), shownActive)] {
-		p := r.Pauses[s]
+		p := t.Pauses[s]
 		why, _, _ := strings.Cut(printable(p.Text), "\n")
-		t = append(t, []string{r.Name(s), fmt.Sprint(p.Attempt), short(max(0, p.Until.Sub(r.now))), why})
+		rows = append(rows, []string{t.Name(s), fmt.Sprint(p.Attempt), short(max(0, p.Until.Sub(t.Now))), why})
 	}
-	fmt.Fprintf(out, "\n%s\n", f.state("retrying"))
-	t.print(out, f, "  ")
-	more(out, len(stages)-shownActive)
+	fmt.Fprintf(t.out, "\n%s\n", t.state("retrying"))
+	rows.print(t.out, t.form, "  ")
+	more(t.out, len(stages)-shownActive)
 }
 
 // printStages lists all stages, in the order in which they were defined, each after its instances.
-func (r *runStatus) printStages(out *bufio.Writer, f form) {
+func (t *statusText) printStages() {
 	most, width := 60, len("STAGE") // columns for names
-	if f.width > 0 {
-		most = min(most, max(leastColumn, min(f.width/3, f.width-len("  succeeded  ATTEMPT       TOOK"))))
+	if t.width > 0 {
+		most = min(most, max(leastColumn, min(t.width/3, t.width-len("  succeeded  ATTEMPT       TOOK"))))
 	}
-	for s := range r.State.Stages() {
-		width = max(width, min(most, cells.Of(r.Name(s))))
+	for s := range t.Run.State.Stages() {
+		width = max(width, min(most, cells.Of(t.Name(s))))
 	}
-	out.WriteByte('\n')
-	f.stageRow(out, width, "STAGE", "STATE", "ATTEMPT", "TOOK", "LAST LINE")
-	for s := range dag.StageID(r.Spec.Graph.Len()) {
-		for s := range r.Family(s) {
-			r.printStage(out, f, s, width)
+	t.out.WriteByte('\n')
+	t.stageRow(t.out, width, "STAGE", "STATE", "ATTEMPT", "TOOK", "LAST LINE")
+	for s := range dag.StageID(t.Spec.Graph.Len()) {
+		for s := range t.Family(s) {
+			t.printStage(s, width)
 		}
 	}
 }
 
-func (r *runStatus) printStage(out *bufio.Writer, f form, s dag.StageID, width int) {
-	state, attempt, took := r.State.State(s), "-", "-"
-	if n := r.Begun(s); n >= r.First(s) {
+func (t *statusText) printStage(s dag.StageID, width int) {
+	state, attempt, took := t.Run.State.State(s), "-", "-"
+	if n := t.Begun(s); n >= t.First(s) {
 		attempt = strconv.Itoa(int(n))
 	}
-	if d := r.Duration(s); d > 0 && state.Terminal() {
+	if d := t.Duration(s); d > 0 && state.Terminal() {
 		took = short(d)
 	}
-	name := r.Name(s)
-	if f.width > 0 {
+	name := t.Name(s)
+	if t.width > 0 {
 		name = cells.Shorten(name, width)
 	}
-	f.stageRow(out, width, name, state.String(), attempt, took, printable(r.Notes[s]))
+	note := t.Notes[s]
+	if reason, ok := t.Reasons.Reason(s); ok {
+		note = reason.Text
+	}
+	t.stageRow(t.out, width, name, state.String(), attempt, took, printable(note))
 }
 
 // stageRow writes a line of the list of stages, which is not a table because that may be very long.

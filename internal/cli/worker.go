@@ -14,9 +14,8 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/godags/godags/internal/engine"
-	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/queue"
 	"github.com/godags/godags/internal/redisx"
+	"github.com/godags/godags/internal/runs"
 	"github.com/godags/godags/internal/spec"
 )
 
@@ -56,9 +55,9 @@ func (p Program) work(c *ucli.Context) error {
 	if c.String("redis") == "" {
 		return usageError("a worker needs a Redis that others use as well: give --redis URL or REDIS_URL")
 	}
-	options := engine.WorkerOptions{ID: c.String("id"), Queues: queueNames(c.StringSlice("queue")), Slots: c.Int("concurrency"), Run: journal.RunID(c.String("run"))}
+	options := engine.WorkerOptions{ID: c.String("id"), Queues: queueNames(c.StringSlice("queue")), Slots: c.Int("concurrency"), Run: runs.ID(c.String("run"))}
 	for _, q := range options.Queues {
-		if err := queue.CheckName(q); err != nil {
+		if err := spec.CheckQueue(q); err != nil {
 			return &exitError{exitUsage, err}
 		}
 	}
@@ -66,7 +65,7 @@ func (p Program) work(c *ucli.Context) error {
 		return usageError("--concurrency must be at least 1")
 	}
 	if options.Run != "" {
-		if _, err := journal.ParseRunID(string(options.Run)); err != nil {
+		if _, err := runs.ParseID(string(options.Run)); err != nil {
 			return &exitError{exitUsage, err}
 		}
 	}

@@ -10,15 +10,15 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/godags/godags/internal/engine"
-	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/runs"
 	"github.com/godags/godags/internal/spec"
 )
 
 func (p Program) workersCommand() *ucli.Command {
 	return &ucli.Command{
 		Name: "workers", Usage: "list the workers that listen on a Redis",
-		Description: fmt.Sprintf("A worker that cannot execute stages, and takes none, is unhealthy.\n"+
-			"One that has not been heard of for %s is silent; after a minute it is forgotten.", journal.WorkerTTL),
+		Description: fmt.Sprintf("An unhealthy worker takes no stages because it cannot execute any.\n"+
+			"A worker without a heartbeat for %s is silent; after a minute it is no longer listed.", runs.SilentAfter),
 		Flags:  []ucli.Flag{redisFlag(), homeFlag(), outFlag(), colorFlag()},
 		Action: p.workers,
 	}
@@ -33,7 +33,7 @@ func (p Program) workers(c *ucli.Context) error {
 		return err
 	}
 	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
-		workers, err := s.Journal.Workers(ctx)
+		workers, err := runs.New(s).Workers(ctx)
 		if err != nil {
 			return err
 		}
@@ -62,39 +62,29 @@ func (p Program) noWorkers(c *ucli.Context, s *engine.Session) string {
 	return "no live workers: without --redis a run has its own, for as long as it goes on"
 }
 
-func workerTable(workers []journal.WorkerInfo, now time.Time) table {
+func workerTable(workers []runs.Worker, now time.Time) table {
 	t := table{{"WORKER", "STATE", "BUSY", "QUEUES", "LAST BEAT", "STARTED", "HOST", "PID", "VERSION", "KEY"}}
 	for _, w := range workers {
-		t = append(t, []string{w.ID, workerState(w), fmt.Sprintf("%d/%d", w.Busy, w.Slots), strings.Join(w.Queues, ","),
+		t = append(t, []string{w.ID, runs.WorkerState(w), fmt.Sprintf("%d/%d", w.Busy, w.Slots), strings.Join(w.Queues, ","),
 			short(w.Age) + " ago", moment(w.Started, now), w.Host, fmt.Sprint(w.PID), w.Version, w.Key})
 	}
 	return t
 }
 
-func workerState(w journal.WorkerInfo) string {
-	switch {
-	case !w.Alive():
-		return "silent"
-	case w.Unhealthy != "":
-		return "unhealthy"
-	case w.Busy > 0:
-		return "busy"
-	}
-	return "idle"
-}
+type workerInfo = runs.Worker
 
 // listedWorker is a worker in the list for programs.
 type listedWorker struct {
 	Worker string `json:"worker"`
-	journal.WorkerInfo
+	workerInfo
 	State   string  `json:"state"` // idle, busy, unhealthy or silent
 	LastAge float64 `json:"seconds_since_beat"`
 }
 
-func printWorkersJSON(out *bufio.Writer, workers []journal.WorkerInfo) error {
+func printWorkersJSON(out *bufio.Writer, workers []runs.Worker) error {
 	list := make([]listedWorker, len(workers))
 	for i, w := range workers {
-		list[i] = listedWorker{w.ID, w, workerState(w), w.Age.Seconds()}
+		list[i] = listedWorker{w.ID, w, runs.WorkerState(w), w.Age.Seconds()}
 	}
 	return printJSON(out, list)
 }

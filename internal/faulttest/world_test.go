@@ -17,7 +17,6 @@ import (
 	"github.com/godags/godags/internal/coordinator"
 	"github.com/godags/godags/internal/faulttest"
 	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/progress"
 	"github.com/godags/godags/internal/queue"
 	"github.com/godags/godags/internal/seal"
 	"github.com/godags/godags/internal/spec"
@@ -278,9 +277,12 @@ func (w *world) check() {
 	entries, err := j.Read(ctx, run, journal.Start, 0)
 	w.must(err)
 	var text []byte
-	encoder := progress.NewEncoder(view.New(run, w.spec))
+	told := view.New(run, w.spec)
 	for _, e := range entries {
-		text = encoder.Append(text, e)
+		w.must(told.Feed(e))
+		for _, event := range told.Events(e, nil) {
+			text = event.Append(text)
+		}
 	}
 	events, err := faulttest.Parse(string(text))
 	w.must(err)

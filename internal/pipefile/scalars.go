@@ -2,10 +2,9 @@ package pipefile
 
 import (
 	"bytes"
+	"github.com/godags/godags/internal/spec"
 	"slices"
 	"strings"
-
-	"github.com/godags/godags/internal/queue"
 )
 
 // text returns v if it is text. Otherwise it reports what the key wants, and returns numbers and booleans as the text that
@@ -101,7 +100,7 @@ func (s *source) queue(p *policy, v value) {
 	if v.kind != text || v.text == "" {
 		return
 	}
-	if queue.CheckName(v.text) != nil {
+	if spec.CheckQueue(v.text) != nil {
 		s.report(int(v.at), "illegal queue name %s: use up to 100 letters, digits, '.', '_' and '-'", quote(v.text))
 	}
 	p.queue = v.text

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/api"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/view"
 )
@@ -45,14 +46,16 @@ func BenchmarkObserve(b *testing.B) {
 	}
 }
 
-func BenchmarkEncoder(b *testing.B) {
+func BenchmarkEvents(b *testing.B) {
 	run := view.New("demo-1", wideSpec(b, 1))
 	e := journal.Entry{Time: time.Now(), Worker: "host-abc123", Records: []journal.Record{
 		{Type: journal.StageSucceeded, Attempt: 1, Duration: 1234567 * time.Nanosecond, Note: "Running stage 1"}}}
-	enc, buf := NewEncoder(run), []byte(nil)
+	var events []api.Event
+	var buf []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		buf = enc.Append(buf[:0], e)
+		events = run.Events(e, events[:0])
+		buf = events[0].Append(buf[:0])
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
 }

@@ -3,19 +3,21 @@ package progress
 import (
 	"time"
 
+	"github.com/godags/godags/internal/api"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/view"
 )
 
-// stream shows a run as [Encoder] writes it. Messages that are not from the journal are objects of type "message" or "waiting",
-// without a seq.
-type stream struct{ encoder *Encoder }
+// stream shows a run as lines of JSON: its events, and messages that are not in the journal, which have no seq and the type
+// "message" or "waiting".
+type stream struct{ events []api.Event }
 
 func (s *stream) observe(buf []byte, run *view.Run, e journal.Entry, _ time.Time) []byte {
-	if s.encoder == nil {
-		s.encoder = NewEncoder(run)
+	s.events = run.Events(e, s.events[:0])
+	for _, event := range s.events {
+		buf = event.Append(buf)
 	}
-	return s.encoder.Append(buf, e)
+	return buf
 }
 
 func (s *stream) say(buf []byte, m message, now time.Time) []byte {
@@ -23,10 +25,7 @@ func (s *stream) say(buf []byte, m message, now time.Time) []byte {
 	if m.waiting {
 		kind = "waiting"
 	}
-	buf = appendTime(append(buf, `{"time":`...), now)
-	buf = field(buf, "type", kind)
-	buf = field(buf, "text", m.text)
-	return append(buf, '}', '\n')
+	return api.Message{Time: now, Type: kind, Text: m.text}.Append(buf)
 }
 
 func (s *stream) draw(buf []byte, _ time.Time) []byte   { return buf }

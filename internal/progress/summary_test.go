@@ -141,11 +141,7 @@ func TestStagesThatAreCancelledByTheRunsTimeLimitSaySo(t *testing.T) {
 		for _, r := range e.Records {
 			if r.Type == journal.StageCancelled {
 				shown = append(shown, remark(run, e, r))
-				var event struct{ Reason string }
-				if err := json.Unmarshal(NewEncoder(run).Append(nil, e), &event); err != nil {
-					t.Fatal(err)
-				}
-				events = append(events, event.Reason)
+				events = append(events, run.Events(e, nil)[0].Reason)
 			}
 		}
 	})

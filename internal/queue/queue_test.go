@@ -60,11 +60,3 @@ func TestARunsOwnQueueIsApartAndCanBeRemoved(t *testing.T) {
 		}
 	})
 }
-
-func TestQueueNames(t *testing.T) {
-	for name, legal := range map[string]bool{"default": true, "gpu-1.x_Y": true, "": false, "a b": false, "a{b}": false, "é": false, string(make([]byte, 101)): false} {
-		if err := CheckName(name); (err == nil) != legal {
-			t.Errorf("%q: %v", name, err)
-		}
-	}
-}

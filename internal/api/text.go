@@ -1,0 +1,50 @@
+package api
+
+import (
+	"unicode/utf8"
+
+	"github.com/godags/godags/internal/cells"
+)
+
+// AppendString appends a JSON string, as encoding/json does without its escapes for HTML, but without allocating. What a terminal might obey is
+// escaped as by [cells.EscapeJSON].
+func AppendString(buf []byte, s string) []byte {
+	buf = append(buf, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		b := s[i]
+		if b >= ' ' && b < 0x7f && b != '"' && b != '\\' {
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r >= utf8.RuneSelf && !cells.Hidden(r, size) {
+			i += size
+			continue
+		}
+		buf = append(buf, s[start:i]...)
+		buf = appendEscaped(buf, r)
+		i += size
+		start = i
+	}
+	buf = append(buf, s[start:]...)
+	return append(buf, '"')
+}
+
+func appendEscaped(buf []byte, r rune) []byte {
+	switch r {
+	case '"', '\\':
+		return append(buf, '\\', byte(r))
+	case '\b':
+		return append(buf, `\b`...)
+	case '\f':
+		return append(buf, `\f`...)
+	case '\n':
+		return append(buf, `\n`...)
+	case '\r':
+		return append(buf, `\r`...)
+	case '\t':
+		return append(buf, `\t`...)
+	}
+	return cells.AppendEscaped(buf, r)
+}
