@@ -50,7 +50,7 @@ func (c *DiskCache) Get(ctx context.Context, key Key) ([]byte, error) {
 	if !ours {
 		return nil, c.damaged(key, damage("it does not begin with its key"))
 	}
-	value, err := unseal(key, entry)
+	value, err := unseal(key, entry, c.options.maxSize)
 	if err != nil {
 		return nil, c.damaged(key, err)
 	}

@@ -61,8 +61,9 @@ func seal(key Key, value []byte) (header, payload []byte) {
 	return []byte(checksum(key, []byte(covered), payload) + " " + covered), payload
 }
 
-// unseal returns the value of an entry, which may share the entry's memory. Its error is a damage.
-func unseal(key Key, entry []byte) ([]byte, error) {
+// unseal returns the value of an entry, which may share the entry's memory. Its error is a damage. An entry that says that its value has more than
+// most bytes is damaged too, and is not unpacked: the checksum is no signature, and a few bytes can claim to be many.
+func unseal(key Key, entry []byte, most int64) ([]byte, error) {
 	line, payload, found := bytes.Cut(entry, []byte("\n"))
 	if !found || len(line) <= sumLength || line[sumLength] != ' ' {
 		return nil, damage("it has no header")
@@ -75,6 +76,9 @@ func unseal(key Key, entry []byte) ([]byte, error) {
 	size, err := strconv.Atoi(string(digits))
 	if err != nil {
 		return nil, damage("its size is no number")
+	}
+	if int64(size) > most {
+		return nil, damage(fmt.Sprintf("it says that it has %d bytes, and the cache takes %d", size, most))
 	}
 	return unpack(string(encoding), payload, size)
 }

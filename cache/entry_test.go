@@ -3,6 +3,7 @@ package cache
 import (
 	"bytes"
 	"math"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,18 +26,18 @@ func FuzzSeal(f *testing.F) {
 			value = bytes.Repeat(value, int(times)*int(times))
 		}
 		entry := sealed(key, value)
-		got, err := unseal(key, entry)
+		got, err := unseal(key, entry, 1<<40)
 		if err != nil || !bytes.Equal(got, value) {
 			t.Fatalf("got %d bytes and error %v, want %d bytes", len(got), err, len(value))
 		}
 		others := []Key{{run + "x", name}, {run, name + "x"}, {name + run, ""}, {"", run + name}, {run, strings.Repeat("n", len(name))}}
 		for _, other := range others {
-			if _, err := unseal(other, entry); err == nil && other != key {
+			if _, err := unseal(other, entry, 1<<40); err == nil && other != key {
 				t.Errorf("the entry of %v is taken for %v", key, other)
 			}
 		}
 		for _, cut := range [][]byte{entry[:len(entry)-1], entry[1:], append(slices.Clip(entry), 0)} {
-			if _, err := unseal(key, cut); err == nil {
+			if _, err := unseal(key, cut, 1<<40); err == nil {
 				t.Errorf("a damaged entry is taken: %q", cut)
 			}
 		}
@@ -57,11 +58,11 @@ func FuzzUnseal(f *testing.F) {
 	f.Fuzz(func(t *testing.T, encoding string, size int, payload []byte) {
 		header := encoding + " " + strconv.Itoa(size) + "\n"
 		entry := slices.Concat([]byte(checksum(key, []byte(header), payload)+" "+header), payload)
-		value, err := unseal(key, entry)
+		value, err := unseal(key, entry, 1<<40)
 		if err == nil && len(value) != size {
 			t.Errorf("got %d bytes from an entry of %d", len(value), size)
 		}
-		if _, err := unseal(key, payload); err == nil && len(payload) < sumLength {
+		if _, err := unseal(key, payload, 1<<40); err == nil && len(payload) < sumLength {
 			t.Errorf("an entry without a checksum is taken: %q", payload)
 		}
 	})
@@ -94,5 +95,24 @@ func TestSealKeepsWhatDoesNotShrink(t *testing.T) {
 		if _, payload := seal(Key{}, test.value); (len(payload) == len(test.value)) != test.kept {
 			t.Errorf("%s: %d bytes became %d", name, len(test.value), len(payload))
 		}
+	}
+}
+
+// The checksum is no signature: whoever writes an entry can claim a size, and deliver it from few bytes.
+func TestUnseal_UnpacksNoMoreThanACacheTakes(t *testing.T) {
+	key := Key{"run", "name"}
+	entry := sealed(key, make([]byte, 32<<20))
+	if len(entry) > 64<<10 {
+		t.Fatalf("the entry has %d bytes", len(entry))
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := unseal(key, entry, 1<<20)
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; err == nil || took > 1<<20 {
+		t.Errorf("it took %d bytes, %v", took, err)
+	}
+	if value, err := unseal(key, entry, 32<<20); err != nil || len(value) != 32<<20 {
+		t.Errorf("got %d bytes, %v", len(value), err)
 	}
 }

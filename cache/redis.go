@@ -84,9 +84,10 @@ func (c *RedisCache) fetch(ctx context.Context, key string) ([]byte, error) {
 func (c *RedisCache) read(ctx context.Context, key Key, entry []byte) ([]byte, error) {
 	version, count, header, chunked := parseHead(entry)
 	if !chunked {
-		return unseal(key, entry)
+		return unseal(key, entry, c.options.maxSize)
 	}
-	parts := [][]byte{header}
+	// Compressed or not, no entry is larger than its value. Others may have written the head, and the chunks.
+	parts, left := [][]byte{header}, c.options.maxSize
 	for number := range count {
 		part, err := c.fetch(ctx, c.chunkKeys(key.Run)+version+":"+strconv.Itoa(number))
 		if errors.Is(err, redis.Nil) {
@@ -95,9 +96,12 @@ func (c *RedisCache) read(ctx context.Context, key Key, entry []byte) ([]byte, e
 		if err != nil {
 			return nil, err
 		}
+		if left -= int64(len(part)); left < 0 {
+			return nil, damage(fmt.Sprintf("its %d chunks have more bytes than the cache takes", count))
+		}
 		parts = append(parts, part)
 	}
-	return unseal(key, bytes.Join(parts, nil))
+	return unseal(key, bytes.Join(parts, nil), c.options.maxSize)
 }
 
 // Put implements [Cache]. A Put that fails midway leaves the value that was there.
