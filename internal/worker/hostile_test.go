@@ -10,8 +10,11 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/godags/godags/cache"
+	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/queue"
 	"github.com/godags/godags/internal/seal"
+	"github.com/godags/godags/internal/values"
 	"github.com/godags/godags/tasks"
 )
 
@@ -202,6 +205,180 @@ func TestAnOutputThatWasChangedInRedisIsNotRead(t *testing.T) {
 				if _, last := w.records(); !strings.Contains(last.Text, `stage "x": run r: the recorded output was changed in Redis`) {
 					t.Error(last.Text)
 				}
+			})
+		})
+	}
+}
+
+// A message says itself for which queue it is, and can be put into any.
+func TestATaskOfAQueueToWhichTheWorkerDoesNotListenIsRefused(t *testing.T) {
+	intrude(t, func(i *intruder) {
+		const foreign = "gpu@key:"
+		gpu := strings.Replace(inRedis, "default@key:", foreign, 1)
+		item := queue.Item{Stage: i.id("x"), Attempt: 1}
+		i.must(i.queue.EnqueueAll(i.Context(), "gpu", queue.Task{ID: "id", Label: "x",
+			Bundle: queue.Bundle{Run: string(run), Pipeline: "p", Incarnation: incarnation, Digest: i.digest, Items: []queue.Item{item}}}))
+		i.must(i.rdb.Copy(i.Context(), "asynq:{"+gpu+"}:t:id", "asynq:{"+inRedis+"}:t:id", 0, false).Err())
+		i.must(i.rdb.LPush(i.Context(), "asynq:{"+inRedis+"}:pending", "id").Err())
+		close(i.finish)
+		i.tells("s started, s succeeded")
+		time.Sleep(time.Minute)
+		i.tells("s started, s succeeded")
+		i.send("x", "x", 1) // the worker goes on
+		i.tells("s started, s succeeded, x started, x succeeded")
+	})
+}
+
+// What the journal says is not signed, and the number of instances follows from it.
+func TestAListIsNotGatheredInPart(t *testing.T) {
+	for n, deps := range map[int]queue.Exceptions{0: nil, 2: succeeded(1, 0)} {
+		simulate(t, listing, func(w *world) {
+			w.send("t", "list", 1)
+			w.expect("started succeeded")
+			each, first := w.id("each"), dag.StageID(w.spec.Graph.Len())
+			w.items("u", queue.Item{Stage: first, Attempt: 1, Of: each, List: "1-0"})
+			w.expect("started succeeded started succeeded")
+			item := queue.Item{Stage: each, Attempt: 1, First: first, Count: n, Deps: deps}
+			if n > 0 {
+				item.List = "1-0"
+			}
+			w.items("v", item)
+			if r := w.expect("started succeeded started succeeded started failed"); !strings.Contains(r.Text, fmt.Sprintf("(%d instances, and 3 elements)", n)) {
+				t.Error(r.Text)
+			}
+		})
+	}
+}
+
+// That a stage has no output is signed where others go by it.
+func TestAStageWithoutAnOutputSaysSoWhereItMatters(t *testing.T) {
+	silent := func(_ *world, _ context.Context, s *tasks.Stage) error { return nil }
+	simulate(t, silent, func(w *world) {
+		w.send("1", "cell 1", 1)
+		w.expect("started succeeded")
+		w.send("2", "s", 1) // what comes after it does not ask
+		w.expect("started succeeded started succeeded")
+		if got := w.outputs(w.id("cell 1"), w.id("s")); got[0] != string(values.None()) || got[1] != "" {
+			t.Errorf("recorded %q", got)
+		}
+		w.items("3", queue.Item{Stage: w.id("cells"), Attempt: 1, Deps: succeeded(0, 1)})
+		w.expect("started succeeded started succeeded started succeeded")
+		if got := w.outputs(w.id("cells")); got[0] != "vjson\n[null,null]" {
+			t.Errorf("gathered %q", got)
+		}
+	})
+}
+
+// An output that was deleted is not taken for none.
+func TestAnOutputThatWasDeletedIsNotTakenForNone(t *testing.T) {
+	simulate(t, listing, func(w *world) {
+		w.send("t", "list", 1)
+		w.expect("started succeeded")
+		w.mini.HDel("godags:{r}:out", fmt.Sprint(w.id("list")))
+		w.send("u", "long", 1) // its condition reads the list
+		w.tells("list started, list succeeded, long started, long failed")
+		if _, last := w.records(); !strings.Contains(last.Text, "it was deleted") {
+			t.Error(last.Text)
+		}
+	})
+}
+
+// signed is what an output is signed with.
+type signed struct {
+	origin   values.Origin
+	producer values.Producer
+	attempt  dag.Attempt
+}
+
+// Workers with the key have signed outputs for others than the stage that reads them: none of these is given to it.
+func TestAnOutputFromElsewhereIsNotRead(t *testing.T) {
+	for name, change := range map[string]func(*signed){
+		"an earlier run of the same ID": func(s *signed) { s.origin.Incarnation = "before" },
+		"a run of another pipeline":     func(s *signed) { s.origin.Digest = "other" },
+		"another run":                   func(s *signed) { s.origin.Run = "other" },
+		"another stage":                 func(s *signed) { s.producer.Stage++ },
+		"an instance":                   func(s *signed) { s.producer.Of++ },
+		"another element":               func(s *signed) { s.producer.Index++ },
+		"another attempt":               func(s *signed) { s.attempt++ },
+		"itself":                        nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			simulate(t, func(_ *world, ctx context.Context, s *tasks.Stage) error {
+				for _, dep := range s.After {
+					if _, err := s.Values.Output(ctx, dep); err != nil {
+						return err
+					}
+				}
+				return nil
+			}, func(w *world) {
+				w.send("1", "x", 1)
+				w.tells("x started, x succeeded")
+				s := signed{w.origin(), values.Producer{Stage: w.id("x"), Of: w.id("x")}, 1}
+				want := "succeeded"
+				if change != nil {
+					change(&s)
+					want = "failed"
+				}
+				w.mini.HSet("godags:{r}:out", fmt.Sprint(w.id("x")), string(values.Sign(key, s.origin, s.producer, s.attempt, []byte("vjson\n1"))))
+				w.send("2", "after x", 1)
+				w.tells("x started, x succeeded, after x started, after x " + want)
+			})
+		})
+	}
+}
+
+// An attempt after the first is read where the task says that it succeeded, and the first is not.
+func TestTheOutputOfTheAttemptThatSucceededIsRead(t *testing.T) {
+	for attempt, want := range map[dag.Attempt]string{0: "failed", 1: "failed", 2: "succeeded"} {
+		simulate(t, func(_ *world, ctx context.Context, s *tasks.Stage) error {
+			s.Values.SetOutput([]byte("json\n1"))
+			for _, dep := range s.After {
+				if _, err := s.Values.Output(ctx, dep); err != nil {
+					return err
+				}
+			}
+			return nil
+		}, func(w *world) {
+			w.send("1", "x", 2)
+			w.tells("x started, x succeeded")
+			w.items("2", queue.Item{Stage: w.id("after x"), Attempt: 1, Deps: succeeded(attempt)})
+			w.tells("x started, x succeeded, after x started, after x " + want)
+		})
+	}
+}
+
+// A value by key that was changed, moved to another key, or kept from an earlier run is not given to a stage.
+func TestAValueByKeyThatNoStageOfTheRunHasStoredIsNotRead(t *testing.T) {
+	for name, forge := range map[string]func(w *world) []byte{
+		"nothing changed": nil,
+		"another name":    func(w *world) []byte { return values.SignNamed(key, w.origin(), "other", []byte("json\n1")) },
+		"unsigned":        func(*world) []byte { return []byte("json\n2") },
+		"an earlier run": func(w *world) []byte {
+			earlier := w.origin()
+			earlier.Incarnation = "before"
+			return values.SignNamed(key, earlier, "name", []byte("json\n1"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			simulate(t, func(_ *world, ctx context.Context, s *tasks.Stage) error {
+				if s.Name == "x" {
+					return s.Values.Put(ctx, "name", []byte("json\n1"))
+				}
+				value, err := s.Values.Get(ctx, "name")
+				if err == nil && string(value) != "json\n1" {
+					err = fmt.Errorf("got %q", value)
+				}
+				return err
+			}, func(w *world) {
+				w.send("1", "x", 1)
+				w.tells("x started, x succeeded")
+				want := "succeeded"
+				if forge != nil {
+					w.must(cache.Redis(w.client).Put(w.Context(), cache.Key{Run: string(run), Name: "key/name"}, forge(w)))
+					want = "failed"
+				}
+				w.send("2", "y", 1)
+				w.tells("x started, x succeeded, y started, y " + want)
 			})
 		})
 	}

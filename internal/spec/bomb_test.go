@@ -1,0 +1,80 @@
+package spec
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// packed compresses a header and what follows it.
+func packed(t testing.TB, head string, rest []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	enc, err := zstd.NewWriter(&out) // a stream: the frame does not say how long it is
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range [][]byte{binary.AppendUvarint(nil, uint64(len(head))), []byte(head), rest} {
+		if _, err := enc.Write(part); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := enc.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// Few bytes of somebody without the key must not take much memory of somebody who looks at a run.
+func TestDecodeUnvouched_TakesLittleMemory(t *testing.T) {
+	stages := func(n int) []byte { // all with names of one byte, and without dependencies
+		return append(append(bytes.Repeat([]byte("\x01a"), n), make([]byte, n)...), make([]byte, n)...)
+	}
+	head := func(n int, kinds string) string {
+		return fmt.Sprintf(`{"version":%d,"name":"bomb","stages":%d,"edges":0,"kinds":[%s]}`, Format, n, kinds)
+	}
+	const many = 7 << 20
+	for name, bomb := range map[string][]byte{
+		"a long name":    packed(t, head(1, `{"task":"`+strings.Repeat("A", 64<<20)+`"}`), stages(1)),
+		"many kinds":     packed(t, head(1, strings.Repeat("{},", 2<<20)+"{}"), stages(1)),
+		"many stages":    packed(t, head(many, "{}"), stages(many)),
+		"many, and more": packed(t, head(many, "{}"), append(stages(many), make([]byte, 64<<20)...)),
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := DecodeUnvouched(bomb)
+		runtime.ReadMemStats(&after)
+		if took := (after.TotalAlloc - before.TotalAlloc) >> 20; took > 900 || err == nil {
+			t.Errorf("%s: %d bytes took %d MiB, %v", name, len(bomb), took, err)
+		} else {
+			t.Logf("%s: %d bytes took %d MiB, %v", name, len(bomb), took, err)
+		}
+	}
+	if _, err := DecodeUnvouched(packed(t, head(1, `{"task":"`+strings.Repeat("A", 64<<20)+`"}`), stages(1))); !errors.Is(err, ErrUnvouched) {
+		t.Errorf("a large pipeline: %v", err)
+	}
+}
+
+func TestDecodeUnvouched_ReadsWhatIsCommon(t *testing.T) {
+	b := &Builder{Name: "p"}
+	for i := range 10_000 {
+		b.Add(fmt.Sprintf("stage-%d", i), nil, Kind{Task: "command", Params: fmt.Appendf(nil, `{"command":"process part %d"}`, i)})
+	}
+	s, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := s.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := DecodeUnvouched(encoded); err != nil || describe(got) != describe(s) {
+		t.Error(err)
+	}
+}
