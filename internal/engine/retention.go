@@ -26,18 +26,18 @@ func (s *Session) Remove(ctx context.Context, run journal.RunID, when journal.Co
 	if err != nil && !errors.Is(err, journal.ErrGone) {
 		return false, err
 	}
-	condemned, encoded, err := s.Journal.Condemn(ctx, run, when)
-	if !condemned || err != nil {
+	condemned, err := s.Journal.Condemn(ctx, run, when)
+	if condemned == nil || err != nil {
 		return false, err
 	}
-	sp, err := s.removable(id, encoded)
+	sp, err := s.removable(id, condemned.Spec)
 	if err != nil {
 		s.Logger.Warn("the pipeline of a run that is removed cannot be read: values outside Redis may stay", "run", run, "error", err)
 	}
 	if err := s.Stores.RemoveRun(ctx, sp, run); err != nil {
 		return false, err
 	}
-	return true, s.Journal.Erase(ctx, run)
+	return true, s.Journal.Erase(ctx, condemned)
 }
 
 // removable returns the pipeline of a run that is removed. It must be one that somebody with our key has submitted: it says where values are that

@@ -43,18 +43,14 @@ func (j *Journal) Submit(ctx context.Context, s Submission) (epoch int64, err er
 	if err != nil {
 		return 0, fmt.Errorf("submit run %s: %w", s.Run, err)
 	}
-	// The indexes are in other slots. First, so that a run is found even if we die before the next line has an effect; an entry
-	// without a run is taken out by whoever reads it.
-	if err := j.index(ctx, s.Run); err != nil {
-		return 0, fmt.Errorf("submit run %s: %w", s.Run, err)
-	}
 	first := 1
 	if s.Detached {
 		first, s.Lease = 0, 0
 	}
 	record := Record{Type: RunSubmitted, Text: string(text)}.append(nil)
-	keys := []string{j.key(s.Run, "run"), j.key(s.Run, "spec"), j.key(s.Run, "journal")}
-	got, err := submitScript.Run(ctx, j.rdb, keys, s.Digest, s.Spec, s.Pipeline, s.Stages, s.Coordinator, s.Lease.Milliseconds(), record, s.Signature, first, s.Keep.Milliseconds(), s.Incarnation).Slice()
+	keys := []string{j.key(s.Run, "run"), j.key(s.Run, "spec"), j.key(s.Run, "journal"), runsKey, openKey}
+	got, err := submitScript.Run(ctx, j.rdb, keys, s.Digest, s.Spec, s.Pipeline, s.Stages, s.Coordinator, s.Lease.Milliseconds(), record,
+		s.Signature, first, s.Keep.Milliseconds(), s.Incarnation, string(s.Run)).Slice()
 	if err != nil {
 		return 0, fmt.Errorf("submit run %s: %w", s.Run, err)
 	}
@@ -179,10 +175,8 @@ func (j *Journal) Finish(ctx context.Context, run RunID, epoch int64, state *dag
 		}
 		records = append(records, Record{Type: RunFinished, Text: string(text)})
 	}
-	if _, err := j.end(ctx, run, "finished", epoch, records...); err != nil {
-		return err
-	}
-	return j.settle(ctx, run)
+	_, err := j.end(ctx, run, "finished", epoch, records...)
+	return err
 }
 
 // RequestCancel asks for the end of a run, by whoever may write to Redis. It reports whether the run was still going on.
@@ -203,6 +197,7 @@ func (j *Journal) Now(ctx context.Context) (time.Time, error) { return j.rdb.Tim
 // end records the first record, or the last if the run is being cancelled.
 func (j *Journal) end(ctx context.Context, run RunID, state string, epoch int64, records ...Record) (was string, err error) {
 	first, last := records[0].append(nil), records[len(records)-1].append(nil)
-	was, err = endScript.Run(ctx, j.rdb, []string{j.key(run, "run"), j.key(run, "journal")}, state, epoch, first, last, j.known).Text()
+	keys := []string{j.key(run, "run"), j.key(run, "journal"), openKey, endedKey}
+	was, err = endScript.Run(ctx, j.rdb, keys, state, epoch, first, last, j.known, string(run)).Text()
 	return was, named(run, err)
 }

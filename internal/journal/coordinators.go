@@ -67,8 +67,7 @@ func (j *Journal) heard(ctx context.Context, list string, each func(id string, a
 	}
 	for ; len(got) >= 3; got = got[3:] {
 		if info, ok := got[2].(string); ok {
-			age := max(got[1].(int64), 0) // the clock of Redis may have been set back since
-			each(got[0].(string), time.Duration(age)*time.Millisecond, []byte(info))
+			each(got[0].(string), time.Duration(got[1].(int64))*time.Millisecond, []byte(info))
 		}
 	}
 	return nil

@@ -44,22 +44,22 @@ func TestARunIsOpenUntilItIsFinished(t *testing.T) {
 func TestListsForgetWhatIsGoneAndWhatWasFinishedByACoordinatorThatDied(t *testing.T) {
 	journals(t, func(f *fixture) {
 		ctx := f.t.Context()
-		old, now := float64(time.Now().Add(-time.Hour).UnixMilli()), float64(time.Now().UnixMilli())
+		now := float64(time.Now().UnixMilli())
 		for _, list := range []string{"godags:open", "godags:runs"} {
-			f.rdb.ZAdd(ctx, list, redis.Z{Score: old, Member: "gone"}, redis.Z{Score: now, Member: "being-submitted"})
+			f.rdb.ZAdd(ctx, list, redis.Z{Score: now, Member: "gone"})
 		}
 		f.rdb.HSet(ctx, "godags:{r}:run", "state", "finished")
 		if open := f.openRuns(); len(open) != 0 {
 			f.t.Errorf("open: %v", open)
 		}
-		if left := f.rdb.ZRange(ctx, "godags:open", 0, -1).Val(); len(left) != 1 || left[0] != "being-submitted" {
+		if left := f.rdb.ZRange(ctx, "godags:open", 0, -1).Val(); len(left) != 0 {
 			f.t.Errorf("the list of open runs has %v", left)
 		}
-		f.rdb.ZAdd(ctx, "godags:runs", redis.Z{Score: old, Member: "gone"})
+		f.rdb.ZAdd(ctx, "godags:runs", redis.Z{Score: now, Member: "gone"})
 		if runs, err := f.Runs(ctx, 10, nil); err != nil || len(runs) != 1 || runs[0].Run != run {
 			f.t.Errorf("%v, %v", runs, err)
 		}
-		if left := f.rdb.ZRange(ctx, "godags:runs", 0, -1).Val(); len(left) != 2 {
+		if left := f.rdb.ZRange(ctx, "godags:runs", 0, -1).Val(); len(left) != 1 {
 			f.t.Errorf("the list of runs has %v", left)
 		}
 	})
@@ -81,6 +81,22 @@ func TestADetachedRunIsQueuedUntilACoordinatorTakesIt(t *testing.T) {
 		}
 		if got, err := f.Summary(ctx, "later"); err != nil || got.State != "running" {
 			f.t.Errorf("%+v, %v", got, err)
+		}
+	})
+}
+
+// A submission that is stopped before its script reaches Redis has written nothing; once it has, no reader of the lists can undo a part.
+func TestSubmitEntersTheListsTogetherWithTheRun(t *testing.T) {
+	journals(t, func(f *fixture) {
+		ctx := f.t.Context()
+		if _, err := f.Submit(ctx, submission()); err != nil {
+			f.t.Fatal(err)
+		}
+		for _, list := range []string{"godags:open", "godags:runs"} {
+			at := time.UnixMilli(int64(f.rdb.ZScore(ctx, list, string(run)).Val()))
+			if entries := f.entries(); entries[0].Time.Sub(at).Abs() > time.Second {
+				f.t.Errorf("%s has %v, the run was submitted at %v", list, at, entries[0].Time)
+			}
 		}
 	})
 }

@@ -180,6 +180,7 @@ type Summary struct {
 	Stages    int
 	State     string // running, stalled (its coordinator is gone), queued (no coordinator has taken it yet), cancelling, succeeded, failed, cancelled; damaged (nothing else is known)
 	Submitted time.Time
+	Asked     time.Time      // when this was so, by the clock of Redis
 	Finished  time.Time      // zero while the run goes on
 	Expires   time.Time      // when it may be removed; zero: it goes on, or is kept for ever
 	Counts    map[string]int // of stages by terminal state; nil while the run goes on
@@ -191,25 +192,26 @@ func (j *Journal) Summary(ctx context.Context, run RunID) (Summary, error) {
 	first, last := pipe.XRangeN(ctx, j.key(run, "journal"), "-", "+", 1), pipe.XRevRangeN(ctx, j.key(run, "journal"), "+", "-", 1)
 	until, state := pipe.HGet(ctx, j.key(run, "run"), "until"), pipe.HGet(ctx, j.key(run, "run"), "state")
 	digest, expires := pipe.HGet(ctx, j.key(run, "run"), "digest"), pipe.HGet(ctx, j.key(run, "run"), "expires")
-	epoch, now := pipe.HGet(ctx, j.key(run, "run"), "epoch"), pipe.Time(ctx)
+	epoch, lease := pipe.HGet(ctx, j.key(run, "run"), "epoch"), pipe.HGet(ctx, j.key(run, "run"), "lease")
+	now := pipe.Time(ctx)
 	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return Summary{}, named(run, err)
 	}
 	if digest.Val() == "" || len(first.Val()) == 0 || len(last.Val()) == 0 {
 		return Summary{}, named(run, ErrGone)
 	}
-	damaged := Summary{Run: run, State: "damaged"}
+	damaged := Summary{Run: run, State: "damaged", Asked: now.Val()}
 	ends, err := entries(run, []redis.XMessage{first.Val()[0], last.Val()[0]})
 	if err != nil {
 		return damaged, err
 	}
-	s := Summary{Run: run, State: state.Val(), Submitted: ends[0].Time}
+	s := Summary{Run: run, State: state.Val(), Submitted: ends[0].Time, Asked: now.Val()}
 	var begin Submitted
 	if err := json.Unmarshal([]byte(ends[0].Records[0].Text), &begin); err != nil {
 		return damaged, Damaged(run, ends[0].ID, err)
 	}
 	s.Pipeline, s.Stages = begin.Pipeline, begin.Stages
-	if lease, err := until.Int64(); err != nil || now.Val().UnixMilli() >= lease {
+	if over, err := until.Int64(); err != nil || left(over, lease.Val(), now.Val()) <= 0 {
 		s.State = "stalled"
 		if epoch.Val() == "0" {
 			s.State = "queued"

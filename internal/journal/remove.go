@@ -13,7 +13,13 @@ import (
 // Due returns finished runs whose time is over, at most limit of them. When there are more, each is as likely to be among those that it returns: some that
 // cannot be removed are not in the way of the others for ever.
 func (j *Journal) Due(ctx context.Context, limit int64) ([]RunID, error) {
-	now := strconv.FormatInt(time.Now().UnixMilli(), 10) // [Journal.Condemn] goes by the clock of Redis
+	// Both clocks must say so: one that is ahead for a moment, as that of Redis may be after a fail-over, must not cost anybody
+	// what he wants to keep.
+	redisNow, err := j.Now(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list runs to remove: %w", err)
+	}
+	now := strconv.FormatInt(min(time.Now().UnixMilli(), redisNow.UnixMilli()), 10)
 	n, err := j.rdb.ZCount(ctx, endedKey, "-inf", now).Result()
 	var ids []string
 	if err == nil && n > 0 {
@@ -43,24 +49,35 @@ const (
 // removalTime is how long nobody else removes a run that somebody has begun to remove.
 const removalTime = time.Minute
 
-// Condemn begins to remove a run, if the condition holds and nobody else is at it: from now on it is [ErrGone] for everybody, and its id is not free yet.
-// It returns the frozen pipeline, for whoever removes the run's values; nil if that is gone. [Journal.Erase] comes next.
-func (j *Journal) Condemn(ctx context.Context, run RunID, when Condition) (condemned bool, encoded []byte, err error) {
-	token := NewToken()
-	got, err := condemnScript.Run(ctx, j.rdb, []string{j.key(run, "run"), j.key(run, "spec")}, string(when), token[:], removalTime.Milliseconds()).Slice()
-	if err != nil || len(got) < 2 {
-		return false, nil, named(run, err)
-	}
-	text, _ := got[1].(string)
-	return true, []byte(text), nil
+// Condemned is a run that somebody has begun to remove.
+type Condemned struct {
+	Run   RunID
+	Spec  []byte // the frozen pipeline, to find the run's values; empty if that is gone
+	token Token
 }
 
-// Erase removes all that is left of a condemned run. Redis does so in the background.
-func (j *Journal) Erase(ctx context.Context, run RunID) error {
-	for _, what := range []string{"spec", "journal", "fence", "out", "log", "run"} {
-		if err := j.rdb.Unlink(ctx, j.key(run, what)).Err(); err != nil {
-			return named(run, fmt.Errorf("remove: %w", err))
-		}
+// Condemn begins to remove a run, if the condition holds and nobody else is at it; otherwise it returns nil. From now on the run is
+// [ErrGone] for everybody, and its id is not free yet. [Journal.Erase] comes next.
+func (j *Journal) Condemn(ctx context.Context, run RunID, when Condition) (*Condemned, error) {
+	token := NewToken()
+	keys := []string{j.key(run, "run"), j.key(run, "spec"), j.key(run, "fence")}
+	got, err := condemnScript.Run(ctx, j.rdb, keys, string(when), token[:], removalTime.Milliseconds()).Slice()
+	if err != nil || len(got) < 2 {
+		return nil, named(run, err)
 	}
-	return j.unlist(ctx, run, runsKey, openKey, endedKey)
+	text, _ := got[1].(string)
+	return &Condemned{run, []byte(text), token}, nil
+}
+
+// Erase removes all that is left of a condemned run. It does nothing if somebody else has begun to remove the run since.
+func (j *Journal) Erase(ctx context.Context, c *Condemned) error {
+	var keys []string
+	for _, what := range []string{"run", "spec", "journal", "fence", "out", "log"} {
+		keys = append(keys, j.key(c.Run, what))
+	}
+	err := eraseScript.Run(ctx, j.rdb, append(keys, runsKey, openKey, endedKey), string(c.Run), c.token[:]).Err()
+	if err != nil {
+		return named(c.Run, fmt.Errorf("remove: %w", err))
+	}
+	return nil
 }

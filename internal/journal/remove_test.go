@@ -9,12 +9,13 @@ import (
 )
 
 // condemn checks whether a run may be removed under a condition.
-func (f *fixture) condemn(id journal.RunID, when journal.Condition, want bool) {
+func (f *fixture) condemn(id journal.RunID, when journal.Condition, want bool) *journal.Condemned {
 	f.t.Helper()
-	got, encoded, err := f.Condemn(f.t.Context(), id, when)
-	if got != want || err != nil || want && string(encoded) != "the spec\x00\xff" {
-		f.t.Errorf("%s removed when %s: %v, spec %q, %v; want %v", id, when, got, encoded, err, want)
+	got, err := f.Condemn(f.t.Context(), id, when)
+	if (got != nil) != want || err != nil || want && string(got.Spec) != "the spec\x00\xff" {
+		f.t.Errorf("%s removed when %s: %+v, %v; want %v", id, when, got, err, want)
 	}
+	return got
 }
 
 // forgetRemover lets the time be over that whoever began to remove a run has for it.
@@ -105,8 +106,7 @@ func TestARunIsKeptForItsTimeAndThenRemovedWholly(t *testing.T) {
 			f.t.Errorf("due: %v, %v", due, err)
 		}
 		f.forgetRemover("short")
-		f.condemn("short", journal.WhenDue, true)
-		if err := f.Erase(ctx, "short"); err != nil {
+		if err := f.Erase(ctx, f.condemn("short", journal.WhenDue, true)); err != nil {
 			f.t.Fatal(err)
 		}
 		if left := f.rdb.Keys(ctx, "godags:{short}*").Val(); len(left) > 0 {
@@ -153,5 +153,29 @@ func TestEveryRunWhoseTimeIsOverHasItsTurn(t *testing.T) {
 			}
 		}
 		f.t.Errorf("had no turn: %v", missing)
+	})
+}
+
+// A remover that was stopped for longer than it had time wakes up when another has removed the run, and its id is used again.
+func TestEraseByALateRemoverLeavesTheNextRunAlone(t *testing.T) {
+	journals(t, func(f *fixture) {
+		f.finish()
+		late := f.condemn(run, journal.WhenEnded, true)
+		f.forgetRemover(run)
+		if err := f.Erase(f.t.Context(), f.condemn(run, journal.WhenEnded, true)); err != nil {
+			f.t.Fatal(err)
+		}
+		if _, err := f.Submit(f.t.Context(), submission()); err != nil {
+			f.t.Fatal(err)
+		}
+		if err := f.Erase(f.t.Context(), late); err != nil {
+			f.t.Fatal(err)
+		}
+		if _, _, err := f.Spec(f.t.Context(), run); err != nil {
+			f.t.Errorf("the next run of the id: %v", err)
+		}
+		if open := f.openRuns(); len(open) != 1 {
+			f.t.Errorf("open: %v, want the next run of the id", open)
+		}
 	})
 }

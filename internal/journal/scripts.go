@@ -24,6 +24,8 @@ var (
 	decideScript  = script("decide")
 	mendScript    = script("mend")
 	condemnScript = script("condemn")
+	eraseScript   = script("erase")
+	relistScript  = script("relist")
 	endScript     = script("end")
 	checkScript   = script("check")
 	saveLogScript = script("savelog")

@@ -1,14 +1,17 @@
--- Makes a coordinator the owner of a run, or keeps it the owner.
+-- Makes a coordinator the owner of a run, or keeps it the owner. A lease that ends later than a lease granted now would was granted while
+-- the clock was ahead: nobody can tell how old it is, so it is cut to its length from now. Its owner, if it lives, renews it before that.
 -- KEYS run   ARGV coordinator lease(ms) epoch (0: take over if nobody holds the lease)
 -- Returns {epoch, owner}: epoch 0 if another coordinator has the run
-local m = redis.call('HMGET', KEYS[1], 'owner', 'epoch', 'until', 'digest')
+local m = redis.call('HMGET', KEYS[1], 'owner', 'epoch', 'until', 'digest', 'lease')
 if not m[4] then return redis.error_reply('GONE the run is not in Redis') end
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local epoch = tonumber(m[2])
+local epoch, over = tonumber(m[2]), tonumber(m[3])
 if m[1] ~= ARGV[1] or (ARGV[3] ~= '0' and tonumber(ARGV[3]) ~= epoch) then
-  if ARGV[3] ~= '0' or tonumber(m[3]) > now then return {0, m[1]} end
+  if ARGV[3] ~= '0' then return {0, m[1]} end
+  if m[5] and over > now + m[5] then redis.call('HSET', KEYS[1], 'until', string.format('%.0f', now + m[5])) end
+  if over > now then return {0, m[1]} end
   epoch = epoch + 1
 end
-redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'epoch', epoch, 'until', string.format('%.0f', now + ARGV[2]))
+redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'epoch', epoch, 'lease', ARGV[2], 'until', string.format('%.0f', now + ARGV[2]))
 return {epoch, ARGV[1]}

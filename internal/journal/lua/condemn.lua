@@ -1,12 +1,14 @@
 -- Marks a run as being removed: from now on it is gone for all who ask, and one remover has a while for it. Two at once could remove what
--- is submitted under the same id when the first is done. Sent twice, it answers the same.
--- KEYS run spec   ARGV condition, token of the remover, the time(ms) that it has
+-- is submitted under the same id when the first is done. The fence goes at once: from now on no write of an attempt has an effect.
+-- Sent twice, it answers the same. An end of the lease that is further away than its length is cut: see acquire.lua.
+-- KEYS run spec fence   ARGV condition, token of the remover, the time(ms) that it has
 --   due: it is finished and its time is over   ended: it is finished   idle: nobody drives it
 -- Returns {1, spec} or {0}; the spec is empty if it was removed already
-local m = redis.call('HMGET', KEYS[1], 'digest', 'state', 'expires', 'until', 'owner')
+local m = redis.call('HMGET', KEYS[1], 'digest', 'state', 'expires', 'until', 'owner', 'lease')
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local over = (tonumber(m[4]) or 0) <= now
+if m[6] and tonumber(m[4] or 0) > now + m[6] then redis.call('HSET', KEYS[1], 'until', string.format('%.0f', now + m[6])) end
 local condemned
 if not m[1] then
   condemned = over or m[5] == ARGV[2] -- whoever began has died, or it is our own call
@@ -17,5 +19,6 @@ else
 end
 if not condemned then return {0} end
 redis.call('HDEL', KEYS[1], 'digest')
-redis.call('HSET', KEYS[1], 'state', 'removed', 'owner', ARGV[2], 'until', string.format('%.0f', now + ARGV[3]))
+redis.call('UNLINK', KEYS[3])
+redis.call('HSET', KEYS[1], 'state', 'removed', 'owner', ARGV[2], 'lease', ARGV[3], 'until', string.format('%.0f', now + ARGV[3]))
 return {1, redis.call('GET', KEYS[2]) or ''}

@@ -1,5 +1,6 @@
 -- Moves a run to 'cancelling' or 'finished'. With an epoch only its coordinator may do so. Sent twice, it records once. A finished run is kept for its time.
--- KEYS run journal   ARGV state, epoch (0: anybody's), record, record if the run is being cancelled, entry that it follows from ('' for none)
+-- The lists follow in the same step.
+-- KEYS run journal open ended   ARGV state, epoch (0: anybody's), record, record if the run is being cancelled, entry that it follows from ('' for none), run
 -- Returns the state that the run was in
 local m = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'digest')
 if not m[3] then return redis.error_reply('GONE the run is not in Redis') end
@@ -10,9 +11,17 @@ end
 if m[1] == 'running' or (m[1] == 'cancelling' and ARGV[1] == 'finished') then
   redis.call('HSET', KEYS[1], 'state', ARGV[1])
   local entry = redis.call('XADD', KEYS[2], '*', 'w', '', 'r', m[1] == 'cancelling' and ARGV[4] or ARGV[3])
-  local keep = tonumber(redis.call('HGET', KEYS[1], 'keep') or '0')
-  if ARGV[1] == 'finished' and keep > 0 then
-    redis.call('HSET', KEYS[1], 'expires', string.format('%.0f', string.match(entry, '^%d+') + keep))
+  if ARGV[1] == 'finished' then
+    redis.call('ZREM', KEYS[3], ARGV[6])
+    local keep = tonumber(redis.call('HGET', KEYS[1], 'keep') or '0')
+    if keep > 0 then
+      -- Ids of entries never go back: after the clock was ahead they stay there for as long as that was.
+      local t = redis.call('TIME')
+      local now = math.min(t[1] * 1000 + math.floor(t[2] / 1000), tonumber(string.match(entry, '^%d+')))
+      local expires = string.format('%.0f', now + keep)
+      redis.call('HSET', KEYS[1], 'expires', expires)
+      redis.call('ZADD', KEYS[4], expires, ARGV[6])
+    end
   end
 end
 return m[1]

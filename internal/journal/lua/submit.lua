@@ -1,5 +1,7 @@
--- Creates a run, whole or not at all.
--- KEYS run spec journal   ARGV digest spec pipeline stages coordinator lease(ms) record signature epoch(0: nobody drives it yet) keep(ms; 0: for ever) incarnation
+-- Creates a run and enters it into the lists, whole or not at all. The lists come first: of an AOF that is cut off here, an
+-- entry without a run may be left, which the next reader removes.
+-- KEYS run spec journal runs open
+-- ARGV digest spec pipeline stages coordinator lease(ms) record signature epoch(0: nobody drives it yet) keep(ms; 0: for ever) incarnation run
 -- Returns {created, digest of the run's spec, epoch}
 local digest = redis.call('HGET', KEYS[1], 'digest')
 if digest then
@@ -12,8 +14,9 @@ if redis.call('EXISTS', KEYS[1]) == 1 then return redis.error_reply('REMOVING th
 local epoch = tonumber(ARGV[9])
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
+for _, list in ipairs({KEYS[4], KEYS[5]}) do redis.call('ZADD', list, 'NX', string.format('%.0f', now), ARGV[12]) end
 redis.call('SET', KEYS[2], ARGV[2])
 redis.call('HSET', KEYS[1], 'digest', ARGV[1], 'pipeline', ARGV[3], 'stages', ARGV[4], 'state', 'running', 'signature', ARGV[8], 'incarnation', ARGV[11], 'keep', ARGV[10],
-  'owner', ARGV[5], 'epoch', epoch, 'until', string.format('%.0f', now + ARGV[6]))
+  'owner', ARGV[5], 'epoch', epoch, 'lease', ARGV[6], 'until', string.format('%.0f', now + ARGV[6]))
 redis.call('XADD', KEYS[3], '*', 'w', '', 'r', ARGV[7])
 return {1, ARGV[1], epoch}
