@@ -126,6 +126,8 @@ type UnservedQueue struct {
 
 	// Unhealthy names a worker on the queue that cannot execute stages, and says why.
 	Unhealthy string `json:"unhealthy,omitempty"`
+
+	Paused string `json:"paused,omitempty"` // the key in Redis that pauses the queue
 }
 
 // Problem is an error, as programs read it.

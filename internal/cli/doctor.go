@@ -181,6 +181,9 @@ func (d *diagnosis) checkSession(ctx context.Context, p Program, c *ucli.Context
 	if err := d.checkWorkers(ctx, p, c, s); err != nil {
 		return err
 	}
+	if err := d.checkQueues(ctx, s); err != nil {
+		return err
+	}
 	return d.checkCoordinators(ctx, s)
 }
 
@@ -298,6 +301,23 @@ func (d *diagnosis) checkWorkers(ctx context.Context, p Program, c *ucli.Context
 		d.add("workers", redisx.OK, "none is alive: a run has its own", "")
 	}
 	return nil
+}
+
+// checkQueues finds queues that somebody has paused.
+func (d *diagnosis) checkQueues(ctx context.Context, s *engine.Session) error {
+	paused, err := s.PausedQueues(ctx)
+	if err != nil {
+		return err
+	}
+	for _, q := range paused {
+		d.add("queues", redisx.Warning, fmt.Sprintf("queue %s (%s) is paused: no worker takes stages from it", q.Name, q.Of), resumeQueue(q.Key))
+	}
+	return nil
+}
+
+// resumeQueue says how a paused queue is resumed.
+func resumeQueue(key string) string {
+	return "resume it in asynqmon, or delete the key " + key + " in Redis"
 }
 
 // checkCoordinators says who drives runs that nobody waits for. None is needed.

@@ -76,6 +76,8 @@ func (p Program) printUnserved(c *ucli.Context, s *runs.Service, t *statusText, 
 	waiting := count(u.Stages, "stage waits", "stages wait")
 	queue := printable(u.Queue)
 	switch {
+	case u.Paused != "":
+		fmt.Fprintf(t.out, "\n%s for queue %s, which is paused: %s\n", waiting, queue, resumeQueue(u.Paused))
 	case u.Unhealthy != "":
 		fmt.Fprintf(t.out, "\n%s for queue %s, but no live worker there can execute stages: %s\n", waiting, queue, printable(u.Unhealthy))
 	case u.Code == api.ReasonKeyMismatch:

@@ -19,6 +19,7 @@ type Queue interface {
 	EnqueueAll(ctx context.Context, queue string, tasks ...queue.Task) error
 	Pending(queue, id string) (bool, error)
 	Remove(queue, id string) error
+	Paused(queue string) (key string, err error)
 }
 
 // Lease is how long a coordinator that says nothing is left in charge of a run.
@@ -61,11 +62,12 @@ type Driver struct {
 	position  string // of the last journal entry that was applied
 	ready     *readyQueues
 	flights   map[dag.StageID]*flight
-	inFlight  map[string]int // bundles by queue
-	largest   int            // stages that a bundle may have; it grows as bundles of this size come to their end
-	packed    int            // bundles of several stages
-	resent    int            // bundles that got lost
-	lives     int            // how often the run has begun: 1, and one more for each time that it was reopened
+	inFlight  map[string]int    // bundles by queue
+	paused    map[string]string // by queue that is paused, the key in Redis that pauses it
+	largest   int               // stages that a bundle may have; it grows as bundles of this size come to their end
+	packed    int               // bundles of several stages
+	resent    int               // bundles that got lost
+	lives     int               // how often the run has begun: 1, and one more for each time that it was reopened
 	durations *spec.Durations
 	crashes   map[dag.StageID]int
 	losses    map[dag.StageID]int         // attempts that were begun and lost, for whatever reason
@@ -104,7 +106,7 @@ func drive(ctx context.Context, cfg Config, run journal.RunID, sp *spec.Spec, di
 		Config: cfg, run: run, spec: sp, digest: digest, epoch: epoch,
 		state: dag.NewRun(sp.Graph, sp.Rules()), position: journal.Start, ready: newReadyQueues(sp),
 		largest: 1, durations: spec.NewDurations(sp),
-		flights: make(map[dag.StageID]*flight), inFlight: make(map[string]int), crashes: make(map[dag.StageID]int),
+		flights: make(map[dag.StageID]*flight), inFlight: make(map[string]int), paused: make(map[string]string), crashes: make(map[dag.StageID]int),
 		losses: make(map[dag.StageID]int), delayed: make(map[dag.StageID]dag.Attempt),
 		unwanted: make(map[string]string), workers: newWorkers(), needs: needsOf(sp), parked: make(map[need][]dag.StageID),
 		parallel: make(map[dag.StageID]*parallel), lists: make(map[dag.StageID]string),

@@ -47,6 +47,7 @@ func (d *Driver) track(e journal.Entry, r journal.Record) {
 		}
 		f.attempt, f.worker, f.claimed = r.Attempt, e.Worker, time.Now()
 		f.bundle.taken, f.bundle.touched = true, time.Now()
+		delete(d.paused, f.bundle.queue)
 	case journal.RunSubmitted, journal.RunReopened:
 		d.lives++
 		d.stopping = time.Time{}
@@ -201,6 +202,9 @@ func (d *Driver) overdue(ctx context.Context, now time.Time) error {
 		}
 		b.touched = now
 		if pending {
+			if err := d.lookForPause(b.queue); err != nil {
+				return err
+			}
 			continue
 		}
 		if err := d.intact(ctx); err != nil {
@@ -213,6 +217,19 @@ func (d *Driver) overdue(ctx context.Context, now time.Time) error {
 		d.resent++
 		b.taken = true // there is nothing to remove
 		d.ground(b)
+	}
+	return nil
+}
+
+// lookForPause finds out whether a queue is paused in which a task has waited for a while.
+func (d *Driver) lookForPause(queue string) error {
+	key, err := d.Queue.Paused(queue)
+	if err != nil {
+		return err
+	}
+	delete(d.paused, queue)
+	if key != "" {
+		d.paused[queue] = key
 	}
 	return nil
 }

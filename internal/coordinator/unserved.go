@@ -28,6 +28,10 @@ func (e *NoWorkerError) Error() string {
 	if e.Task != "" {
 		return fmt.Sprintf("%v: for %s no worker had the handler %q that stage %q needs", ErrNoWorker, e.For.Round(time.Second/10), e.Task, e.Stage)
 	}
+	if e.Paused != "" {
+		return fmt.Sprintf("%v: for %s queue %q was paused, where stage %q waits: resume it in asynqmon, or delete the key %s in Redis",
+			ErrNoWorker, e.For.Round(time.Second/10), e.Queue, e.Stage, e.Paused)
+	}
 	if len(e.Unhealthy) > 0 {
 		return fmt.Sprintf("%v: for %s none that listens on queue %q, where stage %q waits, could execute stages: %s", ErrNoWorker, e.For.Round(time.Second/10), e.Queue, e.Stage, e.Unhealthy[0])
 	}
@@ -100,6 +104,9 @@ func (d *Driver) reportUnserved(now time.Time) error {
 			d.workers.unserved[n] = now
 		}
 		u.Queue, u.Task, u.For = n.queue, n.task, now.Sub(since)
+		if n.task == "" {
+			u.Paused = d.paused[n.queue]
+		}
 		u.Strangers, u.Unhealthy, u.Listeners = d.workers.strange[n.queue], d.workers.unwell[n.queue], d.workers.listen[n.queue]
 		list = append(list, u)
 	}
@@ -127,15 +134,20 @@ func (d *Driver) countQueued(waiting map[need]journal.Unserved) {
 		waiting[need{queue: queue}] = u
 	}
 	for name, ready := range d.ready.byName {
-		if d.workers.slots[name] == 0 && ready.Len() > 0 {
+		if !d.served(name) && ready.Len() > 0 {
 			add(name, ready.first(), ready.Len())
 		}
 	}
 	for s, f := range d.flights {
-		if f.worker == "" && d.workers.slots[f.bundle.queue] == 0 {
+		if f.worker == "" && !d.served(f.bundle.queue) {
 			add(f.bundle.queue, s, 1)
 		}
 	}
+}
+
+// served reports whether live workers take stages from a queue.
+func (d *Driver) served(queue string) bool {
+	return d.workers.slots[queue] > 0 && d.paused[queue] == ""
 }
 
 // countParked counts the stages for which no worker has a handler.

@@ -116,3 +116,29 @@ func TestDriver_NamesWorkersThatCannotExecute(t *testing.T) {
 		}
 	})
 }
+
+// A person has paused the queue, which asynqmon has a button for: the stages wait for him.
+func TestUnserved_NamesAPausedQueue(t *testing.T) {
+	simulate(t, "a", func(w *world) {
+		w.queue.mu.Lock()
+		w.queue.paused = "asynq:{default@x}:paused"
+		w.queue.mu.Unlock()
+		w.keepAlive("w1", 5*time.Second)
+		w.mu.Lock()
+		u := w.served
+		w.mu.Unlock()
+		if len(u) != 1 || u[0].Paused != "asynq:{default@x}:paused" || u[0].Stage != "a" {
+			w.Fatalf("%+v", u)
+		}
+		w.queue.mu.Lock()
+		w.queue.paused = ""
+		w.queue.mu.Unlock()
+		w.keepAlive("w1", 5*time.Second)
+		w.mu.Lock()
+		u = w.served
+		w.mu.Unlock()
+		if len(u) != 0 {
+			w.Errorf("the queue is not paused any more: %+v", u)
+		}
+	})
+}

@@ -48,6 +48,13 @@ type fakeQueue struct {
 	bundles map[string]queue.Bundle // by task id
 	order   []string
 	failing bool
+	paused  string
+}
+
+func (q *fakeQueue) Paused(string) (string, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.paused, nil
 }
 
 func (q *fakeQueue) EnqueueAll(_ context.Context, _ string, tasks ...queue.Task) error {

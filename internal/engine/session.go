@@ -58,6 +58,11 @@ func Open(ctx context.Context, cfg Config) (*Session, error) {
 	return s, nil
 }
 
+// PausedQueues lists the queues that somebody has paused: no worker takes anything from them.
+func (s *Session) PausedQueues(ctx context.Context) ([]queue.PausedQueue, error) {
+	return queue.PausedQueues(ctx, s.Conn.Client())
+}
+
 // Close ends the connection, and a Redis of our own if nobody else uses it.
 func (s *Session) Close() error { return errors.Join(s.transfers.Close(), s.Conn.Close()) }
 

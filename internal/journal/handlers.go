@@ -113,6 +113,7 @@ type Unserved struct {
 	Stage  string // the first of those that wait
 	Stages int
 	For    time.Duration
+	Paused string // the key in Redis that pauses the queue; empty: it is not paused
 
 	Strangers []string // live workers that do listen, but have another key
 	Unhealthy []string // live workers that do listen, but cannot execute stages; with the reasons

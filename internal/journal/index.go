@@ -12,7 +12,7 @@ import (
 // relist brings the lists into line with what Redis has of a run. Scripts keep them so; what was left by another version,
 // or by an AOF that was cut off within a script, is mended by the next reader.
 func (j *Journal) relist(ctx context.Context, run RunID) error {
-	keys := []string{j.key(run, "run"), runsKey, openKey, endedKey}
+	keys := []string{j.key(run, "run"), j.key(run, "journal"), runsKey, openKey, endedKey}
 	return named(run, relistScript.Run(ctx, j.rdb, keys, string(run)).Err())
 }
 

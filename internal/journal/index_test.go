@@ -100,3 +100,25 @@ func TestSubmitEntersTheListsTogetherWithTheRun(t *testing.T) {
 		}
 	})
 }
+
+// Redis has lost the journal of a run, and nothing else: nobody can do anything with the run, and its id is free again.
+func TestRemove_ARunWithoutAJournalIsDue(t *testing.T) {
+	journals(t, func(f *fixture) {
+		ctx := f.t.Context()
+		f.rdb.Del(ctx, "godags:{r}:journal")
+		f.runs(10)
+		f.condemn(run, journal.WhenDue, false) // its coordinator has not noticed yet
+		f.setRun("until", 0)
+		if due, err := f.Due(ctx, 10); err != nil || len(due) != 1 || due[0] != run {
+			f.t.Errorf("due: %v, %v", due, err)
+		}
+		if c := f.condemn(run, journal.WhenDue, true); c != nil {
+			if err := f.Erase(ctx, c); err != nil {
+				f.t.Error(err)
+			}
+		}
+		if left := f.rdb.Keys(ctx, "godags:*").Val(); len(left) > 0 {
+			f.t.Errorf("left: %v", left)
+		}
+	})
+}

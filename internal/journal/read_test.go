@@ -333,18 +333,6 @@ func TestRunsListsTheNewestFirst(t *testing.T) {
 		if err := f.rdb.Del(ctx, "godags:{old}:journal").Err(); err != nil {
 			f.t.Fatal(err)
 		}
-		f.runs(10, "new", run) // it has expired, and nobody told the index
-	})
-}
-
-func TestARunThatDiedBeforeItWasIndexedIsListedAfterAResubmission(t *testing.T) {
-	journals(t, func(f *fixture) {
-		if err := f.rdb.Del(f.t.Context(), "godags:runs").Err(); err != nil {
-			f.t.Fatal(err)
-		}
-		if _, err := f.Submit(f.t.Context(), submission()); err != nil {
-			f.t.Fatal(err)
-		}
-		f.runs(10, run)
+		f.runs(10, "new", run)
 	})
 }

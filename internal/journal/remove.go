@@ -60,7 +60,7 @@ type Condemned struct {
 // [ErrGone] for everybody, and its id is not free yet. [Journal.Erase] comes next.
 func (j *Journal) Condemn(ctx context.Context, run RunID, when Condition) (*Condemned, error) {
 	token := NewToken()
-	keys := []string{j.key(run, "run"), j.key(run, "spec"), j.key(run, "fence")}
+	keys := []string{j.key(run, "run"), j.key(run, "spec"), j.key(run, "fence"), j.key(run, "journal")}
 	got, err := condemnScript.Run(ctx, j.rdb, keys, string(when), token[:], removalTime.Milliseconds()).Slice()
 	if err != nil || len(got) < 2 {
 		return nil, named(run, err)

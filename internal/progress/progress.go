@@ -167,6 +167,10 @@ func (p *Printer) explain(w journal.Unserved) string {
 	if w.Stages == 1 {
 		wait = "waits"
 	}
+	if w.Paused != "" {
+		return fmt.Sprintf("%s %s: queue %s is paused (%s): resume it in asynqmon, or delete the key %s in Redis",
+			plural(w.Stages, "stage"), wait, w.Queue, rough(w.For), w.Paused)
+	}
 	worker := "worker"
 	if len(w.Strangers) > 0 {
 		worker = "worker with our key"

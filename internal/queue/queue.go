@@ -10,6 +10,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -124,16 +126,74 @@ func wakeChannel(queue string) string { return "godags:wake:" + queue }
 
 func (c *Client) wakeChannel(queue string) string { return wakeChannel(c.name(queue)) }
 
-// Pending reports whether the task waits in its queue: nobody has taken it, deleted it, or put it aside.
+// pendingScript finds out whether a task waits in its queue. Asynq writes into the task that it is pending, and takes tasks off a list: if the
+// list has lost one, it is put back, first in turn.
+// KEYS task, list   ARGV id   Returns 0: it is not pending, 1: it is, 2: it is again
+var pendingScript = redis.NewScript(`
+if redis.call('HGET', KEYS[1], 'state') ~= 'pending' then return 0 end
+if redis.call('LPOS', KEYS[2], ARGV[1]) then return 1 end
+redis.call('RPUSH', KEYS[2], ARGV[1])
+return 2`)
+
+// Pending reports whether the task waits in its queue: nobody has taken it, deleted it, or put it aside. A task that only the queue's list
+// has lost is put back.
 func (c *Client) Pending(queue, id string) (bool, error) {
-	info, err := c.inspect.GetTaskInfo(c.name(queue), id)
-	if errors.Is(err, asynq.ErrTaskNotFound) || errors.Is(err, asynq.ErrQueueNotFound) {
-		return false, nil
+	name := c.name(queue)
+	keys := []string{asynqKey(name, "t:"+id), asynqKey(name, "pending")}
+	state, err := pendingScript.Run(context.Background(), c.rdb, keys, id).Int()
+	if err == nil && state == 2 {
+		err = c.rdb.Publish(context.Background(), c.wakeChannel(queue), "").Err()
 	}
 	if err != nil {
 		return false, fmt.Errorf("look up task %s: %w", id, err)
 	}
-	return info.State == asynq.TaskStatePending, nil
+	return state > 0, nil
+}
+
+// asynqKey is a key of Asynq's.
+func asynqKey(name, what string) string { return "asynq:{" + name + "}:" + what }
+
+// Paused returns the key in Redis that pauses the queue, as a person does with asynqmon; empty if it is not paused.
+func (c *Client) Paused(queue string) (key string, err error) {
+	key = asynqKey(c.name(queue), "paused")
+	n, err := c.rdb.Exists(context.Background(), key).Result()
+	if err != nil {
+		return "", fmt.Errorf("ask whether queue %s is paused: %w", queue, err)
+	}
+	if n == 0 {
+		return "", nil
+	}
+	return key, nil
+}
+
+// PausedQueue is a queue from which no worker takes anything.
+type PausedQueue struct {
+	Name string // of the queue
+	Of   string // whose queue it is: "key:" and the fingerprint of a key, or the id of a run
+	Key  string // in Redis, which pauses it
+}
+
+// PausedQueues lists the queues that are paused, of all keys and runs.
+func PausedQueues(ctx context.Context, rdb redis.UniversalClient) (list []PausedQueue, err error) {
+	names, err := rdb.SMembers(ctx, "asynq:queues").Result()
+	for _, name := range names {
+		queue, of, ours := strings.Cut(name, "@")
+		if !ours {
+			continue
+		}
+		var n int64
+		if n, err = rdb.Exists(ctx, asynqKey(name, "paused")).Result(); err != nil {
+			break
+		}
+		if n > 0 {
+			list = append(list, PausedQueue{queue, of, asynqKey(name, "paused")})
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look for paused queues: %w", err)
+	}
+	slices.SortFunc(list, func(a, b PausedQueue) int { return strings.Compare(a.Key, b.Key) })
+	return list, nil
 }
 
 // Remove takes a task out of its queue if it still waits there. One that a worker has taken meets a claim that is refused.
@@ -153,7 +213,7 @@ func (c *Client) RemoveQueue(ctx context.Context, queue string) error {
 	name := c.name(queue)
 	err := c.inspect.DeleteQueue(name, true)
 	if err == nil || errors.Is(err, asynq.ErrQueueNotFound) {
-		err = c.rdb.Del(ctx, "asynq:{"+name+"}:processed", "asynq:{"+name+"}:failed").Err() // Asynq forgets its counts
+		err = c.rdb.Del(ctx, asynqKey(name, "processed"), asynqKey(name, "failed")).Err() // Asynq forgets its counts
 	} else if info, lookErr := c.inspect.GetQueueInfo(name); lookErr == nil && info.Active > 0 {
 		return nil // Asynq's error for this has no name
 	}

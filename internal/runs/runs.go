@@ -211,15 +211,15 @@ type Filter struct {
 
 func (f Filter) all() bool { return f.State == "" && f.Pipeline == "" && f.Age == 0 }
 
-// match returns whether a run is meant. Now is the time from which Age counts back.
-func (f Filter) match(r journal.Summary, now time.Time) bool {
+// match returns whether a run is meant. Its age is by the clock of Redis, as its times are.
+func (f Filter) match(r journal.Summary) bool {
 	at := r.Finished
 	if at.IsZero() {
 		at = r.Submitted
 	}
 	return (f.State == "" || r.State == f.State) &&
 		(f.Pipeline == "" || r.Pipeline == f.Pipeline) &&
-		(f.Age == 0 || at.Before(now.Add(-f.Age)))
+		(f.Age == 0 || at.Before(r.Asked.Add(-f.Age)))
 }
 
 // List returns the runs that match, newest first, and whether there are more than the limit. Expired runs are removed first.
@@ -230,8 +230,7 @@ func (s *Service) List(ctx context.Context, f Filter) (list []Summary, more bool
 	if f.Limit > 0 {
 		limit = f.Limit + 1 // one more, to know whether there are more
 	}
-	now := time.Now()
-	found, err := s.session.Journal.Runs(ctx, limit, func(r journal.Summary) bool { return f.match(r, now) })
+	found, err := s.session.Journal.Runs(ctx, limit, f.match)
 	if err != nil {
 		return nil, false, err
 	}
@@ -282,7 +281,7 @@ func (f Filter) removable(r journal.Summary, now time.Time) journal.Condition {
 	switch {
 	case f.all() && !r.Expires.IsZero() && r.Expires.Before(now):
 		return journal.WhenDue
-	case f.all() || !f.match(r, now):
+	case f.all() || !f.match(r):
 		return ""
 	case !r.Finished.IsZero():
 		return journal.WhenEnded

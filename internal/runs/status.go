@@ -86,7 +86,17 @@ func (s *Service) describeFleet(ctx context.Context, id ID, fleet *view.Fleet) e
 	}
 	fleet.Workers = workers
 	fleet.Key = seal.Signer(identity.Signature)
-	fleet.Crews, err = s.session.Journal.Crews(ctx, workers, id, fleet.Key, nil)
+	if fleet.Crews, err = s.session.Journal.Crews(ctx, workers, id, fleet.Key, nil); err != nil {
+		return err
+	}
+
+	paused, err := s.session.PausedQueues(ctx)
+	fleet.Paused = make(map[string]string)
+	for _, q := range paused {
+		if q.Of == "key:"+fleet.Key || q.Of == string(id) {
+			fleet.Paused[q.Name] = q.Key
+		}
+	}
 	return err
 }
 
@@ -135,7 +145,7 @@ func (st *Status) API(redis string) api.Status {
 			Stage: st.Name(f.Stage), Attempt: int(f.Attempt), Worker: f.Worker, Error: f.Text})
 	}
 	for _, u := range st.Unserved() {
-		status.Unserved = append(status.Unserved, api.UnservedQueue{Queue: u.Queue, Task: u.Task, Stages: u.Stages, Unhealthy: u.Unhealthy})
+		status.Unserved = append(status.Unserved, api.UnservedQueue{Queue: u.Queue, Task: u.Task, Stages: u.Stages, Unhealthy: u.Unhealthy, Paused: u.Paused})
 	}
 	return status
 }

@@ -20,7 +20,7 @@ type Fleet struct {
 	Workers   []journal.WorkerInfo // live and silent ones
 	Crews     *journal.Crews       // the handlers that workers with the key of the run have
 	Key       string               // fingerprint of the key that signed the run
-	Paused    map[string]bool      // queues that are paused in Redis
+	Paused    map[string]string    // by queue that is paused: the key in Redis that pauses it
 	Delivered map[string]string    // by stage name: the worker that holds it in a batch
 }
 
@@ -174,8 +174,9 @@ func (e *Explainer) ready(s dag.StageID) api.Reason {
 	switch {
 	case e.fleet.State == api.Cancelling && kind.Trigger != dag.AllDone:
 		return api.Reason{Code: api.ReasonCancelling, Text: "the run is being cancelled"}
-	case e.fleet.Paused[name]:
-		return api.Reason{Code: api.ReasonPaused, Text: fmt.Sprintf("queue %s is paused", name)}
+	case e.fleet.Paused[name] != "":
+		return api.Reason{Code: api.ReasonPaused,
+			Text: fmt.Sprintf("queue %s is paused: resume it in asynqmon, or delete the key %s in Redis", name, e.fleet.Paused[name])}
 	case !q.usable && q.ill != "":
 		return api.Reason{Code: api.ReasonNoWorker,
 			Text: fmt.Sprintf("no live worker on queue %s can execute stages: %s", name, q.ill)}
@@ -240,7 +241,7 @@ func (e *Explainer) Waiting() []api.WaitingStage {
 	return list
 }
 
-// Unserved are stages that are ready, and that no live worker can run.
+// Unserved are stages that are ready, and that no live worker can run or is given.
 type Unserved struct {
 	Queue  string
 	Task   string // the handler that no worker on the queue has; empty: no worker listens that can run stages of the run
@@ -249,6 +250,8 @@ type Unserved struct {
 
 	// Unhealthy names a worker on the queue that cannot execute stages, and says why.
 	Unhealthy string
+
+	Paused string // the key in Redis that pauses the queue; empty: the queue is not paused
 }
 
 // Unserved returns what no live worker can run, by queue and task. It is empty unless the run is running.
@@ -265,6 +268,9 @@ func (e *Explainer) Unserved() []Unserved {
 		u := Unserved{Queue: e.run.queueOf(s)}
 		q := e.queue(u.Queue)
 		switch task := e.run.kindOf(s).Task; {
+		case e.fleet.Paused[u.Queue] != "":
+			u.Code = api.ReasonPaused
+			u.Paused = e.fleet.Paused[u.Queue]
 		case !q.usable && q.ill != "":
 			u.Code = api.ReasonNoWorker
 			u.Unhealthy = q.ill

@@ -1,8 +1,8 @@
 -- Marks a run as being removed: from now on it is gone for all who ask, and one remover has a while for it. Two at once could remove what
 -- is submitted under the same id when the first is done. The fence goes at once: from now on no write of an attempt has an effect.
 -- Sent twice, it answers the same. An end of the lease that is further away than its length is cut: see acquire.lua.
--- KEYS run spec fence   ARGV condition, token of the remover, the time(ms) that it has
---   due: it is finished and its time is over   ended: it is finished   idle: nobody drives it
+-- KEYS run spec fence journal   ARGV condition, token of the remover, the time(ms) that it has
+--   due: it is finished and its time is over, or nobody drives it and its journal is gone   ended: it is finished   idle: nobody drives it
 -- Returns {1, spec} or {0}; the spec is empty if it was removed already
 local m = redis.call('HMGET', KEYS[1], 'digest', 'state', 'expires', 'until', 'owner', 'lease')
 local t = redis.call('TIME')
@@ -16,6 +16,7 @@ elseif ARGV[1] == 'idle' then
   condemned = over
 else
   condemned = m[2] == 'finished' and (ARGV[1] == 'ended' or (m[3] and tonumber(m[3]) <= now))
+  if ARGV[1] == 'due' and over and redis.call('EXISTS', KEYS[4]) == 0 then condemned = true end
 end
 if not condemned then return {0} end
 redis.call('HDEL', KEYS[1], 'digest')
