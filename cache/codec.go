@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+
+	"github.com/godags/godags/internal/jsontext"
 )
 
 // Codec turns a typed value into bytes and back. It is safe for concurrent use.
@@ -19,10 +21,19 @@ type Codec interface {
 	Decode(data []byte, v any) error
 }
 
+// TypeChecker is a [Codec] that knows of some types that it cannot carry their values. A pipeline with such a type is not valid.
+type TypeChecker interface {
+	// CheckType returns an error if no value of type t can be written or, with read, none can be read back.
+	CheckType(t reflect.Type, read bool) error
+}
+
 var (
-	// JSON is package encoding/json, and the default: readable everywhere, for what JSON can express.
+	// JSON is package encoding/json, and the default: readable everywhere, for what JSON can express. What package json would change or leave out
+	// without an error is an error: text that is not UTF-8, fields that are not exported and hold something, whole numbers beyond what a float64
+	// holds that are read into an interface.
 	JSON Codec = jsonCodec{}
-	// Gob is package encoding/gob: for Go types that JSON loses, such as maps with struct keys, NaN, or complex numbers.
+	// Gob is package encoding/gob: for Go types that JSON loses, such as maps with struct keys, NaN, or complex numbers. Like JSON, it refuses what
+	// would be lost.
 	Gob Codec = gobCodec{}
 	// Raw stores a []byte or a string as it is, and nothing else.
 	Raw Codec = rawCodec{}
@@ -30,17 +41,52 @@ var (
 
 type jsonCodec struct{}
 
-func (jsonCodec) Name() string                    { return "json" }
-func (jsonCodec) Encode(v any) ([]byte, error)    { return json.Marshal(v) }
-func (jsonCodec) Decode(data []byte, v any) error { return json.Unmarshal(data, v) }
+func (jsonCodec) Name() string { return "json" }
+
+func (jsonCodec) CheckType(t reflect.Type, read bool) error { return jsonRules.check(t, read) }
+
+func (jsonCodec) Encode(v any) ([]byte, error) {
+	v, err := jsonRules.prepare(v)
+	if err != nil {
+		return nil, err
+	}
+	data, err := jsontext.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return data, jsonRules.checkValue(v) // after package json has found that there is no cycle
+}
+
+func (jsonCodec) Decode(data []byte, v any) error {
+	if err := jsontext.Check(data); err != nil {
+		return err
+	}
+	t, f, err := jsonRules.target(v)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, v); err != nil || !f.loose {
+		return err
+	}
+	return checkNumbers(data, t)
+}
 
 type gobCodec struct{}
 
 func (gobCodec) Name() string { return "gob" }
 
+func (gobCodec) CheckType(t reflect.Type, read bool) error { return gobRules.check(t, read) }
+
 func (gobCodec) Encode(v any) ([]byte, error) {
 	if p := reflect.ValueOf(v); p.Kind() == reflect.Pointer && p.IsNil() {
 		return nil, errors.New("gob has no nil pointer") // package gob panics on it
+	}
+	v, err := gobRules.prepare(v)
+	if err == nil {
+		err = gobRules.checkValue(v) // before package gob, which does not survive a cycle
+	}
+	if err != nil {
+		return nil, err
 	}
 	var b bytes.Buffer
 	if err := gob.NewEncoder(&b).Encode(v); err != nil {
@@ -50,6 +96,9 @@ func (gobCodec) Encode(v any) ([]byte, error) {
 }
 
 func (gobCodec) Decode(data []byte, v any) error {
+	if _, _, err := gobRules.target(v); err != nil {
+		return err
+	}
 	r := bytes.NewReader(data)
 	if err := gob.NewDecoder(r).Decode(v); err != nil {
 		return err
@@ -63,6 +112,13 @@ func (gobCodec) Decode(data []byte, v any) error {
 type rawCodec struct{}
 
 func (rawCodec) Name() string { return "raw" }
+
+func (rawCodec) CheckType(t reflect.Type, _ bool) error {
+	if t == reflect.TypeFor[[]byte]() || t == reflect.TypeFor[string]() {
+		return nil
+	}
+	return errNotRaw
+}
 
 func (rawCodec) Encode(v any) ([]byte, error) {
 	switch v := v.(type) {

@@ -35,7 +35,7 @@ var layers = [][]string{
 	{"internal/spec"},
 	{"tasks", "cache"},
 	{"dag", "internal/api"},
-	{"internal/nearest", "internal/version", "internal/seal", "internal/cells", "internal/fault"},
+	{"internal/nearest", "internal/version", "internal/seal", "internal/cells", "internal/jsontext", "internal/fault"},
 	{"internal/owned", "internal/process"},
 }
 
