@@ -1,11 +1,11 @@
 package godags
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 
 	"github.com/godags/godags/cache"
+	"github.com/godags/godags/internal/jsontext"
 	"github.com/godags/godags/tasks"
 )
 
@@ -24,14 +24,14 @@ type Command struct {
 // the stages, and its own output is what it leaves in the file $GODAGS_OUTPUT, up to 64 MiB. [tasks.Command] says what else it is told. A status other than 0 fails
 // the stage.
 func (p *Pipeline) Command(name string, c Command, opts ...Option) Output[[]byte] {
-	params, err := json.Marshal(c)
+	params, err := jsontext.Marshal(c)
 	if err == nil {
 		err = tasks.Command{}.Validate(params)
 	}
 	if err != nil {
 		p.problems = append(p.problems, fmt.Errorf("stage %q: %w", name, err))
 	}
-	s := p.add(name, tasks.Command{}.Handle, append(slices.Clone(opts), Codec(cache.Raw)))
+	s := p.add(name, false, tasks.Command{}.Handle, append(slices.Clone(opts), Codec(cache.Raw)))
 	s.params = params
 	return Output[[]byte]{s}
 }

@@ -2,9 +2,9 @@ package godags
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/godags/godags/cache"
 	"github.com/godags/godags/tasks"
@@ -16,17 +16,17 @@ import (
 //
 // Both lists are JSON: another [Codec] is an error.
 func Map[A, B any](p *Pipeline, name string, f func(context.Context, A) (B, error), list Output[[]A], opts ...Option) Output[[]B] {
-	each := produce(p, name, func(ctx context.Context, s *tasks.Stage) (b B, err error) {
+	each := produce(p, name, f == nil, func(ctx context.Context, s *tasks.Stage) (b B, err error) {
 		if s.Item == nil {
 			return b, errors.New("the stage was executed as a whole, not for an element")
 		}
 		var a A
-		if err := json.Unmarshal(s.Item, &a); err != nil {
-			return b, fmt.Errorf("element %d of stage %q: %w", s.Index, list.name, err)
+		if err := cache.JSON.Decode(s.Item, &a); err != nil {
+			return b, NoRetry(fmt.Errorf("element %d of stage %q: %w", s.Index, list.name, err))
 		}
 		return f(ctx, a)
 	}, opts)
-	each.After(list)
+	each.takes(list.Stage, reflect.TypeFor[[]A]())
 	if list.Stage == nil {
 		return Output[[]B](each)
 	}

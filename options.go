@@ -23,6 +23,7 @@ type options struct {
 
 	pipeline  *Pipeline // while New applies the options, else nil
 	misplaced []string  // names of options that are for New only
+	absent    []string  // names of options that were given nil
 }
 
 // Values chooses where a stage's output, and what it stores with [Put], live: [cache.Redis], [cache.Disk], [cache.Memory], or your own.
@@ -31,7 +32,16 @@ type options struct {
 func Values(c cache.Cache) Option { return func(o *options) { o.cache = c } }
 
 // Codec chooses how a stage's values become bytes: [cache.JSON] (the default), [cache.Gob], [cache.Raw], or your own.
-func Codec(c cache.Codec) Option { return func(o *options) { o.codec = c } }
+// A pipeline is not valid if the codec cannot carry the type of an output, such as a function, or a struct without exported fields in JSON.
+func Codec(c cache.Codec) Option {
+	return func(o *options) {
+		if c == nil {
+			o.absent = append(o.absent, "Codec")
+			return
+		}
+		o.codec = c
+	}
+}
 
 // Queue sends a stage to workers that listen to the named queue, such as "gpu". The default is "default".
 // The name has up to 100 letters, digits, '.', '_' and '-'.
@@ -74,7 +84,13 @@ func Trigger(t dag.Trigger) Option { return func(o *options) { o.policy.Trigger 
 func When(condition string) Option { return func(o *options) { o.policy.When = condition } }
 
 // WhenFunc is [When] with a function, which gets the context of the stage. Its error fails the attempt.
-func WhenFunc(f func(context.Context) (bool, error)) Option { return func(o *options) { o.when = f } }
+func WhenFunc(f func(context.Context) (bool, error)) Option {
+	return func(o *options) {
+		if o.when = f; f == nil {
+			o.absent = append(o.absent, "WhenFunc")
+		}
+	}
+}
 
 // Secrets names what a stage may know. The worker must have the secret NAME as GODAGS_SECRET_NAME in its environment, else the stage fails. [Secret] returns it.
 // In logs and errors it is replaced by ***.
@@ -101,6 +117,22 @@ func ofPipeline(name string, set func(*Pipeline)) Option {
 		}
 		set(o.pipeline)
 	}
+}
+
+// apply applies options, and returns what cannot be applied.
+func (o *options) apply(list []Option) (problems []error) {
+	for i, option := range list {
+		if option == nil {
+			problems = append(problems, fmt.Errorf("option %d is nil", i+1))
+			continue
+		}
+		option(o)
+	}
+	for _, name := range o.absent {
+		problems = append(problems, fmt.Errorf("%s(nil): it takes one that is not nil", name))
+	}
+	o.absent = nil
+	return problems
 }
 
 const (

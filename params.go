@@ -7,7 +7,10 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 
+	"github.com/godags/godags/cache"
+	"github.com/godags/godags/internal/jsontext"
 	"github.com/godags/godags/internal/spec"
 	"github.com/godags/godags/tasks"
 )
@@ -17,8 +20,11 @@ import (
 func DeclareParam[T any](name string, value ...T) Option {
 	return ofPipeline("DeclareParam", func(p *Pipeline) {
 		declared, err := declare(name, value)
-		if err == nil && slices.ContainsFunc(p.settings.Params, func(other spec.Param) bool { return other.Name == name }) {
-			err = fmt.Errorf("parameter %q is declared twice", name)
+		same := func(other spec.Param) bool { return strings.EqualFold(other.Name, name) }
+		if i := slices.IndexFunc(p.settings.Params, same); err == nil && i >= 0 {
+			if err = fmt.Errorf("parameter %q is declared twice", name); p.settings.Params[i].Name != name {
+				err = fmt.Errorf("parameters %q and %q differ in case only, and would be the same variable GODAGS_PARAM_%s", p.settings.Params[i].Name, name, strings.ToUpper(name))
+			}
 		}
 		if err != nil {
 			p.problems = append(p.problems, err)
@@ -42,7 +48,7 @@ func declare[T any](name string, value []T) (spec.Param, error) {
 	if len(value) == 0 {
 		return p, nil
 	}
-	text, err := json.Marshal(value[0])
+	text, err := jsontext.Marshal(value[0])
 	if err != nil {
 		return p, fmt.Errorf("parameter %q: %w", name, err)
 	}
@@ -79,8 +85,8 @@ func Param[T any](ctx context.Context, name string) (v T, err error) {
 	if !ok {
 		return v, fmt.Errorf("parameter %q is unknown: the pipeline declares %q", name, slices.Sorted(maps.Keys(s.RunParams)))
 	}
-	if err := json.Unmarshal(value, &v); err != nil {
-		return v, fmt.Errorf("parameter %q: %w", name, err)
+	if err := cache.JSON.Decode(value, &v); err != nil {
+		return v, NoRetry(fmt.Errorf("parameter %q: %w", name, err))
 	}
 	return v, nil
 }
@@ -92,7 +98,7 @@ func Params(values map[string]any) RunOption { return func(o *runOptions) { o.pa
 func bind(sp *spec.Spec, values map[string]any) (*spec.Spec, error) {
 	given := make(map[string]json.RawMessage, len(values))
 	for name, v := range values {
-		value, err := json.Marshal(v)
+		value, err := cache.JSON.Encode(v)
 		if err != nil {
 			return nil, fmt.Errorf("parameter %q: %w", name, err)
 		}

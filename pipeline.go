@@ -30,9 +30,7 @@ type Pipeline struct {
 func New(name string, opts ...Option) *Pipeline {
 	p := &Pipeline{name: name, defaults: options{codec: cache.JSON}}
 	p.defaults.pipeline = p
-	for _, o := range opts {
-		o(&p.defaults)
-	}
+	p.problems = append(p.problems, p.defaults.apply(opts)...)
 	p.defaults.pipeline = nil
 	if badTime(p.settings.Timeout) {
 		p.problems = append(p.problems, fmt.Errorf("RunTimeout(%v): it must be 0, for any time, or at least %v", p.settings.Timeout, leastTime))
@@ -86,15 +84,17 @@ func (s *Stage) After(dependencies ...Dependency) *Stage {
 // Do adds a stage that has no output. What must run before it is said with [Stage.After].
 // The function must return soon after its context is done. Its error, or panic, fails the stage.
 func (p *Pipeline) Do(name string, f func(context.Context) error, opts ...Option) *Stage {
-	return p.add(name, func(ctx context.Context, _ *tasks.Stage) error { return f(ctx) }, opts)
+	return p.add(name, f == nil, func(ctx context.Context, _ *tasks.Stage) error { return f(ctx) }, opts)
 }
 
-func (p *Pipeline) add(name string, f tasks.HandlerFunc, opts []Option) *Stage {
+// add adds a stage. missing says that its function is nil.
+func (p *Pipeline) add(name string, missing bool, f tasks.HandlerFunc, opts []Option) *Stage {
 	s := &Stage{pipeline: p, name: name, options: p.defaults}
-	for _, o := range opts {
-		o(&s.options)
+	problems := s.apply(opts)
+	if missing {
+		problems = append(problems, errors.New("its function is nil"))
 	}
-	for _, err := range s.check() {
+	for _, err := range append(problems, s.check()...) {
 		p.problems = append(p.problems, fmt.Errorf("stage %q: %w", name, err))
 	}
 	s.handler = tasks.HandlerFunc(func(ctx context.Context, st *tasks.Stage) error {

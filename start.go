@@ -54,8 +54,11 @@ type Report struct {
 	State                                 string // "succeeded", "failed" or "cancelled"
 	Total                                 int    // stages; each is counted in one of the next four
 	Succeeded, Failed, Skipped, Cancelled int
-	Started, Finished                     time.Time                  // by the clock of Redis
-	Outputs                               map[string]json.RawMessage // of stages that nothing comes after, up to 64 KiB each
+	Started, Finished                     time.Time // by the clock of Redis
+
+	// Outputs has the values of the stages that nothing comes after, of the first 1,000 of them: JSON as it is, text as a JSON string, other bytes as
+	// {"codec": ..., "base64": ...}. They are whole, however large: what should not be held in memory is better left to a stage that stores it.
+	Outputs map[string]json.RawMessage
 }
 
 // StageError is a stage that failed.
@@ -98,6 +101,31 @@ func (e *RunError) Unwrap() []error {
 	return errs
 }
 
+// apply applies options, and says what is wrong with them.
+func (o *runOptions) apply(list []RunOption) error {
+	var problems []error
+	for i, option := range list {
+		if option == nil {
+			problems = append(problems, fmt.Errorf("start: option %d is nil", i+1))
+			continue
+		}
+		option(o)
+	}
+	if o.cores < 0 {
+		problems = append(problems, fmt.Errorf("start: Cores(%d): it must be 1 or more, or 0 if workers elsewhere execute all stages", o.cores))
+	}
+	if o.cores == 0 && o.redis == "" {
+		problems = append(problems, errors.New("start: Cores(0) leaves all stages to workers elsewhere, which need a Redis: name it with Redis or REDIS_URL, or leave Cores out"))
+	}
+	if o.grace < 0 {
+		problems = append(problems, fmt.Errorf("start: Grace(%v): it cannot be negative", o.grace))
+	}
+	if o.keep < 0 {
+		problems = append(problems, fmt.Errorf("start: Keep(%v): it cannot be negative; 0 is for ever", o.keep))
+	}
+	return errors.Join(problems...)
+}
+
 // Start runs a pipeline in this process and waits for its end. Each stage starts as soon as all that it comes after have succeeded.
 //
 // A run that ends badly gives a [*RunError] beside its report. When ctx is done the run is cancelled, unless another process drives it;
@@ -105,8 +133,11 @@ func (e *RunError) Unwrap() []error {
 // cannot be reached.
 func Start(ctx context.Context, p *Pipeline, opts ...RunOption) (*Report, error) {
 	o := runOptions{cores: engine.Cores(), redis: os.Getenv("REDIS_URL"), grace: 10 * time.Second, keep: engine.DefaultKeep}
-	for _, opt := range opts {
-		opt(&o)
+	if err := o.apply(opts); err != nil {
+		return nil, err
+	}
+	if p == nil {
+		return nil, errors.New("start: the pipeline is nil")
 	}
 	definition, err := p.define()
 	if err != nil {
@@ -137,7 +168,7 @@ func start(ctx context.Context, session *engine.Session, p engine.Pipeline, o ru
 	if run == nil || !run.State.Finished() {
 		return nil, errors.Join(err, context.Cause(ctx))
 	}
-	outputs, outputErr := run.Outputs(context.WithoutCancel(ctx), session.Journal, session.Stores)
+	outputs, outputErr := run.Outputs(context.WithoutCancel(ctx), session.Journal, session.Stores, view.AnySize)
 	report := newReport(run, outputs)
 	return report, errors.Join(outcome(run), err, context.Cause(ctx), outputErr)
 }

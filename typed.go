@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/godags/godags/cache"
 	"github.com/godags/godags/tasks"
@@ -15,25 +16,25 @@ type Output[T any] struct{ *Stage }
 
 // Produce adds a stage with an output and without inputs. Use [Stage.After] to order it behind others.
 func Produce[T any](p *Pipeline, name string, f func(context.Context) (T, error), opts ...Option) Output[T] {
-	return produce(p, name, func(ctx context.Context, _ *tasks.Stage) (T, error) { return f(ctx) }, opts)
+	return produce(p, name, f == nil, func(ctx context.Context, _ *tasks.Stage) (T, error) { return f(ctx) }, opts)
 }
 
 // Then adds a stage that takes the output of another, and starts when that one has succeeded.
 func Then[A, B any](p *Pipeline, name string, f func(context.Context, A) (B, error), in Output[A], opts ...Option) Output[B] {
-	out := produce(p, name, func(ctx context.Context, s *tasks.Stage) (b B, err error) {
+	out := produce(p, name, f == nil, func(ctx context.Context, s *tasks.Stage) (b B, err error) {
 		a, err := input(ctx, s, in)
 		if err != nil {
 			return b, err
 		}
 		return f(ctx, a)
 	}, opts)
-	out.After(in)
+	out.takes(in.Stage, reflect.TypeFor[A]())
 	return out
 }
 
 // Join adds a stage that takes the outputs of two others, and starts when both have succeeded.
 func Join[A, B, C any](p *Pipeline, name string, f func(context.Context, A, B) (C, error), inA Output[A], inB Output[B], opts ...Option) Output[C] {
-	out := produce(p, name, func(ctx context.Context, s *tasks.Stage) (c C, err error) {
+	out := produce(p, name, f == nil, func(ctx context.Context, s *tasks.Stage) (c C, err error) {
 		a, err := input(ctx, s, inA)
 		if err != nil {
 			return c, err
@@ -44,13 +45,14 @@ func Join[A, B, C any](p *Pipeline, name string, f func(context.Context, A, B) (
 		}
 		return f(ctx, a, b)
 	}, opts)
-	out.After(inA, inB)
+	out.takes(inA.Stage, reflect.TypeFor[A]())
+	out.takes(inB.Stage, reflect.TypeFor[B]())
 	return out
 }
 
 // Join3 adds a stage that takes the outputs of three others, and starts when all have succeeded.
 func Join3[A, B, C, D any](p *Pipeline, name string, f func(context.Context, A, B, C) (D, error), inA Output[A], inB Output[B], inC Output[C], opts ...Option) Output[D] {
-	out := produce(p, name, func(ctx context.Context, s *tasks.Stage) (d D, err error) {
+	out := produce(p, name, f == nil, func(ctx context.Context, s *tasks.Stage) (d D, err error) {
 		a, err := input(ctx, s, inA)
 		if err != nil {
 			return d, err
@@ -65,23 +67,52 @@ func Join3[A, B, C, D any](p *Pipeline, name string, f func(context.Context, A, 
 		}
 		return f(ctx, a, b, c)
 	}, opts)
-	out.After(inA, inB, inC)
+	out.takes(inA.Stage, reflect.TypeFor[A]())
+	out.takes(inB.Stage, reflect.TypeFor[B]())
+	out.takes(inC.Stage, reflect.TypeFor[C]())
 	return out
 }
 
-func produce[T any](p *Pipeline, name string, f func(context.Context, *tasks.Stage) (T, error), opts []Option) Output[T] {
-	return Output[T]{p.add(name, func(ctx context.Context, s *tasks.Stage) error {
+// produce adds a stage with an output. missing says that its function is nil.
+func produce[T any](p *Pipeline, name string, missing bool, f func(context.Context, *tasks.Stage) (T, error), opts []Option) Output[T] {
+	s := p.add(name, missing, func(ctx context.Context, s *tasks.Stage) error {
 		v, err := f(ctx, s)
 		if err != nil {
 			return err
 		}
 		value, err := cache.Marshal(codecOf(ctx), v)
 		if err != nil {
-			return fmt.Errorf("encode output: %w", err)
+			return tasks.NoRetry(fmt.Errorf("encode output: %w", err)) // another attempt would have the same type, and most likely the same value
 		}
 		s.Values.SetOutput(value)
 		return nil
-	}, opts)}
+	}, opts)
+	if err := checkType(s.codec, reflect.TypeFor[T](), false); err != nil {
+		p.problems = append(p.problems, fmt.Errorf("stage %q: its output %v cannot be handed on: %w", name, reflect.TypeFor[T](), err))
+	}
+	return Output[T]{s}
+}
+
+// takes makes the stage come after another one, whose output, a t, it reads.
+func (s *Stage) takes(from *Stage, t reflect.Type) {
+	s.After(from)
+	if from == nil {
+		return
+	}
+	if checkType(from.codec, t, false) != nil {
+		return // said of the stage that has it as its output
+	}
+	if err := checkType(from.codec, t, true); err != nil {
+		s.pipeline.problems = append(s.pipeline.problems, fmt.Errorf("stage %q: the output %v of stage %q cannot be read: %w", s.name, t, from.name, err))
+	}
+}
+
+// checkType returns an error if no value of a type can take the way through a codec.
+func checkType(c cache.Codec, t reflect.Type, read bool) error {
+	if checker, ok := c.(cache.TypeChecker); ok {
+		return checker.CheckType(t, read)
+	}
+	return nil
 }
 
 func input[T any](ctx context.Context, s *tasks.Stage, in Output[T]) (v T, err error) {
@@ -90,7 +121,7 @@ func input[T any](ctx context.Context, s *tasks.Stage, in Output[T]) (v T, err e
 		return v, nil
 	}
 	if err == nil {
-		err = cache.Unmarshal(value, &v, in.codec)
+		err = NoRetry(cache.Unmarshal(value, &v, in.codec)) // it will not be another value
 	}
 	if err != nil {
 		return v, fmt.Errorf("input from stage %q: %w", in.name, err)

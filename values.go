@@ -35,21 +35,25 @@ func Get[T any](ctx context.Context, key string) (v T, err error) {
 		return v, fmt.Errorf("get %q: %w", key, err)
 	}
 	if err := cache.Unmarshal(value, &v, codecOf(ctx)); err != nil {
-		return v, fmt.Errorf("get %q: %w", key, err)
+		return v, fmt.Errorf("get %q: %w", key, NoRetry(err))
 	}
 	return v, nil
 }
 
 // Put stores a value under key for other stages of the same run, in place of what was there. Runs do not see each other's values.
-// A value too large for the cache gives an error for which errors.Is(err, [cache.ErrTooLarge]) holds, and stores nothing.
+// A value too large for the cache gives an error for which errors.Is(err, [cache.ErrTooLarge]) holds, and stores nothing. That error, and the one
+// about a value that the stage's [Codec] cannot carry, are final: see [ErrNoRetry].
 func Put[T any](ctx context.Context, key string, v T) error {
 	s := tasks.FromContext(ctx)
 	if s == nil {
 		return fmt.Errorf("put %q: %w", key, ErrNoStage)
 	}
 	value, err := cache.Marshal(codecOf(ctx), v)
-	if err == nil {
+	if err = NoRetry(err); err == nil {
 		err = s.Values.Put(ctx, key, value)
+	}
+	if errors.Is(err, cache.ErrTooLarge) {
+		err = NoRetry(err)
 	}
 	if err != nil {
 		return fmt.Errorf("put %q: %w", key, err)

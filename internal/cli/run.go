@@ -230,7 +230,11 @@ func (p Program) verdict(run *view.Run, err error, cause error) error {
 // printResult prints what became of the run on standard output.
 func (p Program) printResult(c *ucli.Context, session *engine.Session, run *view.Run, asJSON bool) error {
 	ctx := context.WithoutCancel(c.Context)
-	outputs, err := runs.New(session).Outputs(ctx, run)
+	most := view.ForPeople
+	if asJSON {
+		most = view.AnySize
+	}
+	outputs, err := runs.New(session).Outputs(ctx, run, most)
 	if !asJSON {
 		return errors.Join(err, heard(p.summary(ctx, c, runs.New(session), run, outputs)))
 	}

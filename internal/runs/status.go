@@ -150,9 +150,10 @@ func (st *Status) API(redis string) api.Status {
 	return status
 }
 
-// Outputs returns the outputs of the stages that nothing depends on, as JSON. With an error it returns those that could be read.
-func (s *Service) Outputs(ctx context.Context, run *view.Run) (map[string]json.RawMessage, error) {
-	return run.Outputs(ctx, s.session.Journal, s.session.Stores)
+// Outputs returns the outputs of the stages that nothing depends on, as JSON, and of one with more than most bytes its size: see [view.Run.Outputs].
+// With an error it returns those that could be read.
+func (s *Service) Outputs(ctx context.Context, run *view.Run, most int) (map[string]json.RawMessage, error) {
+	return run.Outputs(ctx, s.session.Journal, s.session.Stores, most)
 }
 
 // UnknownStageError says that a run has no stage of a name.

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"unicode/utf8"
 
@@ -14,15 +15,19 @@ import (
 	"github.com/godags/godags/internal/values"
 )
 
-// MaxOutput is the size, in bytes, of the largest output that a [Result] shows.
-const MaxOutput = 64 << 10
+// Sizes in bytes for [Run.Outputs].
+const (
+	ForPeople = 64 << 10 // more than a person reads
+	AnySize   = math.MaxInt
+)
 
 // maxOutputs is the number of sink stages whose outputs a [Result] shows.
 const maxOutputs = 1000
 
 // Outputs returns the outputs of the stages that nothing depends on, as JSON: a JSON value as it is, text as a string,
-// other bytes as {"base64": ...}, and a large one as {"bytes": size}.
-func (r *Run) Outputs(ctx context.Context, j *journal.Journal, stores *values.Stores) (map[string]json.RawMessage, error) {
+// other bytes as {"codec": ..., "base64": ...}, and one of more than most bytes as {"bytes": size}, which is for people: programs would take it for the
+// value itself.
+func (r *Run) Outputs(ctx context.Context, j *journal.Journal, stores *values.Stores, most int) (map[string]json.RawMessage, error) {
 	sinks := slices.Collect(r.Spec.Graph.Sinks())
 	sinks = sinks[:min(len(sinks), maxOutputs)]
 	recorded, err := j.Outputs(ctx, r.ID, sinks...)
@@ -38,7 +43,7 @@ func (r *Run) Outputs(ctx context.Context, j *journal.Journal, stores *values.St
 		if values.IsNone(recorded) {
 			continue
 		}
-		if size := values.Size(recorded); size > MaxOutput {
+		if size := values.Size(recorded); size > most {
 			outputs[name] = json.RawMessage(fmt.Sprintf(`{"bytes":%d}`, size))
 			continue
 		}
