@@ -94,7 +94,10 @@ func (c Command) execute(ctx context.Context, call commandCall, w *workspace, s 
 	if p.grace == 0 {
 		p.grace = DefaultGrace
 	}
-	err := p.execute(ctx, w, s.Log)
+	err := checkVariables(p.env)
+	if err == nil {
+		err = p.execute(ctx, w, s.Log)
+	}
 	if exit, ok := errors.AsType[*ExitError](err); ok {
 		exit.NoRetry = slices.Contains(call.noRetryCodes, exit.Code)
 	}

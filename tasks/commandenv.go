@@ -2,11 +2,13 @@ package tasks
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"path/filepath"
 	"strconv"
 	"strings"
 
+	"github.com/godags/godags/internal/jsontext"
 	"github.com/godags/godags/internal/process"
 )
 
@@ -49,9 +51,19 @@ func commandEnv(environ []string, c commandCall, s *Stage, w *workspace) []strin
 
 // bare returns a JSON value as commands see it: a string without its quotes, anything else as it is.
 func bare(value json.RawMessage) string {
-	var text string
-	if json.Unmarshal(value, &text) == nil && string(value) != "null" {
+	if text, ok := jsontext.Text(value); ok {
 		return text
 	}
 	return string(value)
+}
+
+// checkVariables returns an error if the system cannot hand one of the variables to a program. Another attempt would get the same ones.
+func checkVariables(env []string) error {
+	for _, variable := range env {
+		if strings.Contains(variable, "\x00") {
+			name, _, _ := strings.Cut(variable, "=")
+			return NoRetry(fmt.Errorf("variable %s: it has the character U+0000, which no variable can have: hand it over in a file", name))
+		}
+	}
+	return nil
 }

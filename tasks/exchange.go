@@ -123,7 +123,7 @@ func checkOutput(info fs.FileInfo) error {
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("the command made something that is not a file (%v): write a file", info.Mode())
 	case info.Size() > maxOutput:
-		return fmt.Errorf("the output has %d bytes, the limit is %d (64 MiB): write it elsewhere and hand over its path", info.Size(), maxOutput)
+		return NoRetry(fmt.Errorf("the output has %d bytes, the limit is %d (64 MiB): write it elsewhere and hand over its path", info.Size(), maxOutput))
 	}
 	return nil
 }

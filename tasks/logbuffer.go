@@ -100,8 +100,24 @@ func (b *LogBuffer) parts() (head, tail []byte, left int64) {
 	defer b.mu.Unlock()
 	head = bytes.Clone(b.head)
 	tail = append(bytes.Clone(b.ring[b.next:]), b.ring[:b.next]...)
-	left = b.total - int64(len(head)+len(tail))
+	if left = b.total - int64(len(head)+len(tail)); left > 0 {
+		head, tail = wholeCharacters(head, tail)
+		left = b.total - int64(len(head)+len(tail))
+	}
 	return head, append(tail, b.mask.end(b.held)...), left
+}
+
+// wholeCharacters takes off parts of characters of which the rest is left out between head and tail: else text that is UTF-8 would not be that any more.
+func wholeCharacters(head, tail []byte) (_, _ []byte) {
+	for i := max(0, len(head)-utf8.UTFMax+1); i < len(head); i++ {
+		if utf8.RuneStart(head[i]) && !utf8.FullRune(head[i:]) {
+			head = head[:i]
+		}
+	}
+	for i := 0; i < utf8.UTFMax-1 && len(tail) > 0 && !utf8.RuneStart(tail[0]); i++ {
+		tail = tail[1:]
+	}
+	return head, tail
 }
 
 // LastLine returns the last line with something to see in it, without control characters and cut to 200 bytes, or "".
@@ -125,7 +141,10 @@ func (b *LogBuffer) LastLine() string {
 // printable returns the first 200 bytes of line that can be shown safely.
 func printable(line []byte) string {
 	const most, enough = 200, 4096 // bytes: what is shown, what is looked at
-	text := strings.ToValidUTF8(string(line[:min(len(line), enough)]), "")
+	if len(line) > enough {
+		line, _ = wholeCharacters(line[:enough], nil)
+	}
+	text := strings.ToValidUTF8(string(line), "\uFFFD") // a byte less would be the name of another file
 	text = strings.Map(func(r rune) rune {
 		switch {
 		case r == '\t':

@@ -24,17 +24,54 @@ func TestLogBufferAgainstOneThatKeepsAll(t *testing.T) {
 		}
 		want := all
 		if left := len(all) - limit; left > 0 {
-			head := all[:limit/4]
+			head, tail := all[:limit/4], all[limit/4+left:]
+			for n := 1; n < utf8.UTFMax && n <= limit/4; n++ {
+				if part := all[limit/4-n : limit/4]; !utf8.FullRune(part) {
+					head = all[:limit/4-n]
+				}
+			}
+			for n := 1; n < utf8.UTFMax && len(tail) > 0 && !utf8.RuneStart(tail[0]); n++ {
+				tail = tail[1:]
+			}
+			left = len(all) - len(head) - len(tail)
 			if len(head) > 0 && head[len(head)-1] != '\n' {
 				head = append(bytes.Clone(head), '\n')
 			}
-			want = append(fmt.Appendf(bytes.Clone(head), "... %d bytes left out ...\n", left), all[limit/4+left:]...)
+			want = append(fmt.Appendf(bytes.Clone(head), "... %d bytes left out ...\n", left), tail...)
 		}
 		if got := b.Bytes(); !bytes.Equal(got, want) {
 			t.Fatalf("limit %d:\ngot  %q\nwant %q", limit, got, want)
 		}
 		if b.Len() != int64(len(all)) {
 			t.Fatalf("Len = %d, want %d", b.Len(), len(all))
+		}
+	})
+}
+
+func TestLogBuffer_CutsBetweenCharacters(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b, written := NewLogBuffer(rapid.IntRange(1, 40).Draw(t, "limit")), ""
+		for _, text := range rapid.SliceOf(rapid.StringN(0, 20, -1)).Draw(t, "writes") {
+			for len(text) > 0 { // a pipe does not end between characters
+				n := rapid.IntRange(1, len(text)).Draw(t, "bytes")
+				fmt.Fprint(b, text[:n])
+				written, text = written+text[:n], text[n:]
+			}
+		}
+		kept := b.Bytes()
+		if !utf8.Valid(kept) || strings.Contains(b.LastLine(), "\uFFFD") && !strings.Contains(written, "\uFFFD") {
+			t.Fatalf("of %q: got %q, last line %q", written, kept, b.LastLine())
+		}
+		before, after, cut := strings.Cut(string(kept), "bytes left out ...\n")
+		if !cut {
+			return
+		}
+		head, left, _ := strings.Cut(before, "... ")
+		var missing int
+		fmt.Sscan(left, &missing)
+		head = strings.TrimSuffix(head, "\n")
+		if !strings.HasPrefix(written, head) || !strings.HasSuffix(written, after) || missing < len(written)-40 {
+			t.Fatalf("of %q: got %q", written, kept)
 		}
 	})
 }
@@ -59,7 +96,7 @@ func TestLastLine(t *testing.T) {
 		"\x1b[1;31mred\x1b[0m wine\n":            "red wine",
 		"\x1b]0;title\x07text\n":                 "text",
 		"a\tb\x00\x07\u009bc\u202ed\n":           "a bd",
-		"bad \xff\xfe bytes":                     "bad  bytes",
+		"bad \xff\xfe bytes":                     "bad \uFFFD bytes",
 		strings.Repeat("x", 300):                 strings.Repeat("x", 200),
 		"x" + strings.Repeat("é", 300):           "x" + strings.Repeat("é", 99),
 		strings.Repeat("x", 60<<10) + "\nlast\n": "last",

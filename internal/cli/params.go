@@ -9,6 +9,7 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/godags/godags/internal/jsontext"
 	"github.com/godags/godags/internal/pipefile"
 	"github.com/godags/godags/internal/spec"
 )
@@ -64,6 +65,10 @@ func givenParams(c *ucli.Context, declared []spec.Param) (map[string]json.RawMes
 		name, text, found := strings.Cut(word, "=")
 		if !found || name == "" {
 			problems = append(problems, fmt.Errorf("--param %.100q: it takes NAME=VALUE", word))
+			continue
+		}
+		if err := jsontext.CheckText(text); err != nil {
+			problems = append(problems, fmt.Errorf("--param %.100q: %w: hand over bytes that are no text in a file", name, err))
 			continue
 		}
 		param := spec.Param{Name: name, Type: spec.String}

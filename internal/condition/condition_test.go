@@ -23,7 +23,7 @@ func scope() Scope {
 			{Name: "model", Type: spec.Object, Value: json.RawMessage(`{"depth": 3}`)},
 		},
 		Env:     map[string]string{"STAGE": "prod"},
-		Outputs: []string{"split", "no output", "text", "test[os=a,py=1]"},
+		Outputs: []string{"split", "no output", "text", "test[os=a,py=1]", "exact"},
 		Item:    true,
 	}
 }
@@ -34,6 +34,7 @@ func values() Values {
 			"split":           []byte("json\n" + `{"rows": 120, "share": 0.25, "names": ["a", "b"]}`),
 			"text":            []byte("raw\nyes\n"),
 			"test[os=a,py=1]": []byte("raw\n 7\n"),
+			"exact":           []byte("raw\n[9007199254740993, 1e23, -0]"),
 		},
 		Item:  json.RawMessage(`{"os": "a"}`),
 		Index: 3,
@@ -66,6 +67,9 @@ func TestWhatAConditionSays(t *testing.T) {
 		`outputs["test[os=a,py=1]"] == 7`:                        true,
 		`item.os == "a" && index % 2 == 1`:                       true,
 		`outputs.split.is_good ?? false`:                         false,
+		`outputs.exact[0] == 9007199254740993`:                   true,
+		`outputs.exact[0] == 9007199254740992`:                   false,
+		`outputs.exact[1] == 1e23 && outputs.exact[2] == 0`:      true,
 		`find(outputs.split.names, # > "a") == "b"`:              true,
 		`filter(1..10, # % params.seed == 0) == [] or index < 0`: true,
 	} {
@@ -237,6 +241,27 @@ func BenchmarkEval(b *testing.B) {
 	for b.Loop() {
 		if _, err := c.Eval(b.Context(), values()); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// A condition that would compare another value fails.
+func TestCondition_RefusesValuesThatItWouldChange(t *testing.T) {
+	c, err := Compile(`outputs.text == "a"`, scope())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for output, want := range map[string]string{
+		"raw\n\"caf\xe9\"":                   "not UTF-8",
+		"raw\n[\"\\udce9\"]":                 "half of a surrogate pair",
+		"raw\n{\"a\":1,\"a\":2}":             `the name "a" twice`,
+		"raw\n[18446744073709551615]":        "the whole number 18446744073709551615 has more digits",
+		"raw\n[1e400]":                       "1e400",
+		"json\n{\"n\":-9223372036854775809}": "more digits",
+		"raw\ncaf\xe9":                       "neither JSON nor text",
+	} {
+		if _, err := c.Eval(t.Context(), Values{Outputs: map[string][]byte{"text": []byte(output)}}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want an error with %q", output, err, want)
 		}
 	}
 }

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/godags/godags/cache"
+	"github.com/godags/godags/internal/jsontext"
 	"github.com/godags/godags/internal/spec"
 )
 
@@ -71,6 +73,9 @@ func anyValue(data []byte) (any, error) {
 	if len(data) == 0 {
 		return nil, nil
 	}
+	if err := errors.Join(jsontext.Check(data), jsontext.CheckMembers(data)); err != nil {
+		return nil, err
+	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
 	var v any
@@ -89,6 +94,11 @@ func natural(v any) (_ any, err error) {
 	case json.Number:
 		if i, err := strconv.Atoi(v.String()); err == nil {
 			return i, nil
+		}
+		if i, whole := new(big.Int).SetString(v.String(), 10); whole {
+			if _, accuracy := new(big.Float).SetInt(i).Float64(); accuracy != big.Exact {
+				return nil, fmt.Errorf("the whole number %.40s has more digits than a condition can compare: let the stage put it out as text", v)
+			}
 		}
 		return v.Float64()
 	case []any:

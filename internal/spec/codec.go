@@ -11,6 +11,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/jsontext"
 )
 
 // The stored form is zstd of: a JSON header, all names, all dependencies, and for each stage its kind. Columns of like things
@@ -53,7 +54,7 @@ func Digest(encoded []byte) string {
 // Encode returns the stored form.
 func (s *Spec) Encode() ([]byte, error) {
 	g := s.Graph
-	head, err := json.Marshal(header{Format, s.Name, s.Values, g.Len(), g.Edges(), s.Settings, s.kinds})
+	head, err := jsontext.Marshal(header{Format, s.Name, s.Values, g.Len(), g.Edges(), s.Settings, s.kinds})
 	if err != nil {
 		return nil, fmt.Errorf("encode pipeline %q: %w", s.Name, err)
 	}

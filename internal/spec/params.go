@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/godags/godags/internal/jsontext"
 	"github.com/godags/godags/internal/nearest"
 )
 
@@ -100,6 +101,9 @@ func (p Param) Check(value json.RawMessage) (json.RawMessage, error) {
 	if short.Len() > MaxParam {
 		return nil, fmt.Errorf("parameter %q has %d bytes, and may have %d: hand over the path of a file", p.Name, short.Len(), MaxParam)
 	}
+	if err := isExact(short.Bytes()); err != nil {
+		return nil, fmt.Errorf("parameter %q: %w", p.Name, err)
+	}
 	switch text := short.String(); {
 	case p.takes(text):
 		return short.Bytes(), nil
@@ -123,6 +127,17 @@ func (p Param) outOfRange(number string) bool {
 		_, err = strconv.ParseFloat(number, 64)
 	}
 	return errors.Is(err, strconv.ErrRange)
+}
+
+// isExact returns an error if valid JSON would become another value on its way into a stage.
+func isExact(value []byte) error {
+	if err := errors.Join(jsontext.Check(value), jsontext.CheckMembers(value)); err != nil {
+		return err
+	}
+	if text, isText := jsontext.Text(value); isText && strings.Contains(text, "\x00") {
+		return errors.New("it has the character U+0000, which no variable of a command can have")
+	}
+	return nil
 }
 
 var typeText = map[string]string{String: "a string", Int: "an int", Float: "a float", Bool: "true or false", List: "a list", Object: "an object"}
@@ -149,7 +164,10 @@ func (p Param) takes(value string) bool {
 // Parse returns what a text on a command line stands for: for a string itself, else JSON, which [Bind] will check.
 func (p Param) Parse(text string) json.RawMessage {
 	if p.Type == String {
-		quoted, _ := json.Marshal(text) // a string cannot fail
+		quoted, err := jsontext.Marshal(text)
+		if err != nil {
+			return json.RawMessage(`"` + text + `"`) // it is not UTF-8: with its bytes as they are, Bind refuses it
+		}
 		return quoted
 	}
 	return json.RawMessage(text)

@@ -19,6 +19,7 @@ import (
 	"github.com/godags/godags/cache"
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/jsontext"
 	"github.com/godags/godags/internal/nearest"
 	"github.com/godags/godags/internal/spec"
 )
@@ -91,6 +92,9 @@ func ParseURL(text, home string) (string, error) {
 		abs, err := filepath.Abs(dir)
 		if err != nil {
 			return "", fmt.Errorf("values: %w", err)
+		}
+		if err := jsontext.CheckText(abs); err != nil {
+			return "", fmt.Errorf("values: the folder cannot be told to workers: %w", err)
 		}
 		return "disk:" + abs, nil
 	}

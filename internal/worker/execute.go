@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/godags/godags/cache"
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/fault"
 	"github.com/godags/godags/internal/journal"
@@ -136,8 +137,8 @@ func (w *Worker) attempt(ctx context.Context, e *execution) (r result, err error
 	if err != nil || r.skipped {
 		return r, err
 	}
-	if e.bundle.loaded.lists[e.Stage] {
-		if r.count, err = count(x.output); err != nil {
+	if commands, isList := e.bundle.loaded.lists[e.Stage]; isList {
+		if r.count, err = count(x.output, commands); err != nil {
 			return r, err
 		}
 	}
@@ -149,6 +150,9 @@ func (w *Worker) attempt(ctx context.Context, e *execution) (r result, err error
 		r.output, err = w.Stores.Seal(ctx, e.bundle.loaded.spec, e.bundle.claim.Run, e.graphStage(), e.valueName(), e.Attempt, x.output)
 		return err
 	})
+	if errors.Is(err, cache.ErrTooLarge) {
+		err = tasks.NoRetry(err) // another attempt would leave as much
+	}
 	if err == nil {
 		r.output = e.recordOf(r.output)
 	}

@@ -8,12 +8,14 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"unicode/utf8"
 
 	"github.com/godags/godags/cache"
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/jsontext"
 	"github.com/godags/godags/internal/queue"
 	"github.com/godags/godags/internal/values"
 	"github.com/godags/godags/tasks"
@@ -82,13 +84,29 @@ func (b *bundle) claimOf(a journal.Attempted) journal.Move {
 	return claim
 }
 
-// count returns the number of elements of an output for whose elements there are instances.
-func count(output []byte) (int, error) {
+// count returns the number of elements of an output for whose elements there are instances, commands or not. An output with an element that would
+// be another one for its instance is an error, which is final.
+func count(output []byte, commands bool) (int, error) {
 	if output == nil {
 		return 0, errors.New("the stage has no output, and there is a stage for each element of it: it must be a JSON array")
 	}
 	list, err := elements(output)
+	for i := 0; i < len(list) && err == nil; i++ {
+		if err = checkElement(list[i], commands); err != nil {
+			err = tasks.NoRetry(fmt.Errorf("element %d of the output: %w", i, err))
+		}
+	}
 	return len(list), err
+}
+
+func checkElement(element json.RawMessage, forCommand bool) error {
+	if err := jsontext.Check(element); err != nil {
+		return fmt.Errorf("%w: write what is no text, such as names of files that are not UTF-8, in another form, such as base64", err)
+	}
+	if text, isText := jsontext.Text(element); isText && forCommand && strings.Contains(text, "\x00") {
+		return errors.New("it has the character U+0000, which no variable of a command can have")
+	}
+	return jsontext.CheckMembers(element)
 }
 
 // elements takes a JSON array apart.

@@ -14,7 +14,7 @@ import (
 type loaded struct {
 	spec       *spec.Spec
 	durations  *spec.Durations
-	lists      map[dag.StageID]bool // stages for whose elements others have instances
+	lists      map[dag.StageID]bool // stages for whose elements others have instances; true if some of those are commands
 	notices    []bool               // by kind: see [noticesAbsence]
 	conditions conditions
 }
@@ -26,9 +26,9 @@ func newLoaded(sp *spec.Spec) *loaded {
 	for i := range kinds {
 		l.notices[i] = noticesAbsence(&kinds[i])
 	}
-	for _, rule := range sp.Rules().Kinds {
+	for i, rule := range sp.Rules().Kinds {
 		if rule.Each != nil {
-			l.lists[*rule.Each] = true
+			l.lists[*rule.Each] = l.lists[*rule.Each] || kinds[i].Task == "command"
 		}
 	}
 	return l
