@@ -112,26 +112,28 @@ func (p Program) base() *ucli.App {
 
 // wrongFlag says which flag may be meant, and where to look up which there are.
 func (p Program) wrongFlag(c *ucli.Context, err error, _ bool) error {
-	command, flags := p.Call, c.App.Flags
+	command, flags := "", c.App.Flags
 	if name := c.Command.Name; name != p.Name {
-		command, flags = command+" "+name, c.Command.Flags
+		command, flags = name, c.Command.Flags
 	}
+	help := p.hint(nil, command, nil, "--help")
 	unknown, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
 	if !ok {
-		return usageError("%w: `%s --help` lists the flags", err, command)
+		return usageError("%w: %s lists the flags", err, help)
 	}
 	var names []string
 	for _, f := range flags {
 		names = append(names, f.Names()[0])
 	}
-	hint := ""
+	meant := ""
 	if near := nearest.Name(unknown, names); near != "" {
-		hint = fmt.Sprintf(": did you mean --%s?", near)
+		meant = fmt.Sprintf(": did you mean --%s?", near)
 	}
-	return usageError("unknown flag --%.200s%s (`%s --help` lists all)", unknown, hint, command)
+	return usageError("unknown flag --%.200s%s (%s lists all)", unknown, meant, help)
 }
 
 func (p Program) unknownCommand(app *ucli.App, name string) error {
+	help := p.hint(nil, "", nil, "--help")
 	var names []string
 	for _, c := range app.Commands {
 		if !c.Hidden {
@@ -139,12 +141,12 @@ func (p Program) unknownCommand(app *ucli.App, name string) error {
 		}
 	}
 	if near := nearest.Name(name, names); near != "" {
-		return usageError("unknown command %.200q: did you mean %q? (`%s --help` lists all)", name, near, p.Call)
+		return usageError("unknown command %.200q: did you mean %q? (%s lists all)", name, near, help)
 	}
 	if i := slices.IndexFunc(p.Pipelines, func(q engine.Pipeline) bool { return q.Spec.Name == name }); i >= 0 {
-		return usageError("unknown command %.200q: to run the pipeline, say `%s run %s`", name, p.Call, name)
+		return usageError("unknown command %.200q: to run the pipeline, say %s", name, p.hint(nil, "run", []string{name}))
 	}
-	return usageError("unknown command %.200q: `%s --help` lists all", name, p.Call)
+	return usageError("unknown command %.200q: %s lists all", name, help)
 }
 
 // explain shows an error and returns the exit code that goes with it.

@@ -36,16 +36,16 @@ func (s *screen) tell(part engine.Part, coordinator string) {
 	case part == engine.Follows && before == engine.Waits:
 		s.say("%s drives the run now", coordinator)
 	case part == engine.Waits && coordinator == "":
-		s.say("no coordinator has taken the run yet: one that serves soon will; if there is none, start it with `%s`, or drive the run here with `%s`", s.hint("serve"), s.about("resume"))
+		s.say("no coordinator has taken the run yet: one that serves soon will; if there is none, start it with %s, or drive the run here with %s", s.hint("serve"), s.about("resume"))
 	case part == engine.Waits:
-		s.say("stalled: nobody drives the run, its coordinator %s is gone; `%s` goes on with it", coordinator, s.about("resume"))
+		s.say("stalled: nobody drives the run, its coordinator %s is gone; %s goes on with it", coordinator, s.about("resume"))
 	case part == engine.Drives && before != "":
 		s.say("the coordinator of the run is gone: going on with it")
 	}
 }
 
 // about is a command of this program that concerns the run.
-func (s *screen) about(command string) string {
+func (s *screen) about(command string) hint {
 	id, _ := s.run.Load().(runs.ID)
 	if id == "" {
 		id = runs.Latest
@@ -62,7 +62,7 @@ func (s *screen) follows() bool {
 // stopping says what a signal does.
 func (s *screen) stopping(why interrupted, grace time.Duration) {
 	if s.follows() || why.handOver {
-		s.say("%s: leaving the run, which goes on; `%s` follows it again, `%s` stops it", signalName(why.signal), s.about("attach"), s.about("cancel"))
+		s.say("%s: leaving the run, which goes on; %s follows it again, %s stops it", signalName(why.signal), s.about("attach"), s.about("cancel"))
 		return
 	}
 	s.say("%s: the run is being cancelled; running stages have %s to stop (once more: end them by force)", signalName(why.signal), grace)
@@ -76,7 +76,7 @@ func (s *screen) leave() {
 	case s.follows():
 		s.say("leaving the run")
 	default:
-		s.say("leaving; the run is not at its end: `%s` brings it there", s.about("resume"))
+		s.say("leaving; the run is not at its end: %s brings it there", s.about("resume"))
 	}
 	s.printer.Close() // whatever it says: we leave
 }

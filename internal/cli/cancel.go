@@ -33,11 +33,11 @@ func (p Program) cancel(c *ucli.Context) error {
 		case !run.Finished.IsZero():
 			fmt.Fprintf(out, "run %s has ended already: it %s\n", run.ID, ended(run.State))
 		case !api.HasCoordinator(run.State):
-			fmt.Fprintf(out, "run %s: the request is recorded, but no coordinator owns the run; `%s` finishes it\n",
-				run.ID, p.hint(c, "resume", string(run.ID)))
+			fmt.Fprintf(out, "run %s: the request is recorded, but no coordinator owns the run; %s finishes it\n",
+				run.ID, p.hint(c, "resume", []string{string(run.ID)}))
 		default:
-			fmt.Fprintf(out, "run %s is being cancelled: nothing more is started, and running stages are asked to stop; see `%s`\n",
-				run.ID, p.hint(c, "status", string(run.ID)))
+			fmt.Fprintf(out, "run %s is being cancelled: nothing more is started, and running stages are asked to stop; see %s\n",
+				run.ID, p.hint(c, "status", []string{string(run.ID)}))
 		}
 		return nil
 	})

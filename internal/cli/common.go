@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -72,33 +70,6 @@ func short(d time.Duration) string {
 	default:
 		return d.Round(time.Second).String()
 	}
-}
-
-// hint is a command of this program that finds the same Redis. It names no URL that may have a password in it.
-func (p Program) hint(c *ucli.Context, words ...string) string {
-	for i, w := range words {
-		words[i] = shellWord(w)
-	}
-	command := strings.Join(append([]string{p.Call}, words...), " ")
-	if url := c.String("redis"); url != os.Getenv("REDIS_URL") && !strings.Contains(url, "@") {
-		command += " --redis " + shellWord(url)
-	}
-	if home := c.String("home"); home != "" && home != os.Getenv("GODAGS_HOME") && !slices.Contains(homeless, words[0]) {
-		command += " --home " + shellWord(home)
-	}
-	return command
-}
-
-// homeless are the commands that need a Redis that is given by URL.
-var homeless = []string{"serve", "worker"}
-
-// shellWord quotes a word for a POSIX shell if it needs to be.
-func shellWord(word string) string {
-	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:@%+,"
-	if word != "" && strings.Trim(word, plain) == "" {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // parseAge reads a duration as people write long ones: 30d, or whatever [time.ParseDuration] takes.

@@ -21,7 +21,7 @@ func (p Program) completionCommand() *ucli.Command {
 		Name: "completion", Usage: "print a script with which a shell completes commands, flags, pipelines, files and runs",
 		ArgsUsage: strings.Join(shells, "|"),
 		Description: fmt.Sprintf("bash: source <(%[1]s completion bash)\nzsh:  source <(%[1]s completion zsh)\nfish: %[1]s completion fish | source",
-			p.Name),
+			p.Call),
 		Action: p.completion,
 	}
 }

@@ -22,7 +22,7 @@ func (p Program) detach(c *ucli.Context, flags runFlags) error {
 		}
 	}
 	if c.String("redis") == "" {
-		return usageError("--detach needs a Redis that goes on without this command: give --redis URL or REDIS_URL, and start `%s serve` there", p.Call)
+		return usageError("--detach needs a Redis that goes on without this command: give --redis URL or REDIS_URL, and start %s there", p.hint(c, "serve", nil))
 	}
 	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
 		id, err := s.Submit(ctx, flags.options)
@@ -33,9 +33,9 @@ func (p Program) detach(c *ucli.Context, flags runFlags) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(p.Err, "submitted; follow it with `%s`\n", p.hint(c, "attach", string(id)))
+		fmt.Fprintf(p.Err, "submitted; follow it with %s\n", p.hint(c, "attach", []string{string(id)}))
 		if !served {
-			fmt.Fprintf(p.Err, "no coordinator serves this Redis: the run waits until one does; start it with `%s`\n", p.hint(c, "serve"))
+			fmt.Fprintf(p.Err, "no coordinator serves this Redis: the run waits until one does; start it with %s\n", p.hint(c, "serve", nil))
 		}
 		return printSubmitted(out, id, flags)
 	})

@@ -184,7 +184,7 @@ func (d *diagnosis) checkSession(ctx context.Context, p Program, c *ucli.Context
 	if err := d.checkQueues(ctx, s); err != nil {
 		return err
 	}
-	return d.checkCoordinators(ctx, s)
+	return d.checkCoordinators(ctx, p, c, s)
 }
 
 // checkUser finds out what the user of an external Redis may not do.
@@ -293,10 +293,10 @@ func (d *diagnosis) checkWorkers(ctx context.Context, p Program, c *ucli.Context
 	d.compare(workers, s)
 	switch {
 	case alive > 0:
-		d.add("workers", redisx.OK, fmt.Sprintf("%s, %s (`%s` lists them)", count(alive, "live worker", "live workers"),
-			count(slots, "slot", "slots"), p.hint(c, "workers")), "")
+		d.add("workers", redisx.OK, fmt.Sprintf("%s, %s (%s lists them)", count(alive, "live worker", "live workers"),
+			count(slots, "slot", "slots"), p.hint(c, "workers", nil)), "")
 	case s.External():
-		d.add("workers", redisx.Warning, "none is alive: a run would wait for one", fmt.Sprintf("start one with `%s`, or let a run start its own with --workers", p.startWorker(c, spec.DefaultQueue)))
+		d.add("workers", redisx.Warning, "none is alive: a run would wait for one", fmt.Sprintf("start one with %s, or let a run start its own with --workers", p.hintWorker(c, spec.DefaultQueue)))
 	default:
 		d.add("workers", redisx.OK, "none is alive: a run has its own", "")
 	}
@@ -321,16 +321,16 @@ func resumeQueue(key string) string {
 }
 
 // checkCoordinators says who drives runs that nobody waits for. None is needed.
-func (d *diagnosis) checkCoordinators(ctx context.Context, s *engine.Session) error {
+func (d *diagnosis) checkCoordinators(ctx context.Context, p Program, c *ucli.Context, s *engine.Session) error {
 	list, err := s.Journal.Coordinators(ctx)
 	if err != nil || !s.External() {
 		return err
 	}
 	names := make([]string, len(list))
-	for i, c := range list {
-		names[i] = c.ID
+	for i, coordinator := range list {
+		names[i] = coordinator.ID
 	}
-	what := "no coordinator serves: a run whose command dies waits for `resume`"
+	what := fmt.Sprintf("no coordinator serves: a run whose command dies waits for %s", p.hint(c, "resume", []string{"RUN"}))
 	if len(list) > 0 {
 		what = fmt.Sprintf("%s (%s)", count(len(list), "coordinator serves", "coordinators serve"), strings.Join(names, ", "))
 	}

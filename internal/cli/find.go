@@ -44,9 +44,9 @@ func (p Program) findRun(ctx context.Context, c *ucli.Context, s *runs.Service, 
 func (p Program) listHint(c *ucli.Context, unknown *runs.UnknownError) string {
 	switch {
 	case unknown.None:
-		return fmt.Sprintf(": there are no runs yet; start one with `%s`", p.hint(c, "run"))
+		return fmt.Sprintf(": there are no runs yet; start one with %s", p.hint(c, "run", nil))
 	case unknown.Near != "":
-		return fmt.Sprintf(" (`%s` lists all)", p.hint(c, "runs"))
+		return fmt.Sprintf(" (%s lists all)", p.hint(c, "runs", nil))
 	}
-	return fmt.Sprintf(": `%s` lists the runs", p.hint(c, "runs"))
+	return fmt.Sprintf(": %s lists the runs", p.hint(c, "runs", nil))
 }

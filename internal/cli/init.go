@@ -97,7 +97,8 @@ func clone() string {
 func (p Program) whatNow(folder string, names []string) string {
 	wrote := "wrote " + printable(filepath.Join(folder, names[0]))
 	if len(names) == 1 {
-		return fmt.Sprintf("%s: `%s run %[3]s` runs it, `%[2]s graph %[3]s` draws it\n", wrote, p.Call, printable(filepath.Join(folder, names[0])))
+		file := []string{filepath.Join(folder, names[0])}
+		return fmt.Sprintf("%s: %s runs it, %s draws it\n", wrote, p.hint(nil, "run", file), p.hint(nil, "graph", file))
 	}
 	return fmt.Sprintf("%s and %s: in that folder, `go mod tidy` gets what it needs, and `go run . run` runs it\n", wrote, names[1])
 }

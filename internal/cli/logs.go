@@ -70,7 +70,7 @@ func (p Program) unknownStage(c *ucli.Context, run *view.Run, err error) error {
 	if errors.As(err, &unknown) && unknown.Near != "" {
 		return &exitError{exitUsage, err}
 	}
-	return usageError("%w: `%s` lists them", err, p.hint(c, "status", string(run.ID), "--stages"))
+	return usageError("%w: %s lists them", err, p.hint(c, "status", []string{string(run.ID)}, "--stages"))
 }
 
 // logPrinter prints what attempts of stages printed, one at a time.

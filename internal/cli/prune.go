@@ -18,7 +18,7 @@ func (p Program) prune(c *ucli.Context, form form, filter runs.Filter) error {
 		return usageError("--limit is for the list: prune removes all that match")
 	}
 	if state := c.String("state"); state == api.Running || state == api.Cancelling {
-		return usageError("an active run is not removed: stop it first with `%s`", p.hint(c, "cancel", "RUN"))
+		return usageError("an active run is not removed: stop it first with %s", p.hint(c, "cancel", []string{"RUN"}))
 	}
 
 	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {

@@ -30,8 +30,8 @@ func (p Program) retry(c *ucli.Context) error {
 	return p.onRun(c, options, func(session *engine.Session, ctx context.Context, o engine.RunOptions) (*view.Run, error) {
 		run, err := session.Retry(ctx, o, c.String("stage"))
 		if errors.Is(err, engine.ErrGoesOn) {
-			err = fmt.Errorf("%w: follow it with `%s`, or go on with it with `%s` if nobody drives it",
-				err, p.hint(c, "attach", string(o.ID)), p.hint(c, "resume", string(o.ID)))
+			err = fmt.Errorf("%w: follow it with %s, or go on with it with %s if nobody drives it",
+				err, p.hint(c, "attach", []string{string(o.ID)}), p.hintAgain(c, "resume", []string{string(o.ID)}))
 		}
 		return run, err
 	})

@@ -203,7 +203,7 @@ func (p Program) conduct(c *ucli.Context, session *engine.Session, screen *scree
 // explainStart says what to do when a run could not be started.
 func (p Program) explainStart(c *ucli.Context, id runs.ID, err error) error {
 	if errors.Is(err, runs.ErrExists) {
-		return fmt.Errorf("%w: see what became of it with `%s`, or choose another --run-id", err, p.hint(c, "status", string(id)))
+		return fmt.Errorf("%w: see what became of it with %s, or choose another --run-id", err, p.hint(c, "status", []string{string(id)}))
 	}
 	return err
 }

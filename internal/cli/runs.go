@@ -50,7 +50,7 @@ func (p Program) runs(c *ucli.Context) error {
 		return usageError("--limit must be at least 1")
 	}
 	if c.Bool("dry-run") {
-		return usageError("--dry-run is for `%s runs prune`", p.Call)
+		return usageError("--dry-run is for %s", p.hint(c, "runs", []string{"prune"}))
 	}
 	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
 		list, more, err := runs.New(s).List(ctx, filter)
@@ -105,7 +105,7 @@ func (p Program) explainNoRuns(c *ucli.Context, s *engine.Session, filtered bool
 		fmt.Fprintln(p.Err, "no such runs")
 		return
 	}
-	fmt.Fprintf(p.Err, "no runs yet: start one with `%s`\n", p.hint(c, "run"))
+	fmt.Fprintf(p.Err, "no runs yet: start one with %s\n", p.hint(c, "run", nil))
 }
 
 func runTable(list []runs.Summary, now time.Time) table {

@@ -16,7 +16,6 @@ import (
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/progress"
 	"github.com/godags/godags/internal/runs"
-	"github.com/godags/godags/internal/spec"
 	"github.com/godags/godags/internal/view"
 )
 
@@ -35,9 +34,9 @@ type screen struct {
 	closed  chan struct{}
 	once    sync.Once
 
-	part    atomic.Value                 // engine.Part, once it is known
-	standBy bool                         // the run is taken over if nobody drives it
-	hint    func(words ...string) string // see [Program.hint]
+	part    atomic.Value                              // engine.Part, once it is known
+	standBy bool                                      // the run is taken over if nobody drives it
+	hint    func(command string, args ...string) hint // see [Program.hintAgain]
 }
 
 func (p Program) newScreen(c *ucli.Context) (*screen, error) {
@@ -50,18 +49,10 @@ func (p Program) newScreen(c *ucli.Context) (*screen, error) {
 		return nil, &exitError{exitUsage, err}
 	}
 	s := &screen{quiet: mode == progress.Quiet, standBy: c.Command.Name != "attach", closed: make(chan struct{}), printer: progress.New(progress.Config{
-		Out: p.Err, Mode: mode, Color: color, WorkerCommand: func(queue string) string { return p.startWorker(c, queue) },
+		Out: p.Err, Mode: mode, Color: color, WorkerCommand: func(queue string) string { return p.hintWorker(c, queue).String() },
 	})}
-	s.hint = func(words ...string) string { return p.hint(c, words...) }
+	s.hint = func(command string, args ...string) hint { return p.hintAgain(c, command, args) }
 	return s, nil
-}
-
-// startWorker is the command that starts a worker for a queue.
-func (p Program) startWorker(c *ucli.Context, queue string) string {
-	if queue == spec.DefaultQueue {
-		return p.hint(c, "worker")
-	}
-	return p.hint(c, "worker", "--queue", queue)
 }
 
 // logger shows warnings above the live block, and nothing if quiet is asked for.
@@ -143,32 +134,24 @@ func (p Program) summary(ctx context.Context, c *ucli.Context, service *runs.Ser
 // nextSteps says what can be done about a run that did not succeed. A run in a Redis of this process is gone with it.
 func (p Program) nextSteps(c *ucli.Context, service *runs.Service, run *view.Run) (hints []progress.Hint) {
 	keeps := service.Redis().Keeps
+	id := []string{string(run.ID)}
 	switch {
 	case run.State.Outcome() == dag.Succeeded:
 		return nil
 	case keeps && !run.State.Finished():
-		return []progress.Hint{{What: "go on with it", Command: p.hint(c, "resume", string(run.ID))}}
+		return []progress.Hint{p.hintAgain(c, "resume", id).next("resume it")}
 	case keeps && len(run.Failures) > 0:
 		stage := run.Name(run.Failures[0].Stage)
-		hints = append(hints, progress.Hint{What: "look closer", Command: p.hint(c, "logs", string(run.ID), stage)})
+		hints = append(hints, p.hint(c, "logs", []string{string(run.ID), stage}).next("look closer"))
 	}
 	if keeps && len(run.Failures) > shownFailures {
-		hints = append(hints, progress.Hint{What: "see them all", Command: p.hint(c, "status", string(run.ID), "--stages")})
+		hints = append(hints, p.hint(c, "status", id, "--stages").next("see them all"))
 	}
 	if keeps {
-		hints = append(hints, progress.Hint{What: "retry it", Command: p.hint(c, "retry", string(run.ID))})
+		hints = append(hints, p.hintAgain(c, "retry", id).next("retry it"))
 	}
 	if c.Command.Name == "run" {
-		again := append([]string{"run"}, c.Args().Slice()...)
-		if path := c.String("params"); path != "" {
-			again = append(again, "--params", path)
-		}
-		if given, ok := c.Generic("param").(*texts); ok {
-			for _, word := range *given {
-				again = append(again, "--param", word)
-			}
-		}
-		hints = append(hints, progress.Hint{What: "run it again", Command: p.hint(c, again...)})
+		hints = append(hints, p.hintAgain(c, "run", c.Args().Slice()).next("run it again"))
 	}
 	return hints
 }

@@ -15,7 +15,7 @@ import (
 func (p Program) serveCommand() *ucli.Command {
 	return &ucli.Command{
 		Name: "serve", Usage: "drive the runs on a Redis that nobody else drives",
-		Description: "It takes the runs that `run --detach` submits and adopts those whose coordinator is gone. Any number may serve one Redis.\n" +
+		Description: "It takes the runs that run --detach submits and adopts those whose coordinator is gone. Any number may serve one Redis.\n" +
 			"The first SIGTERM or Ctrl-C gives its runs up, so that another adopts them at once; the stages go on.",
 		Flags: append([]ucli.Flag{
 			&ucli.StringFlag{Name: "redis", EnvVars: []string{"REDIS_URL"}, Usage: "`URL` of Redis: redis://, rediss://, unix:// or redis-sentinel:// (needed)"},

@@ -74,7 +74,7 @@ func TestStatusListsEveryStage(t *testing.T) {
 	if want := "STAGE STATE ATTEMPT TOOK LAST LINE first succeeded 1 1.5s hello second running 2 - third ready - - no live worker listens on queue gpu last waiting - - waits for second"; !strings.HasSuffix(all, want) {
 		t.Errorf("got\n%s\nwant at its end\n%s", o.stdout, want)
 	}
-	f.execute("status", "demo-1", "--stages", "--output", "json").expect(t, 2, "--stages is for text: `prog graph RUN --format json`")
+	f.execute("status", "demo-1", "--stages", "--output", "json").expect(t, 2, "--stages is for text: `prog graph RUN --format json --redis ")
 }
 
 func TestStatusForPrograms(t *testing.T) {

@@ -39,7 +39,7 @@ type statusText struct {
 
 func (p Program) printStatus(ctx context.Context, c *ucli.Context, s *runs.Service, t *statusText, all bool) error {
 	t.printHead(s.Redis().Note)
-	t.printOwner(func(words ...string) string { return p.hint(c, words...) })
+	p.printOwner(c, t)
 	for _, u := range t.Unserved() {
 		p.printUnserved(c, s, t, u)
 	}
@@ -60,13 +60,13 @@ func (p Program) printStatus(ctx context.Context, c *ucli.Context, s *runs.Servi
 }
 
 // printOwner says what to do about a run without a coordinator.
-func (t *statusText) printOwner(hint func(words ...string) string) {
-	resume := hint("resume", string(t.ID))
+func (p Program) printOwner(c *ucli.Context, t *statusText) {
+	resume := p.hint(c, "resume", []string{string(t.ID)})
 	switch t.RunState {
 	case api.Queued:
-		fmt.Fprintf(t.out, "\nNo coordinator has taken this run yet: start one with `%s`, or run it here with `%s`.\n", hint("serve"), resume)
+		fmt.Fprintf(t.out, "\nNo coordinator has taken this run yet: start one with %s, or run it here with %s.\n", p.hint(c, "serve", nil), resume)
 	case api.Stalled:
-		fmt.Fprintf(t.out, "\nThe coordinator of this run is dead; the last entry of its journal is from %s.\nResume the run with `%s`.\n",
+		fmt.Fprintf(t.out, "\nThe coordinator of this run is dead; the last entry of its journal is from %s.\nResume the run with %s.\n",
 			moment(t.Last, t.Now), resume)
 	}
 }
@@ -81,14 +81,14 @@ func (p Program) printUnserved(c *ucli.Context, s *runs.Service, t *statusText, 
 	case u.Unhealthy != "":
 		fmt.Fprintf(t.out, "\n%s for queue %s, but no live worker there can execute stages: %s\n", waiting, queue, printable(u.Unhealthy))
 	case u.Code == api.ReasonKeyMismatch:
-		fmt.Fprintf(t.out, "\n%s for queue %s, but the live workers there have another key than this run: set the same GODAGS_KEY for all (`%s` lists them)\n",
-			waiting, queue, printable(p.hint(c, "workers")))
+		fmt.Fprintf(t.out, "\n%s for queue %s, but the live workers there have another key than this run: set the same GODAGS_KEY for all (%s lists them)\n",
+			waiting, queue, p.hint(c, "workers", nil))
 	case u.Task != "":
-		fmt.Fprintf(t.out, "\n%s for queue %s, but no live worker there has the handler %s: start one of that program (`%s` lists them)\n",
-			waiting, queue, printable(u.Task), printable(p.hint(c, "workers")))
+		fmt.Fprintf(t.out, "\n%s for queue %s, but no live worker there has the handler %s: start one of that program (%s lists them)\n",
+			waiting, queue, printable(u.Task), p.hint(c, "workers", nil))
 	case s.Redis().External: // elsewhere a run has its own workers, and is resumed once they are gone
-		fmt.Fprintf(t.out, "\n%s for queue %s, but no live worker listens there: start one with `%s`\n",
-			waiting, queue, printable(p.startWorker(c, u.Queue)))
+		fmt.Fprintf(t.out, "\n%s for queue %s, but no live worker listens there: start one with %s\n",
+			waiting, queue, p.hintWorker(c, u.Queue))
 	}
 }
 

@@ -57,7 +57,7 @@ func (p Program) workers(c *ucli.Context) error {
 // noWorkers says how to get some.
 func (p Program) noWorkers(c *ucli.Context, s *engine.Session) string {
 	if s.External() {
-		return fmt.Sprintf("no live workers: start one with `%s`", p.startWorker(c, spec.DefaultQueue))
+		return fmt.Sprintf("no live workers: start one with %s", p.hintWorker(c, spec.DefaultQueue))
 	}
 	return "no live workers: without --redis a run has its own, for as long as it goes on"
 }

@@ -28,7 +28,7 @@ var ErrDamaged = errors.New("the journal is damaged")
 
 // Damaged returns an [ErrDamaged] about an entry of a run's journal.
 func Damaged(run RunID, entry string, why error) error {
-	return fmt.Errorf("run %s: %w: entry %s: %w; what comes before it can be seen with `events`, and the pipeline started again as another run", run, ErrDamaged, entry, why)
+	return fmt.Errorf("run %s: %w: entry %s: %w; the command events shows what comes before it; the pipeline can be run again under another id", run, ErrDamaged, entry, why)
 }
 
 // Start is the position before the first entry of a stream.

@@ -32,7 +32,7 @@ type Problem struct {
 func (e *FileError) Error() string {
 	text := e.Show(20)
 	if len(e.Problems) > 20 {
-		text += ": `validate` shows all"
+		text += ": the command validate shows all"
 	}
 	return text
 }

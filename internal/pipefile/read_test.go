@@ -143,7 +143,7 @@ func TestManyProblemsAreCounted(t *testing.T) {
 			t.Errorf("the error has %d lines, and ends in %s", len(lines), lines[len(lines)-1])
 		}
 	}
-	if lines := strings.Split(err.Error(), "\n"); !strings.HasSuffix(lines[60], "`validate` shows all") {
+	if lines := strings.Split(err.Error(), "\n"); !strings.HasSuffix(lines[60], "the command validate shows all") {
 		t.Errorf("the error has %d lines, and ends in %s", len(lines), lines[len(lines)-1])
 	}
 }

@@ -24,7 +24,7 @@ type Config struct {
 	Color         Color                       // ColorAuto if empty
 	Env           func(string) (string, bool) // looks up environment variables; nil: os.LookupEnv
 	Size          func() (width, height int)  // of the terminal; nil: Out is asked; 80 x 24 if it does not know
-	WorkerCommand func(queue string) string   // starts a worker for a queue; nil: none is suggested
+	WorkerCommand func(queue string) string   // the hint that starts a worker for a queue; nil: none is given
 }
 
 // Printer shows one run. All its methods may be called at the same time. None of them waits for Out except Close: a terminal that is
@@ -186,7 +186,7 @@ func (p *Printer) explain(w journal.Unserved) string {
 		return text + fmt.Sprintf(": %s cannot read the pipelines of this godags (%s): use one version everywhere", listeners(w), version.String())
 	}
 	if p.workerCommand != nil {
-		text += fmt.Sprintf(`: start one with "%s"`, p.workerCommand(w.Queue))
+		text += ": start one with " + p.workerCommand(w.Queue)
 	}
 	return text
 }

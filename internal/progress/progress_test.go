@@ -165,10 +165,10 @@ func TestNobodyLooksAtTheRunBehindItsBack(t *testing.T) {
 }
 
 func TestWhatNoWorkerCanExecuteIsExplained(t *testing.T) {
-	p := New(Config{Out: io.Discard, Mode: Quiet, WorkerCommand: func(queue string) string { return "worker --queue " + queue }})
+	p := New(Config{Out: io.Discard, Mode: Quiet, WorkerCommand: func(queue string) string { return "`worker --queue " + queue + "`" }})
 	defer p.Close()
 	for want, w := range map[string]journal.Unserved{
-		`2 stages wait, but no worker listens on queue gpu (5s): start one with "worker --queue gpu"`: {Queue: "gpu", Stages: 2, For: 5 * time.Second},
+		"2 stages wait, but no worker listens on queue gpu (5s): start one with `worker --queue gpu`": {Queue: "gpu", Stages: 2, For: 5 * time.Second},
 		`stage train needs the handler wine/train, which no live worker has (5s): start a worker of that program; on queue gpu there are a (v1), b (v1), c (v2) and 2 more`: {
 			Queue: "gpu", Task: "wine/train", Stage: "train", Stages: 1, For: 5 * time.Second, Listeners: []string{"a (v1)", "b (v1)", "c (v2)", "d (v1)", "e (v1)"}},
 		`stage train and 2 others need the handler wine/train, which no live worker has (5s): start a worker of that program; nobody listens on queue gpu`: {

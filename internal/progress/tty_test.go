@@ -16,7 +16,7 @@ import (
 func onTTY(t *testing.T, width, height int, sp func(testing.TB) *spec.Spec, tell func(*screen, *Printer, *story)) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScreen(width, height)
-		p := New(Config{Out: s, Mode: TTY, Color: ColorAlways, Size: s.size, WorkerCommand: func(q string) string { return "worker --queue " + q }})
+		p := New(Config{Out: s, Mode: TTY, Color: ColorAlways, Size: s.size, WorkerCommand: func(q string) string { return "`worker --queue " + q + "`" }})
 		tell(s, p, newStory(t, sp(t), p.Observe))
 		if err := p.Close(); err != nil {
 			t.Error(err)
@@ -271,7 +271,7 @@ demo · 4 stages · run demo-1
 a warning
 and  an\x1b[2J escape
 ! 3 stages wait, but no worker listens on queue gpu (12s): s
-tart one with "worker --queue gpu"
+tart one with `+"`worker --queue gpu`"+`
 
 ⠹ ingest  running      0.2s
 [0/4] 1 running · 0s               ────────────────────────
@@ -279,7 +279,7 @@ tart one with "worker --queue gpu"
 		if err := p.Close(); err != nil {
 			t.Error(err)
 		}
-		if !strings.HasSuffix(s.all(), "worker --queue gpu\"\nwithout end\n") {
+		if !strings.HasSuffix(s.all(), "worker --queue gpu`\nwithout end\n") {
 			t.Errorf("the message without a line end is lost:\n%s", s.all())
 		}
 	})

@@ -90,6 +90,9 @@ func parseSentinels(scheme, rest string) (t target, err error) {
 		return target{}, errOption
 	}
 	t.sentinelUser, t.sentinelPassword = options.Get("sentinel_username"), options.Get("sentinel_password")
+	if t.sentinelPassword == mask {
+		return target{}, errMasked
+	}
 	options.Del("sentinel_username")
 	options.Del("sentinel_password")
 	for host := range strings.SplitSeq(hosts, ",") {

@@ -69,7 +69,7 @@ func unreachable(t target, err error) error {
 		e.Reason, e.Fix = "no permission for the socket", "run as a user who may read and write it"
 	default:
 		if !e.explainReply(err) && !e.explainTransport(err, t.TLSConfig != nil) {
-			e.Reason, e.Fix = scrub(scrub(err.Error(), t.Password), t.sentinelPassword), "check the URL; `doctor` tells more"
+			e.Reason, e.Fix = scrub(scrub(err.Error(), t.Password), t.sentinelPassword), "check the URL; the command doctor tells more"
 		}
 	}
 	return e

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -48,6 +49,7 @@ var (
 	errNoTLS       = &URLError{"?ca, ?cert and ?key are for TLS: write rediss:// in place of redis://"}
 	errCA          = &URLError{"the file of ?ca cannot be read, or has no certificate in it; want a PEM file"}
 	errCertificate = &URLError{"the files of ?cert and ?key cannot be read, or do not belong together; want two PEM files"}
+	errMasked      = &URLError{"its password is ***, as in recommended commands: replace it with the password"}
 	errPlain       = &URLError{"it would send the password unencrypted to another machine; use rediss:// (TLS), or set " + allowPlaintext + "=1 if the network is trusted"}
 )
 
@@ -74,11 +76,35 @@ func parseURL(raw string) (target, error) {
 	if err := files.apply(o.TLSConfig); err != nil {
 		return target{}, err
 	}
+	if o.Password == mask {
+		return target{}, errMasked
+	}
 	t := target{Options: tune(o)}
 	if t.exposed() && os.Getenv(allowPlaintext) != "1" {
 		return target{}, errPlain
 	}
 	return t, nil
+}
+
+// mask stands for a password where one must not be shown.
+const mask = "***"
+
+var sentinelPasswords = regexp.MustCompile(`([?&]sentinel_password=)[^&]+`)
+
+// Mask returns a URL of a Redis that can be used, with *** in place of passwords, and whether there are any.
+func Mask(raw string) (masked string, any bool) {
+	masked = sentinelPasswords.ReplaceAllString(raw, "${1}"+mask)
+	scheme, rest, _ := strings.Cut(masked, "://")
+	end := strings.IndexAny(rest, "/?")
+	if end < 0 {
+		end = len(rest)
+	}
+	if at := strings.LastIndexByte(rest[:end], '@'); at >= 0 {
+		if user, password, _ := strings.Cut(rest[:at], ":"); password != "" {
+			masked = scheme + "://" + user + ":" + mask + rest[at:]
+		}
+	}
+	return masked, masked != raw
 }
 
 // checkShape refuses what go-redis would read as something other than meant,

@@ -107,3 +107,28 @@ func printed(url string) string {
 	}
 	return unreachable(o, errors.New("ERR unknown command AUTH, with args beginning with: "+o.Password)).Error()
 }
+
+func TestMaskHidesPasswordsAndNothingElse(t *testing.T) {
+	for raw, want := range map[string]string{
+		"redis://localhost:6379/2?pool_size=3":            "",
+		"redis://user@localhost":                          "",
+		"unix:///a/b@c?db=1":                              "",
+		"redis://:sesame@localhost:6379":                  "redis://:***@localhost:6379",
+		"rediss://me:se%40same@h/1?db=1":                  "rediss://me:***@h/1?db=1",
+		"unix://:sesame@/run/redis.sock?db=1":             "unix://:***@/run/redis.sock?db=1",
+		"redis-sentinel://u:p@h:1,i:2/name/0":             "redis-sentinel://u:***@h:1,i:2/name/0",
+		"redis-sentinel://h/n?sentinel_password=x&db=1":   "redis-sentinel://h/n?sentinel_password=***&db=1",
+		"redis-sentinel://:p@h/n?a=1&sentinel_password=x": "redis-sentinel://:***@h/n?a=1&sentinel_password=***",
+	} {
+		got, any := Mask(raw)
+		if want == "" && (got != raw || any) || want != "" && (got != want || !any) {
+			t.Errorf("%s: got %s, %v, want %s", raw, got, any, want)
+		}
+		if want == "" {
+			continue
+		}
+		if _, err := parseURL(got); err != errMasked {
+			t.Errorf("%s can be used: %v", got, err)
+		}
+	}
+}

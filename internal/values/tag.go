@@ -48,7 +48,7 @@ func Verify(key seal.Key, o Origin, p Producer, signed []byte) ([]byte, dag.Atte
 
 // Forged returns the error about a recorded output that is not what a worker has recorded.
 func Forged(run journal.RunID) error {
-	return fmt.Errorf("run %s: the recorded output was changed in Redis, or signed with another key; `retry %s --stage` makes it anew", run, run)
+	return fmt.Errorf("run %s: the recorded output was changed in Redis, or signed with another key; the command retry, with --stage, makes it anew", run)
 }
 
 // Strip returns what was recorded without its trailer, for those who only show it.
