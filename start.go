@@ -39,7 +39,7 @@ func Redis(url string) RunOption { return func(o *runOptions) { o.redis = url } 
 
 // RunID sets the id of the run: up to 100 letters, digits, '.', '_' and '-', beginning with a letter or a digit, but not latest or the name of a .yaml, .yml or .json file. The default is the pipeline's name, the
 // time and a few random letters. A run of the same pipeline that has this id already is followed to its end, and gone on with if its coordinator
-// dies: two processes that start the same run share it. The id of a run of another pipeline is an error.
+// dies: two processes that start the same run share it. The ID of a run with another pipeline or other parameters is an error.
 func RunID(id string) RunOption { return func(o *runOptions) { o.id = id } }
 
 // Grace sets how long stages have for stopping when the context of [Start] is done. The default is 10 seconds.

@@ -238,7 +238,7 @@ func (d *Driver) lookForPause(queue string) error {
 func (d *Driver) intact(ctx context.Context) error {
 	_, digest, err := d.Journal.Spec(ctx, d.run)
 	if err == nil && digest != d.digest {
-		return fmt.Errorf("run %s: %w than the one that is driven: it was replaced in Redis", d.run, journal.ErrDigest)
+		return fmt.Errorf("run %s: %w: the spec was replaced in Redis", d.run, journal.ErrDigest)
 	}
 	return err
 }

@@ -90,7 +90,7 @@ var ErrSharedMemory = errors.New("values in memory can be seen by one process on
 
 // Run runs a pipeline to its end and returns what became of it. When ctx is done, the run is cancelled: its stages get the grace to stop.
 // A run that was submitted before, under the same id and with the same pipeline, is gone on with as by [Session.Resume]. If that run
-// has another pipeline the error is [journal.ErrExists] and [journal.ErrDigest].
+// has another spec, the error is [journal.ErrExists] and [journal.ErrDigest], and says what differs.
 //
 // An error means that the end of the run could not be reached or seen; a failed stage is none.
 func (s *Session) Run(ctx context.Context, o RunOptions) (*view.Run, error) {
@@ -139,7 +139,22 @@ func (s *Session) submit(ctx context.Context, o RunOptions, coordinatorID string
 	id.Signature = signIdentity(key, id)
 	epoch, err = s.Journal.Submit(ctx, journal.Submission{Run: o.ID, Pipeline: o.Spec.Name, Stages: o.Spec.Graph.Len(),
 		Digest: id.Digest, Spec: encoded, Incarnation: id.Incarnation, Signature: id.Signature, Coordinator: coordinatorID, Lease: coordinator.Lease, Detached: detached, Keep: o.Keep})
+	if errors.Is(err, journal.ErrDigest) {
+		err = s.explainDigest(ctx, o, err)
+	}
 	return id, epoch, err
+}
+
+// explainDigest adds to the error of a taken run ID how that run differs. A spec that our key did not sign is not decoded.
+func (s *Session) explainDigest(ctx context.Context, o RunOptions, taken error) error {
+	existing := RunOptions{ID: o.ID}
+	if _, err := s.load(ctx, &existing); err != nil {
+		return taken
+	}
+	if what := spec.Difference(existing.Spec, o.Spec); what != "" {
+		return fmt.Errorf("%w: %s", taken, what)
+	}
+	return taken
 }
 
 // name gives a run an id if it has none.

@@ -37,7 +37,7 @@ type Submitted struct {
 var ErrExists = errors.New("the run id is taken")
 
 // Submit creates a run, whole or not at all, and returns the submitter's epoch. If the id is taken it returns [ErrExists],
-// and [ErrDigest] as well if that run is of another pipeline.
+// and [ErrDigest] as well if that run has another spec.
 func (j *Journal) Submit(ctx context.Context, s Submission) (epoch int64, err error) {
 	text, err := json.Marshal(Submitted{s.Pipeline, s.Stages, s.Digest})
 	if err != nil {

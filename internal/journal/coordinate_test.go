@@ -42,7 +42,7 @@ func TestTheRunIDBelongsToAnotherPipeline(t *testing.T) {
 		s := submission()
 		s.Digest, s.Spec = "d2", []byte("other")
 		if _, err := f.Submit(f.t.Context(), s); !errors.Is(err, journal.ErrExists) || !errors.Is(err, journal.ErrDigest) {
-			f.t.Errorf("error %v, want that the id is taken, by another pipeline", err)
+			f.t.Errorf("error %v, want ErrExists and ErrDigest", err)
 		}
 		encoded, recorded, err := f.Spec(f.t.Context(), run)
 		if string(encoded) != specText || recorded != digest || err != nil {

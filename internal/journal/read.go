@@ -168,7 +168,7 @@ func (j *Journal) Spec(ctx context.Context, run RunID) (encoded []byte, digest s
 	case len(encoded) == 0:
 		err = ErrGone
 	case len(encoded) > spec.MaxEncoded || spec.Digest(encoded) != digest:
-		err = fmt.Errorf("%w than the one that was submitted: its spec was changed in Redis; start the pipeline again as another run", ErrDigest)
+		err = fmt.Errorf("%w: the spec was changed in Redis after submission; run the pipeline again under another ID", ErrDigest)
 	}
 	return encoded, digest, named(run, err)
 }

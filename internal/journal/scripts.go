@@ -49,8 +49,8 @@ var (
 	ErrFenced = errors.New("another coordinator drives the run")
 	// ErrCut says that the journal of the run has lost its end: Redis came back without what it had confirmed last.
 	ErrCut = errors.New("the journal has lost its end")
-	// ErrDigest says that the run was submitted with another pipeline.
-	ErrDigest = errors.New("the run has another pipeline")
+	// ErrDigest says that the run was submitted with another spec.
+	ErrDigest = errors.New("spec digest mismatch")
 )
 
 // named gives the errors of scripts their sentinel.
