@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/godags/godags/internal/guard"
 )
 
 const (
@@ -151,7 +153,8 @@ func (c *RedisCache) Delete(ctx context.Context, key Key) error {
 
 // replaceScript sets (or, when ARGV[1] is empty, deletes) the head KEYS[1] of the value with the name ARGV[2], keeps the chunks that the
 // new head names and drops those of the old one. KEYS[2] is what the keys of the run's chunks begin with, KEYS[3] the set of its
-// names. Sent twice, it acts once.
+// names. With KEYS[4] it does nothing, and drops the new chunks, unless that string has, at one of the offsets ARGV[3], ARGV[5], ..., the
+// bytes that follow the offset. Sent twice, it acts once. It returns 1, 0 if chunks are missing, or -1 if it was refused.
 var replaceScript = redis.NewScript(`
 local function each(head, command)
   local version, count = string.match(head, '^chunks (%w+) (%d+)\n')
@@ -162,6 +165,14 @@ local function each(head, command)
 end
 local new, old = ARGV[1], redis.call('GETRANGE', KEYS[1], 0, 127)
 if new == old and string.sub(new, 1, 7) == 'chunks ' then return 1 end
+local allowed = not KEYS[4]
+for i = 3, #ARGV, 2 do
+  allowed = allowed or redis.call('GETRANGE', KEYS[4], ARGV[i], ARGV[i] + #ARGV[i + 1] - 1) == ARGV[i + 1]
+end
+if not allowed then
+  each(new, 'UNLINK')
+  return -1
+end
 if not each(new, 'EXISTS') then return 0 end
 each(new, 'PERSIST')
 if new == '' then
@@ -178,15 +189,28 @@ func (c *RedisCache) replace(ctx context.Context, key Key, head []byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	done, err := replaceScript.Run(ctx, c.client, c.scriptKeys(key), head, key.Name).Int()
+	keys, args := c.replaceArgs(ctx, key, head)
+	done, err := replaceScript.Run(ctx, c.client, keys, args...).Int()
+	if err == nil && done < 0 {
+		err = guard.ErrRefused
+	}
 	if err == nil && done == 0 {
 		err = fmt.Errorf("chunks of the value are gone: they were evicted, or the upload took over %v", chunkLife)
 	}
 	return err
 }
 
-func (c *RedisCache) scriptKeys(key Key) []string {
-	return []string{c.headKey(key), c.chunkKeys(key.Run), c.namesKey(key.Run)}
+// replaceArgs returns the keys and arguments of the script.
+func (c *RedisCache) replaceArgs(ctx context.Context, key Key, head []byte) (keys []string, args []any) {
+	keys = []string{c.headKey(key), c.chunkKeys(key.Run), c.namesKey(key.Run)}
+	args = []any{head, key.Name}
+	if g, guarded := guard.From(ctx); guarded {
+		keys = append(keys, g.Key)
+		for _, cell := range g.Cells {
+			args = append(args, cell.Offset, cell.Want)
+		}
+	}
+	return keys, args
 }
 
 func formatHead(version string, count int, header []byte) []byte {
@@ -214,12 +238,18 @@ func (c *RedisCache) RemoveRun(ctx context.Context, run string) error {
 		if err != nil || len(names) == 0 {
 			return failedRun(run, "Redis", err)
 		}
-		_, err = c.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		done, err := c.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 			for _, name := range names {
-				replaceScript.Eval(ctx, pipe, c.scriptKeys(Key{Run: run, Name: name}), "", name)
+				keys, args := c.replaceArgs(ctx, Key{Run: run, Name: name}, nil)
+				replaceScript.Eval(ctx, pipe, keys, args...)
 			}
 			return nil
 		})
+		for _, cmd := range done {
+			if n, failure := cmd.(*redis.Cmd).Int(); err == nil && failure == nil && n < 0 {
+				err = guard.ErrRefused
+			}
+		}
 		if err != nil {
 			return failedRun(run, "Redis", err)
 		}

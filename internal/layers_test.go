@@ -36,7 +36,7 @@ var layers = [][]string{
 	{"tasks", "cache"},
 	{"dag", "internal/api"},
 	{"internal/nearest", "internal/version", "internal/seal", "internal/cells", "internal/jsontext", "internal/fault"},
-	{"internal/owned", "internal/process"},
+	{"internal/owned", "internal/process", "internal/guard"},
 }
 
 // secrets are what only some rooms know.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/godags/godags/internal/guard"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/seal"
 	"github.com/godags/godags/internal/spec"
@@ -34,7 +35,11 @@ func (s *Session) Remove(ctx context.Context, run journal.RunID, when journal.Co
 	if err != nil {
 		s.Logger.Warn("the pipeline of a run that is removed cannot be read: values outside Redis may stay", "run", run, "error", err)
 	}
-	if err := s.Stores.RemoveRun(ctx, sp, run); err != nil {
+	err = s.Stores.RemoveRun(ctx, s.Journal.GuardRemoval(condemned), sp, run)
+	if errors.Is(err, guard.ErrRefused) {
+		return false, nil // we were stopped for so long that another process has begun to remove the run
+	}
+	if err != nil {
 		return false, err
 	}
 	return true, s.Journal.Erase(ctx, condemned)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/godags/godags/cache"
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/guard"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/jsontext"
 	"github.com/godags/godags/internal/nearest"
@@ -29,8 +30,9 @@ const MaxInline = 64 << 10
 
 // Stores finds the cache of each stage. It is safe for concurrent use.
 type Stores struct {
-	redis  cache.Cache
-	chosen map[string]cache.Cache // by task: what its Go code asked for
+	redis   cache.Cache
+	journal *journal.Journal
+	chosen  map[string]cache.Cache // by task: what its Go code asked for
 
 	mu   sync.Mutex
 	open map[string]cache.Cache // by URL
@@ -38,7 +40,7 @@ type Stores struct {
 
 // NewStores returns the stores on the given Redis. Tasks in chosen have a cache of their own.
 func NewStores(rdb redis.UniversalClient, chosen map[string]cache.Cache) *Stores {
-	return &Stores{redis: cache.Redis(rdb), chosen: chosen, open: make(map[string]cache.Cache)}
+	return &Stores{redis: cache.Redis(rdb), journal: journal.New(rdb), chosen: chosen, open: make(map[string]cache.Cache)}
 }
 
 // For returns the cache of a stage: the one that its Go code chose, else the run's, else Redis.
@@ -105,9 +107,39 @@ func ParseURL(text, home string) (string, error) {
 	return "", fmt.Errorf("values: %q is no store%s: use redis, memory, disk or disk:FOLDER", text, hint)
 }
 
-// RemoveRun removes the values of a run from all caches that can do so and that its stages use here. The spec may be nil: then only
-// what is in Redis is removed.
-func (s *Stores) RemoveRun(ctx context.Context, sp *spec.Spec, run journal.RunID) error {
+// Put stores a value by key, unless the guard does not hold any more: then it returns [guard.ErrRefused]. Of a store that is not in the Redis
+// of the run that is found out before the value is stored: what comes between the two goes unnoticed.
+func (s *Stores) Put(ctx context.Context, g guard.Guard, store cache.Cache, key cache.Key, value []byte) error {
+	return s.guarded(ctx, g, store, func(ctx context.Context) error { return store.Put(ctx, key, value) })
+}
+
+// Delete deletes a value by key, under the same condition as [Stores.Put].
+func (s *Stores) Delete(ctx context.Context, g guard.Guard, store cache.Cache, key cache.Key) error {
+	return s.guarded(ctx, g, store, func(ctx context.Context) error { return store.Delete(ctx, key) })
+}
+
+func (s *Stores) guarded(ctx context.Context, g guard.Guard, store any, write func(context.Context) error) error {
+	if store == any(s.redis) {
+		return write(guard.With(ctx, g))
+	}
+	if err := s.mayWrite(ctx, g); err != nil {
+		return err
+	}
+	return write(ctx)
+}
+
+// mayWrite returns [guard.ErrRefused] if the guard does not hold.
+func (s *Stores) mayWrite(ctx context.Context, g guard.Guard) error {
+	holds, err := s.journal.Holds(ctx, g)
+	if err == nil && !holds {
+		err = guard.ErrRefused
+	}
+	return err
+}
+
+// RemoveRun removes the values of a run from all caches that can do so and that its stages use here, while the guard holds. The spec may be
+// nil: then only what is in Redis is removed.
+func (s *Stores) RemoveRun(ctx context.Context, g guard.Guard, sp *spec.Spec, run journal.RunID) error {
 	removers := make(map[cache.Remover]bool)
 	add := func(c cache.Cache) {
 		if r, ok := c.(cache.Remover); ok && reflect.TypeOf(c).Comparable() {
@@ -127,7 +159,7 @@ func (s *Stores) RemoveRun(ctx context.Context, sp *spec.Spec, run journal.RunID
 	}
 	var errs []error
 	for r := range removers {
-		errs = append(errs, r.RemoveRun(ctx, string(run)))
+		errs = append(errs, s.guarded(ctx, g, r, func(ctx context.Context) error { return r.RemoveRun(ctx, string(run)) }))
 	}
 	return errors.Join(errs...)
 }
@@ -151,19 +183,29 @@ type reference struct {
 	Sum  string `json:"sha256"`
 }
 
+// Output is what an attempt leaves.
+type Output struct {
+	Run   journal.RunID
+	Stage dag.StageID // of the graph: that of which the attempt executes an instance, if it does
+	Name  string      // in the store: unlike that of any other attempt, of this or another run of the same id
+	Value []byte
+	Guard guard.Guard // holds while the attempt counts
+}
+
 // Seal returns what to record for an output. Anything but a small value in Redis goes to the cache first, under a name of its own
-// for each attempt: an attempt that has been replaced cannot spoil the value of the one that counts. The name is the stage's, or that of
-// an instance of it.
-func (s *Stores) Seal(ctx context.Context, sp *spec.Spec, run journal.RunID, id dag.StageID, name string, attempt dag.Attempt, value []byte) ([]byte, error) {
-	store, err := s.For(sp, id)
+// for each attempt: an attempt that has been replaced cannot spoil the value of the one that counts. If the guard does not hold any more, nothing
+// is left in the store, and Seal returns [guard.ErrRefused].
+func (s *Stores) Seal(ctx context.Context, sp *spec.Spec, o Output) ([]byte, error) {
+	value := o.Value
+	store, err := s.For(sp, o.Stage)
 	if err != nil {
 		return nil, err
 	}
 	if store == s.redis && len(value) <= MaxInline {
 		return append([]byte{inline}, value...), nil
 	}
-	ref := reference{fmt.Sprintf("out/%s/%d", name, attempt), payload(value), digest(value)}
-	if err := store.Put(ctx, cache.Key{Run: string(run), Name: ref.Name}, value); err != nil {
+	ref := reference{o.Name, payload(value), digest(value)}
+	if err := s.store(ctx, o, store); err != nil {
 		return nil, fmt.Errorf("store output: %w", err)
 	}
 	text, err := json.Marshal(ref)
@@ -171,6 +213,23 @@ func (s *Stores) Seal(ctx context.Context, sp *spec.Spec, run journal.RunID, id 
 		return nil, fmt.Errorf("store output: %w", err)
 	}
 	return append([]byte{elsewhere}, text...), nil
+}
+
+// store stores an output. In Redis that and the look at the guard are one step. Elsewhere the guard is looked at afterwards, and the value
+// deleted if it does not hold: nobody else knows its name.
+func (s *Stores) store(ctx context.Context, o Output, store cache.Cache) error {
+	key := cache.Key{Run: string(o.Run), Name: o.Name}
+	if store == s.redis {
+		return store.Put(guard.With(ctx, o.Guard), key, o.Value)
+	}
+	if err := store.Put(ctx, key, o.Value); err != nil {
+		return err
+	}
+	err := s.mayWrite(ctx, o.Guard)
+	if errors.Is(err, guard.ErrRefused) {
+		err = errors.Join(err, store.Delete(ctx, key))
+	}
+	return err
 }
 
 // digest returns the SHA-256 of a value. It is computed in pieces: one call for hundreds of megabytes cannot be interrupted by the

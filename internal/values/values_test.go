@@ -2,6 +2,7 @@ package values
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -9,9 +10,21 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/godags/godags/cache"
+	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/guard"
 	"github.com/godags/godags/internal/redistest"
 	"github.com/godags/godags/internal/spec"
 )
+
+// held returns a guard that holds.
+func held(rdb *redis.Client) guard.Guard {
+	rdb.Set(context.Background(), "fence", "01234567claimed!", 0)
+	return guard.Guard{Key: "fence", Cells: []guard.Cell{{Offset: 0, Want: "claimed!"}, {Offset: 8, Want: "claimed!"}}}
+}
+
+func output(rdb *redis.Client, stage dag.StageID, value []byte) Output {
+	return Output{Run: "r", Stage: stage, Name: "out/s/1", Value: value, Guard: held(rdb)}
+}
 
 func TestAnOutputThatWasChangedSinceItWasRecordedIsNotRead(t *testing.T) {
 	redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
@@ -22,7 +35,7 @@ func TestAnOutputThatWasChangedSinceItWasRecordedIsNotRead(t *testing.T) {
 			t.Fatal(err)
 		}
 		stores, value := NewStores(rdb, nil), bytes.Repeat([]byte("x"), MaxInline+1)
-		recorded, err := stores.Seal(t.Context(), sp, "r", stage, sp.Graph.Name(stage), 1, value)
+		recorded, err := stores.Seal(t.Context(), sp, output(rdb, stage, value))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,14 +74,59 @@ func TestTheValuesOfARunInMemoryAreRemovedWithIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	stores := NewStores(rdb, nil)
-	recorded, err := stores.Seal(t.Context(), sp, "r", stage, "one", 1, []byte("value"))
+	recorded, err := stores.Seal(t.Context(), sp, output(rdb, stage, []byte("value")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := stores.RemoveRun(t.Context(), sp, "r"); err != nil {
+	if err := stores.RemoveRun(t.Context(), held(rdb), sp, "r"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := stores.Open(t.Context(), sp, "r", stage, recorded); !errors.Is(err, cache.ErrNotFound) {
 		t.Errorf("after the run was removed: %v", err)
+	}
+}
+
+// Whoever lost the right to write, such as a worker that was replaced and a remover that was stopped for too long, changes nothing.
+func TestStores_LateWritesHaveNoEffect(t *testing.T) {
+	for _, store := range []string{"redis", "memory", "disk:" + t.TempDir()} {
+		redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
+			b := spec.Builder{Name: "p", Values: store}
+			stage := b.Add("one", nil, spec.Kind{Task: "noop"})
+			sp, err := b.Build()
+			if err != nil {
+				t.Fatal(err)
+			}
+			stores := NewStores(rdb, nil)
+			c, err := stores.For(sp, stage)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := output(rdb, stage, bytes.Repeat([]byte("x"), MaxInline+1))
+			there, named := cache.Key{Run: "r", Name: "there"}, cache.Key{Run: "r", Name: "named"}
+			if err := stores.Put(t.Context(), o.Guard, c, there, []byte("1")); err != nil {
+				t.Fatal(err)
+			}
+			rdb.Set(t.Context(), "fence", "01234567replaced", 0)
+
+			_, sealed := stores.Seal(t.Context(), sp, o)
+			for what, err := range map[string]error{
+				"output":  sealed,
+				"value":   stores.Put(t.Context(), o.Guard, c, named, []byte("2")),
+				"delete":  stores.Delete(t.Context(), o.Guard, c, there),
+				"removal": stores.RemoveRun(t.Context(), o.Guard, sp, "r"),
+			} {
+				if !errors.Is(err, guard.ErrRefused) {
+					t.Errorf("%s: late %s: %v; want that it is refused", store, what, err)
+				}
+			}
+			if value, err := c.Get(t.Context(), there); string(value) != "1" || err != nil {
+				t.Errorf("%s: the value of others: %q, %v", store, value, err)
+			}
+			for _, key := range []cache.Key{named, {Run: "r", Name: o.Name}} {
+				if _, err := c.Get(t.Context(), key); !errors.Is(err, cache.ErrNotFound) {
+					t.Errorf("%s: %s is there: %v", store, key.Name, err)
+				}
+			}
+		})
 	}
 }

@@ -31,6 +31,7 @@ type bundle struct {
 	waiting []journal.Attempted // not claimed
 	due     []due               // not begun
 	current *execution          // nil between attempts
+	chain   []journal.Attempted // those before the current one in its chain
 	watched bool                // patience runs. It is not begun anew for each attempt: that would wake a thread each time
 	moves   []journal.Move      // not sent: how attempts ended, and claims that follow from that
 	ended   map[dag.StageID]bool
@@ -188,12 +189,16 @@ func (b *bundle) begin() *execution {
 		}
 		b.current = newExecution(b, next.Attempted)
 		if next.fused {
+			b.chain = append(b.chain, b.moves[len(b.moves)-1].Of())
+			b.current.chain = slices.Clip(b.chain)
 			before := b.moves[len(b.moves)-1].Outcome
 			b.current.before = &before
 			claim := b.claimOf(next.Attempted)
 			claim.Linked = true
 			b.moves = append(b.moves, claim)
 			b.current.unclaimed = true
+		} else {
+			b.chain = nil
 		}
 		return b.current
 	}

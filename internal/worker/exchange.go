@@ -11,6 +11,7 @@ import (
 	"github.com/godags/godags/cache"
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/fault"
+	"github.com/godags/godags/internal/guard"
 	"github.com/godags/godags/internal/values"
 	"github.com/godags/godags/tasks"
 )
@@ -128,6 +129,11 @@ func (e *execution) steadily(ctx context.Context, do func() error) error {
 	said := begin.Add(sayAfter - sayEvery)
 	for delay := firstDelay; ; delay = min(lastDelay, 2*delay) {
 		err := do()
+		if errors.Is(err, guard.ErrRefused) {
+			e.bundle.mu.Lock()
+			e.revoke()
+			e.bundle.mu.Unlock()
+		}
 		if err == nil || !fault.Unavailable(err) || delay == firstDelay && ctx.Err() != nil {
 			return err // such as the time-out of the stage itself
 		}
@@ -172,9 +178,9 @@ func (x *exchange) Get(ctx context.Context, name string) ([]byte, error) {
 
 func (x *exchange) Put(ctx context.Context, name string, value []byte) error {
 	signed := values.SignNamed(x.worker.Key, x.execution.bundle.origin, name, value)
-	return x.execution.steadily(ctx, func() error { return x.store.Put(ctx, x.key(name), signed) })
+	return x.execution.steadily(ctx, func() error { return x.worker.Stores.Put(ctx, x.execution.guard(), x.store, x.key(name), signed) })
 }
 
 func (x *exchange) Delete(ctx context.Context, name string) error {
-	return x.execution.steadily(ctx, func() error { return x.store.Delete(ctx, x.key(name)) })
+	return x.execution.steadily(ctx, func() error { return x.worker.Stores.Delete(ctx, x.execution.guard(), x.store, x.key(name)) })
 }

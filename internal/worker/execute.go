@@ -11,8 +11,10 @@ import (
 	"github.com/godags/godags/cache"
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/fault"
+	"github.com/godags/godags/internal/guard"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/spec"
+	"github.com/godags/godags/internal/values"
 	"github.com/godags/godags/tasks"
 )
 
@@ -29,7 +31,8 @@ type execution struct {
 
 	succeeded []dag.Attempt // see [execution.attempts]
 
-	before *journal.Outcome // of the stage before it in a chain, not recorded when this one begins; nil if it is not fused
+	before *journal.Outcome    // of the stage before it in a chain, not recorded when this one begins; nil if it is not fused
+	chain  []journal.Attempted // those before it in a chain, the first one first
 
 	unclaimed bool // its claim has not been answered yet
 
@@ -48,6 +51,12 @@ func (e *execution) revoke() {
 		close(e.revoked)
 	}
 	e.stop(errRevoked)
+}
+
+// guard returns what holds while the attempt counts. Of a chain one attempt is claimed at a time: this one, or one before it whose end is
+// not recorded yet.
+func (e *execution) guard() guard.Guard {
+	return e.bundle.worker.Journal.Guard(e.bundle.claim.Run, e.bundle.claim.Token, append([]journal.Attempted{e.Attempted}, e.chain...)...)
 }
 
 func (e *execution) isRevoked() bool {
@@ -147,7 +156,8 @@ func (w *Worker) attempt(ctx context.Context, e *execution) (r result, err error
 		return r, nil
 	}
 	err = e.steadily(ctx, func() (err error) {
-		r.output, err = w.Stores.Seal(ctx, e.bundle.loaded.spec, e.bundle.claim.Run, e.graphStage(), e.valueName(), e.Attempt, x.output)
+		r.output, err = w.Stores.Seal(ctx, e.bundle.loaded.spec, values.Output{Run: e.bundle.claim.Run, Stage: e.graphStage(),
+			Name: fmt.Sprintf("out/%s/%d-%x", e.valueName(), e.Attempt, e.bundle.claim.Token), Value: x.output, Guard: e.guard()})
 		return err
 	})
 	if errors.Is(err, cache.ErrTooLarge) {

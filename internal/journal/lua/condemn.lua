@@ -1,5 +1,6 @@
 -- Marks a run as being removed: from now on it is gone for all who ask, and one remover has a while for it. Two at once could remove what
--- is submitted under the same id when the first is done. The fence goes at once: from now on no write of an attempt has an effect.
+-- is submitted under the same id when the first is done. In place of the fence comes the mark of the
+-- remover: from now on no write of an attempt has an effect, and none of an earlier remover.
 -- Sent twice, it answers the same. An end of the lease that is further away than its length is cut: see acquire.lua.
 -- KEYS run spec fence journal   ARGV condition, token of the remover, the time(ms) that it has
 --   due: it is finished and its time is over, or nobody drives it and its journal is gone   ended: it is finished   idle: nobody drives it
@@ -21,5 +22,6 @@ end
 if not condemned then return {0} end
 redis.call('HDEL', KEYS[1], 'digest')
 redis.call('UNLINK', KEYS[3])
+redis.call('SET', KEYS[3], '\0\0\0' .. ARGV[2])
 redis.call('HSET', KEYS[1], 'state', 'removed', 'owner', ARGV[2], 'lease', ARGV[3], 'until', string.format('%.0f', now + ARGV[3]))
 return {1, redis.call('GET', KEYS[2]) or ''}
