@@ -31,7 +31,9 @@ const DefaultGrace = 5 * time.Second
 //
 //	GODAGS_RUN, GODAGS_PIPELINE, GODAGS_STAGE   id of the run, names of pipeline and stage
 //	GODAGS_ATTEMPT                              1 for the first attempt
-//	GODAGS_INPUTS                               folder with a file for each dependency that has an output, named like the stage
+//	GODAGS_INPUTS                               folder with a file for each dependency that has an output, named like the stage. The outputs of
+//	                                            instances, or of cells of a matrix, are one JSON array, or a folder of files if one is neither
+//	                                            JSON nor text
 //	GODAGS_OUTPUT                               path of a file: what a successful command leaves there, up to 64 MiB, is the stage's output
 //	GODAGS_PARAM_<NAME>                         a parameter of the run, its name in upper case: a string bare, anything else as JSON
 //	GODAGS_ITEM, GODAGS_INDEX                   of an instance its element, in the same way, and its number, 0 for the first

@@ -1,8 +1,6 @@
 package tasks
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -21,52 +19,17 @@ const maxOutput = 64 << 20
 // It is repeated here because tasks must not import cache.
 const rawHeader = "raw\n"
 
-// putInputs writes a file for each dependency of s that has an output.
-func (w *workspace) putInputs(ctx context.Context, s *Stage) error {
-	var inputs *os.Root // so that no name of a stage can lead out of the folder; opened when there is an input
-	for _, stage := range s.After {
-		payload, err := input(ctx, s.Values, stage)
-		if errors.Is(err, ErrNoOutput) {
-			continue
-		}
-		if err == nil && inputs == nil {
-			if inputs, err = w.parent.root.OpenRoot(w.entry(inputsName)); err == nil {
-				defer inputs.Close()
-			} else {
-				err = fmt.Errorf("%w: %w", ErrWorker, err)
-			}
-		}
-		if err == nil {
-			err = writeFile(inputs, stage, payload)
-		}
-		if err != nil {
-			return fmt.Errorf("input from stage %q: %w", stage, err)
-		}
-	}
-	return nil
+// writeFile writes a file of a workspace.
+func writeFile(root *os.Root, name string, content []byte) error {
+	return workerFault(root.WriteFile(name, content, 0o600))
 }
 
-// writeFile writes a file of a workspace. What the system refuses, such as space on the disk, is the worker's fault; a name that leads
-// out of the folder is not.
-func writeFile(root *os.Root, name string, content []byte) error {
-	err := root.WriteFile(name, content, 0o600)
+// workerFault makes what the system refuses, such as space on the disk, the worker's fault. A name that leads out of the folder is not.
+func workerFault(err error) error {
 	if _, refused := errors.AsType[syscall.Errno](err); refused {
 		return fmt.Errorf("%w: %w", ErrWorker, err)
 	}
 	return err
-}
-
-// input returns the output of a dependency without the line that names its codec.
-func input(ctx context.Context, values Values, stage string) ([]byte, error) {
-	value, err := values.Output(ctx, stage)
-	if err != nil {
-		return nil, err
-	}
-	_, payload, ok := bytes.Cut(value, []byte("\n"))
-	if !ok {
-		return nil, errors.New("the value does not begin with the line that names its codec")
-	}
-	return payload, nil
 }
 
 // collect makes what the command left in the output file the output of s. No file is no output.

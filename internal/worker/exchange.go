@@ -42,6 +42,16 @@ func (x *exchange) Output(ctx context.Context, stage string) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("run %s has no stage %q", run, stage)
 	}
+	stored, err := x.stored(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return x.worker.array(ctx, x.execution, id, stored)
+}
+
+// stored returns the output of a stage of the graph as it was recorded, which may be only the list of its
+// parts.
+func (x *exchange) stored(ctx context.Context, id dag.StageID) ([]byte, error) {
 	from, err := x.execution.source(id)
 	if err != nil {
 		return nil, err

@@ -147,7 +147,7 @@ func (w *Worker) attempt(ctx context.Context, e *execution) (r result, err error
 		return r, err
 	}
 	if commands, isList := e.bundle.loaded.lists[e.Stage]; isList {
-		if r.count, err = count(x.output, commands); err != nil {
+		if r.count, err = w.count(ctx, e, x.output, commands); err != nil {
 			return r, err
 		}
 	}

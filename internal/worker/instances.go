@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"unicode/utf8"
 
 	"github.com/godags/godags/cache"
 	"github.com/godags/godags/dag"
@@ -82,6 +81,17 @@ func (b *bundle) claimOf(a journal.Attempted) journal.Move {
 	claim := journal.ClaimOf(a)
 	claim.CleanUp = b.cleansUp(a.Stage)
 	return claim
+}
+
+// count returns the number of elements of the attempt's output, for which there are instances.
+func (w *Worker) count(ctx context.Context, e *execution, output []byte, commands bool) (int, error) {
+	if output != nil {
+		var err error
+		if output, err = w.array(ctx, e, e.Stage, output); err != nil {
+			return 0, err
+		}
+	}
+	return count(output, commands)
 }
 
 // count returns the number of elements of an output for whose elements there are instances, commands or not. An output with an element that would
@@ -222,132 +232,8 @@ func (w *Worker) output(ctx context.Context, e *execution, id dag.StageID) (valu
 		}
 		return err
 	})
-	return value, err
-}
-
-// sources returns the stages of which the attempt makes a list: the cells of a matrix, or instances.
-func (e *execution) sources() ([]source, error) {
-	item := e.bundle.items[e.Stage]
-	n := item.Count
-	var cells []dag.StageID
-	if e.kind().Gather {
-		cells = e.bundle.loaded.spec.Graph.Deps(e.Stage)
-		n = len(cells)
-	}
-	attempts, err := e.attempts(n)
 	if err != nil {
 		return nil, err
 	}
-
-	list := make([]source, n)
-	for i := range list {
-		if cells != nil {
-			list[i].Producer = values.Producer{Stage: cells[i], Of: cells[i]}
-		} else {
-			list[i].Producer = values.Producer{Stage: item.First + dag.StageID(i), Of: e.Stage, Index: i}
-		}
-		list[i].attempt, list[i].known = 1, true
-		if attempts != nil {
-			list[i].attempt = attempts[i]
-		}
-	}
-	return list, nil
-}
-
-// complete returns an error if the attempt gathers what instances have left, and there is not one instance for each element of the list:
-// the journal, which says how many there are, is not signed.
-func (w *Worker) complete(ctx context.Context, e *execution) error {
-	if e.kind().Gather {
-		return nil
-	}
-	item := e.bundle.items[e.Stage]
-	var list []json.RawMessage
-	var err error
-	if item.Count == 0 { // without instances, nothing identifies the list
-		list, err = w.fetchList(ctx, e)
-	} else {
-		list, err = w.list(ctx, e, item.First, item.List)
-	}
-	if err == nil && len(list) != item.Count {
-		err = fmt.Errorf("%w (%d instances, and %d elements)", errCount, item.Count, len(list))
-	}
-	return err
-}
-
-func (e *execution) gatheredName(s dag.StageID) string {
-	if e.kind().Gather {
-		return e.bundle.name(s)
-	}
-	return fmt.Sprintf("%s[%d]", e.name(), s-e.bundle.items[e.Stage].First)
-}
-
-// gather makes one JSON array of what the instances or cells have left, in their order.
-func (x *exchange) gather(ctx context.Context) error {
-	e := x.execution
-	if err := x.worker.complete(ctx, e); err != nil {
-		return err
-	}
-	all := []byte(cache.JSON.Name() + "\n[")
-	sources, err := e.sources()
-	if err != nil {
-		return err
-	}
-	for some := range slices.Chunk(sources, fetchedAtOnce) {
-		err := e.steadily(ctx, func() error { return x.gatherSome(ctx, some, &all) })
-		if err != nil {
-			return err
-		}
-	}
-	x.SetOutput(append(all, ']'))
-	return nil
-}
-
-// gatherSome appends what some instances or cells have left.
-func (x *exchange) gatherSome(ctx context.Context, some []source, all *[]byte) error {
-	e, begin := x.execution, len(*all)
-	ids := make([]dag.StageID, len(some))
-	for i, from := range some {
-		ids[i] = from.Stage
-	}
-	recorded, err := x.worker.Journal.Outputs(ctx, e.bundle.claim.Run, ids...)
-	for i := 0; i < len(some) && err == nil; i++ {
-		text, err2 := x.open(ctx, some[i], recorded[i])
-		if errors.Is(err2, tasks.ErrNoOutput) {
-			text, err2 = json.RawMessage("null"), nil
-		}
-		if err2 != nil {
-			err = fmt.Errorf("the output of %s: %w", e.gatheredName(ids[i]), err2)
-		}
-		if !bytes.HasSuffix(*all, []byte("[")) {
-			*all = append(*all, ',')
-		}
-		*all = append(*all, text...)
-	}
-	if err != nil {
-		*all = (*all)[:begin]
-	}
-	return err
-}
-
-// open returns what an instance has left as JSON.
-func (x *exchange) open(ctx context.Context, from source, signed []byte) (json.RawMessage, error) {
-	e := x.execution
-	recorded, err := e.check(from, signed)
-	if err != nil {
-		return nil, err
-	}
-	stored, err := x.worker.Stores.Open(ctx, e.bundle.loaded.spec, e.bundle.claim.Run, e.Stage, recorded)
-	if err != nil {
-		return nil, err
-	}
-	codec, payload, err := cache.Split(stored)
-	switch {
-	case err != nil:
-		return nil, err
-	case codec == cache.JSON.Name(), codec == cache.Raw.Name() && json.Valid(payload):
-		return bytes.TrimSpace(payload), nil
-	case codec == cache.Raw.Name() && utf8.Valid(payload):
-		return json.Marshal(string(bytes.TrimRight(payload, "\r\n")))
-	}
-	return nil, fmt.Errorf("it cannot be an element of a list: it is neither JSON nor text (codec %s)", codec)
+	return w.array(ctx, e, id, value)
 }

@@ -27,6 +27,7 @@ func withRules(b *spec.Builder) {
 	b.Add("cell 0", nil, spec.Kind{Task: "task", Item: json.RawMessage(`{"n":20}`), Policy: spec.Policy{When: "item.n > 20"}})
 	b.Add("cell 1", nil, spec.Kind{Task: "task", Item: json.RawMessage(`{"n":21}`), Index: 1, Policy: spec.Policy{When: "item.n > 20"}})
 	b.Add("cells", []string{"cell 0", "cell 1"}, spec.Kind{Gather: true})
+	b.Add("reader", []string{"cells"}, spec.Kind{Task: "task"})
 	b.Add("clean", []string{"list"}, kind(spec.Policy{Trigger: dag.AllDone}))
 	b.Add("either", []string{"x", "y"}, kind(spec.Policy{Trigger: dag.AnySuccess}))
 }
@@ -176,21 +177,6 @@ func TestTheCellsOfAMatrixAreGatheredLikeInstances(t *testing.T) {
 		recorded := w.outputs(cells)
 		if recorded[0] != "vjson\n"+`[null,"{\"n\":21}0 of cell 1 1"]` {
 			t.Errorf("gathered %s", recorded[0])
-		}
-	})
-}
-
-// What is neither JSON nor text cannot be gathered. The message says whose it is.
-func TestWhatCannotBeGatheredIsNamed(t *testing.T) {
-	simulate(t, func(_ *world, _ context.Context, s *tasks.Stage) error {
-		s.Values.SetOutput([]byte("raw\n\xff"))
-		return nil
-	}, func(w *world) {
-		w.send("t", "cell 1", 1)
-		w.expect("started succeeded")
-		w.items("u", queue.Item{Stage: w.id("cells"), Attempt: 1, Deps: succeeded(0, 1)})
-		if r := w.expect("started succeeded started failed"); !strings.HasPrefix(r.Text, "the output of cell 1: it cannot be an element of a list") {
-			t.Error(r.Text)
 		}
 	})
 }

@@ -1,0 +1,295 @@
+package worker
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/godags/godags/cache"
+	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/queue"
+	"github.com/godags/godags/internal/values"
+	"github.com/godags/godags/tasks"
+)
+
+// The output of a stage that gathers the outputs of its instances, or of the cells of its matrix, is a
+// JSON array if that is small. Otherwise the stage records only which parts the output has, and each
+// reader fetches them: most stages behind it only wait for it, and the array may have gigabytes, or
+// elements that JSON cannot express.
+
+// maxGathered is the size in bytes of the largest list that is made in memory.
+const maxGathered = 512 << 20
+
+// part is the output of one instance or cell.
+type part struct {
+	source
+	label string // distinguishes it from the others: "0" or "os=linux"
+}
+
+var errTooLarge = errors.New("the list is too large")
+
+// gathered returns the parts that the attempt is to gather.
+func (e *execution) gathered() values.Parts {
+	item := e.bundle.items[e.Stage]
+	if e.kind().Gather {
+		return values.Parts{Count: len(e.bundle.loaded.spec.Graph.Deps(e.Stage)), Attempts: item.Deps}
+	}
+	return values.Parts{First: item.First, Count: item.Count, Attempts: item.Deps}
+}
+
+// partsOf returns the parts of the output of a stage of the graph, in order.
+func (l *loaded) partsOf(stage dag.StageID, p values.Parts) ([]part, error) {
+	attempts, err := queue.Exceptions(p.Attempts).Attempts(p.Count)
+	if err != nil {
+		return nil, err
+	}
+
+	gather := l.spec.Kind(stage).Gather
+	list := make([]part, p.Count)
+	for i, s := range p.Stages(l.spec, stage) {
+		of := &list[i]
+		if gather {
+			of.Producer = values.Producer{Stage: s, Of: s}
+			of.label = cellLabel(l.spec.Graph.Name(stage), l.spec.Graph.Name(s))
+		} else {
+			of.Producer = values.Producer{Stage: s, Of: stage, Index: i}
+			of.label = strconv.Itoa(i)
+		}
+		of.attempt, of.known = 1, true
+		if attempts != nil {
+			of.attempt = attempts[i]
+		}
+	}
+	return list, nil
+}
+
+// cellLabel returns what is in the brackets of the name of a cell.
+func cellLabel(stage, cell string) string {
+	inside, ok := strings.CutPrefix(cell, stage+"[")
+	if inside, closed := strings.CutSuffix(inside, "]"); ok && closed {
+		return inside
+	}
+	return cell
+}
+
+func (l *loaded) partName(of part) string {
+	name := l.spec.Graph.Name(of.Of)
+	if of.Of != of.Stage {
+		name += "[" + of.label + "]"
+	}
+	return name
+}
+
+// complete returns an error if the attempt gathers the outputs of instances, and there is not one
+// instance for each element of the list: the journal, which says how many there are, is not signed.
+func (w *Worker) complete(ctx context.Context, e *execution) error {
+	if e.kind().Gather {
+		return nil
+	}
+	item := e.bundle.items[e.Stage]
+	var list []json.RawMessage
+	var err error
+	if item.Count == 0 { // without instances, nothing identifies the list
+		list, err = w.fetchList(ctx, e)
+	} else {
+		list, err = w.list(ctx, e, item.First, item.List)
+	}
+	if err == nil && len(list) != item.Count {
+		err = fmt.Errorf("%w (%d instances, and %d elements)", errCount, item.Count, len(list))
+	}
+	return err
+}
+
+// gather sets the output of a stage that gathers: the array if that is small, otherwise its parts.
+func (x *exchange) gather(ctx context.Context) error {
+	e := x.execution
+	if err := x.worker.complete(ctx, e); err != nil {
+		return err
+	}
+
+	p := e.gathered()
+	list := newArrayBuilder(values.MaxInline)
+	err := x.worker.eachPart(ctx, e, e.Stage, p, values.MaxInline, list.add)
+	switch {
+	case errors.Is(err, errTooLarge) || errors.Is(err, values.ErrNotJSON):
+		text, err := json.Marshal(p)
+		if err != nil {
+			return err
+		}
+		x.SetOutput(append([]byte(values.PartsCodec+"\n"), text...))
+		return nil
+	case err != nil:
+		return err
+	}
+	x.SetOutput(list.close())
+	return nil
+}
+
+// eachPart calls do with each part of the output of a stage, in order, and with nil for a part without
+// output. It fails with errTooLarge as soon as the parts are known to have more bytes than most.
+func (w *Worker) eachPart(
+	ctx context.Context, e *execution, stage dag.StageID, p values.Parts, most int, do func(part, []byte) error,
+) error {
+	l := e.bundle.loaded
+	list, err := l.partsOf(stage, p)
+	if err != nil {
+		return err
+	}
+
+	size := 0
+	for some := range slices.Chunk(list, fetchedAtOnce) {
+		recorded, err := w.recordedParts(ctx, e, some)
+		if err != nil {
+			return err
+		}
+		for _, r := range recorded {
+			if r != nil {
+				size += values.Size(r)
+			}
+		}
+		if size > most {
+			return errTooLarge
+		}
+		for i, of := range some {
+			value, err := w.openPart(ctx, e, of, recorded[i])
+			if err == nil {
+				err = do(of, value)
+			}
+			if err != nil {
+				return fmt.Errorf("the output of %s: %w", l.partName(of), err)
+			}
+		}
+	}
+	return nil
+}
+
+// recordedParts returns what was recorded as some parts, and nil for a part without output.
+func (w *Worker) recordedParts(ctx context.Context, e *execution, some []part) (recorded [][]byte, err error) {
+	ids := make([]dag.StageID, len(some))
+	for i, of := range some {
+		ids[i] = of.Stage
+	}
+	err = e.steadily(ctx, func() error {
+		recorded, err = w.Journal.Outputs(ctx, e.bundle.claim.Run, ids...)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+
+	for i, of := range some {
+		recorded[i], err = e.check(of.source, recorded[i])
+		if errors.Is(err, tasks.ErrNoOutput) {
+			recorded[i] = nil
+		} else if err != nil {
+			return nil, fmt.Errorf("the output of %s: %w", e.bundle.loaded.partName(of), err)
+		}
+	}
+	return recorded, nil
+}
+
+// openPart returns the value behind what was recorded as a part.
+func (w *Worker) openPart(ctx context.Context, e *execution, of part, recorded []byte) (value []byte, err error) {
+	if recorded == nil {
+		return nil, nil
+	}
+	err = e.steadily(ctx, func() error {
+		value, err = w.Stores.Open(ctx, e.bundle.loaded.spec, e.bundle.claim.Run, of.Of, recorded)
+		return err
+	})
+	return value, err
+}
+
+// arrayBuilder makes an output that is a JSON array and has at most so many bytes.
+type arrayBuilder struct {
+	output []byte
+	most   int
+}
+
+func newArrayBuilder(most int) *arrayBuilder {
+	return &arrayBuilder{output: []byte(cache.JSON.Name() + "\n["), most: most}
+}
+
+func (a *arrayBuilder) add(_ part, value []byte) error {
+	text, err := values.Element(value)
+	if err != nil {
+		return err
+	}
+	if !bytes.HasSuffix(a.output, []byte("[")) {
+		a.output = append(a.output, ',')
+	}
+	a.output = append(a.output, text...)
+	if len(a.output) >= a.most { // without the closing bracket
+		return errTooLarge
+	}
+	return nil
+}
+
+func (a *arrayBuilder) close() []byte { return append(a.output, ']') }
+
+// array returns the output of a stage as one value: the list of its parts if it has parts.
+func (w *Worker) array(ctx context.Context, e *execution, stage dag.StageID, stored []byte) ([]byte, error) {
+	l := e.bundle.loaded
+	p, ok, err := values.PartsOf(l.spec, stage, stored)
+	if !ok || err != nil {
+		return stored, err
+	}
+
+	list := newArrayBuilder(maxGathered)
+	err = w.eachPart(ctx, e, stage, p, maxGathered, list.add)
+	switch name := l.spec.Graph.Name(stage); {
+	case errors.Is(err, values.ErrNotJSON):
+		return nil, tasks.NoRetry(fmt.Errorf("%[1]w, so there is no JSON array of all outputs of %[2]s: "+
+			"let it write JSON, text or the path of a file, or read the outputs in a command after %[2]s, "+
+			"which finds a file for each in the folder $GODAGS_INPUTS/%[2]s", err, name))
+	case errors.Is(err, errTooLarge):
+		return nil, tasks.NoRetry(fmt.Errorf("the outputs of %[1]s have more than %[2]d MiB together, "+
+			"so there is no JSON array of them: let them be paths of files, or read them in a command after %[1]s, "+
+			"which finds them in $GODAGS_INPUTS/%[1]s", name, maxGathered>>20))
+	case err != nil:
+		return nil, err
+	}
+	return list.close(), nil
+}
+
+var _ tasks.Lister = (*exchange)(nil)
+
+// List implements [tasks.Lister].
+func (x *exchange) List(ctx context.Context, name string, each func(tasks.Part) error) (bool, error) {
+	l := x.execution.bundle.loaded
+	stage, ok := l.spec.Graph.Lookup(name)
+	if !ok || !l.spec.Kind(stage).Gather && l.spec.Kind(stage).ForEach == "" {
+		return false, nil
+	}
+	stored, err := x.stored(ctx, stage)
+	if errors.Is(err, tasks.ErrNoOutput) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	p, ok, err := values.PartsOf(l.spec, stage, stored)
+	if !ok || err != nil {
+		return false, err
+	}
+
+	return true, x.worker.eachPart(ctx, x.execution, stage, p, math.MaxInt, func(of part, value []byte) error {
+		given := tasks.Part{Name: of.label, None: value == nil}
+		text, err := values.Element(value)
+		if err == nil {
+			given.JSON = text
+		} else if !errors.Is(err, values.ErrNotJSON) {
+			return err
+		}
+		if value != nil {
+			_, given.Bytes, _ = cache.Split(value) // Element has split it without an error
+		}
+		return each(given)
+	})
+}
