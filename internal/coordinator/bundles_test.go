@@ -102,7 +102,7 @@ func TestNothingWaitsForCompanyWhileAWorkerIsIdle(t *testing.T) {
 		w.beat("w2", "default")
 		w.keepAlive("w1", time.Second)
 		w.took("a", time.Microsecond)
-		w.sent("b#1+1-1.1")
+		w.sent("b#1+1.1.1")
 		w.took("b", time.Microsecond)
 		if got := w.carries(); got != "d#1 e#1" {
 			w.Fatal(got)
@@ -147,7 +147,7 @@ func TestWhatAWorkerLeavesOfABundleIsSentAgain(t *testing.T) {
 	simulateBundles(t, wide(8), func(w *world) {
 		w.carries()
 		w.took("a", time.Microsecond)
-		w.sent("s0#1+3-1.1", "s4#1+3-1.2")
+		w.sent("s0#1+3.1.1", "s4#1+3.1.2")
 		w.claim("w1", "s0", 1)
 		w.pass(time.Millisecond)
 		w.beat("w2", "default") // so that there is room for more bundles

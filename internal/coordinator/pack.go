@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/queue"
 )
 
 // What a bundle may carry.
@@ -132,10 +133,10 @@ func (d *Driver) board(s dag.StageID, b *bundle) {
 // added again. Any other bundle has an id of its own, since nobody else would pack the same one.
 func (d *Driver) taskID(b *bundle) string {
 	first := b.stages[0]
-	id := fmt.Sprintf("%s/%s#%d", d.run, d.state.Name(first), d.flights[first].attempt)
+	id := queue.TaskID(string(d.run), d.state.Name(first), int(d.flights[first].attempt))
 	if len(b.stages) > 1 {
 		d.packed++
-		id += fmt.Sprintf("+%d-%d.%d", len(b.stages)-1, d.epoch, d.packed)
+		id += fmt.Sprintf("+%d.%d.%d", len(b.stages)-1, d.epoch, d.packed)
 	}
 	if d.lives > 1 { // one of an earlier life may still be there, which workers refuse
 		id += fmt.Sprintf("!%d", d.lives)

@@ -206,7 +206,7 @@ func TestInstancesAreSentAsManyAsMayRun(t *testing.T) {
 		instance(4)
 		w.pass(time.Millisecond)
 		for id, b := range w.queue.bundles {
-			if i := b.Items[0]; id != "r/each#1" || i.First != 2 || i.Count != 5 {
+			if i := b.Items[0]; id != "r:each:1" || i.First != 2 || i.Count != 5 {
 				w.Errorf("%s is told %+v", id, i)
 			}
 		}

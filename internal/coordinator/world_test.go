@@ -184,7 +184,7 @@ func (w *world) sent(want ...string) {
 	w.pass(time.Millisecond)
 	got := w.queue.take()
 	for i, id := range want {
-		want[i] = "r/" + id
+		want[i] = "r:" + strings.Replace(id, "#", ":", 1)
 	}
 	slices.Sort(got)
 	if strings.Join(got, " ") != strings.Join(want, " ") {

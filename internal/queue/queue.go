@@ -107,10 +107,10 @@ func (c *Client) enqueue(ctx context.Context, queue string, t Task) error {
 	return nil
 }
 
-// PassOn adds what is left of a bundle to the queue that it came from, for another worker.
-func (c *Client) PassOn(ctx context.Context, b Bundle) error {
-	id := fmt.Sprintf("%s/%d#%d-%s", b.Run, b.Items[0].Stage, b.Items[0].Attempt, rand.Text()[:6])
-	return c.EnqueueAll(ctx, b.Queue, Task{id, Label(len(b.Items), "1 stage"), b})
+// PassOn adds what is left of a bundle to the queue that it came from, for another worker. First is the name of its first stage.
+func (c *Client) PassOn(ctx context.Context, b Bundle, first string) error {
+	id := TaskID(b.Run, first, int(b.Items[0].Attempt)) + "." + rand.Text()[:6] // the attempt's own ID may still be in use
+	return c.EnqueueAll(ctx, b.Queue, Task{id, Label(len(b.Items), first), b})
 }
 
 // Label is what people are shown of a bundle of n stages: the name of the only one, or how many there are.
@@ -213,7 +213,7 @@ func (c *Client) RemoveQueue(ctx context.Context, queue string) error {
 	name := c.name(queue)
 	err := c.inspect.DeleteQueue(name, true)
 	if err == nil || errors.Is(err, asynq.ErrQueueNotFound) {
-		err = c.rdb.Del(ctx, asynqKey(name, "processed"), asynqKey(name, "failed")).Err() // Asynq forgets its counts
+		err = c.forgetCounts(ctx, name)
 	} else if info, lookErr := c.inspect.GetQueueInfo(name); lookErr == nil && info.Active > 0 {
 		return nil // Asynq's error for this has no name
 	}

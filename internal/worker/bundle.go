@@ -38,6 +38,8 @@ type bundle struct {
 	items   map[dag.StageID]queue.Item // of instances, and of stages that gather what theirs have done; nil if there are none
 	holds   map[journal.Attempted]bool // claimed, and not reported
 	halt    error                      // why no further attempt is begun; nil while it goes on
+	failed  int                        // attempts whose failure is recorded
+	others  bool                       // an outcome that is no failure is recorded
 }
 
 // due is an attempt that is claimed, or fused: the one before it is its stage's only dependency, and whoever holds the claim of that one is
@@ -46,6 +48,9 @@ type due struct {
 	journal.Attempted
 	fused bool
 }
+
+// countWithin is how long a bundle waits for its failures to be counted.
+const countWithin = time.Second
 
 const (
 	chunkTime = 8 * time.Millisecond // how much work is claimed at once, going by what such stages took before
@@ -75,6 +80,7 @@ func (w *Worker) handle(ctx context.Context, task queue.Bundle, executed func())
 	w.hold(b)
 	defer w.release(b)
 	err = b.work(ctx)
+	b.countFailures(ctx)
 	if errors.Is(err, journal.ErrGone) || errors.Is(err, journal.ErrDigest) || errors.Is(err, journal.ErrCut) {
 		w.Logger.Warn("bundle given up", "error", err)
 		return nil
@@ -115,6 +121,22 @@ func (b *bundle) work(ctx context.Context) error {
 		}
 		b.watch()
 		b.end(e, b.worker.execute(e))
+	}
+}
+
+// countFailures shows in asynqmon which attempts failed. Nothing depends on these counts, so it tries once.
+func (b *bundle) countFailures(ctx context.Context) {
+	b.mu.Lock()
+	failed, others := b.failed, b.others
+	b.mu.Unlock()
+	if failed == 0 {
+		return
+	}
+
+	bounded, cancel := context.WithTimeout(ctx, countWithin)
+	defer cancel()
+	if err := b.worker.Queue.CountFailures(bounded, b.queue, failed, others); err != nil {
+		b.worker.Logger.Warn("asynqmon will not show that stages failed", "run", b.claim.Run, "error", err)
 	}
 }
 
@@ -358,6 +380,10 @@ func (b *bundle) step(ctx context.Context, chunk []due) error {
 			b.ended[m.Record.Stage] = false
 			b.worker.Logger.Info("report not recorded", "run", b.claim.Run,
 				"stage", b.name(m.Record.Stage), "attempt", m.Record.Attempt, "why", errRevoked)
+		case m.Record.Type == journal.StageFailed:
+			b.failed++
+		default:
+			b.others = true
 		}
 	}
 	for _, a := range chunk {

@@ -44,7 +44,7 @@ func (b *bundle) giveBack(ctx context.Context, hops int) (done bool, err error) 
 	for _, a := range free {
 		task.Items = append(task.Items, b.item(a))
 	}
-	return done, b.worker.Queue.PassOn(ctx, task)
+	return done, b.worker.Queue.PassOn(ctx, task, b.name(task.Items[0].Stage))
 }
 
 // foreign returns the attempts for which this worker has no handler.

@@ -67,5 +67,5 @@ func (b *bundle) passOn(ctx context.Context) error {
 	if len(task.Items) == 0 {
 		return nil
 	}
-	return b.worker.Queue.PassOn(ctx, task)
+	return b.worker.Queue.PassOn(ctx, task, b.name(task.Items[0].Stage))
 }
