@@ -45,6 +45,8 @@ const DefaultGrace = 5 * time.Second
 // failed if that was still writing the output. On systems other than Linux, only the process group of the command is followed so.
 // Provided there is an sh, the session is also killed when the worker is. A process that makes a session of its own is not followed; its
 // output is no longer captured soon after the command has ended.
+// It runs as the user of the worker, or as [Stage].User with its HOME, USER and LOGNAME; its folder of inputs and output is that user's then.
+//
 // On Windows only the program itself is killed, and at once.
 //
 // A program that cannot be started is [ErrNoRetry], and a worker that can start nothing is [ErrWorker].
@@ -83,7 +85,7 @@ func (c Command) execute(ctx context.Context, call commandCall, w *workspace, s 
 	if err := w.putInputs(ctx, s); err != nil {
 		return err
 	}
-	p := program{argv: call.argv, dir: call.dir, env: commandEnv(os.Environ(), call, s, w), grace: c.Grace, revoked: s.Revoked}
+	p := program{argv: call.argv, dir: call.dir, env: commandEnv(os.Environ(), call, s, w), user: s.User, grace: c.Grace, revoked: s.Revoked}
 	if call.script != "" {
 		if err := writeFile(w.parent.root, w.entry(scriptName), []byte(call.script)); err != nil {
 			return fmt.Errorf("run as a file: %w", err)
@@ -97,6 +99,9 @@ func (c Command) execute(ctx context.Context, call commandCall, w *workspace, s 
 		p.grace = DefaultGrace
 	}
 	err := checkVariables(p.env)
+	if err == nil {
+		err = w.giveTo(s.User)
+	}
 	if err == nil {
 		err = p.execute(ctx, w, s.Log)
 	}

@@ -20,6 +20,9 @@ func commandEnv(environ []string, c commandCall, s *Stage, w *workspace) []strin
 			own["PWD"] = dir
 		}
 	}
+	if s.User != nil {
+		maps.Copy(own, s.User.env())
+	}
 	maps.Copy(own, s.Env)
 	maps.Copy(own, c.env)
 	maps.Copy(own, s.Secrets)

@@ -34,7 +34,7 @@ func workerFault(err error) error {
 
 // collect makes what the command left in the output file the output of s. No file is no output.
 func (w *workspace) collect(s *Stage) error {
-	value, err := readOutput(w.parent.root, w.entry(outputName))
+	value, err := readOutput(w.parent.root, w.entry(outputName), s.User)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -47,7 +47,7 @@ func (w *workspace) collect(s *Stage) error {
 
 // readOutput returns the content of a file in its stored form. It follows no link: what a stage may read is for the command to decide,
 // which may be another user than the worker. Nor does it wait for a FIFO, or open a device.
-func readOutput(root *os.Root, name string) ([]byte, error) {
+func readOutput(root *os.Root, name string, user *User) ([]byte, error) {
 	info, err := root.Lstat(name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("the command put something else in place of its folder, where its output would be: %w", err)
@@ -65,7 +65,7 @@ func readOutput(root *os.Root, name string) ([]byte, error) {
 	}
 	defer f.Close()
 	if info, err = f.Stat(); err == nil {
-		err = checkOutput(info) // something else may be there by now
+		err = errors.Join(checkOutput(info), user.checkOwner(info)) // something else may be there by now
 	}
 	if err != nil {
 		return nil, err

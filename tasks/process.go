@@ -36,6 +36,7 @@ type program struct {
 	argv  []string
 	dir   string // empty for that of this process
 	env   []string
+	user  *User         // nil for that of this process
 	grace time.Duration // from SIGTERM to SIGKILL
 
 	revoked <-chan struct{} // closed when there is no grace any more

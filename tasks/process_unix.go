@@ -51,9 +51,13 @@ func (p program) start(log io.Writer) (*child, error) {
 		return nil, fmt.Errorf("%w: pipe for the output: %w", ErrWorker, err)
 	}
 	defer syscall.Close(input)
+	if err := p.user.own(input); err != nil {
+		syscall.Close(output)
+		return nil, fmt.Errorf("%w: pipe for the output: %w", ErrWorker, err)
+	}
 	c := &child{output: output, log: log}
 	pid, err := syscall.ForkExec(path, p.argv, &syscall.ProcAttr{
-		Dir: p.dir, Env: p.env, Files: []uintptr{uintptr(null), uintptr(input), uintptr(input)}, Sys: commandAttr(&c.pidfd),
+		Dir: p.dir, Env: p.env, Files: []uintptr{uintptr(null), uintptr(input), uintptr(input)}, Sys: p.user.become(commandAttr(&c.pidfd)),
 	})
 	if err != nil {
 		syscall.Close(output)

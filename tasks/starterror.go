@@ -40,6 +40,9 @@ func (p program) explain(err error) string {
 		if info, dirErr := os.Stat(p.dir); dirErr != nil || !info.IsDir() {
 			return fmt.Sprintf("it would start in %q, which is not a folder on this worker", p.dir)
 		}
+		if folder := p.user.barred(p.dir); folder != "" {
+			return fmt.Sprintf("it would start in %q, but user %s, as whom commands run, may not enter %s", p.dir, p.user.Name, folder)
+		}
 		if !executable(p.dir) {
 			return fmt.Sprintf("it would start in %q, a folder that the worker may not enter", p.dir)
 		}
@@ -59,6 +62,9 @@ func (p program) explain(err error) string {
 	case errors.Is(err, syscall.ENOEXEC):
 		return explainFormat(file)
 	case errors.Is(err, syscall.EACCES):
+		if barred := p.user.barred(file); barred != "" {
+			return fmt.Sprintf("user %s, as whom commands run, may not enter or execute %s", p.user.Name, barred)
+		}
 		return explainPermission(file)
 	case errors.Is(err, syscall.E2BIG):
 		return explainSize(p.argv, p.env)

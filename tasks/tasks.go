@@ -58,6 +58,8 @@ type Stage struct {
 	Env       map[string]string          // variables that the pipeline sets for commands
 	Secrets   map[string]string          // what the stage may know, by name; a value must not leave the worker
 
+	User *User // as whom commands run; nil is the user of the worker
+
 	// Revoked is closed once it cannot matter any more how the attempt ends: it was given up, and another may take its place. Its context is
 	// done by then. Nil, outside a worker, is never.
 	Revoked <-chan struct{}

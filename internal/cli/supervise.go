@@ -84,6 +84,9 @@ func workerArgs(c *ucli.Context) (args []string) {
 	for _, queue := range c.StringSlice("queue") {
 		args = append(args, "--queue", queue)
 	}
+	if user := c.String("user"); user != "" {
+		args = append(args, "--user", user)
+	}
 	return append(args, "--concurrency", fmt.Sprint(c.Int("concurrency")))
 }
 

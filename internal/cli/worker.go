@@ -17,6 +17,7 @@ import (
 	"github.com/godags/godags/internal/redisx"
 	"github.com/godags/godags/internal/runs"
 	"github.com/godags/godags/internal/spec"
+	"github.com/godags/godags/tasks"
 )
 
 func workerFlags() []ucli.Flag {
@@ -26,6 +27,7 @@ func workerFlags() []ucli.Flag {
 		&ucli.IntFlag{Name: "concurrency", Value: 1, EnvVars: []string{"GODAGS_CONCURRENCY"}, Usage: "run up to `N` stages at once; the idea is one process per core"},
 		&ucli.IntFlag{Name: "processes", Usage: "start `N` worker processes, and another for each that dies (default: be one worker)"},
 		&ucli.StringFlag{Name: "name", Usage: "`NAME` to be listed under (default: the host's); a few letters are added to make it unique"},
+		&ucli.StringFlag{Name: "user", Usage: "run commands of stages as `USER`, NAME or NAME:GROUP; only a worker of root can (default: the user of the worker)"},
 		&ucli.StringFlag{Name: "metrics-addr", Usage: "serve /healthz and /metrics on this `ADDRESS`, such as :9090, which means 127.0.0.1:9090 (default: off)"},
 		&ucli.StringFlag{Name: "run", Hidden: true, Usage: "the only `RUN` to serve"},
 		&ucli.StringFlag{Name: "id", Hidden: true, Usage: "the whole `ID`, chosen by whoever starts us"},
@@ -68,6 +70,13 @@ func (p Program) work(c *ucli.Context) error {
 		if _, err := runs.ParseID(string(options.Run)); err != nil {
 			return &exitError{exitUsage, err}
 		}
+	}
+	if c.IsSet("user") {
+		user, err := tasks.LookupUser(c.String("user"))
+		if err != nil {
+			return usageError("--user %s: %w", c.String("user"), err)
+		}
+		options.User = user
 	}
 	if c.IsSet("processes") {
 		n := c.Int("processes")

@@ -13,6 +13,7 @@ import (
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/version"
 	"github.com/godags/godags/internal/worker"
+	"github.com/godags/godags/tasks"
 )
 
 // WorkerOptions say what a worker listens to.
@@ -21,6 +22,7 @@ type WorkerOptions struct {
 	Queues []string
 	Slots  int
 	Run    journal.RunID // the only run to serve; empty: all
+	User   *tasks.User   // as whom commands of stages run; nil: the user of this process
 }
 
 // NewWorkerID returns a unique id for a worker with the given name; empty means the name of the host.
@@ -60,7 +62,7 @@ func (s *Session) NewWorker(o WorkerOptions) (*Worker, error) {
 	w := worker.New(worker.Config{
 		Info: journal.WorkerInfo{ID: o.ID, Host: hostname(), PID: os.Getpid(), Queues: o.Queues, Slots: o.Slots, Run: o.Run, Key: key.Fingerprint(),
 			Version: version.String(), Started: time.Now().UTC().Truncate(time.Second)},
-		Client: client, Journal: s.Journal, Queue: s.queue.Own(string(o.Run)), Key: key, Registry: s.Registry, Stores: s.Stores, Logger: s.Logger,
+		Client: client, Journal: s.Journal, Queue: s.queue.Own(string(o.Run)), Key: key, Registry: s.Registry, Stores: s.Stores, Logger: s.Logger, User: o.User,
 	})
 	return &Worker{w, client.Close}, nil
 }

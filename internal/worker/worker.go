@@ -23,7 +23,7 @@ import (
 	"github.com/godags/godags/tasks"
 )
 
-// Config says what a worker is. All fields are needed.
+// Config says what a worker is. All fields but User are needed.
 type Config struct {
 	Info     journal.WorkerInfo
 	Client   redis.UniversalClient // the worker's own: the queue puts a hook on it
@@ -33,6 +33,7 @@ type Config struct {
 	Registry *tasks.Registry
 	Stores   *values.Stores
 	Logger   *slog.Logger
+	User     *tasks.User // as whom commands of stages run; nil is the user of this process
 }
 
 // Worker executes stages until it is told to stop.
