@@ -18,20 +18,23 @@ import (
 // DeclareParam declares a parameter of the pipeline, which may be chosen for each run: with [Params], or --param on a command line. Without a default
 // it must be given. Its type follows from T: string, int, float, bool, list or object. The name has up to 100 letters, digits and '_'.
 func DeclareParam[T any](name string, value ...T) Option {
-	return ofPipeline("DeclareParam", func(p *Pipeline) {
-		declared, err := declare(name, value)
-		same := func(other spec.Param) bool { return strings.EqualFold(other.Name, name) }
-		if i := slices.IndexFunc(p.settings.Params, same); err == nil && i >= 0 {
-			if err = fmt.Errorf("parameter %q is declared twice", name); p.settings.Params[i].Name != name {
-				err = fmt.Errorf("parameters %q and %q differ in case only, and would be the same variable GODAGS_PARAM_%s", p.settings.Params[i].Name, name, strings.ToUpper(name))
-			}
+	return ofPipeline("DeclareParam", func(p *Pipeline) { p.declareParam(declare(name, value)) })
+}
+
+// declareParam adds a parameter, unless declaring it gave an error.
+func (p *Pipeline) declareParam(declared spec.Param, err error) {
+	name := declared.Name
+	same := func(other spec.Param) bool { return strings.EqualFold(other.Name, name) }
+	if i := slices.IndexFunc(p.settings.Params, same); err == nil && i >= 0 {
+		if err = fmt.Errorf("parameter %q is declared twice", name); p.settings.Params[i].Name != name {
+			err = fmt.Errorf("parameters %q and %q differ in case only, and would be the same variable GODAGS_PARAM_%s", p.settings.Params[i].Name, name, strings.ToUpper(name))
 		}
-		if err != nil {
-			p.problems = append(p.problems, err)
-			return
-		}
-		p.settings.Params = append(p.settings.Params, declared)
-	})
+	}
+	if err != nil {
+		p.problems = append(p.problems, err)
+		return
+	}
+	p.settings.Params = append(p.settings.Params, declared)
 }
 
 func declare[T any](name string, value []T) (spec.Param, error) {

@@ -16,6 +16,9 @@ import (
 	"github.com/godags/godags/internal/view"
 )
 
+// defaultGrace is how long stages have for stopping unless told otherwise.
+const defaultGrace = 10 * time.Second
+
 // RunOption sets how [Start] runs a pipeline.
 type RunOption func(*runOptions)
 
@@ -66,10 +69,15 @@ type StageError struct {
 	Stage   string
 	Attempt int
 	Message string
+
+	err error
 }
 
 // Error names the stage and the reason.
 func (e *StageError) Error() string { return fmt.Sprintf("stage %q: %s", e.Stage, e.Message) }
+
+// Unwrap returns the error that the stage's function returned, if the attempt was executed by this process; else nil.
+func (e *StageError) Unwrap() error { return e.err }
 
 // RunError says that a run has not succeeded. Its [StageError] values are found with errors.As.
 type RunError struct {
@@ -132,25 +140,12 @@ func (o *runOptions) apply(list []RunOption) error {
 // the error is then the context's cause as well. Any other error means that the pipeline is not valid ([*dag.InvalidError]) or that Redis
 // cannot be reached.
 func Start(ctx context.Context, p *Pipeline, opts ...RunOption) (*Report, error) {
-	o := runOptions{cores: engine.Cores(), redis: os.Getenv("REDIS_URL"), grace: 10 * time.Second, keep: engine.DefaultKeep}
-	if err := o.apply(opts); err != nil {
-		return nil, err
-	}
-	if p == nil {
-		return nil, errors.New("start: the pipeline is nil")
-	}
-	definition, err := p.define()
+	o, definition, err := prepare(p, opts)
 	if err != nil {
 		return nil, err
 	}
-	if definition.Spec, err = bind(definition.Spec, o.params); err != nil {
-		return nil, err
-	}
-	if o.id != "" {
-		if _, err := journal.ChooseRunID(o.id); err != nil {
-			return nil, err
-		}
-	}
+	failures := newFailures()
+	definition.Handlers = failures.watch(definition.Handlers)
 	registry, caches, err := engine.Collect(definition)
 	if err != nil {
 		return nil, err
@@ -159,18 +154,46 @@ func Start(ctx context.Context, p *Pipeline, opts ...RunOption) (*Report, error)
 	if err != nil {
 		return nil, err
 	}
-	report, err := start(ctx, session, definition, o)
+	report, err := start(ctx, session, definition, o, failures)
 	return report, errors.Join(err, session.Close())
 }
 
-func start(ctx context.Context, session *engine.Session, p engine.Pipeline, o runOptions) (*Report, error) {
+// prepare returns the options of a run, and the pipeline with the parameters of the run.
+func prepare(p *Pipeline, opts []RunOption) (o runOptions, definition engine.Pipeline, err error) {
+	o = runOptions{cores: engine.Cores(), redis: os.Getenv("REDIS_URL"), grace: defaultGrace, keep: engine.DefaultKeep}
+	if err := o.apply(opts); err != nil {
+		return o, definition, err
+	}
+	if p == nil {
+		return o, definition, errors.New("start: the pipeline is nil")
+	}
+	if o.id != "" {
+		if _, err := journal.ChooseRunID(o.id); err != nil {
+			return o, definition, err
+		}
+	}
+
+	if definition, err = p.define(); err != nil {
+		return o, definition, err
+	}
+	definition.Spec, err = bind(definition.Spec, o.params)
+	return o, definition, err
+}
+
+func start(ctx context.Context, session *engine.Session, p engine.Pipeline, o runOptions, f *failures) (*Report, error) {
 	run, err := session.Run(ctx, engine.RunOptions{ID: journal.RunID(o.id), Spec: p.Spec, Slots: o.cores, Grace: o.grace, Keep: o.keep})
 	if run == nil || !run.State.Finished() {
 		return nil, errors.Join(err, context.Cause(ctx))
 	}
-	outputs, outputErr := run.Outputs(context.WithoutCancel(ctx), session.Journal, session.Stores, view.AnySize)
-	report := newReport(run, outputs)
-	return report, errors.Join(outcome(run), err, context.Cause(ctx), outputErr)
+	result, reportErr := report(context.WithoutCancel(ctx), session, run)
+	f.explain(reportErr)
+	return result, errors.Join(reportErr, err, context.Cause(ctx))
+}
+
+// report returns the report of a finished run, and a [*RunError] if the run did not succeed.
+func report(ctx context.Context, session *engine.Session, run *view.Run) (*Report, error) {
+	outputs, err := run.Outputs(ctx, session.Journal, session.Stores, view.AnySize)
+	return newReport(run, outputs), errors.Join(outcome(run), err)
 }
 
 func newReport(run *view.Run, outputs map[string]json.RawMessage) *Report {
@@ -186,7 +209,7 @@ func outcome(run *view.Run) error {
 	}
 	e := &RunError{Run: string(run.ID), State: run.State.Outcome().String()}
 	for _, f := range run.Failures {
-		e.Failed = append(e.Failed, &StageError{run.Name(f.Stage), int(f.Attempt), f.Text})
+		e.Failed = append(e.Failed, &StageError{Stage: run.Name(f.Stage), Attempt: int(f.Attempt), Message: f.Text})
 	}
 	return e
 }

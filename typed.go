@@ -73,6 +73,25 @@ func Join3[A, B, C, D any](p *Pipeline, name string, f func(context.Context, A, 
 	return out
 }
 
+// Collect adds a stage that takes the outputs of any number of others of one type, in their order, and starts when all have
+// succeeded. The inputs of a stage whose trigger let it start without them are zero values.
+func Collect[A, B any](p *Pipeline, name string, f func(context.Context, []A) (B, error), inputs ...Output[A]) Output[B] {
+	out := produce(p, name, f == nil, func(ctx context.Context, s *tasks.Stage) (b B, err error) {
+		values := make([]A, len(inputs))
+		for i, in := range inputs {
+			if values[i], err = input(ctx, s, in); err != nil {
+				return b, err
+			}
+		}
+		return f(ctx, values)
+	}, nil)
+
+	for _, in := range inputs {
+		out.takes(in.Stage, reflect.TypeFor[A]())
+	}
+	return out
+}
+
 // produce adds a stage with an output. missing says that its function is nil.
 func produce[T any](p *Pipeline, name string, missing bool, f func(context.Context, *tasks.Stage) (T, error), opts []Option) Output[T] {
 	s := p.add(name, missing, func(ctx context.Context, s *tasks.Stage) error {

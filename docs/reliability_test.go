@@ -11,7 +11,7 @@ import (
 // Every test that the page names exists.
 func TestTheTestsOfFaultsExist(t *testing.T) {
 	var source strings.Builder
-	for _, folder := range []string{"../e2e/faults", "../internal/faulttest"} {
+	for _, folder := range []string{"../e2e", "../e2e/faults", "../internal/faulttest"} {
 		files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
 		if err != nil || len(files) == 0 {
 			t.Fatal(files, err)

@@ -21,6 +21,7 @@ func (p Program) logsCommand() *ucli.Command {
 		Name: "logs", Usage: "print what stages printed", ArgsUsage: "RUN [STAGE]",
 		Description: runHelp + "\nWithout STAGE the output of all stages is printed, each line after the name of its stage.",
 		Flags: []ucli.Flag{redisFlag(), homeFlag(),
+			&ucli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "print lines as they come, until the stage or the run is finished"},
 			&ucli.UintFlag{Name: "attempt", Usage: "print the output of attempt `N`, from 1 (default: the last)"}},
 		Action: p.logs,
 	}
@@ -28,6 +29,9 @@ func (p Program) logsCommand() *ucli.Command {
 
 func (p Program) logs(c *ucli.Context) error {
 	return p.readRun(c, 2, func(ctx context.Context, s *runs.Service, found runs.Summary, out *bufio.Writer) error {
+		if c.Bool("follow") {
+			return p.followLogs(ctx, c, s, found.ID, out)
+		}
 		run, err := s.Load(ctx, found.ID)
 		if err != nil {
 			return err
@@ -38,6 +42,34 @@ func (p Program) logs(c *ucli.Context) error {
 		}
 		return l.printSome(ctx, runs.Printed(run))
 	})
+}
+
+// followLogs prints lines while stages print them; those of several stages each after the name of its stage.
+func (p Program) followLogs(ctx context.Context, c *ucli.Context, s *runs.Service, id runs.ID, out *bufio.Writer) error {
+	if c.IsSet("attempt") {
+		return usageError("--attempt is for what was printed already: leave it out, or --follow")
+	}
+	name := c.Args().Get(1)
+	harmless := p.onTerminal()
+
+	err := s.FollowLogs(ctx, id, name, func(l runs.Line) error {
+		text := string(l.Text)
+		if harmless {
+			text = seen(text)
+		}
+		if l.Stage != name {
+			text = l.Stage + " | " + text
+		}
+		if _, err := out.WriteString(text + "\n"); err != nil {
+			return err
+		}
+		return out.Flush()
+	})
+	var unknown *runs.UnknownStageError
+	if errors.As(err, &unknown) {
+		return &exitError{exitUsage, err}
+	}
+	return err
 }
 
 func (p Program) stageLog(ctx context.Context, c *ucli.Context, l logPrinter, name string) error {

@@ -19,7 +19,7 @@ type crew struct {
 func (s *Session) hire(ctx context.Context, o RunOptions) (c crew, err error) {
 	names := queues(o.Spec)
 	if o.Slots > 0 {
-		if c.local, err = s.startLocal(ctx, WorkerOptions{NewWorkerID(""), names, o.Slots, s.only(o.ID), nil}); err != nil {
+		if c.local, err = s.startLocal(ctx, WorkerOptions{ID: NewWorkerID(""), Queues: names, Slots: o.Slots, Run: s.only(o.ID)}); err != nil {
 			return c, err
 		}
 	}

@@ -38,6 +38,23 @@ func (s *Session) Retry(ctx context.Context, o RunOptions, stage string) (*view.
 	return s.conduct(ctx, s.driver(o, id), o, run, epoch)
 }
 
+// RequestRetry reopens a finished run as [Session.Retry] does, and leaves it to a coordinator that serves the Redis. A run in which
+// nothing failed or was cancelled stays finished.
+func (s *Session) RequestRetry(ctx context.Context, id journal.RunID, stage string) error {
+	o := RunOptions{ID: id}
+	if _, err := s.load(ctx, &o); err != nil {
+		return err
+	}
+	coordinatorID := NewWorkerID("")
+	epoch, err := s.reopen(ctx, o, stage, coordinatorID)
+	if err != nil || epoch == 0 {
+		return err
+	}
+
+	// Without a lease the next coordinator need not wait until ours expires.
+	return s.Journal.Release(ctx, id, coordinatorID, epoch)
+}
+
 // reopen lets a finished run go on. The epoch is 0 if there is nothing to do.
 func (s *Session) reopen(ctx context.Context, o RunOptions, name, id string) (epoch int64, err error) {
 	leads, err := s.Journal.Leads(ctx, o.ID) // before the journal is read: what happens meanwhile makes the epoch an old one

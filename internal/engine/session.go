@@ -21,8 +21,12 @@ import (
 
 // Config is what every command needs.
 type Config struct {
-	Redis    string                 // URL; empty for a Redis of our own
-	Home     string                 // folder for the state of a Redis of our own
+	Redis string // URL; empty for a Redis of our own
+	Home  string // folder for the state of a Redis of our own
+
+	// InProcess keeps everything in this process: Redis and the signing key. Redis and Home are not used, nor is the environment.
+	InProcess bool
+
 	Registry *tasks.Registry        // what workers in this process can do
 	Caches   map[string]cache.Cache // by task: caches that Go code chose
 	Logger   *slog.Logger
@@ -43,7 +47,13 @@ type Session struct {
 
 // Open connects. The caller closes the session.
 func Open(ctx context.Context, cfg Config) (*Session, error) {
-	conn, err := redisx.Open(ctx, redisx.Config{URL: cfg.Redis, Home: cfg.Home, Connections: cfg.Connections, Logger: cfg.Logger})
+	conn, err := redisx.Open(ctx, redisx.Config{
+		URL:         cfg.Redis,
+		InProcess:   cfg.InProcess,
+		Home:        cfg.Home,
+		Connections: cfg.Connections,
+		Logger:      cfg.Logger,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +61,11 @@ func Open(ctx context.Context, cfg Config) (*Session, error) {
 	rdb, transfers := conn.Client(), conn.NewClient() // values have connections of their own, so that nothing else waits for one
 	s := &Session{Config: cfg, Conn: conn, Journal: journal.New(rdb), Stores: values.NewStores(transfers, cfg.Caches), transfers: transfers}
 	s.Key = sync.OnceValues(func() (seal.Key, error) {
-		key, err := findKey(conn.Kind, cfg.Home, seal.File)
+		find := func() (seal.Key, error) { return findKey(conn.Kind, cfg.Home, seal.File) }
+		if cfg.InProcess {
+			find = seal.Random
+		}
+		key, err := find()
 		s.queue = queue.NewClient(rdb, key)
 		return key, err
 	})

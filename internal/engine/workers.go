@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -23,6 +24,9 @@ type WorkerOptions struct {
 	Slots  int
 	Run    journal.RunID // the only run to serve; empty: all
 	User   *tasks.User   // as whom commands of stages run; nil: the user of this process
+
+	// Registry says what the worker can execute; nil for what the session can.
+	Registry *tasks.Registry
 }
 
 // NewWorkerID returns a unique id for a worker with the given name; empty means the name of the host.
@@ -62,7 +66,7 @@ func (s *Session) NewWorker(o WorkerOptions) (*Worker, error) {
 	w := worker.New(worker.Config{
 		Info: journal.WorkerInfo{ID: o.ID, Host: hostname(), PID: os.Getpid(), Queues: o.Queues, Slots: o.Slots, Run: o.Run, Key: key.Fingerprint(),
 			Version: version.String(), Started: time.Now().UTC().Truncate(time.Second)},
-		Client: client, Journal: s.Journal, Queue: s.queue.Own(string(o.Run)), Key: key, Registry: s.Registry, Stores: s.Stores, Logger: s.Logger, User: o.User,
+		Client: client, Journal: s.Journal, Queue: s.queue.Own(string(o.Run)), Key: key, Registry: cmp.Or(o.Registry, s.Registry), Stores: s.Stores, Logger: s.Logger, User: o.User,
 	})
 	return &Worker{w, client.Close}, nil
 }

@@ -25,6 +25,9 @@ type Config struct {
 	// ca, cert and key, and sentinel_username and sentinel_password.
 	// Empty means the embedded one.
 	URL string
+	// InProcess asks for a Redis inside this process. It touches no file, no
+	// environment and no network. URL and Home are not used.
+	InProcess bool
 	// Home is the state folder in which the private redis-server lives.
 	// Default ".godags".
 	Home string
@@ -104,6 +107,9 @@ func Open(ctx context.Context, cfg Config) (*Conn, error) {
 }
 
 func open(ctx context.Context, cfg Config) (*Conn, error) {
+	if cfg.InProcess {
+		return openInProcess(ctx, "none was asked for")
+	}
 	if cfg.URL != "" {
 		return openExternal(ctx, cfg)
 	}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -32,10 +33,10 @@ const MaxInline = 64 << 10
 type Stores struct {
 	redis   cache.Cache
 	journal *journal.Journal
-	chosen  map[string]cache.Cache // by task: what its Go code asked for
 
-	mu   sync.Mutex
-	open map[string]cache.Cache // by URL
+	mu     sync.Mutex
+	chosen map[string]cache.Cache // by task: what its Go code asked for
+	open   map[string]cache.Cache // by URL
 }
 
 // NewStores returns the stores on the given Redis. Tasks in chosen have a cache of their own.
@@ -43,9 +44,30 @@ func NewStores(rdb redis.UniversalClient, chosen map[string]cache.Cache) *Stores
 	return &Stores{redis: cache.Redis(rdb), journal: journal.New(rdb), chosen: chosen, open: make(map[string]cache.Cache)}
 }
 
+// Add makes known which caches the Go code of further tasks chose.
+func (s *Stores) Add(chosen map[string]cache.Cache) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	// The map is replaced, not changed: the one that NewStores was given belongs to the caller.
+	all := maps.Clone(s.chosen)
+	if all == nil {
+		all = make(map[string]cache.Cache)
+	}
+	maps.Copy(all, chosen)
+	s.chosen = all
+}
+
+// chosenBy returns the cache that the Go code of a task chose, or nil.
+func (s *Stores) chosenBy(task string) cache.Cache {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.chosen[task]
+}
+
 // For returns the cache of a stage: the one that its Go code chose, else the run's, else Redis.
 func (s *Stores) For(sp *spec.Spec, id dag.StageID) (cache.Cache, error) {
-	if c := s.chosen[sp.Kind(id).Task]; c != nil {
+	if c := s.chosenBy(sp.Kind(id).Task); c != nil {
 		return c, nil
 	}
 	return s.at(sp.Values)
@@ -149,7 +171,7 @@ func (s *Stores) RemoveRun(ctx context.Context, g guard.Guard, sp *spec.Spec, ru
 	add(s.redis)
 	if sp != nil {
 		for _, k := range sp.Kinds() {
-			add(s.chosen[k.Task])
+			add(s.chosenBy(k.Task))
 		}
 		c, err := s.at(sp.Values)
 		if err != nil {

@@ -1,0 +1,291 @@
+package godags
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"time"
+
+	"github.com/godags/godags/internal/api"
+	"github.com/godags/godags/internal/engine"
+	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/runs"
+	"github.com/godags/godags/internal/spec"
+)
+
+// Client submits runs to a Redis, and lists, follows and changes the runs that are there. Its methods may be called from
+// several goroutines. The caller closes it.
+//
+// A client does not execute anything: the Redis needs a worker (`worker`, or [Client.Worker] in this process) and a
+// coordinator (`coordinator serve`, or [Client.Coordinator] in this process).
+type Client struct {
+	session *engine.Session
+	runs    *runs.Service
+	options clientOptions
+}
+
+// ClientOption sets something of a [Client], its workers and its coordinators.
+type ClientOption interface{ applyClient(*clientOptions) }
+
+type clientOptions struct {
+	logger      *slog.Logger
+	concurrency int
+	queues      []string
+	name        string
+	grace       time.Duration
+}
+
+type clientOption func(*clientOptions)
+
+func (f clientOption) applyClient(o *clientOptions) { f(o) }
+
+// Logger sets where a client, its workers and its coordinators log. The default is [slog.Default].
+func Logger(l *slog.Logger) ClientOption {
+	return clientOption(func(o *clientOptions) { o.logger = l })
+}
+
+// Open connects to a Redis: redis://, rediss://, unix:// or redis-sentinel://. It waits up to 5 seconds for an answer.
+//
+// The key that signs pipelines is GODAGS_KEY, or the key file of the user: see docs/security.md.
+func Open(ctx context.Context, url string, opts ...ClientOption) (*Client, error) {
+	if url == "" {
+		return nil, errors.New("godags.Open needs the URL of a Redis, such as redis://localhost:6379")
+	}
+	o := clientOptions{
+		logger:      slog.Default(),
+		concurrency: engine.Cores(),
+		queues:      []string{spec.DefaultQueue},
+		grace:       defaultGrace,
+	}
+	for _, opt := range opts {
+		opt.applyClient(&o)
+	}
+
+	session, err := engine.Open(ctx, engine.Config{Redis: url, Home: engine.Home(), Logger: o.logger})
+	if err != nil {
+		return nil, err
+	}
+	return &Client{session, runs.New(session), o}, nil
+}
+
+// Close closes the connections. Workers and coordinators of the client must have stopped.
+func (c *Client) Close() error { return c.session.Close() }
+
+// Submit submits a pipeline and returns the ID of its run, without waiting for it. A run of the same pipeline that has
+// this ID already is left as it is, so that Submit can be repeated after an error.
+//
+// Of the options, [RunID], [Params] and [Keep] apply.
+func (c *Client) Submit(ctx context.Context, p *Pipeline, opts ...RunOption) (string, error) {
+	o, definition, err := prepare(p, opts)
+	if err != nil {
+		return "", err
+	}
+	c.session.Stores.Add(definition.Caches)
+
+	id, err := c.session.Submit(ctx, engine.RunOptions{ID: journal.RunID(o.id), Spec: definition.Spec, Keep: o.keep})
+	return string(id), err
+}
+
+// Wait waits until a run is finished and returns its report. A run that did not succeed gives a [*RunError] beside the
+// report. When ctx is done, Wait returns and the run continues.
+func (c *Client) Wait(ctx context.Context, run string) (*Report, error) {
+	finished, err := c.session.Attach(ctx, engine.RunOptions{ID: journal.RunID(run)})
+	if err != nil {
+		return nil, unknownRun(run, err)
+	}
+	return report(context.WithoutCancel(ctx), c.session, finished)
+}
+
+// ErrUnknownRun says that the Redis has no run of an ID.
+var ErrUnknownRun = errors.New("unknown run")
+
+// unknownRun makes errors about a missing run match [ErrUnknownRun].
+func unknownRun(run string, err error) error {
+	var unknown *runs.UnknownError
+	if errors.As(err, &unknown) || errors.Is(err, journal.ErrGone) {
+		return fmt.Errorf("%w %q", ErrUnknownRun, run)
+	}
+	return err
+}
+
+// Event is something that happened in a run. Fields that do not apply are empty.
+type Event struct {
+	Seq  int       // number of the event in its run, from 1
+	Time time.Time // of the Redis clock, to the millisecond
+	Type string    // such as "stage.succeeded": docs/commands.md lists them
+
+	Stage   string // of stage events
+	Attempt int    // from 1
+	Worker  string // the worker that reported it; empty for decisions of the coordinator
+	Took    time.Duration
+	Note    string    // the last line that the attempt printed
+	Error   string    // of stage.failed and stage.retrying
+	Reason  string    // of stage.lost, stage.cancelled and run.cancelling
+	Cause   string    // of stage.skipped: the stage because of which it is skipped
+	Next    time.Time // of stage.retrying: when the next attempt is due
+	State   string    // of run.finished: succeeded, failed or cancelled
+}
+
+// Follow yields the events of a run from its first to its last, and waits for those to come. It ends when the run is
+// finished, or with an error, which comes with a zero event. When ctx is done, it ends with the error of ctx.
+func (c *Client) Follow(ctx context.Context, run string) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		for events, err := range c.runs.Events(ctx, runs.ID(run), runs.EventOptions{Follow: true}) {
+			if err != nil {
+				yield(Event{}, unknownRun(run, err))
+				return
+			}
+			for _, e := range events {
+				if !yield(newEvent(e), nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func newEvent(e api.Event) Event {
+	return Event{
+		Seq:     e.Seq,
+		Time:    e.Time,
+		Type:    e.Type,
+		Stage:   e.Stage,
+		Attempt: e.Attempt,
+		Worker:  e.Worker,
+		Took:    time.Duration(e.Seconds * float64(time.Second)).Round(time.Microsecond),
+		Note:    e.Note,
+		Error:   e.Error,
+		Reason:  e.Reason,
+		Cause:   e.Cause,
+		Next:    e.Next,
+		State:   e.State,
+	}
+}
+
+// Cancel asks the coordinator of a run to cancel it: nothing more starts, and running stages are asked to stop. The reason
+// is recorded. A finished run stays as it is, and that is not an error.
+func (c *Client) Cancel(ctx context.Context, run, reason string) error {
+	_, err := c.runs.Cancel(ctx, runs.ID(run), reason)
+	return unknownRun(run, err)
+}
+
+// ErrActive says that a run cannot be retried because it is not finished.
+var ErrActive = engine.ErrGoesOn
+
+// Retry executes again what failed or was cancelled in a finished run, and everything after it. What succeeded is kept.
+// Retry does not wait: a coordinator that serves the Redis takes the run. An active run gives [ErrActive].
+func (c *Client) Retry(ctx context.Context, run string) error {
+	return unknownRun(run, c.session.RequestRetry(ctx, journal.RunID(run), ""))
+}
+
+// RunInfo is a run in a list.
+type RunInfo struct {
+	ID       string
+	Pipeline string
+	State    string // running, cancelling, queued, stalled, succeeded, failed, cancelled or damaged
+	Stages   int
+	Started  time.Time // when it was submitted
+	Finished time.Time // zero while the run is active
+}
+
+// ListOptions say which runs are listed. The zero value means all.
+type ListOptions struct {
+	State    string // of [RunInfo]; empty: any
+	Pipeline string // its name; empty: any
+	Limit    int    // at most this many; 0: all
+}
+
+// List returns runs, newest first.
+func (c *Client) List(ctx context.Context, o ListOptions) ([]RunInfo, error) {
+	found, _, err := c.runs.List(ctx, runs.Filter{State: o.State, Pipeline: o.Pipeline, Limit: o.Limit})
+	if err != nil {
+		return nil, err
+	}
+
+	list := make([]RunInfo, len(found))
+	for i, r := range found {
+		list[i] = newRunInfo(r)
+	}
+	return list, nil
+}
+
+func newRunInfo(r runs.Summary) RunInfo {
+	return RunInfo{
+		ID:       string(r.ID),
+		Pipeline: r.Pipeline,
+		State:    r.State,
+		Stages:   r.Stages,
+		Started:  r.Submitted,
+		Finished: r.Finished,
+	}
+}
+
+// RunStatus is a run at one moment.
+type RunStatus struct {
+	RunInfo
+	Succeeded, Failed, Skipped, Cancelled int // stages
+
+	Params   map[string]json.RawMessage
+	Active   []ActiveStage  // longest running first
+	Waiting  []WaitingStage // in the order of the pipeline
+	Failures []*StageError  // in the order in which they failed
+}
+
+// ActiveStage is a stage that a worker executes now.
+type ActiveStage struct {
+	Stage   string
+	Attempt int
+	Worker  string
+	Since   time.Time
+}
+
+// WaitingStage is a stage that is neither running nor finished, and why.
+type WaitingStage struct {
+	Stage  string
+	State  string // waiting, ready or retrying
+	Code   string // the reason as a word: docs/commands.md lists them
+	Reason string // the reason as a sentence
+}
+
+// Status returns the state of a run: what runs, what waits and why, and what failed. RUN is a run ID, a unique prefix of one,
+// or "latest".
+func (c *Client) Status(ctx context.Context, run string) (*RunStatus, error) {
+	found, err := c.runs.Find(ctx, run)
+	if err != nil {
+		return nil, unknownRun(run, err)
+	}
+	status, err := c.runs.Status(ctx, found)
+	if err != nil {
+		return nil, unknownRun(run, err)
+	}
+
+	form := status.API("")
+	s := &RunStatus{
+		RunInfo:   newRunInfo(found),
+		Succeeded: form.Stages.Succeeded,
+		Failed:    form.Stages.Failed,
+		Skipped:   form.Stages.Skipped,
+		Cancelled: form.Stages.Cancelled,
+		Params:    form.Params,
+	}
+	s.State = status.RunState
+	for _, a := range form.Active {
+		s.Active = append(s.Active, ActiveStage(a))
+	}
+	for _, w := range form.Waiting {
+		s.Waiting = append(s.Waiting, WaitingStage{w.Stage, w.State, w.Reason.Code, w.Reason.Text})
+	}
+	for _, f := range form.Failures {
+		s.Failures = append(s.Failures, &StageError{Stage: f.Stage, Attempt: f.Attempt, Message: f.Error})
+	}
+	return s, nil
+}
+
+// Logs writes what the newest attempt of a stage printed. With follow it continues until the stage is finished.
+func (c *Client) Logs(ctx context.Context, w io.Writer, run, stage string, follow bool) error {
+	return unknownRun(run, c.runs.CopyLog(ctx, w, runs.ID(run), stage, follow))
+}
