@@ -20,6 +20,7 @@ type Queue interface {
 	Pending(queue, id string) (bool, error)
 	Remove(queue, id string) error
 	Paused(queue string) (key string, err error)
+	PassedOn(queue string) (first map[string]bool, err error)
 }
 
 // Lease is how long a coordinator that says nothing is left in charge of a run.

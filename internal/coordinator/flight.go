@@ -3,6 +3,7 @@ package coordinator
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,13 +29,15 @@ type bundle struct {
 	guesses int           // stages of which that is a guess
 	left    int           // flights that have not landed
 	touched time.Time     // when it was handed over, or last heard of
+	missed  time.Time     // when it was first found nowhere; before touched if that is over
 	taken   bool          // a worker has claimed something of it
 }
 
 // Limits of a flight.
 const (
-	unclaimedAfter = 3 * time.Second // then the queue is asked what became of a bundle
-	maxCrashes     = 3               // workers that may die with a stage before the stage is to blame
+	unclaimedAfter = 3 * time.Second   // then the queue is asked what became of a bundle
+	missedFor      = journal.BeatEvery // and asked again: a worker may just have taken it, and says so with its next heartbeat
+	maxCrashes     = 3                 // workers that may die with a stage before the stage is to blame
 )
 
 // track notes who executes what.
@@ -189,16 +192,33 @@ func (d *Driver) task(b *bundle) queue.Task {
 
 // overdue asks the queue about bundles of which nothing was heard for a while, and dispatches again what is not there any more.
 func (d *Driver) overdue(ctx context.Context, now time.Time) error {
-	asked := make(map[*bundle]bool)
+	asked, passedOn := make(map[*bundle]bool), make(map[string]map[string]bool)
 	for s, f := range d.flights {
 		b := f.bundle
 		if f.worker != "" || asked[b] || !d.claimable(s) || now.Sub(b.touched) < unclaimedAfter {
 			continue
 		}
 		asked[b] = true
+		if d.delivered(b) {
+			continue // asked again soon: the worker may die
+		}
 		pending, err := d.Queue.Pending(b.queue, b.id)
 		if err != nil {
 			return err
+		}
+		if !pending {
+			if passedOn[b.queue] == nil {
+				if passedOn[b.queue], err = d.Queue.PassedOn(b.queue); err != nil {
+					return err
+				}
+			}
+			pending = d.leads(b, passedOn[b.queue])
+		}
+		if !pending && b.missed.Before(b.touched) {
+			b.missed = now
+		}
+		if !pending && now.Sub(b.missed) < missedFor {
+			continue
 		}
 		b.touched = now
 		if pending {
@@ -219,6 +239,19 @@ func (d *Driver) overdue(ctx context.Context, now time.Time) error {
 		d.ground(b)
 	}
 	return nil
+}
+
+// leads reports whether an attempt of a bundle that nobody has claimed is one of those with the given ids.
+func (d *Driver) leads(b *bundle, ids map[string]bool) bool {
+	return slices.ContainsFunc(b.stages, func(s dag.StageID) bool {
+		f := d.flights[s]
+		return f != nil && f.bundle == b && f.worker == "" && ids[queue.TaskID(string(d.run), d.state.Name(s), int(f.attempt))]
+	})
+}
+
+// delivered reports whether a live worker has taken a bundle, or what is left of it and was passed on, and has not claimed anything of it yet.
+func (d *Driver) delivered(b *bundle) bool {
+	return d.workers.tasks[b.id] || d.leads(b, d.workers.tasks)
 }
 
 // lookForPause finds out whether a queue is paused in which a task has waited for a while.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/queue"
 )
 
 // workers is what a driver knows of the workers.
@@ -13,6 +14,7 @@ type workers struct {
 	alive    map[string]bool
 	beats    map[string]time.Time // when a worker was last heard of, by our clock
 	holds    map[string]holding   // what live workers say that they have
+	tasks    map[string]bool      // that live workers have taken, and claimed nothing of; and what those begin with that were passed on
 	slots    map[string]int       // by queue, of live workers
 	strange  map[string][]string  // by queue, live workers with another key
 	looked   time.Time            // when the list was last seen
@@ -32,7 +34,7 @@ func (w *workers) update(list []journal.WorkerInfo, run journal.RunID, key strin
 		w.inTouch = now
 	}
 	w.looked = now
-	w.holds = make(map[string]holding)
+	w.holds, w.tasks = make(map[string]holding), make(map[string]bool)
 	w.alive, w.slots, w.strange = make(map[string]bool), make(map[string]int), make(map[string][]string)
 	w.listen, w.unwell = make(map[string][]string), make(map[string][]string)
 	for _, info := range list {
@@ -43,6 +45,9 @@ func (w *workers) update(list []journal.WorkerInfo, run journal.RunID, key strin
 			continue
 		}
 		w.alive[info.ID] = true
+		for _, id := range info.Delivered {
+			w.tasks[id], w.tasks[queue.PassedOn(id)] = true, true
+		}
 		if info.Holds != nil {
 			w.holds[info.ID] = holding{info.Holds[run], info.Age}
 		}

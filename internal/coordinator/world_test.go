@@ -79,6 +79,16 @@ func (q *fakeQueue) Pending(_, id string) (bool, error) {
 	return there, nil
 }
 
+func (q *fakeQueue) PassedOn(string) (map[string]bool, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	first := make(map[string]bool)
+	for id := range q.bundles {
+		first[queue.PassedOn(id)] = true
+	}
+	return first, nil
+}
+
 func (q *fakeQueue) Remove(_, id string) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -64,6 +64,9 @@ type WorkerInfo struct {
 
 	// Holds is what it has claimed, and not reported yet. It is nil if the worker is of a version that does not say so.
 	Holds map[RunID][]Attempted `json:"holds"`
+
+	// Delivered are the ids of tasks that it has taken from a queue, and has claimed nothing of yet.
+	Delivered []string `json:"delivered,omitempty"`
 }
 
 // WorkerTTL is how long after its last beat a worker is taken for dead.

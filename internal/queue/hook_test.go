@@ -4,13 +4,17 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/godags/godags/internal/redistest"
 )
 
 // replies are what Redis answers, one after the other; nil is success.
@@ -266,4 +270,31 @@ func TestOtherCommandsPass(t *testing.T) {
 		}
 		b.askedAt(0, 0, 0)
 	})
+}
+
+// A handler that comes late waits for another slot, for as long as a stage takes. Its task is not lost.
+func TestServer_SaysWhatWasDeliveredAndHasNotBegun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewServer(redistest.Mini(t), ServerConfig{Queues: []string{"q"}, Key: key(t), Slots: 1, Logger: slog.New(slog.DiscardHandler)})
+		s.hook.slots <- struct{}{}
+		done := make(chan error, 1)
+		go func() { done <- s.process(t.Context(), asynq.NewTask("p", []byte("forged"))) }()
+		synctest.Wait()
+		if got := s.Delivered(); len(got) != 1 {
+			t.Errorf("delivered: %q, want the task that waits for a slot", got)
+		}
+		<-s.hook.slots
+		<-done
+		if got := s.Delivered(); len(got) != 0 {
+			t.Errorf("delivered: %q, want nothing", got)
+		}
+	})
+}
+
+func TestPassedOn_TellsTasksApart(t *testing.T) {
+	for id, want := range map[string]string{"r/a#1.ABCDEF": "r/a#1", "r/a#1": "", "r/a.b#1+5-1.1": "", "r/v1.abcde#1": ""} {
+		if got := PassedOn(id); got != want {
+			t.Errorf("%s: %q, want %q", id, got, want)
+		}
+	}
 }

@@ -48,6 +48,7 @@ type Bundle struct {
 	Items       []Item `json:"items"`
 	Hops        int    `json:"hops,omitempty"` // workers in a row that had no handler for it
 	Queue       string `json:"-"`              // that it was taken from
+	ID          string `json:"-"`              // of the task that it was taken with
 }
 
 // Task is a bundle on its way into a queue.
@@ -111,6 +112,27 @@ func (c *Client) enqueue(ctx context.Context, queue string, t Task) error {
 func (c *Client) PassOn(ctx context.Context, b Bundle, first string) error {
 	id := TaskID(b.Run, first, int(b.Items[0].Attempt)) + "." + rand.Text()[:6] // the attempt's own ID may still be in use
 	return c.EnqueueAll(ctx, b.Queue, Task{id, Label(len(b.Items), first), b})
+}
+
+// PassedOn returns the id of the attempt that comes first in a task which was passed on, by the id of that task; empty for any other task.
+func PassedOn(id string) (first string) {
+	if at := len(id) - len(".RANDOM"); at > 0 && id[at] == '.' {
+		return id[:at]
+	}
+	return ""
+}
+
+// PassedOn returns the ids of the attempts that come first in tasks which workers have passed on, and that wait in a queue.
+func (c *Client) PassedOn(queue string) (first map[string]bool, err error) {
+	ids, err := c.rdb.LRange(context.Background(), asynqKey(c.name(queue), "pending"), 0, -1).Result()
+	if err != nil {
+		return nil, fmt.Errorf("list queue %s: %w", queue, err)
+	}
+	first = make(map[string]bool)
+	for _, id := range ids {
+		first[PassedOn(id)] = true
+	}
+	return first, nil
 }
 
 // Label is what people are shown of a bundle of n stages: the name of the only one, or how many there are.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,11 +39,14 @@ type Server struct {
 	cancel context.CancelFunc
 	once   sync.Once
 	ears   sync.WaitGroup
+
+	mu        sync.Mutex
+	delivered map[string]bool // ids of tasks that were taken, and of which nothing has begun
 }
 
 // NewServer returns a server on the given connection, which must be its own (it gets a hook) and which the caller closes.
 func NewServer(rdb redis.UniversalClient, cfg ServerConfig) *Server {
-	s := &Server{cfg: cfg, rdb: rdb, names: make(map[string]string), wake: make(chan struct{}, 1), stop: make(chan struct{})}
+	s := &Server{cfg: cfg, rdb: rdb, names: make(map[string]string), delivered: make(map[string]bool), wake: make(chan struct{}, 1), stop: make(chan struct{})}
 	s.hook = newHook(len(cfg.Queues), cfg.Slots, s.wake, s.stop)
 	rdb.AddHook(s.hook)
 	queues := make(map[string]int)
@@ -84,6 +89,9 @@ func (s *Server) Start() error {
 }
 
 func (s *Server) process(ctx context.Context, task *asynq.Task) error {
+	id, _ := asynq.GetTaskID(ctx)
+	s.deliver(id)
+	defer s.Begun(id)
 	s.hook.begin()
 	executed := sync.OnceFunc(func() { <-s.hook.slots })
 	defer executed()
@@ -94,12 +102,32 @@ func (s *Server) process(ctx context.Context, task *asynq.Task) error {
 		err = json.Unmarshal(body, &b)
 	}
 	if err != nil {
-		id, _ := asynq.GetTaskID(ctx)
 		s.cfg.Logger.Warn("task refused, nothing of it is executed", "task", clip(id), "queue", queue, "error", err)
 		return fmt.Errorf("%w: %w", err, asynq.SkipRetry) // it is put aside, where people can look at it
 	}
-	b.Queue = s.names[queue]
+	b.Queue, b.ID = s.names[queue], id
 	return s.cfg.Handle(ctx, b, executed)
+}
+
+func (s *Server) deliver(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.delivered[id] = true
+}
+
+// Begun says that something of a task was claimed: that it was delivered is of no interest any more.
+func (s *Server) Begun(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.delivered, id)
+}
+
+// Delivered returns the ids of tasks that were taken from their queue, and of which nothing has begun. A task waits for a slot if its handler
+// comes late, as on a machine that is busy.
+func (s *Server) Delivered() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.delivered))
 }
 
 // verify returns a payload that was signed for a queue to which this server listens. The name of the queue comes with the task, and may be

@@ -21,6 +21,7 @@ type bundle struct {
 	loaded   *loaded
 	origin   values.Origin
 	queue    string
+	task     string // its id
 	executed func() // lets another bundle have the slot
 
 	outputs  outputs
@@ -97,7 +98,7 @@ func (w *Worker) open(ctx context.Context, task queue.Bundle) (*bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bundle{worker: w, loaded: l, queue: task.Queue, origin: values.Origin{Run: run, Incarnation: task.Incarnation, Digest: task.Digest}, stepping: make(chan struct{}, 1), ended: make(map[dag.StageID]bool), holds: make(map[journal.Attempted]bool),
+	b := &bundle{worker: w, loaded: l, queue: task.Queue, task: task.ID, origin: values.Origin{Run: run, Incarnation: task.Incarnation, Digest: task.Digest}, stepping: make(chan struct{}, 1), ended: make(map[dag.StageID]bool), holds: make(map[journal.Attempted]bool),
 		claim: journal.Claimant{Run: run, Digest: task.Digest, Worker: w.Info.ID, Token: journal.NewToken(), After: task.After}}
 	for _, item := range task.Items {
 		if _, twice := b.ended[item.Stage]; !twice && l.knows(item) {
@@ -385,6 +386,9 @@ func (b *bundle) step(ctx context.Context, chunk []due) error {
 		default:
 			b.others = true
 		}
+	}
+	if len(granted) > 0 {
+		b.worker.server.Begun(b.task)
 	}
 	for _, a := range chunk {
 		if a.fused || granted[a.Attempted] {

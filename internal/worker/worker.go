@@ -216,6 +216,7 @@ func (w *Worker) beat(ctx context.Context) error {
 	defer w.endBeat()
 	info := w.Info
 	info.Unhealthy = w.unhealthy()
+	info.Delivered = w.server.Delivered()
 	info.Holds = make(map[journal.RunID][]journal.Attempted)
 	for _, b := range w.bundles() {
 		info.Busy++

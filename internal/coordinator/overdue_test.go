@@ -1,0 +1,42 @@
+package coordinator
+
+import (
+	"testing"
+
+	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/queue"
+)
+
+// has lets time go by with a worker that has taken a task, and claimed nothing of it.
+func (w *world) has(task string) {
+	for range 5 * unclaimedAfter / journal.BeatEvery {
+		w.must(w.journal.Beat(w.Context(), journal.WorkerInfo{ID: "w1", Queues: []string{"default"}, Slots: 1, Delivered: []string{task}}))
+		w.pass(journal.BeatEvery)
+	}
+}
+
+// A worker on a busy machine has taken the task, and waits for a slot. When it has dropped the task all the same, the stage is sent again.
+func TestOverdue_LeavesDeliveredTasksAlone(t *testing.T) {
+	simulate(t, "a", func(w *world) {
+		w.sent("a#1")
+		w.has("r:a:1")
+		w.sent()
+		w.keepAlive("w1", 2*journal.BeatEvery)
+		w.sent("a#1~1")
+	})
+}
+
+// Another worker has passed on what it did not claim, under another id.
+func TestOverdue_FindsWhatWasPassedOn(t *testing.T) {
+	simulate(t, "a", func(w *world) {
+		w.sent("a#1")
+		w.has("r:a:1.ABCDEF")
+		w.sent()
+		passedOn := queue.Task{ID: "r:a:1.ABCDEF"}
+		w.must(w.queue.EnqueueAll(w.Context(), "default", passedOn))
+		w.keepAlive("w1", 5*unclaimedAfter)
+		w.sent("a#1.ABCDEF") // nothing else
+		w.keepAlive("w1", unclaimedAfter+journal.BeatEvery)
+		w.sent("a#1~1")
+	})
+}
