@@ -93,12 +93,3 @@ func paramTexts(params []spec.Param) string {
 	}
 	return strings.Join(list, " ")
 }
-
-// paramValues returns the parameters of a run, for programs.
-func paramValues(params []spec.Param) map[string]json.RawMessage {
-	values := make(map[string]json.RawMessage, len(params))
-	for _, p := range params {
-		values[p.Name] = p.Value
-	}
-	return values
-}
