@@ -89,9 +89,11 @@ func runFilter(c *ucli.Context) (f runs.Filter, err error) {
 		return f, usageError("--state: %q is none: use %s", f.State, strings.Join(api.RunStates(), ", "))
 	}
 	if text := c.String("older-than"); text != "" {
-		if f.Age, err = parseAge(text); err != nil {
+		age, err := parseAge(text)
+		if err != nil {
 			return f, usageError("--older-than: %w", err)
 		}
+		f.Age = &age
 	}
 	return f, nil
 }

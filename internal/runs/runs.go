@@ -203,13 +203,13 @@ func pick(word string, list []journal.Summary) (Summary, error) {
 
 // Filter says which runs are meant. The zero value means all.
 type Filter struct {
-	State    string        // one of [api.RunStates]; empty: any
-	Pipeline string        // its name; empty: any
-	Age      time.Duration // only runs that ended, or while they are active were submitted, longer ago than this
-	Limit    int           // at most this many, newest first; 0: all
+	State    string         // one of [api.RunStates]; empty: any
+	Pipeline string         // its name; empty: any
+	Age      *time.Duration // only runs that ended, or while they are active were submitted, longer ago than this; nil: any
+	Limit    int            // at most this many, newest first; 0: all
 }
 
-func (f Filter) all() bool { return f.State == "" && f.Pipeline == "" && f.Age == 0 }
+func (f Filter) all() bool { return f.State == "" && f.Pipeline == "" && f.Age == nil }
 
 // match returns whether a run is meant. Its age is by the clock of Redis, as its times are.
 func (f Filter) match(r journal.Summary) bool {
@@ -219,7 +219,7 @@ func (f Filter) match(r journal.Summary) bool {
 	}
 	return (f.State == "" || r.State == f.State) &&
 		(f.Pipeline == "" || r.Pipeline == f.Pipeline) &&
-		(f.Age == 0 || at.Before(r.Asked.Add(-f.Age)))
+		(f.Age == nil || at.Before(r.Asked.Add(-*f.Age)))
 }
 
 // List returns the runs that match, newest first, and whether there are more than the limit. Expired runs are removed first.
