@@ -6,6 +6,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/godags/godags/internal/queue"
 )
 
 // killWorkerOfVictim kills the worker that executes victim, and says when.
@@ -59,8 +61,9 @@ func TestAWorkerKilledBetweenReportAndDone(t *testing.T) {
 	victim.kill()
 	w.worker()
 	run.exits(0)
-	w.redeliver(w.id + "/only#1")
-	w.await("the end of the task that was delivered again", func() bool { return w.rdb.Exists(t.Context(), w.queue()+"t:"+w.id+"/only#1").Val() == 0 })
+	task := queue.TaskID(w.id, "only", 1)
+	w.redeliver(task)
+	w.await("the end of the task that was delivered again", func() bool { return w.rdb.Exists(t.Context(), w.queue()+"t:"+task).Val() == 0 })
 	run.check(1, quickly) // it may have had the next stage already, which is then executed elsewhere
 	w.ran("only", 1)
 }

@@ -11,18 +11,21 @@ import (
 	"strings"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/godags/godags/internal/queue"
 )
 
 // Leftovers names what a finished run has left behind in Redis (I6): tasks of its that are in a queue or leased, and claims that nobody will
 // ever report on. No tasks of other runs may be there.
 func Leftovers(ctx context.Context, rdb redis.UniversalClient, run string) (left []string, err error) {
+	prefix := strings.TrimSuffix(queue.TaskID(run, "", 0), ":0")
 	for _, kind := range []string{"active", "pending", "lease", "retry", "scheduled", "archived", "completed"} {
 		tasks, err := tasksIn(ctx, rdb, kind)
 		if err != nil {
 			return nil, err
 		}
 		for _, id := range tasks {
-			if strings.HasPrefix(id, run+"/") {
+			if strings.HasPrefix(id, prefix) {
 				left = append(left, fmt.Sprintf("%s task %s", kind, id))
 			}
 		}

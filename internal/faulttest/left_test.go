@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/godags/godags/internal/faulttest"
+	"github.com/godags/godags/internal/queue"
 	"github.com/godags/godags/internal/redistest"
 )
 
@@ -38,12 +39,12 @@ func TestWhatARunLeavesInRedisIsFound(t *testing.T) {
 	}
 	ended, claimed := "\x00\x01\x03.....", "\x00\x02\x01....."
 	must(rdb.Set(ctx, "godags:{r}:fence", ended+ended, 0).Err())
-	must(rdb.LPush(ctx, "asynq:{default}:active", "other/a#1").Err())
+	must(rdb.LPush(ctx, "asynq:{default}:active", queue.TaskID("other", "a", 1)).Err())
 	look()
 	must(rdb.Set(ctx, "godags:{r}:fence", ended+claimed, 0).Err())
-	must(rdb.LPush(ctx, "asynq:{default}:active", "r/a#1").Err())
-	must(rdb.ZAdd(ctx, "asynq:{default}:lease", redis.Z{Member: "r/a#1"}).Err())
-	look("active task r/a#1", "lease task r/a#1", "claim of attempt 2 of stage 1")
+	must(rdb.LPush(ctx, "asynq:{default}:active", queue.TaskID("r", "a", 1)).Err())
+	must(rdb.ZAdd(ctx, "asynq:{default}:lease", redis.Z{Member: queue.TaskID("r", "a", 1)}).Err())
+	look("active task r:a:1", "lease task r:a:1", "claim of attempt 2 of stage 1")
 }
 
 func TestAProcessThatARunLeavesBehindIsFound(t *testing.T) {
