@@ -111,7 +111,7 @@ const (
 	ReasonMaxParallel  = "max_parallel" // as many instances run as max_parallel allows
 	ReasonQueued       = "queued"       // every slot of its queue is busy, or a worker is about to take it
 	ReasonPaused       = "queue_paused" // its queue is paused in Redis
-	ReasonBatch        = "batch"        // a worker holds it in a batch, behind other stages
+	ReasonBatch        = "batch"        // a worker has taken it, and has no free slot yet
 	ReasonRunQueued    = "run_queued"   // no coordinator has taken the run yet
 	ReasonRunStalled   = "run_stalled"  // the coordinator of the run is dead
 	ReasonCancelling   = "cancelling"   // the run is being cancelled

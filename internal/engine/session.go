@@ -72,6 +72,9 @@ func Open(ctx context.Context, cfg Config) (*Session, error) {
 	return s, nil
 }
 
+// TaskID returns the ID under which an attempt of a stage is in its queue.
+func TaskID(run, stage string, attempt int) string { return queue.TaskID(run, stage, attempt) }
+
 // PausedQueues lists the queues that somebody has paused: no worker takes anything from them.
 func (s *Session) PausedQueues(ctx context.Context) ([]queue.PausedQueue, error) {
 	return queue.PausedQueues(ctx, s.Conn.Client())

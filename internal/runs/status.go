@@ -12,6 +12,7 @@ import (
 
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/api"
+	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/seal"
 	"github.com/godags/godags/internal/view"
 )
@@ -47,7 +48,7 @@ func (s *Service) Status(ctx context.Context, found Summary) (*Status, error) {
 		Now:      time.Now(),
 	}
 
-	fleet := view.Fleet{State: status.RunState, Now: status.Now}
+	fleet := view.Fleet{State: status.RunState, Now: status.Now, TaskID: engine.TaskID}
 	if !run.State.Finished() {
 		if err := s.describeFleet(ctx, found.ID, &fleet); err != nil {
 			return nil, err

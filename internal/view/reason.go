@@ -15,13 +15,15 @@ import (
 
 // Fleet is what decides, beside the journal, whether a stage that is ready can start.
 type Fleet struct {
-	State     string // of the run: one of the states of package api
-	Now       time.Time
-	Workers   []journal.WorkerInfo // live and silent ones
-	Crews     *journal.Crews       // the handlers that workers with the key of the run have
-	Key       string               // fingerprint of the key that signed the run
-	Paused    map[string]string    // by queue that is paused: the key in Redis that pauses it
-	Delivered map[string]string    // by stage name: the worker that holds it in a batch
+	State   string // of the run: one of the states of package api
+	Now     time.Time
+	Workers []journal.WorkerInfo // live and silent ones
+	Crews   *journal.Crews       // the handlers that workers with the key of the run have
+	Key     string               // fingerprint of the key that signed the run
+	Paused  map[string]string    // by queue that is paused: the key in Redis that pauses it
+
+	// TaskID returns the ID under which an attempt is in its queue. Workers name the tasks that they took and have not begun.
+	TaskID func(run, stage string, attempt int) string
 }
 
 // queueState is what a [Fleet] says of one queue.
@@ -41,16 +43,22 @@ type Explainer struct {
 	fleet  Fleet
 	queues map[string]*queueState
 
+	delivered map[string]string // by task ID: the worker that took the task
+
 	// running counts the running instances of each mapped stage that was asked about: a fan-out may have 100,000.
 	running map[dag.StageID]int
 }
 
 // Explain prepares reasons for all stages of a run.
 func (r *Run) Explain(f Fleet) *Explainer {
-	e := &Explainer{run: r, fleet: f, queues: make(map[string]*queueState), running: make(map[dag.StageID]int)}
+	e := &Explainer{run: r, fleet: f, queues: make(map[string]*queueState), delivered: make(map[string]string),
+		running: make(map[dag.StageID]int)}
 	for _, w := range f.Workers {
 		if !w.Serves(r.ID) {
 			continue
+		}
+		for _, task := range w.Delivered {
+			e.delivered[task] = w.ID
 		}
 		for _, name := range w.Queues {
 			q := e.queue(name)
@@ -196,15 +204,23 @@ func (e *Explainer) ready(s dag.StageID) api.Reason {
 	if reason, ok := e.maxParallel(s, kind); ok {
 		return reason
 	}
-	if worker := e.fleet.Delivered[e.run.Name(s)]; worker != "" {
+	if worker := e.worker(s); worker != "" {
 		return api.Reason{Code: api.ReasonBatch,
-			Text: fmt.Sprintf("worker %s holds it in a batch behind other stages", worker)}
+			Text: fmt.Sprintf("worker %s has taken it, and starts it when a slot is free", worker)}
 	}
 	if q.busy >= q.slots {
 		return api.Reason{Code: api.ReasonQueued, Text: fmt.Sprintf("all %d slots of queue %s are busy; %d stages are ready for it",
 			q.slots, name, q.ready)}
 	}
 	return api.Reason{Code: api.ReasonQueued, Text: fmt.Sprintf("is about to start on queue %s", name)}
+}
+
+// worker returns the worker that has taken the task of a stage and has not begun it; empty if none has.
+func (e *Explainer) worker(s dag.StageID) string {
+	if len(e.delivered) == 0 || e.fleet.TaskID == nil {
+		return ""
+	}
+	return e.delivered[e.fleet.TaskID(string(e.run.ID), e.run.Name(s), int(e.run.State.Attempt(s)))]
 }
 
 // maxParallel reports whether an instance is kept back because as many others run as its stage allows.

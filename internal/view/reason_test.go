@@ -1,0 +1,108 @@
+package view
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/api"
+	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/spec"
+)
+
+// waitingRun has a stage of each kind of waiting: ready and gpu are ready, retrying failed once, map has three instances, of which
+// one runs and one at a time may, last waits for all.
+func waitingRun(t *testing.T) *Run {
+	t.Helper()
+	b := spec.Builder{Name: "p"}
+	b.Add("list", nil, spec.Kind{Task: "noop"})
+	b.Add("ready", nil, spec.Kind{Task: "noop"})
+	b.Add("gpu", nil, spec.Kind{Task: "train", Queue: "gpu"})
+	b.Add("retrying", nil, spec.Kind{Task: "noop", Policy: spec.Policy{Retries: 1, Backoff: spec.Backoff{Initial: time.Minute, Factor: 1}}})
+	b.Add("map", []string{"list"}, spec.Kind{Task: "noop", Policy: spec.Policy{ForEach: "list", MaxParallel: 1}})
+	b.Add("last", []string{"ready", "gpu", "retrying", "map", "list"}, spec.Kind{Task: "noop"})
+	w := watch(t, &b)
+	list := ended(journal.StageSucceeded, 0, time.Second)
+	list.Count = 3
+	failed := ended(journal.StageFailed, 3, time.Second)
+	failed.Text = "exit status 75\nmore"
+	w.after(0, journal.Record{Type: journal.RunSubmitted}, list, failed)
+	w.after(0, started(6)) // map[0]
+	return w.Run
+}
+
+func TestExplainer_NamesTheReasonToActOnFirst(t *testing.T) {
+	worker := func(change func(*journal.WorkerInfo)) journal.WorkerInfo {
+		w := journal.WorkerInfo{ID: "w1", Queues: []string{"default", "gpu"}, Slots: 2, Key: "k"}
+		if change != nil {
+			change(&w)
+		}
+		return w
+	}
+	idle := worker(nil)
+	for name, test := range map[string]struct {
+		stage string
+		fleet Fleet
+		want  api.Reason
+	}{
+		"dependencies": {"last", Fleet{}, api.Reason{Code: "dependencies", Text: "waits for ready, gpu, retrying and 1 more"}},
+		"instances":    {"map", Fleet{}, api.Reason{Code: "dependencies", Text: "waits for 3 of its 3 instances"}},
+		"retry":        {"retrying", Fleet{Now: time.Unix(1e9, 0).Add(18 * time.Second)}, api.Reason{Code: "retry", Text: "attempt 2 is due in 42s: exit status 75"}},
+		"queued run":   {"ready", Fleet{State: api.Queued}, api.Reason{Code: "run_queued", Text: "no coordinator has taken the run yet"}},
+		"stalled run":  {"last", Fleet{State: api.Stalled}, api.Reason{Code: "run_stalled", Text: "the coordinator of the run is dead"}},
+		"cancelling":   {"ready", Fleet{State: api.Cancelling}, api.Reason{Code: "cancelling", Text: "the run is being cancelled"}},
+		"no worker":    {"gpu", Fleet{}, api.Reason{Code: "no_worker", Text: "no live worker listens on queue gpu"}},
+		"silent worker": {"ready", Fleet{Workers: []journal.WorkerInfo{worker(func(w *journal.WorkerInfo) { w.Age = time.Minute })}},
+			api.Reason{Code: "no_worker", Text: "no live worker listens on queue default"}},
+		"old worker": {"ready", Fleet{Workers: []journal.WorkerInfo{worker(func(w *journal.WorkerInfo) { w.Format = 1 << 20 })}},
+			api.Reason{Code: "no_worker", Text: "the live workers on queue default are of a version that cannot read the pipeline"}},
+		"unhealthy worker": {"ready", Fleet{Workers: []journal.WorkerInfo{worker(func(w *journal.WorkerInfo) { w.Unhealthy = "no TMPDIR" })}},
+			api.Reason{Code: "no_worker", Text: "no live worker on queue default can execute stages: w1: no TMPDIR"}},
+		"another key": {"ready", Fleet{Workers: []journal.WorkerInfo{worker(func(w *journal.WorkerInfo) { w.Key = "other" })}},
+			api.Reason{Code: "key_mismatch", Text: "the live workers on queue default have another key than the run"}},
+		"paused": {"ready", Fleet{Workers: []journal.WorkerInfo{idle}, Paused: map[string]string{"default": "KEY"}},
+			api.Reason{Code: "queue_paused", Text: "queue default is paused: resume it in asynqmon, or delete the key KEY in Redis"}},
+		"max parallel":   {"map[1]", Fleet{Workers: []journal.WorkerInfo{idle}}, api.Reason{Code: "max_parallel", Text: "1 instances run, which is the limit of max_parallel"}},
+		"about to start": {"ready", Fleet{Workers: []journal.WorkerInfo{idle}}, api.Reason{Code: "queued", Text: "is about to start on queue default"}},
+		"busy": {"ready", Fleet{Workers: []journal.WorkerInfo{worker(func(w *journal.WorkerInfo) { w.Busy = 2 })}},
+			api.Reason{Code: "queued", Text: "all 2 slots of queue default are busy; 3 stages are ready for it"}},
+		"taken": {"ready", Fleet{Workers: []journal.WorkerInfo{worker(func(w *journal.WorkerInfo) { w.Delivered = []string{"run ready 1"} })}},
+			api.Reason{Code: "batch", Text: "worker w1 has taken it, and starts it when a slot is free"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run := waitingRun(t)
+			test.fleet.Key = "k"
+			if test.fleet.State == "" {
+				test.fleet.State = api.Running
+			}
+			test.fleet.TaskID = func(run, stage string, attempt int) string { return fmt.Sprint(run, " ", stage, " ", attempt) }
+			s, ok := run.State.Lookup(test.stage)
+			if !ok {
+				t.Fatalf("there is no stage %s", test.stage)
+			}
+			if got, ok := run.Explain(test.fleet).Reason(s); !ok || got != test.want {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestExplainer_ListsWhatWaitsAndWhatNoWorkerServes(t *testing.T) {
+	run := waitingRun(t)
+	e := run.Explain(Fleet{State: api.Running, Key: "k", Workers: []journal.WorkerInfo{{ID: "w1", Queues: []string{"default"}, Slots: 2, Key: "k"}}})
+	var waiting []string
+	for _, w := range e.Waiting() {
+		waiting = append(waiting, w.Stage+" "+w.State)
+	}
+	if want := []string{"ready ready", "gpu ready", "retrying retrying", "map waiting", "last waiting", "map[1] ready", "map[2] ready"}; !slices.Equal(waiting, want) {
+		t.Errorf("waiting are %q, want %q", waiting, want)
+	}
+	if got, want := e.Unserved(), []Unserved{{Queue: "gpu", Code: api.ReasonNoWorker, Stages: 1}}; !slices.Equal(got, want) {
+		t.Errorf("unserved are %+v, want %+v", got, want)
+	}
+	if _, ok := e.Reason(dag.StageID(0)); ok {
+		t.Error("a finished stage has a reason for not running")
+	}
+}
