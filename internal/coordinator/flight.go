@@ -58,6 +58,7 @@ func (d *Driver) track(e journal.Entry, r journal.Record) {
 		clear(d.losses)
 		if d.spec.Timeout > 0 {
 			d.timers.limit = e.Time.Add(d.spec.Timeout)
+			d.timers.whole = d.spec.Timeout
 		}
 	case journal.RunCancelling:
 		d.stopping, d.timers.limit = time.Now(), time.Time{}

@@ -13,16 +13,46 @@ import (
 )
 
 // timers are what a driver does at a time that follows from the journal, by the clock of Redis: another coordinator would do it then too.
+// The clock of Redis may jump. No timer fires early because it was ahead for some seconds, and none waits longer than its full wait because
+// an entry has a time that is in the future since.
 type timers struct {
-	ahead   time.Duration // of the clock of Redis before ours
-	pending []pause       // a heap
-	limit   time.Time     // when the run's time is over; zero for never
-	timer   *time.Timer   // of the next of these
+	offsets []time.Duration // how far the clock of Redis was ahead of ours, newest last
+	ahead   time.Duration   // the least of the offsets
+	pending []pause         // a heap
+	limit   time.Time       // when the run's time is over; zero for never
+	whole   time.Duration   // the time limit of the run
+	timer   *time.Timer     // of the next of these
+}
+
+// offsetsKept is the number of measurements, two a second, of which the least counts: a clock that is ahead for less than ten seconds
+// is not believed, one that is set back is believed at once.
+const offsetsKept = 20
+
+// learn takes in a measurement of the clock of Redis, at a time of ours.
+func (t *timers) learn(now time.Time, offset time.Duration) {
+	t.offsets = append(t.offsets, offset)
+	if n := len(t.offsets) - offsetsKept; n > 0 {
+		t.offsets = slices.Delete(t.offsets, 0, n)
+	}
+	t.ahead = slices.Min(t.offsets)
+
+	now = now.Add(t.ahead)
+	for i := range t.pending {
+		p := &t.pending[i]
+		if latest := now.Add(p.wait); p.until.After(latest) {
+			p.until = latest
+		}
+	}
+	heap.Init(t)
+	if latest := now.Add(t.whole); t.limit.After(latest) {
+		t.limit = latest
+	}
 }
 
 // pause is what a stage waits for before its next attempt.
 type pause struct {
 	until   time.Time // by the clock of Redis
+	wait    time.Duration
 	stage   dag.StageID
 	attempt dag.Attempt
 }
@@ -56,7 +86,8 @@ func (d *Driver) synchronize(ctx context.Context) error {
 	sent := time.Now()
 	now, err := d.Journal.Now(ctx)
 	if err == nil {
-		d.timers.ahead = now.Sub(sent.Add(time.Since(sent) / 2))
+		middle := sent.Add(time.Since(sent) / 2)
+		d.timers.learn(middle, now.Sub(middle))
 	}
 	return err
 }
@@ -70,7 +101,7 @@ func (d *Driver) timed() bool {
 func (d *Driver) schedule(e journal.Entry, s dag.StageID) {
 	attempt := d.state.Attempt(s)
 	wait := d.spec.Kind(d.graphStage(s)).Backoff.Wait(d.state.Failures(s), string(d.run), s, attempt)
-	heap.Push(&d.timers, pause{e.Time.Add(wait), s, attempt})
+	heap.Push(&d.timers, pause{e.Time.Add(wait), wait, s, attempt})
 }
 
 // An attempt that was lost is no failure, and its stage is executed again at once. What loses each of its attempts, such as a value that is
@@ -95,7 +126,7 @@ func (d *Driver) delayAfterLoss(e journal.Entry, r journal.Record) {
 	wait := min(lastPause, firstPause<<min(n-1, mostDoubled))
 	attempt := d.state.Attempt(r.Stage)
 	d.delayed[r.Stage] = attempt
-	heap.Push(&d.timers, pause{e.Time.Add(wait), r.Stage, attempt})
+	heap.Push(&d.timers, pause{e.Time.Add(wait), wait, r.Stage, attempt})
 }
 
 // ring does what is due.
