@@ -209,8 +209,8 @@ func (e *Explainer) ready(s dag.StageID) api.Reason {
 			Text: fmt.Sprintf("worker %s has taken it, and starts it when a slot is free", worker)}
 	}
 	if q.busy >= q.slots {
-		return api.Reason{Code: api.ReasonQueued, Text: fmt.Sprintf("all %d slots of queue %s are busy; %d stages are ready for it",
-			q.slots, name, q.ready)}
+		return api.Reason{Code: api.ReasonQueued,
+			Text: fmt.Sprintf("queue %s has no free slot (%d of %d busy); ready stages: %d", name, q.busy, q.slots, q.ready)}
 	}
 	return api.Reason{Code: api.ReasonQueued, Text: fmt.Sprintf("is about to start on queue %s", name)}
 }
@@ -243,7 +243,7 @@ func (e *Explainer) maxParallel(s dag.StageID, kind *spec.Kind) (api.Reason, boo
 		return api.Reason{}, false
 	}
 	return api.Reason{Code: api.ReasonMaxParallel,
-		Text: fmt.Sprintf("%d instances run, which is the limit of max_parallel", running)}, true
+		Text: fmt.Sprintf("max_parallel allows %d at a time, and as many run", kind.MaxParallel)}, true
 }
 
 // Waiting returns the stages that are neither running nor finished, each with its reason, in the order of the pipeline.

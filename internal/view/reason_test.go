@@ -64,10 +64,10 @@ func TestExplainer_NamesTheReasonToActOnFirst(t *testing.T) {
 			api.Reason{Code: "key_mismatch", Text: "the live workers on queue default have another key than the run"}},
 		"paused": {"ready", Fleet{Workers: []journal.WorkerInfo{idle}, Paused: map[string]string{"default": "KEY"}},
 			api.Reason{Code: "queue_paused", Text: "queue default is paused: resume it in asynqmon, or delete the key KEY in Redis"}},
-		"max parallel":   {"map[1]", Fleet{Workers: []journal.WorkerInfo{idle}}, api.Reason{Code: "max_parallel", Text: "1 instances run, which is the limit of max_parallel"}},
+		"max parallel":   {"map[1]", Fleet{Workers: []journal.WorkerInfo{idle}}, api.Reason{Code: "max_parallel", Text: "max_parallel allows 1 at a time, and as many run"}},
 		"about to start": {"ready", Fleet{Workers: []journal.WorkerInfo{idle}}, api.Reason{Code: "queued", Text: "is about to start on queue default"}},
 		"busy": {"ready", Fleet{Workers: []journal.WorkerInfo{worker(func(w *journal.WorkerInfo) { w.Busy = 2 })}},
-			api.Reason{Code: "queued", Text: "all 2 slots of queue default are busy; 3 stages are ready for it"}},
+			api.Reason{Code: "queued", Text: "queue default has no free slot (2 of 2 busy); ready stages: 3"}},
 		"taken": {"ready", Fleet{Workers: []journal.WorkerInfo{worker(func(w *journal.WorkerInfo) { w.Delivered = []string{"run ready 1"} })}},
 			api.Reason{Code: "batch", Text: "worker w1 has taken it, and starts it when a slot is free"}},
 	} {
