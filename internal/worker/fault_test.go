@@ -57,6 +57,8 @@ func TestAttempt_WaitsForRedis(t *testing.T) {
 				time.AfterFunc(20*time.Second, func() { refused.Store(false) })
 			}
 			stage := func(w *world, ctx context.Context, s *tasks.Stage) error {
+				// Simulated time goes on when the test has sent its task, which is not to be refused.
+				time.Sleep(time.Millisecond)
 				refuse(w)
 				if err := s.Values.Put(ctx, "key", []byte("value")); err != nil {
 					return err
