@@ -17,11 +17,11 @@ import (
 	"github.com/godags/godags/internal/spec"
 )
 
-// Client submits runs to a Redis, and lists, follows and changes the runs that are there. Its methods may be called from
-// several goroutines. The caller closes it.
+// Client submits runs to a Redis, and lists, follows and changes the runs that are there. Its
+// methods may be called from several goroutines. The caller closes it.
 //
-// A client does not execute anything: the Redis needs a worker (`worker`, or [Client.Worker] in this process) and a
-// coordinator (`coordinator serve`, or [Client.Coordinator] in this process).
+// A client does not execute anything: the Redis needs a worker (`worker`, or [Client.Worker] in
+// this process) and a coordinator (`coordinator serve`, or [Client.Coordinator] in this process).
 type Client struct {
 	session *engine.Session
 	runs    *runs.Service
@@ -48,19 +48,22 @@ func Logger(l *slog.Logger) ClientOption {
 	return clientOption(func(o *clientOptions) { o.logger = l })
 }
 
-// Open connects to a Redis: redis://, rediss://, unix:// or redis-sentinel://. It waits up to 5 seconds for an answer.
+// Open connects to a Redis: redis://, rediss://, unix:// or redis-sentinel://. It waits up to 5
+// seconds for an answer.
 //
 // The key that signs pipelines is GODAGS_KEY, or the key file of the user: see docs/security.md.
 func Open(ctx context.Context, url string, opts ...ClientOption) (*Client, error) {
 	if url == "" {
 		return nil, errors.New("godags.Open needs the URL of a Redis, such as redis://localhost:6379")
 	}
+
 	o := clientOptions{
 		logger:      slog.Default(),
 		concurrency: engine.Cores(),
 		queues:      []string{spec.DefaultQueue},
 		grace:       defaultGrace,
 	}
+
 	for _, opt := range opts {
 		opt.applyClient(&o)
 	}
@@ -69,14 +72,16 @@ func Open(ctx context.Context, url string, opts ...ClientOption) (*Client, error
 	if err != nil {
 		return nil, err
 	}
+
 	return &Client{session, runs.New(session), o}, nil
 }
 
 // Close closes the connections. Workers and coordinators of the client must have stopped.
 func (c *Client) Close() error { return c.session.Close() }
 
-// Submit submits a pipeline and returns the ID of its run, without waiting for it. A run of the same pipeline that has
-// this ID already is left as it is, so that Submit can be repeated after an error.
+// Submit submits a pipeline and returns the ID of its run, without waiting for it. A run of the
+// same pipeline that has this ID already is left as it is, so that Submit can be repeated after an
+// error.
 //
 // Of the options, [RunID], [Params] and [Keep] apply.
 func (c *Client) Submit(ctx context.Context, p *Pipeline, opts ...RunOption) (string, error) {
@@ -90,8 +95,8 @@ func (c *Client) Submit(ctx context.Context, p *Pipeline, opts ...RunOption) (st
 	return string(id), err
 }
 
-// Wait waits until a run is finished and returns its report. A run that did not succeed gives a [*RunError] beside the
-// report. When ctx is done, Wait returns and the run continues.
+// Wait waits until a run is finished and returns its report. A run that did not succeed gives a
+// [*RunError] beside the report. When ctx is done, Wait returns and the run continues.
 func (c *Client) Wait(ctx context.Context, run string) (*Report, error) {
 	finished, err := c.session.Attach(ctx, engine.RunOptions{ID: journal.RunID(run)})
 	if err != nil {
@@ -130,8 +135,9 @@ type Event struct {
 	State   string    // of run.finished: succeeded, failed or cancelled
 }
 
-// Follow yields the events of a run from its first to its last, and waits for those to come. It ends when the run is
-// finished, or with an error, which comes with a zero event. When ctx is done, it ends with the error of ctx.
+// Follow yields the events of a run from its first to its last, and waits for those to come. It
+// ends when the run is finished, or with an error, which comes with a zero event. When ctx is done,
+// it ends with the error of ctx.
 func (c *Client) Follow(ctx context.Context, run string) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		for events, err := range c.runs.Events(ctx, runs.ID(run), runs.EventOptions{Follow: true}) {
@@ -139,6 +145,7 @@ func (c *Client) Follow(ctx context.Context, run string) iter.Seq2[Event, error]
 				yield(Event{}, unknownRun(run, err))
 				return
 			}
+
 			for _, e := range events {
 				if !yield(newEvent(e), nil) {
 					return
@@ -166,8 +173,8 @@ func newEvent(e api.Event) Event {
 	}
 }
 
-// Cancel asks the coordinator of a run to cancel it: nothing more starts, and running stages are asked to stop. The reason
-// is recorded. A finished run stays as it is, and that is not an error.
+// Cancel asks the coordinator of a run to cancel it: nothing more starts, and running stages are
+// asked to stop. The reason is recorded. A finished run stays as it is, and that is not an error.
 func (c *Client) Cancel(ctx context.Context, run, reason string) error {
 	_, err := c.runs.Cancel(ctx, runs.ID(run), reason)
 	return unknownRun(run, err)
@@ -176,8 +183,9 @@ func (c *Client) Cancel(ctx context.Context, run, reason string) error {
 // ErrActive says that a run cannot be retried because it is not finished.
 var ErrActive = engine.ErrGoesOn
 
-// Retry executes again what failed or was cancelled in a finished run, and everything after it. What succeeded is kept.
-// Retry does not wait: a coordinator that serves the Redis takes the run. An active run gives [ErrActive].
+// Retry executes again what failed or was cancelled in a finished run, and everything after it.
+// What succeeded is kept. Retry does not wait: a coordinator that serves the Redis takes the run.
+// An active run gives [ErrActive].
 func (c *Client) Retry(ctx context.Context, run string) error {
 	return unknownRun(run, c.session.RequestRetry(ctx, journal.RunID(run), ""))
 }
@@ -251,13 +259,14 @@ type WaitingStage struct {
 	Reason string // the reason as a sentence
 }
 
-// Status returns the state of a run: what runs, what waits and why, and what failed. RUN is a run ID, a unique prefix of one,
-// or "latest".
+// Status returns the state of a run: what runs, what waits and why, and what failed. RUN is a run
+// ID, a unique prefix of one, or "latest".
 func (c *Client) Status(ctx context.Context, run string) (*RunStatus, error) {
 	found, err := c.runs.Find(ctx, run)
 	if err != nil {
 		return nil, unknownRun(run, err)
 	}
+
 	status, err := c.runs.Status(ctx, found)
 	if err != nil {
 		return nil, unknownRun(run, err)
@@ -272,20 +281,24 @@ func (c *Client) Status(ctx context.Context, run string) (*RunStatus, error) {
 		Cancelled: form.Stages.Cancelled,
 		Params:    form.Params,
 	}
+
 	s.State = status.RunState
 	for _, a := range form.Active {
 		s.Active = append(s.Active, ActiveStage(a))
 	}
+
 	for _, w := range form.Waiting {
 		s.Waiting = append(s.Waiting, WaitingStage{w.Stage, w.State, w.Reason.Code, w.Reason.Text})
 	}
+
 	for _, f := range form.Failures {
 		s.Failures = append(s.Failures, &StageError{Stage: f.Stage, Attempt: f.Attempt, Message: f.Error})
 	}
 	return s, nil
 }
 
-// Logs writes what the newest attempt of a stage printed. With follow it continues until the stage is finished.
+// Logs writes what the newest attempt of a stage printed. With follow it continues until the stage
+// is finished.
 func (c *Client) Logs(ctx context.Context, w io.Writer, run, stage string, follow bool) error {
 	return unknownRun(run, c.runs.CopyLog(ctx, w, runs.ID(run), stage, follow))
 }

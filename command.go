@@ -11,18 +11,22 @@ import (
 
 // Command is a program in place of a function: see [Pipeline.Command]. It takes either Run or Argv.
 type Command struct {
-	Run   string            `json:"run,omitempty"`   // text for the shell
-	Argv  []string          `json:"argv,omitempty"`  // a program, which is looked up in the worker's PATH, and its arguments
-	Shell []string          `json:"shell,omitempty"` // what executes Run, which is added as its last argument; default: sh -c
-	Dir   string            `json:"dir,omitempty"`   // folder to start in; default: the worker's
-	Env   map[string]string `json:"env,omitempty"`   // variables of the environment
+	Run string `json:"run,omitempty"` // text for the shell
+	// a program, which is looked up in the worker's PATH, and its arguments
+	Argv []string `json:"argv,omitempty"`
+	// what executes Run, which is added as its last argument; default: sh -c
+	Shell []string          `json:"shell,omitempty"`
+	Dir   string            `json:"dir,omitempty"` // folder to start in; default: the worker's
+	Env   map[string]string `json:"env,omitempty"` // variables of the environment
 
-	NoRetryCodes []int `json:"no_retry_codes,omitempty"` // exit statuses after which the stage is not executed again
+	// exit statuses after which the stage is not executed again
+	NoRetryCodes []int `json:"no_retry_codes,omitempty"`
 }
 
-// Command adds a stage that executes a program. It finds the outputs of the stages that it comes after as files of the folder $GODAGS_INPUTS, named like
-// the stages, and its own output is what it leaves in the file $GODAGS_OUTPUT, up to 64 MiB. [tasks.Command] says what else it is told. A status other than 0 fails
-// the stage.
+// Command adds a stage that executes a program. It finds the outputs of the stages that it comes
+// after as files of the folder $GODAGS_INPUTS, named like the stages, and its own output is what it
+// leaves in the file $GODAGS_OUTPUT, up to 64 MiB. [tasks.Command] says what else it is told. A
+// status other than 0 fails the stage.
 func (p *Pipeline) Command(name string, c Command, opts ...Option) Output[[]byte] {
 	params, err := jsontext.Marshal(c)
 	if err == nil {
@@ -31,6 +35,7 @@ func (p *Pipeline) Command(name string, c Command, opts ...Option) Output[[]byte
 	if err != nil {
 		p.problems = append(p.problems, fmt.Errorf("stage %q: %w", name, err))
 	}
+
 	s := p.add(name, false, tasks.Command{}.Handle, append(slices.Clone(opts), Codec(cache.Raw)))
 	s.params = params
 	return Output[[]byte]{s}

@@ -8,8 +8,8 @@ import (
 	"github.com/godags/godags/tasks"
 )
 
-// failures remembers what the functions of this process returned, so that callers can use errors.Is and errors.As. The journal
-// keeps only the texts.
+// failures remembers what the functions of this process returned, so that callers can use errors.Is
+// and errors.As. The journal keeps only the texts.
 type failures struct {
 	mu   sync.Mutex
 	errs map[attempt]error
@@ -36,6 +36,7 @@ func (f *failures) watch(handlers map[string]tasks.Handler) map[string]tasks.Han
 			return err
 		})
 	}
+
 	return watched
 }
 

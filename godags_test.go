@@ -69,7 +69,8 @@ func TestValuesFollowTypedEdges(t *testing.T) {
 }
 
 func TestATypedEdgeOfTheWrongTypeDoesNotCompile(t *testing.T) {
-	dir, err := os.MkdirTemp(".", ".wrongtype") // inside the module, so that it can import it, but hidden from tests that look at all of that
+	// inside the module, so that it can import it, but hidden from tests that look at all of that
+	dir, err := os.MkdirTemp(".", ".wrongtype")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -318,7 +319,8 @@ func TestOneCoreRunsOneStageAtATime(t *testing.T) {
 	}
 }
 
-// A runner that goes level by level would deadlock here: fast_2 must run while slow, of the level before, still does.
+// A runner that goes level by level would deadlock here: fast_2 must run while slow, of the level
+// before, still does.
 func TestAStageStartsAsSoonAsItsOwnDependenciesAllow(t *testing.T) {
 	p := godags.New("levels")
 	done := make(chan struct{})

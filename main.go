@@ -11,15 +11,17 @@ import (
 	"github.com/godags/godags/internal/process"
 )
 
-// Main makes a whole program of pipelines: it does what the command line asks for (run, worker, runs, status, events, logs, cancel,
-// graph, validate, workers, doctor, ...) and ends the process with the exit code that --help lists. The first pipeline is the default of run.
+// Main makes a whole program of pipelines: it does what the command line asks for (run, worker,
+// runs, status, events, logs, cancel, graph, validate, workers, doctor, ...) and ends the process
+// with the exit code that --help lists. The first pipeline is the default of run.
 //
 // A pipeline that is not valid ends the program with code 2 and all that is wrong with it.
 func Main(pipelines ...*Pipeline) {
 	os.Exit(programMain(cli.Main, pipelines))
 }
 
-// WorkerMain makes a program of pipelines that is a worker and nothing else: it executes stages for runs on the Redis given by --redis.
+// WorkerMain makes a program of pipelines that is a worker and nothing else: it executes stages for
+// runs on the Redis given by --redis.
 func WorkerMain(pipelines ...*Pipeline) {
 	os.Exit(programMain(cli.WorkerMain, pipelines))
 }
@@ -29,6 +31,7 @@ func programMain(run func(context.Context, cli.Program, []string) int, pipelines
 	if err := process.Isolate(); err != nil {
 		fmt.Fprintf(os.Stderr, "%s: warning: %v\n", program.Name, err)
 	}
+
 	names := make(map[string]bool)
 	for _, p := range pipelines {
 		definition, err := p.define()
@@ -39,8 +42,10 @@ func programMain(run func(context.Context, cli.Program, []string) int, pipelines
 			fmt.Fprintf(os.Stderr, "%s: %v\n", program.Name, err)
 			return 2
 		}
+
 		names[p.name] = true
 		program.Pipelines = append(program.Pipelines, engine.Pipeline(definition))
 	}
+
 	return run(context.Background(), program, os.Args[1:])
 }

@@ -10,8 +10,9 @@ import (
 	"github.com/godags/godags/tasks"
 )
 
-// Map adds a stage that calls f for each element of a list that another stage has made, as an instance of its own: one is named "train[0]", and is
-// executed, retried and recorded like any stage. The output is the list of their outputs, in the same order, once all have succeeded; an
+// Map adds a stage that calls f for each element of a list that another stage has made, as an
+// instance of its own: one is named "train[0]", and is executed, retried and recorded like any
+// stage. The output is the list of their outputs, in the same order, once all have succeeded; an
 // instance that was skipped by its condition has the zero value there. [Then] takes the list on.
 //
 // Both lists are JSON: another [Codec] is an error.
@@ -26,15 +27,18 @@ func Map[A, B any](p *Pipeline, name string, f func(context.Context, A) (B, erro
 		}
 		return f(ctx, a)
 	}, opts)
+
 	each.takes(list.Stage, reflect.TypeFor[[]A]())
 	if list.Stage == nil {
 		return Output[[]B](each)
 	}
+
 	each.policy.ForEach = list.name
 	for _, s := range []*Stage{list.Stage, each.Stage} {
 		if s.codec != cache.JSON {
 			p.problems = append(p.problems, fmt.Errorf("stage %q: Map needs lists in JSON: give %q the option Codec(cache.JSON)", name, s.name))
 		}
 	}
+
 	return Output[[]B](each)
 }

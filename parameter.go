@@ -2,7 +2,8 @@ package godags
 
 import "context"
 
-// Parameter is a declared parameter of a pipeline, with the type of its values. Make one with [NewParam].
+// Parameter is a declared parameter of a pipeline, with the type of its values. Make one with
+// [NewParam].
 type Parameter[T any] struct{ name string }
 
 // NewParam declares a parameter of a pipeline and returns a handle that reads it:
@@ -11,8 +12,8 @@ type Parameter[T any] struct{ name string }
 //	...
 //	n, err := seed.Get(ctx) // in a stage of p
 //
-// Without a default value the parameter must be given for each run. [DeclareParam] says which types and names are legal; a
-// mistake is reported when the pipeline is run.
+// Without a default value the parameter must be given for each run. [DeclareParam] says which types
+// and names are legal; a mistake is reported when the pipeline is run.
 func NewParam[T any](p *Pipeline, name string, value ...T) Parameter[T] {
 	p.declareParam(declare(name, value))
 	return Parameter[T]{name}

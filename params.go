@@ -15,8 +15,9 @@ import (
 	"github.com/godags/godags/tasks"
 )
 
-// DeclareParam declares a parameter of the pipeline, which may be chosen for each run: with [Params], or --param on a command line. Without a default
-// it must be given. Its type follows from T: string, int, float, bool, list or object. The name has up to 100 letters, digits and '_'.
+// DeclareParam declares a parameter of the pipeline, which may be chosen for each run: with
+// [Params], or --param on a command line. Without a default it must be given. Its type follows from
+// T: string, int, float, bool, list or object. The name has up to 100 letters, digits and '_'.
 func DeclareParam[T any](name string, value ...T) Option {
 	return ofPipeline("DeclareParam", func(p *Pipeline) { p.declareParam(declare(name, value)) })
 }
@@ -34,6 +35,7 @@ func (p *Pipeline) declareParam(declared spec.Param, err error) {
 		p.problems = append(p.problems, err)
 		return
 	}
+
 	p.settings.Params = append(p.settings.Params, declared)
 }
 
@@ -51,10 +53,12 @@ func declare[T any](name string, value []T) (spec.Param, error) {
 	if len(value) == 0 {
 		return p, nil
 	}
+
 	text, err := jsontext.Marshal(value[0])
 	if err != nil {
 		return p, fmt.Errorf("parameter %q: %w", name, err)
 	}
+
 	p.Value, err = p.Check(text)
 	return p, err
 }
@@ -75,15 +79,18 @@ func typeOf[T any]() string {
 	case t.Kind() == reflect.Map:
 		return spec.Object
 	}
+
 	return ""
 }
 
-// Param returns the value that a parameter has in the run. It can be called from a stage's function.
+// Param returns the value that a parameter has in the run. It can be called from a stage's
+// function.
 func Param[T any](ctx context.Context, name string) (v T, err error) {
 	s := tasks.FromContext(ctx)
 	if s == nil {
 		return v, fmt.Errorf("parameter %q: %w", name, ErrNoStage)
 	}
+
 	value, ok := s.RunParams[name]
 	if !ok {
 		return v, fmt.Errorf("parameter %q is unknown: the pipeline declares %q", name, slices.Sorted(maps.Keys(s.RunParams)))
@@ -91,10 +98,12 @@ func Param[T any](ctx context.Context, name string) (v T, err error) {
 	if err := cache.JSON.Decode(value, &v); err != nil {
 		return v, NoRetry(fmt.Errorf("parameter %q: %w", name, err))
 	}
+
 	return v, nil
 }
 
-// Params sets parameters of the run that [DeclareParam] declares; values become JSON. One that is unknown, has the wrong type or is missing is an error.
+// Params sets parameters of the run that [DeclareParam] declares; values become JSON. One that is
+// unknown, has the wrong type or is missing is an error.
 func Params(values map[string]any) RunOption { return func(o *runOptions) { o.params = values } }
 
 // bind gives the pipeline the parameters of one run.
@@ -107,10 +116,12 @@ func bind(sp *spec.Spec, values map[string]any) (*spec.Spec, error) {
 		}
 		given[name] = value
 	}
+
 	params, err := spec.Bind(sp.Params, given)
 	if err != nil {
 		return nil, fmt.Errorf("pipeline %q: %w", sp.Name, err)
 	}
+
 	bound := *sp
 	bound.Params = params
 	return &bound, nil

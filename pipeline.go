@@ -15,9 +15,11 @@ import (
 	"github.com/godags/godags/tasks"
 )
 
-// Pipeline is a set of stages and what comes after what. It is built by one goroutine, then run, any number of times.
+// Pipeline is a set of stages and what comes after what. It is built by one goroutine, then run,
+// any number of times.
 //
-// Mistakes made while building (a name used twice, a cycle) are reported together by [Start] and [Main], before anything runs.
+// Mistakes made while building (a name used twice, a cycle) are reported together by [Start] and
+// [Main], before anything runs.
 type Pipeline struct {
 	name     string
 	settings spec.Settings
@@ -26,7 +28,8 @@ type Pipeline struct {
 	problems []error
 }
 
-// New returns an empty pipeline. The name is up to 200 bytes of printable text without slashes. Options set the defaults of its stages.
+// New returns an empty pipeline. The name is up to 200 bytes of printable text without slashes.
+// Options set the defaults of its stages.
 func New(name string, opts ...Option) *Pipeline {
 	p := &Pipeline{name: name, defaults: options{codec: cache.JSON}}
 	p.defaults.pipeline = p
@@ -59,25 +62,30 @@ type Dependency interface{ dependency() *Stage }
 
 func (s *Stage) dependency() *Stage { return s }
 
-// After makes the stage start only when all the given ones have succeeded, and returns the stage. It adds to earlier calls.
+// After makes the stage start only when all the given ones have succeeded, and returns the stage.
+// It adds to earlier calls.
 func (s *Stage) After(dependencies ...Dependency) *Stage {
 	for _, d := range dependencies {
 		var dep *Stage
 		if d != nil {
 			dep = d.dependency()
 		}
+
 		if dep == nil {
 			s.pipeline.problems = append(s.pipeline.problems, fmt.Errorf(
 				"stage %q comes after nothing: a nil stage, or an Output that Produce, Then, Join, Map or Command has not made", s.name))
 			continue
 		}
+
 		if dep.pipeline != s.pipeline {
 			s.pipeline.problems = append(s.pipeline.problems, fmt.Errorf(
 				"stage %q comes after %q, which is a stage of another pipeline (%q)", s.name, dep.name, dep.pipeline.name))
 			continue
 		}
+
 		s.after = append(s.after, dep)
 	}
+
 	return s
 }
 
@@ -94,9 +102,11 @@ func (p *Pipeline) add(name string, missing bool, f tasks.HandlerFunc, opts []Op
 	if missing {
 		problems = append(problems, errors.New("its function is nil"))
 	}
+
 	for _, err := range append(problems, s.check()...) {
 		p.problems = append(p.problems, fmt.Errorf("stage %q: %w", name, err))
 	}
+
 	s.handler = tasks.HandlerFunc(func(ctx context.Context, st *tasks.Stage) error {
 		ctx = context.WithValue(ctx, stageKey{}, s)
 		if err := s.mayRun(ctx); err != nil {
@@ -104,6 +114,7 @@ func (p *Pipeline) add(name string, missing bool, f tasks.HandlerFunc, opts []Op
 		}
 		return f(ctx, st)
 	})
+
 	p.stages = append(p.stages, s)
 	return s
 }
@@ -116,6 +127,7 @@ func (s *Stage) mayRun(ctx context.Context) error {
 	if s.when == nil {
 		return nil
 	}
+
 	holds, err := s.when(ctx)
 	switch {
 	case err != nil:
@@ -123,6 +135,7 @@ func (s *Stage) mayRun(ctx context.Context) error {
 	case !holds:
 		return tasks.ErrSkip
 	}
+
 	return nil
 }
 
@@ -131,14 +144,17 @@ func (s *Stage) complete(after []string) error {
 	if s.policy.ForEach == "" && s.policy.MaxParallel != s.pipeline.defaults.policy.MaxParallel {
 		return fmt.Errorf("stage %q: MaxParallel is for stages made by Map", s.name)
 	}
+
 	if s.policy.When == "" {
 		return nil
 	}
+
 	_, err := condition.Compile(s.policy.When, condition.Scope{Params: s.pipeline.settings.Params, Outputs: after, Item: s.policy.ForEach != ""})
 	var wrong *condition.Error
 	if errors.As(err, &wrong) {
 		return fmt.Errorf("stage %q: When: %w\n%s", s.name, wrong, pipefile.Excerpt(s.policy.When, wrong.At, wrong.End))
 	}
+
 	return err
 }
 
@@ -153,6 +169,7 @@ func (p *Pipeline) define() (engine.Pipeline, error) {
 		for i, dep := range s.after {
 			after[i] = dep.name
 		}
+
 		problems = append(problems, s.complete(after))
 		b.Add(s.name, after, spec.Kind{Task: s.task(), Queue: s.queue, Params: s.params, Policy: s.policy})
 		d.Handlers[s.task()] = s.handler
@@ -160,10 +177,12 @@ func (p *Pipeline) define() (engine.Pipeline, error) {
 			d.Caches[s.task()] = s.cache
 		}
 	}
+
 	sp, err := b.Build()
 	if err := errors.Join(append([]error{err}, problems...)...); err != nil {
 		return d, err
 	}
+
 	d.Spec = sp
 	return d, nil
 }

@@ -12,15 +12,18 @@ import (
 //	report, err := godags.Start(ctx, p)
 //	total, err := godags.Result(report, sum) // sum is the godags.Output[int] of the stage
 //
-// The error says that the stage has no output in the report: it did not succeed, or another stage comes after it.
+// The error says that the stage has no output in the report: it did not succeed, or another stage
+// comes after it.
 func Result[T any](report *Report, of Output[T]) (v T, err error) {
 	if report == nil || of.Stage == nil {
 		return v, fmt.Errorf("result: the report or the stage is nil")
 	}
+
 	shown, ok := report.Outputs[of.Name()]
 	if !ok {
 		return v, fmt.Errorf("result of stage %q: the report has none: the stage did not succeed, or another stage comes after it", of.Name())
 	}
+
 	payload, err := payloadOf(shown, of.codec)
 	if err == nil {
 		err = of.codec.Decode(payload, &v)
@@ -28,6 +31,7 @@ func Result[T any](report *Report, of Output[T]) (v T, err error) {
 	if err != nil {
 		return v, fmt.Errorf("result of stage %q: %w", of.Name(), err)
 	}
+
 	return v, nil
 }
 
@@ -37,14 +41,17 @@ func payloadOf(shown json.RawMessage, codec cache.Codec) ([]byte, error) {
 		return shown, nil
 	}
 
-	// Text of other codecs is shown as a JSON string; JSON of a command is shown as it is; everything else as base64.
+	// Text of other codecs is shown as a JSON string; JSON of a command is shown as it is;
+	// everything else as base64.
 	var other struct{ Base64 []byte }
 	if err := json.Unmarshal(shown, &other); err == nil && other.Base64 != nil {
 		return other.Base64, nil
 	}
+
 	var text string
 	if err := json.Unmarshal(shown, &text); err == nil {
 		return []byte(text), nil
 	}
+
 	return shown, nil
 }

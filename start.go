@@ -31,24 +31,31 @@ type runOptions struct {
 	params map[string]any
 }
 
-// Cores sets how many stages run at once in this process. The default is one per core; 1 runs one stage after the other.
-// 0 runs none here: workers elsewhere on the same Redis, given by [Redis], do all.
+// Cores sets how many stages run at once in this process. The default is one per core; 1 runs one
+// stage after the other. 0 runs none here: workers elsewhere on the same Redis, given by [Redis],
+// do all.
 func Cores(n int) RunOption { return func(o *runOptions) { o.cores = n } }
 
-// Redis sets the URL of the Redis that keeps the run (redis://, rediss://, unix:// or redis-sentinel://). The default is the environment variable
-// REDIS_URL; without that it is a private redis-server in the folder .godags (or GODAGS_HOME) if one is installed, else
-// a Redis inside the process.
+// Redis sets the URL of the Redis that keeps the run (redis://, rediss://, unix:// or
+// redis-sentinel://). The default is the environment variable REDIS_URL; without that it is a
+// private redis-server in the folder .godags (or GODAGS_HOME) if one is installed, else a Redis
+// inside the process.
 func Redis(url string) RunOption { return func(o *runOptions) { o.redis = url } }
 
-// RunID sets the id of the run: up to 100 letters, digits, '.', '_' and '-', beginning with a letter or a digit, but not latest or the name of a .yaml, .yml or .json file. The default is the pipeline's name, the
-// time and a few random letters. A run of the same pipeline that has this id already is followed to its end, and gone on with if its coordinator
-// dies: two processes that start the same run share it. The ID of a run with another pipeline or other parameters is an error.
+// RunID sets the id of the run: up to 100 letters, digits, '.', '_' and '-', beginning with a
+// letter or a digit, but not latest or the name of a .yaml, .yml or .json file. The default is the
+// pipeline's name, the time and a few random letters. A run of the same pipeline that has this id
+// already is followed to its end, and gone on with if its coordinator dies: two processes that
+// start the same run share it. The ID of a run with another pipeline or other parameters is an
+// error.
 func RunID(id string) RunOption { return func(o *runOptions) { o.id = id } }
 
-// Grace sets how long stages have for stopping when the context of [Start] is done. The default is 10 seconds.
+// Grace sets how long stages have for stopping when the context of [Start] is done. The default is
+// 10 seconds.
 func Grace(d time.Duration) RunOption { return func(o *runOptions) { o.grace = d } }
 
-// Keep sets how long the run, with its values and logs, is kept after its end. The default is 7 days; 0 is for ever.
+// Keep sets how long the run, with its values and logs, is kept after its end. The default is 7
+// days; 0 is for ever.
 func Keep(d time.Duration) RunOption { return func(o *runOptions) { o.keep = d } }
 
 // Report says what became of a run.
@@ -59,8 +66,10 @@ type Report struct {
 	Succeeded, Failed, Skipped, Cancelled int
 	Started, Finished                     time.Time // by the clock of Redis
 
-	// Outputs has the values of the stages that nothing comes after, of the first 1,000 of them: JSON as it is, text as a JSON string, other bytes as
-	// {"codec": ..., "base64": ...}. They are whole, however large: what should not be held in memory is better left to a stage that stores it.
+	// Outputs has the values of the stages that nothing comes after, of the first 1,000 of them:
+	// JSON as it is, text as a JSON string, other bytes as {"codec": ..., "base64": ...}. They are
+	// whole, however large: what should not be held in memory is better left to a stage that stores
+	// it.
 	Outputs map[string]json.RawMessage
 }
 
@@ -76,7 +85,8 @@ type StageError struct {
 // Error names the stage and the reason.
 func (e *StageError) Error() string { return fmt.Sprintf("stage %q: %s", e.Stage, e.Message) }
 
-// Unwrap returns the error that the stage's function returned, if the attempt was executed by this process; else nil.
+// Unwrap returns the error that the stage's function returned, if the attempt was executed by this
+// process; else nil.
 func (e *StageError) Unwrap() error { return e.err }
 
 // RunError says that a run has not succeeded. Its [StageError] values are found with errors.As.
@@ -97,6 +107,7 @@ func (e *RunError) Error() string {
 		}
 		b.WriteString("\n  " + f.Error())
 	}
+
 	return b.String()
 }
 
@@ -119,41 +130,50 @@ func (o *runOptions) apply(list []RunOption) error {
 		}
 		option(o)
 	}
+
 	if o.cores < 0 {
 		problems = append(problems, fmt.Errorf("start: Cores(%d): it must be 1 or more, or 0 if workers elsewhere execute all stages", o.cores))
 	}
+
 	if o.cores == 0 && o.redis == "" {
 		problems = append(problems, errors.New("start: Cores(0) leaves all stages to workers elsewhere, which need a Redis: name it with Redis or REDIS_URL, or leave Cores out"))
 	}
+
 	if o.grace < 0 {
 		problems = append(problems, fmt.Errorf("start: Grace(%v): it cannot be negative", o.grace))
 	}
+
 	if o.keep < 0 {
 		problems = append(problems, fmt.Errorf("start: Keep(%v): it cannot be negative; 0 is for ever", o.keep))
 	}
 	return errors.Join(problems...)
 }
 
-// Start runs a pipeline in this process and waits for its end. Each stage starts as soon as all that it comes after have succeeded.
+// Start runs a pipeline in this process and waits for its end. Each stage starts as soon as all
+// that it comes after have succeeded.
 //
-// A run that ends badly gives a [*RunError] beside its report. When ctx is done the run is cancelled, unless another process drives it;
-// the error is then the context's cause as well. Any other error means that the pipeline is not valid ([*dag.InvalidError]) or that Redis
-// cannot be reached.
+// A run that ends badly gives a [*RunError] beside its report. When ctx is done the run is
+// cancelled, unless another process drives it; the error is then the context's cause as well. Any
+// other error means that the pipeline is not valid ([*dag.InvalidError]) or that Redis cannot be
+// reached.
 func Start(ctx context.Context, p *Pipeline, opts ...RunOption) (*Report, error) {
 	o, definition, err := prepare(p, opts)
 	if err != nil {
 		return nil, err
 	}
+
 	failures := newFailures()
 	definition.Handlers = failures.watch(definition.Handlers)
 	registry, caches, err := engine.Collect(definition)
 	if err != nil {
 		return nil, err
 	}
+
 	session, err := engine.Open(ctx, engine.Config{Redis: o.redis, Home: engine.Home(), Registry: registry, Caches: caches, Logger: slog.Default()})
 	if err != nil {
 		return nil, err
 	}
+
 	report, err := start(ctx, session, definition, o, failures)
 	return report, errors.Join(err, session.Close())
 }
@@ -167,6 +187,7 @@ func prepare(p *Pipeline, opts []RunOption) (o runOptions, definition engine.Pip
 	if p == nil {
 		return o, definition, errors.New("start: the pipeline is nil")
 	}
+
 	if o.id != "" {
 		if _, err := journal.ChooseRunID(o.id); err != nil {
 			return o, definition, err
@@ -176,6 +197,7 @@ func prepare(p *Pipeline, opts []RunOption) (o runOptions, definition engine.Pip
 	if definition, err = p.define(); err != nil {
 		return o, definition, err
 	}
+
 	definition.Spec, err = bind(definition.Spec, o.params)
 	return o, definition, err
 }

@@ -10,11 +10,12 @@ import (
 	"github.com/godags/godags/tasks"
 )
 
-// Output is a stage whose function returns a T. It is an edge to be: [Then] and [Join] take it as input, and do not compile
-// if their function wants another type.
+// Output is a stage whose function returns a T. It is an edge to be: [Then] and [Join] take it as
+// input, and do not compile if their function wants another type.
 type Output[T any] struct{ *Stage }
 
-// Produce adds a stage with an output and without inputs. Use [Stage.After] to order it behind others.
+// Produce adds a stage with an output and without inputs. Use [Stage.After] to order it behind
+// others.
 func Produce[T any](p *Pipeline, name string, f func(context.Context) (T, error), opts ...Option) Output[T] {
 	return produce(p, name, f == nil, func(ctx context.Context, _ *tasks.Stage) (T, error) { return f(ctx) }, opts)
 }
@@ -28,6 +29,7 @@ func Then[A, B any](p *Pipeline, name string, f func(context.Context, A) (B, err
 		}
 		return f(ctx, a)
 	}, opts)
+
 	out.takes(in.Stage, reflect.TypeFor[A]())
 	return out
 }
@@ -39,12 +41,15 @@ func Join[A, B, C any](p *Pipeline, name string, f func(context.Context, A, B) (
 		if err != nil {
 			return c, err
 		}
+
 		b, err := input(ctx, s, inB)
 		if err != nil {
 			return c, err
 		}
+
 		return f(ctx, a, b)
 	}, opts)
+
 	out.takes(inA.Stage, reflect.TypeFor[A]())
 	out.takes(inB.Stage, reflect.TypeFor[B]())
 	return out
@@ -57,24 +62,29 @@ func Join3[A, B, C, D any](p *Pipeline, name string, f func(context.Context, A, 
 		if err != nil {
 			return d, err
 		}
+
 		b, err := input(ctx, s, inB)
 		if err != nil {
 			return d, err
 		}
+
 		c, err := input(ctx, s, inC)
 		if err != nil {
 			return d, err
 		}
+
 		return f(ctx, a, b, c)
 	}, opts)
+
 	out.takes(inA.Stage, reflect.TypeFor[A]())
 	out.takes(inB.Stage, reflect.TypeFor[B]())
 	out.takes(inC.Stage, reflect.TypeFor[C]())
 	return out
 }
 
-// Collect adds a stage that takes the outputs of any number of others of one type, in their order, and starts when all have
-// succeeded. The inputs of a stage whose trigger let it start without them are zero values.
+// Collect adds a stage that takes the outputs of any number of others of one type, in their order,
+// and starts when all have succeeded. The inputs of a stage whose trigger let it start without them
+// are zero values.
 func Collect[A, B any](p *Pipeline, name string, f func(context.Context, []A) (B, error), inputs ...Output[A]) Output[B] {
 	out := produce(p, name, f == nil, func(ctx context.Context, s *tasks.Stage) (b B, err error) {
 		values := make([]A, len(inputs))
@@ -99,13 +109,17 @@ func produce[T any](p *Pipeline, name string, missing bool, f func(context.Conte
 		if err != nil {
 			return err
 		}
+
 		value, err := cache.Marshal(codecOf(ctx), v)
 		if err != nil {
-			return tasks.NoRetry(fmt.Errorf("encode output: %w", err)) // another attempt would have the same type, and most likely the same value
+			// another attempt would have the same type, and most likely the same value
+			return tasks.NoRetry(fmt.Errorf("encode output: %w", err))
 		}
+
 		s.Values.SetOutput(value)
 		return nil
 	}, opts)
+
 	if err := checkType(s.codec, reflect.TypeFor[T](), false); err != nil {
 		p.problems = append(p.problems, fmt.Errorf("stage %q: its output %v cannot be handed on: %w", name, reflect.TypeFor[T](), err))
 	}
@@ -121,6 +135,7 @@ func (s *Stage) takes(from *Stage, t reflect.Type) {
 	if checkType(from.codec, t, false) != nil {
 		return // said of the stage that has it as its output
 	}
+
 	if err := checkType(from.codec, t, true); err != nil {
 		s.pipeline.problems = append(s.pipeline.problems, fmt.Errorf("stage %q: the output %v of stage %q cannot be read: %w", s.name, t, from.name, err))
 	}
@@ -145,5 +160,6 @@ func input[T any](ctx context.Context, s *tasks.Stage, in Output[T]) (v T, err e
 	if err != nil {
 		return v, fmt.Errorf("input from stage %q: %w", in.name, err)
 	}
+
 	return v, nil
 }

@@ -22,14 +22,15 @@ func codecOf(ctx context.Context) cache.Codec {
 	return cache.JSON
 }
 
-// Get returns the value that a stage of the same run stored under key. A missing key gives an error that names key, run
-// and stage, and for which errors.Is(err, [cache.ErrNotFound]) holds. Only what a stage this one comes after has stored
-// is sure to be there.
+// Get returns the value that a stage of the same run stored under key. A missing key gives an error
+// that names key, run and stage, and for which errors.Is(err, [cache.ErrNotFound]) holds. Only what
+// a stage this one comes after has stored is sure to be there.
 func Get[T any](ctx context.Context, key string) (v T, err error) {
 	s := tasks.FromContext(ctx)
 	if s == nil {
 		return v, fmt.Errorf("get %q: %w", key, ErrNoStage)
 	}
+
 	value, err := s.Values.Get(ctx, key)
 	if err != nil {
 		return v, fmt.Errorf("get %q: %w", key, err)
@@ -37,27 +38,32 @@ func Get[T any](ctx context.Context, key string) (v T, err error) {
 	if err := cache.Unmarshal(value, &v, codecOf(ctx)); err != nil {
 		return v, fmt.Errorf("get %q: %w", key, NoRetry(err))
 	}
+
 	return v, nil
 }
 
-// Put stores a value under key for other stages of the same run, in place of what was there. Runs do not see each other's values.
-// A value too large for the cache gives an error for which errors.Is(err, [cache.ErrTooLarge]) holds, and stores nothing. That error, and the one
-// about a value that the stage's [Codec] cannot carry, are final: see [ErrNoRetry].
+// Put stores a value under key for other stages of the same run, in place of what was there. Runs
+// do not see each other's values. A value too large for the cache gives an error for which
+// errors.Is(err, [cache.ErrTooLarge]) holds, and stores nothing. That error, and the one about a
+// value that the stage's [Codec] cannot carry, are final: see [ErrNoRetry].
 func Put[T any](ctx context.Context, key string, v T) error {
 	s := tasks.FromContext(ctx)
 	if s == nil {
 		return fmt.Errorf("put %q: %w", key, ErrNoStage)
 	}
+
 	value, err := cache.Marshal(codecOf(ctx), v)
 	if err = NoRetry(err); err == nil {
 		err = s.Values.Put(ctx, key, value)
 	}
+
 	if errors.Is(err, cache.ErrTooLarge) {
 		err = NoRetry(err)
 	}
 	if err != nil {
 		return fmt.Errorf("put %q: %w", key, err)
 	}
+
 	return nil
 }
 
@@ -73,28 +79,32 @@ func Delete(ctx context.Context, key string) error {
 	return nil
 }
 
-// Printf writes to the output of the stage, which `logs` shows; the last line also stands beside the stage in the progress of the run.
-// Outside a stage it writes nothing.
+// Printf writes to the output of the stage, which `logs` shows; the last line also stands beside
+// the stage in the progress of the run. Outside a stage it writes nothing.
 func Printf(ctx context.Context, format string, args ...any) {
 	if s := tasks.FromContext(ctx); s != nil {
 		fmt.Fprintf(s.Log, format, args...)
 	}
 }
 
-// Secret returns a secret that the stage names in [Secrets]. It must not be stored or handed on: only logs and errors are looked through.
+// Secret returns a secret that the stage names in [Secrets]. It must not be stored or handed on:
+// only logs and errors are looked through.
 func Secret(ctx context.Context, name string) (string, error) {
 	s := tasks.FromContext(ctx)
 	if s == nil {
 		return "", fmt.Errorf("secret %q: %w", name, ErrNoStage)
 	}
+
 	value, ok := s.Secrets[name]
 	if !ok {
 		return "", fmt.Errorf("secret %q: stage %q does not name it in the option Secrets", name, s.Name)
 	}
+
 	return value, nil
 }
 
-// ErrNoRetry in the chain of an error says that the stage is not to be executed again, however many [Retries] it has left.
+// ErrNoRetry in the chain of an error says that the stage is not to be executed again, however many
+// [Retries] it has left.
 var ErrNoRetry = tasks.ErrNoRetry
 
 // NoRetry returns err as one that is [ErrNoRetry], with the same text. Of nil it is nil.

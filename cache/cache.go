@@ -1,10 +1,11 @@
 // Package cache is where values live between stages.
 //
-// A [Cache] keeps bytes under a [Key]. Three backends come with the package: [Memory] for one process, [Disk] for the
-// processes of one machine (or of a shared folder), and [Redis] for a fleet. Package cachetest has the suite that all
-// three pass; run it against your own backend too.
+// A [Cache] keeps bytes under a [Key]. Three backends come with the package: [Memory] for one
+// process, [Disk] for the processes of one machine (or of a shared folder), and [Redis] for a
+// fleet. Package cachetest has the suite that all three pass; run it against your own backend too.
 //
-// Typed values become bytes with a [Codec]: [Marshal] writes a self-describing form and [Unmarshal] reads it back.
+// Typed values become bytes with a [Codec]: [Marshal] writes a self-describing form and [Unmarshal]
+// reads it back.
 package cache
 
 import (
@@ -18,7 +19,8 @@ type Key struct {
 	Name string // name of the value within the run
 }
 
-// String describes the key for people: quoted, and shortened where long. Two keys may have the same description.
+// String describes the key for people: quoted, and shortened where long. Two keys may have the same
+// description.
 func (k Key) String() string {
 	return quote(k.Name) + " in run " + quote(k.Run)
 }
@@ -36,7 +38,8 @@ func quote(s string) string {
 //
 // A caller owns the slices that it passes in and gets back: a backend keeps no reference to either.
 type Cache interface {
-	// Get returns the value under key. A missing value is a [*NotFoundError], which matches [ErrNotFound].
+	// Get returns the value under key. A missing value is a [*NotFoundError], which matches
+	// [ErrNotFound].
 	Get(ctx context.Context, key Key) ([]byte, error)
 	// Put stores value under key, whole or not at all, and replaces what was there.
 	// A value that the backend does not take is a [*TooLargeError], which matches [ErrTooLarge].
@@ -47,8 +50,8 @@ type Cache interface {
 
 // Remover is a [Cache] that can forget a whole run.
 type Remover interface {
-	// RemoveRun deletes all values of a run. It is meant for runs that have ended: a Put that happens
-	// at the same time may fail, or its value may stay.
+	// RemoveRun deletes all values of a run. It is meant for runs that have ended: a Put that
+	// happens at the same time may fail, or its value may stay.
 	RemoveRun(ctx context.Context, run string) error
 }
 

@@ -32,7 +32,8 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// Whatever is done to a few keys that are easily mistaken for one another, a backend acts like a map.
+// Whatever is done to a few keys that are easily mistaken for one another, a backend acts like a
+// map.
 func TestActsLikeAMap(t *testing.T) {
 	for _, name := range []string{"memory", "disk", "miniredis"} {
 		t.Run(name, func(t *testing.T) {

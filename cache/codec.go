@@ -21,19 +21,22 @@ type Codec interface {
 	Decode(data []byte, v any) error
 }
 
-// TypeChecker is a [Codec] that knows of some types that it cannot carry their values. A pipeline with such a type is not valid.
+// TypeChecker is a [Codec] that knows of some types that it cannot carry their values. A pipeline
+// with such a type is not valid.
 type TypeChecker interface {
-	// CheckType returns an error if no value of type t can be written or, with read, none can be read back.
+	// CheckType returns an error if no value of type t can be written or, with read, none can be
+	// read back.
 	CheckType(t reflect.Type, read bool) error
 }
 
 var (
-	// JSON is package encoding/json, and the default: readable everywhere, for what JSON can express. What package json would change or leave out
-	// without an error is an error: text that is not UTF-8, fields that are not exported and hold something, whole numbers beyond what a float64
-	// holds that are read into an interface.
+	// JSON is package encoding/json, and the default: readable everywhere, for what JSON can
+	// express. What package json would change or leave out without an error is an error: text that
+	// is not UTF-8, fields that are not exported and hold something, whole numbers beyond what a
+	// float64 holds that are read into an interface.
 	JSON Codec = jsonCodec{}
-	// Gob is package encoding/gob: for Go types that JSON loses, such as maps with struct keys, NaN, or complex numbers. Like JSON, it refuses what
-	// would be lost.
+	// Gob is package encoding/gob: for Go types that JSON loses, such as maps with struct keys,
+	// NaN, or complex numbers. Like JSON, it refuses what would be lost.
 	Gob Codec = gobCodec{}
 	// Raw stores a []byte or a string as it is, and nothing else.
 	Raw Codec = rawCodec{}
@@ -50,10 +53,12 @@ func (jsonCodec) Encode(v any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	data, err := jsontext.Marshal(v)
 	if err != nil {
 		return nil, err
 	}
+
 	return data, jsonRules.checkValue(v) // after package json has found that there is no cycle
 }
 
@@ -61,6 +66,7 @@ func (jsonCodec) Decode(data []byte, v any) error {
 	if err := jsontext.Check(data); err != nil {
 		return err
 	}
+
 	t, f, err := jsonRules.target(v)
 	if err != nil {
 		return err
@@ -68,6 +74,7 @@ func (jsonCodec) Decode(data []byte, v any) error {
 	if err := json.Unmarshal(data, v); err != nil || !f.loose {
 		return err
 	}
+
 	return checkNumbers(data, t)
 }
 
@@ -81,6 +88,7 @@ func (gobCodec) Encode(v any) ([]byte, error) {
 	if p := reflect.ValueOf(v); p.Kind() == reflect.Pointer && p.IsNil() {
 		return nil, errors.New("gob has no nil pointer") // package gob panics on it
 	}
+
 	v, err := gobRules.prepare(v)
 	if err == nil {
 		err = gobRules.checkValue(v) // before package gob, which does not survive a cycle
@@ -88,10 +96,12 @@ func (gobCodec) Encode(v any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	var b bytes.Buffer
 	if err := gob.NewEncoder(&b).Encode(v); err != nil {
 		return nil, err
 	}
+
 	return b.Bytes(), nil
 }
 
@@ -99,6 +109,7 @@ func (gobCodec) Decode(data []byte, v any) error {
 	if _, _, err := gobRules.target(v); err != nil {
 		return err
 	}
+
 	r := bytes.NewReader(data)
 	if err := gob.NewDecoder(r).Decode(v); err != nil {
 		return err
@@ -106,6 +117,7 @@ func (gobCodec) Decode(data []byte, v any) error {
 	if r.Len() > 0 {
 		return fmt.Errorf("%d bytes follow the value", r.Len())
 	}
+
 	return nil
 }
 
@@ -139,6 +151,7 @@ func (rawCodec) Decode(data []byte, v any) error {
 	default:
 		return errNotRaw
 	}
+
 	return nil
 }
 

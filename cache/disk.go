@@ -15,18 +15,21 @@ import (
 
 // DiskCache keeps each value in a file of its own. Make one with [Disk].
 //
-// The file is <dir>/<run>/<hash of the name>. It begins with a line that has the full key, quoted, and goes on with the
-// entry and its checksum. A file that does not fit its key or its checksum is reported as missing.
+// The file is <dir>/<run>/<hash of the name>. It begins with a line that has the full key, quoted,
+// and goes on with the entry and its checksum. A file that does not fit its key or its checksum is
+// reported as missing.
 type DiskCache struct {
 	dir     string
 	options options
 }
 
-// Disk returns a cache in a folder, which is made when the first value is put. Any number of processes may use the
-// folder at once. A value that was put survives a crash of the machine. One value may have up to 64 GiB (see
-// [MaxSize]); it is held in memory while it is read or written. Folders get mode 0700 and files 0600.
+// Disk returns a cache in a folder, which is made when the first value is put. Any number of
+// processes may use the folder at once. A value that was put survives a crash of the machine. One
+// value may have up to 64 GiB (see [MaxSize]); it is held in memory while it is read or written.
+// Folders get mode 0700 and files 0600.
 //
-// A process that dies within Put leaves a file tmp-*, which is never read and goes with [DiskCache.RemoveRun].
+// A process that dies within Put leaves a file tmp-*, which is never read and goes with
+// [DiskCache.RemoveRun].
 func Disk(dir string, opts ...Option) *DiskCache {
 	return &DiskCache{dir: dir, options: newOptions(64<<30, opts)}
 }
@@ -39,6 +42,7 @@ func (c *DiskCache) Get(ctx context.Context, key Key) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, failed("get", key, "from disk", err)
 	}
+
 	file, err := os.ReadFile(c.path(key))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &NotFoundError{Key: key}
@@ -46,14 +50,17 @@ func (c *DiskCache) Get(ctx context.Context, key Key) ([]byte, error) {
 	if err != nil {
 		return nil, failed("get", key, "from disk", err)
 	}
+
 	entry, ours := bytes.CutPrefix(file, keyLine(key))
 	if !ours {
 		return nil, c.damaged(key, damage("it does not begin with its key"))
 	}
+
 	value, err := unseal(key, entry, c.options.maxSize)
 	if err != nil {
 		return nil, c.damaged(key, err)
 	}
+
 	return value, nil
 }
 
@@ -61,7 +68,8 @@ func (c *DiskCache) damaged(key Key, err error) error {
 	return &NotFoundError{Key: key, Damage: fmt.Sprintf("%s: %v", c.path(key), err)}
 }
 
-// Put implements [Cache]. A disk error such as "no space left on device" names the path, and leaves what was there before.
+// Put implements [Cache]. A disk error such as "no space left on device" names the path, and leaves
+// what was there before.
 func (c *DiskCache) Put(ctx context.Context, key Key, value []byte) error {
 	if err := ctx.Err(); err != nil {
 		return failed("put", key, "on disk", err)
@@ -80,6 +88,7 @@ func replaceFile(path string, parts ...[]byte) error {
 	if err != nil {
 		return err
 	}
+
 	err = errors.Join(writeSynced(file, parts), file.Close())
 	if err == nil {
 		err = os.Rename(file.Name(), path)
@@ -87,6 +96,7 @@ func replaceFile(path string, parts ...[]byte) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(file.Name()))
 	}
+
 	return syncFolder(folder)
 }
 
@@ -102,8 +112,8 @@ func createTemp(folder string) (*os.File, error) {
 	return os.CreateTemp(folder, "tmp-*")
 }
 
-// makeFolder makes a folder and those above it that are missing. The name of each new one survives a crash of the machine: sync is called
-// for the folder that it is in, from the top down.
+// makeFolder makes a folder and those above it that are missing. The name of each new one survives
+// a crash of the machine: sync is called for the folder that it is in, from the top down.
 func makeFolder(folder string, sync func(string) error) error {
 	above := filepath.Dir(folder)
 	if _, err := os.Stat(above); errors.Is(err, fs.ErrNotExist) && above != folder {
@@ -111,10 +121,13 @@ func makeFolder(folder string, sync func(string) error) error {
 			return err
 		}
 	}
+
 	if err := os.Mkdir(folder, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return sync(above) // also if another process has just made it, which may not have come to this yet
+
+	// also if another process has just made it, which may not have come to this yet
+	return sync(above)
 }
 
 func writeSynced(file *os.File, parts [][]byte) error {
@@ -140,6 +153,7 @@ func (c *DiskCache) Delete(ctx context.Context, key Key) error {
 	if err := ctx.Err(); err != nil {
 		return failed("delete", key, "from disk", err)
 	}
+
 	path := c.path(key)
 	err := os.Remove(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -163,7 +177,8 @@ func (c *DiskCache) path(key Key) string {
 	return filepath.Join(c.runFolder(key.Run), fmt.Sprintf("%x", sha256.Sum256([]byte(key.Name))))
 }
 
-// runFolder is readable and, by the hash, distinct for each run, also where "A" and "a" are the same file name.
+// runFolder is readable and, by the hash, distinct for each run, also where "A" and "a" are the
+// same file name.
 func (c *DiskCache) runFolder(run string) string {
 	const most = 40
 	readable := strings.Map(fileSafe, run[:min(len(run), most)])
@@ -178,7 +193,8 @@ func fileSafe(r rune) rune {
 	return '_'
 }
 
-// keyLine is what the file of key begins with. Quoted text has no line breaks and stands for one key only.
+// keyLine is what the file of key begins with. Quoted text has no line breaks and stands for one
+// key only.
 func keyLine(key Key) []byte {
 	return []byte(strconv.Quote(key.Run) + " " + strconv.Quote(key.Name) + "\n")
 }

@@ -47,7 +47,8 @@ func childMain(role string) (status int) {
 	return 0
 }
 
-// telling returns a value that says in itself how it must be: its seed, and what follows from the seed.
+// telling returns a value that says in itself how it must be: its seed, and what follows from the
+// seed.
 func telling(seed uint64, size int) []byte {
 	b := make([]byte, size)
 	if seed%2 == 0 {
@@ -91,7 +92,8 @@ func shareKeys(c cache.Cache) error {
 	return nil
 }
 
-// checkShared fails when the value under key is torn, or is missing for another reason than that nobody has put it.
+// checkShared fails when the value under key is torn, or is missing for another reason than that
+// nobody has put it.
 func checkShared(ctx context.Context, c cache.Cache, key cache.Key) error {
 	value, err := c.Get(ctx, key)
 	if missing, ok := errors.AsType[*cache.NotFoundError](err); ok && missing.Damage == "" {
@@ -171,7 +173,8 @@ func TestDiskSurvivesKilledWriters(t *testing.T) {
 	}
 }
 
-// putOnFullDisk limits the size of files, as a full disk does: a write gets through in part and then fails.
+// putOnFullDisk limits the size of files, as a full disk does: a write gets through in part and
+// then fails.
 func putOnFullDisk(c cache.Cache) error {
 	if err := c.Put(context.Background(), key, []byte("old")); err != nil {
 		return err

@@ -13,11 +13,13 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// An entry is a value as Disk and Redis keep it: one line of text, then the value, raw or compressed.
+// An entry is a value as Disk and Redis keep it: one line of text, then the value, raw or
+// compressed.
 //
 //	<checksum> <raw|zstd> <bytes of the value>\n<payload>
 //
-// The checksum covers the key and all that follows it, so an entry under a foreign key is as damaged as a cut one.
+// The checksum covers the key and all that follows it, so an entry under a foreign key is as
+// damaged as a cut one.
 
 const (
 	compressAbove = 64 << 10 // bytes of a value
@@ -51,27 +53,34 @@ func must[T any](v T, err error) T {
 
 // seal makes the entry of a value: a header, and a payload that may be the value itself.
 func seal(key Key, value []byte) (header, payload []byte) {
-	encoding, payload := "raw", value
+	encoding := "raw"
+	payload = value
 	if len(value) > compressAbove {
 		if packed := compressor().EncodeAll(value, nil); len(packed) < len(value) {
-			encoding, payload = "zstd", packed
+			encoding = "zstd"
+			payload = packed
 		}
 	}
+
 	covered := fmt.Sprintf("%s %d\n", encoding, len(value))
 	return []byte(checksum(key, []byte(covered), payload) + " " + covered), payload
 }
 
-// unseal returns the value of an entry, which may share the entry's memory. Its error is a damage. An entry that says that its value has more than
-// most bytes is damaged too, and is not unpacked: the checksum is no signature, and a few bytes can claim to be many.
+// unseal returns the value of an entry, which may share the entry's memory. Its error is a damage.
+// An entry that says that its value has more than most bytes is damaged too, and is not unpacked:
+// the checksum is no signature, and a few bytes can claim to be many.
 func unseal(key Key, entry []byte, most int64) ([]byte, error) {
 	line, payload, found := bytes.Cut(entry, []byte("\n"))
 	if !found || len(line) <= sumLength || line[sumLength] != ' ' {
 		return nil, damage("it has no header")
 	}
-	sum, covered := entry[:sumLength], entry[sumLength+1:len(line)+1]
+
+	sum := entry[:sumLength]
+	covered := entry[sumLength+1 : len(line)+1]
 	if string(sum) != checksum(key, covered, payload) {
 		return nil, damage("its checksum is wrong")
 	}
+
 	encoding, digits, _ := bytes.Cut(line[sumLength+1:], []byte(" "))
 	size, err := strconv.Atoi(string(digits))
 	if err != nil {
@@ -80,6 +89,7 @@ func unseal(key Key, entry []byte, most int64) ([]byte, error) {
 	if int64(size) > most {
 		return nil, damage(fmt.Sprintf("it says that it has %d bytes, and the cache takes %d", size, most))
 	}
+
 	return unpack(string(encoding), payload, size)
 }
 
@@ -90,6 +100,7 @@ func unpack(encoding string, payload []byte, size int) ([]byte, error) {
 	case encoding != "zstd" || size < 0 || size/maxRatio > len(payload):
 		return nil, damage("its header is wrong")
 	}
+
 	value, err := decompressor().DecodeAll(payload, make([]byte, 0, size))
 	if err != nil {
 		return nil, damage(err.Error())
@@ -97,17 +108,21 @@ func unpack(encoding string, payload []byte, size int) ([]byte, error) {
 	if len(value) != size {
 		return nil, damage("its size is wrong")
 	}
+
 	return value, nil
 }
 
-// checksum is over key, header and payload, and over a length so that bytes cannot move between the parts of the key.
+// checksum is over key, header and payload, and over a length so that bytes cannot move between the
+// parts of the key.
 func checksum(key Key, header, payload []byte) string {
 	h := xxhash.New() // its writes never fail
 	h.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(key.Run))))
 	h.WriteString(key.Run)
 	h.WriteString(key.Name)
 	h.Write(header)
-	for piece := range slices.Chunk(payload, 1<<20) { // one call for hundreds of megabytes could not be interrupted by the runtime
+
+	// one call for hundreds of megabytes could not be interrupted by the runtime
+	for piece := range slices.Chunk(payload, 1<<20) {
 		h.Write(piece)
 	}
 	return fmt.Sprintf("%0*x", sumLength, h.Sum64())

@@ -98,7 +98,8 @@ func TestSealKeepsWhatDoesNotShrink(t *testing.T) {
 	}
 }
 
-// The checksum is no signature: whoever writes an entry can claim a size, and deliver it from few bytes.
+// The checksum is no signature: whoever writes an entry can claim a size, and deliver it from few
+// bytes.
 func TestUnseal_UnpacksNoMoreThanACacheTakes(t *testing.T) {
 	key := Key{"run", "name"}
 	entry := sealed(key, make([]byte, 32<<20))

@@ -60,14 +60,17 @@ func bytesText(n int64) string {
 	if n < 1<<10 {
 		return fmt.Sprintf("%d bytes", n)
 	}
-	size, unit := float64(n)/(1<<10), 0
+
+	size := float64(n) / (1 << 10)
+	unit := 0
 	for ; size >= 1<<10 && unit < 5; unit++ {
 		size /= 1 << 10
 	}
 	return fmt.Sprintf("%.1f %ciB (%d bytes)", size, "KMGTPE"[unit], n)
 }
 
-// failed says which operation on which key failed, and where. Without an err there is nothing to say: nil.
+// failed says which operation on which key failed, and where. Without an err there is nothing to
+// say: nil.
 func failed(op string, key Key, where string, err error) error {
 	if err == nil {
 		return nil

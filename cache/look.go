@@ -33,6 +33,7 @@ func (l *looker) value(v reflect.Value, path string, inField bool) error {
 	if !l.of(t).look || kind != reflect.Pointer && kind != reflect.Interface && l.writesItself(t) != nil {
 		return nil
 	}
+
 	switch kind {
 	case reflect.Interface:
 		return l.dynamic(v.Elem(), path)
@@ -41,6 +42,7 @@ func (l *looker) value(v reflect.Value, path string, inField bool) error {
 			return nil
 		}
 		return l.inside(v, 0, path, func() error { return l.value(v.Elem(), path, inField) })
+
 	case reflect.Slice:
 		return l.inside(v, v.Len(), path, func() error { return l.elements(v, path) })
 	case reflect.Array:
@@ -50,6 +52,7 @@ func (l *looker) value(v reflect.Value, path string, inField bool) error {
 	case reflect.Struct:
 		return l.fields(v, path)
 	}
+
 	return nil
 }
 
@@ -59,9 +62,11 @@ func (l *looker) inside(v reflect.Value, length int, path string, do func() erro
 	if l.above[here] && here.at != 0 {
 		return at(path, errCycle)
 	}
+
 	if l.above == nil {
 		l.above = make(map[place]bool)
 	}
+
 	l.above[here] = true
 	defer delete(l.above, here)
 	return do()
@@ -72,6 +77,7 @@ func (l *looker) dynamic(v reflect.Value, path string) error {
 	if !v.IsValid() {
 		return nil
 	}
+
 	t := v.Type()
 	if err := l.of(t).write; err != nil {
 		return at(path, err)
@@ -82,10 +88,12 @@ func (l *looker) dynamic(v reflect.Value, path string) error {
 	if path != "" && !l.gob && !survivesAsFloat(v) {
 		return at(path, fmt.Errorf("an interface holds the number %v, which JSON reads back as another one: use a field of type %v, or cache.Gob", v, t))
 	}
+
 	return l.value(v, path, false)
 }
 
-// survivesAsFloat is false for a whole number that is not the same as a float64, which is what JSON makes of it in an interface.
+// survivesAsFloat is false for a whole number that is not the same as a float64, which is what JSON
+// makes of it in an interface.
 func survivesAsFloat(v reflect.Value) bool {
 	switch {
 	case v.Type().Implements(jsonRules.writers[0]) || v.Type().Implements(jsonRules.writers[1]):
@@ -95,6 +103,7 @@ func survivesAsFloat(v reflect.Value) bool {
 	case v.CanUint():
 		return exactFloat(new(big.Int).SetUint64(v.Uint()))
 	}
+
 	return true
 }
 
@@ -120,10 +129,12 @@ func (l *looker) entries(v reflect.Value, path string) error {
 				return err
 			}
 		}
+
 		if err := l.value(value, here, false); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -137,8 +148,10 @@ func (l *looker) fields(v reflect.Value, path string) error {
 		f := v.Type().FieldByIndex(index)
 		return at(path+"."+f.Name, fmt.Errorf("%s", l.whyLost(f)))
 	}
+
 	for _, i := range p.carried {
-		f, err := v.Type().Field(i), error(nil)
+		f := v.Type().Field(i)
+		err := error(nil)
 		switch inner := v.Field(i); {
 		case !p.flat(f):
 			err = l.value(inner, path+"."+f.Name, true)
@@ -151,6 +164,7 @@ func (l *looker) fields(v reflect.Value, path string) error {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -163,24 +177,29 @@ func (r *rules) whyLost(f reflect.StructField) string {
 	case r.gob:
 		return "gob leaves out functions and channels: hand on what it is made from"
 	}
+
 	return "another field of that name in JSON hides it: give it a tag such as json:\"other_name\""
 }
 
-// checkNumbers returns an error if data, which was read into a value of type t, has a whole number that an interface in the value holds as another one.
+// checkNumbers returns an error if data, which was read into a value of type t, has a whole number
+// that an interface in the value holds as another one.
 func checkNumbers(data []byte, t reflect.Type) error {
 	if !hasLongNumber(data) {
 		return nil
 	}
+
 	again := reflect.New(t)
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
 	if err := d.Decode(again.Interface()); err != nil {
 		return err
 	}
+
 	return numbers(again.Elem(), "")
 }
 
-// hasLongNumber reports whether there are as many digits in a row as the least number has that a float64 may not hold.
+// hasLongNumber reports whether there are as many digits in a row as the least number has that a
+// float64 may not hold.
 func hasLongNumber(data []byte) bool {
 	const digits = 16
 	run := 0
@@ -193,10 +212,12 @@ func hasLongNumber(data []byte) bool {
 			return true
 		}
 	}
+
 	return false
 }
 
-// isExact is false for a whole number that is another one as a float64. One that a float64 is written as is the same: only so many digits count.
+// isExact is false for a whole number that is another one as a float64. One that a float64 is
+// written as is the same: only so many digits count.
 func isExact(number string) bool {
 	i, whole := new(big.Int).SetString(number, 10)
 	if !whole || exactFloat(i) {
@@ -213,6 +234,7 @@ func numbers(v reflect.Value, path string) error {
 	if !jsonRules.of(v.Type()).loose {
 		return nil
 	}
+
 	switch v.Kind() {
 	case reflect.Interface:
 		v = v.Elem()
@@ -223,6 +245,7 @@ func numbers(v reflect.Value, path string) error {
 			return at(path, fmt.Errorf("the number %.40s would become another one, as an interface gets it as a float64: use a field of type int64, uint64 or json.Number", v))
 		}
 		return nil
+
 	case reflect.Pointer:
 		v = v.Elem()
 	case reflect.Slice, reflect.Array:
@@ -232,6 +255,7 @@ func numbers(v reflect.Value, path string) error {
 			}
 		}
 		return nil
+
 	case reflect.Map:
 		for key, value := range v.Seq2() {
 			if err := numbers(value, fmt.Sprintf("%s[%.40q]", path, fmt.Sprint(key))); err != nil {
@@ -239,6 +263,7 @@ func numbers(v reflect.Value, path string) error {
 			}
 		}
 		return nil
+
 	case reflect.Struct:
 		for i := range v.NumField() {
 			if err := numbers(v.Field(i), path+"."+v.Type().Field(i).Name); err != nil {
@@ -247,8 +272,10 @@ func numbers(v reflect.Value, path string) error {
 		}
 		return nil
 	}
+
 	if !v.IsValid() {
 		return nil
 	}
+
 	return numbers(v, path)
 }

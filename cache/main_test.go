@@ -15,7 +15,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// childVariable makes the test binary act as one of many processes instead: see disk_process_test.go.
+// childVariable makes the test binary act as one of many processes instead: see
+// disk_process_test.go.
 const childVariable = "GODAGS_CACHE_CHILD"
 
 func TestMain(m *testing.M) {

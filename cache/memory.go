@@ -14,8 +14,9 @@ type MemoryCache struct {
 	runs map[string]map[string][]byte // run -> name -> value; a stored slice is never changed
 }
 
-// Memory returns an empty cache in this process. Its values are gone when the process ends, and other processes do not
-// see them. One value may have up to 1 GiB (see [MaxSize]); there is no limit on all of them together.
+// Memory returns an empty cache in this process. Its values are gone when the process ends, and
+// other processes do not see them. One value may have up to 1 GiB (see [MaxSize]); there is no
+// limit on all of them together.
 func Memory(opts ...Option) *MemoryCache {
 	return &MemoryCache{options: newOptions(1<<30, opts), runs: map[string]map[string][]byte{}}
 }
@@ -28,12 +29,14 @@ func (c *MemoryCache) Get(ctx context.Context, key Key) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, failed("get", key, "from memory", err)
 	}
+
 	c.mu.RLock()
 	value, found := c.runs[key.Run][key.Name]
 	c.mu.RUnlock()
 	if !found {
 		return nil, &NotFoundError{Key: key}
 	}
+
 	return bytes.Clone(value), nil
 }
 
@@ -42,15 +45,19 @@ func (c *MemoryCache) Put(ctx context.Context, key Key, value []byte) error {
 	if err := ctx.Err(); err != nil {
 		return failed("put", key, "in memory", err)
 	}
+
 	if err := c.options.checkSize("memory", key, value); err != nil {
 		return err
 	}
+
 	value = bytes.Clone(value)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	if c.runs[key.Run] == nil {
 		c.runs[key.Run] = map[string][]byte{}
 	}
+
 	c.runs[key.Run][key.Name] = value
 	return nil
 }
@@ -60,6 +67,7 @@ func (c *MemoryCache) Delete(ctx context.Context, key Key) error {
 	if err := ctx.Err(); err != nil {
 		return failed("delete", key, "from memory", err)
 	}
+
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.runs[key.Run], key.Name)

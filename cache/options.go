@@ -8,8 +8,8 @@ type options struct {
 	prefix  string
 }
 
-// MaxSize sets the most bytes that one value may have, before compression. Zero or less keeps the default: 1 GiB for
-// [Memory], 64 GiB for [Disk], 512 MiB for [Redis].
+// MaxSize sets the most bytes that one value may have, before compression. Zero or less keeps the
+// default: 1 GiB for [Memory], 64 GiB for [Disk], 512 MiB for [Redis].
 func MaxSize(bytes int64) Option {
 	return func(o *options) {
 		if bytes > 0 {
@@ -18,7 +18,8 @@ func MaxSize(bytes int64) Option {
 	}
 }
 
-// Prefix sets what the keys in [Redis] begin with. The default is "godags:". Other backends ignore it.
+// Prefix sets what the keys in [Redis] begin with. The default is "godags:". Other backends ignore
+// it.
 func Prefix(prefix string) Option {
 	return func(o *options) { o.prefix = prefix }
 }

@@ -8,9 +8,11 @@ import (
 
 // plan says what becomes of the fields of a struct.
 type plan struct {
-	gob        bool
-	carried    []int   // fields that are written
-	lost       [][]int // fields that are not, although they may hold something: by index, as [reflect.Value.FieldByIndex] has it
+	gob     bool
+	carried []int // fields that are written
+	// fields that are not, although they may hold something: by index, as
+	// [reflect.Value.FieldByIndex] has it
+	lost       [][]int
 	carriesAny bool
 }
 
@@ -18,15 +20,18 @@ func (r *rules) plan(t reflect.Type) *plan {
 	if known, ok := r.plans.Load(t); ok {
 		return known.(*plan)
 	}
+
 	p := &plan{gob: r.gob}
 	for i := range t.NumField() {
 		p.add(i, t.Field(i))
 	}
+
 	if !r.gob {
 		leaves := leavesOf(t, nil, nil)
 		p.lost = append(p.lost, hidden(leaves)...)
 		p.carriesAny = p.carriesAny || len(leaves) > 0
 	}
+
 	known, _ := r.plans.LoadOrStore(t, p)
 	return known.(*plan)
 }
@@ -35,7 +40,8 @@ func (p *plan) add(i int, f reflect.StructField) {
 	switch {
 	case f.Name == "_":
 	case !p.gob && f.Tag.Get("json") == "-":
-		p.carriesAny = p.carriesAny || f.IsExported() // nothing of it is to be carried, and that is said
+		// nothing of it is to be carried, and that is said
+		p.carriesAny = p.carriesAny || f.IsExported()
 	case p.flat(f):
 		p.carried = append(p.carried, i)
 	case p.sends(f):
@@ -58,7 +64,8 @@ func (p *plan) sends(f reflect.StructField) bool {
 	return f.IsExported() && t.Kind() != reflect.Func && t.Kind() != reflect.Chan
 }
 
-// flat reports whether JSON takes the fields of an embedded struct for those of the struct around it.
+// flat reports whether JSON takes the fields of an embedded struct for those of the struct around
+// it.
 func (p *plan) flat(f reflect.StructField) bool {
 	t := f.Type
 	if t.Kind() == reflect.Pointer {
@@ -67,7 +74,8 @@ func (p *plan) flat(f reflect.StructField) bool {
 	return !p.gob && f.Anonymous && t.Kind() == reflect.Struct && jsonName(f) == ""
 }
 
-// carriesNothing reports whether a field that is left out is no loss: a lock, or a mark without a size.
+// carriesNothing reports whether a field that is left out is no loss: a lock, or a mark without a
+// size.
 func carriesNothing(f reflect.StructField) bool {
 	t := f.Type
 	return f.Name == "_" || t.Size() == 0 || t.PkgPath() == "sync" && t.Name() != "Map"
@@ -91,9 +99,11 @@ func leavesOf(t reflect.Type, index []int, above []reflect.Type) (leaves []leaf)
 	if slices.Contains(above, t) {
 		return nil
 	}
+
 	above = append(slices.Clip(above), t)
 	for i := range t.NumField() {
-		f, place := t.Field(i), append(slices.Clip(index), i)
+		f := t.Field(i)
+		place := append(slices.Clip(index), i)
 		name := jsonName(f)
 		switch p := (plan{}); {
 		case f.Name == "_" || f.Tag.Get("json") == "-":
@@ -103,6 +113,7 @@ func leavesOf(t reflect.Type, index []int, above []reflect.Type) (leaves []leaf)
 				inner = inner.Elem()
 			}
 			leaves = append(leaves, leavesOf(inner, place, above)...)
+
 		case p.sends(f):
 			l := leaf{name: name, tagged: name != "", index: place}
 			if name == "" {
@@ -111,30 +122,35 @@ func leavesOf(t reflect.Type, index []int, above []reflect.Type) (leaves []leaf)
 			leaves = append(leaves, l)
 		}
 	}
+
 	return leaves
 }
 
-// hidden returns the leaves that JSON leaves out: of those with one name it writes the one that is embedded least deep, and has a tag if several
-// are; none if that does not decide.
+// hidden returns the leaves that JSON leaves out: of those with one name it writes the one that is
+// embedded least deep, and has a tag if several are; none if that does not decide.
 func hidden(leaves []leaf) (lost [][]int) {
 	byName := make(map[string][]leaf)
 	for _, l := range leaves {
 		byName[l.name] = append(byName[l.name], l)
 	}
+
 	for _, l := range leaves {
 		same := byName[l.name]
 		if len(same) == 1 {
 			continue
 		}
+
 		rivals := 0
 		for _, other := range same {
 			if len(other.index) < len(l.index) || len(other.index) == len(l.index) && (other.tagged || !l.tagged) {
 				rivals++ // l itself is one
 			}
 		}
+
 		if rivals > 1 || !slices.ContainsFunc(same, func(o leaf) bool { return len(o.index) == len(l.index) }) {
 			lost = append(lost, l.index)
 		}
 	}
+
 	return lost
 }

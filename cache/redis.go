@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	// Bytes of an entry's payload in one Redis key. A transfer stops between two of them when its context is done, so that they must be
-	// small enough for a slow link; with 1 MiB a value of 512 MiB still moves as fast as with more.
+	// Bytes of an entry's payload in one Redis key. A transfer stops between two of them when its
+	// context is done, so that they must be small enough for a slow link; with 1 MiB a value of 512
+	// MiB still moves as fast as with more.
 	chunkSize = 1 << 20
 	// Chunks that no head names yet go by themselves, should their writer die.
 	chunkLife = time.Hour
@@ -29,17 +30,18 @@ const (
 
 // RedisCache keeps values in Redis. Make one with [Redis].
 //
-// The key is <prefix>{<run>}:val:<name>: all keys of a run share a cluster slot. It holds the entry, or, above 1 MiB, a
-// head that names the chunks <prefix>{<run>}:val-chunk:<version>:<number>. Each Put has a version of its own. The set
+// The key is <prefix>{<run>}:val:<name>: all keys of a run share a cluster slot. It holds the
+// entry, or, above 1 MiB, a head that names the chunks
+// <prefix>{<run>}:val-chunk:<version>:<number>. Each Put has a version of its own. The set
 // <prefix>{<run>}:val-names has the names of the run's values.
 type RedisCache struct {
 	client  redis.UniversalClient
 	options options
 }
 
-// Redis returns a cache in Redis 6.2 or newer. The client stays the caller's, who closes it. One value may have up to
-// 512 MiB (see [MaxSize]); values above 64 KiB are compressed. Values stay until they are deleted: Redis needs the
-// memory for them, and `maxmemory-policy noeviction`.
+// Redis returns a cache in Redis 6.2 or newer. The client stays the caller's, who closes it. One
+// value may have up to 512 MiB (see [MaxSize]); values above 64 KiB are compressed. Values stay
+// until they are deleted: Redis needs the memory for them, and `maxmemory-policy noeviction`.
 func Redis(client redis.UniversalClient, opts ...Option) *RedisCache {
 	return &RedisCache{client: client, options: newOptions(512<<20, opts)}
 }
@@ -58,18 +60,22 @@ func (c *RedisCache) Get(ctx context.Context, key Key) ([]byte, error) {
 		if err != nil {
 			return nil, failed("get", key, "from Redis", err)
 		}
+
 		value, err := c.read(ctx, key, again)
 		if err == nil {
 			return value, nil
 		}
+
 		broken, damaged := errors.AsType[damage](err)
 		if !damaged {
 			return nil, failed("get", key, "from Redis", err)
 		}
-		// A new head means that a Put has replaced the chunks while we read them: read the new ones.
+		// A new head means that a Put has replaced the chunks while we read them: read the new
+		// ones.
 		if bytes.Equal(head, again) {
 			return nil, &NotFoundError{Key: key, Damage: string(broken)}
 		}
+
 		head = again
 	}
 }
@@ -88,8 +94,11 @@ func (c *RedisCache) read(ctx context.Context, key Key, entry []byte) ([]byte, e
 	if !chunked {
 		return unseal(key, entry, c.options.maxSize)
 	}
-	// Compressed or not, no entry is larger than its value. Others may have written the head, and the chunks.
-	parts, left := [][]byte{header}, c.options.maxSize
+
+	// Compressed or not, no entry is larger than its value. Others may have written the head, and
+	// the chunks.
+	parts := [][]byte{header}
+	left := c.options.maxSize
 	for number := range count {
 		part, err := c.fetch(ctx, c.chunkKeys(key.Run)+version+":"+strconv.Itoa(number))
 		if errors.Is(err, redis.Nil) {
@@ -101,8 +110,10 @@ func (c *RedisCache) read(ctx context.Context, key Key, entry []byte) ([]byte, e
 		if left -= int64(len(part)); left < 0 {
 			return nil, damage(fmt.Sprintf("its %d chunks have more bytes than the cache takes", count))
 		}
+
 		parts = append(parts, part)
 	}
+
 	return unseal(key, bytes.Join(parts, nil), c.options.maxSize)
 }
 
@@ -119,11 +130,13 @@ func (c *RedisCache) put(ctx context.Context, key Key, value []byte) error {
 	if len(payload) <= chunkSize {
 		return c.replace(ctx, key, slices.Concat(header, payload))
 	}
+
 	version := rand.Text()
 	count, err := c.upload(ctx, c.chunkKeys(key.Run)+version, payload)
 	if err != nil {
 		return err
 	}
+
 	return c.replace(ctx, key, formatHead(version, count, header))
 }
 
@@ -143,6 +156,7 @@ func (c *RedisCache) upload(ctx context.Context, version string, payload []byte)
 			return 0, err
 		}
 	}
+
 	return len(keys), nil
 }
 
@@ -151,10 +165,12 @@ func (c *RedisCache) Delete(ctx context.Context, key Key) error {
 	return failed("delete", key, "from Redis", c.replace(ctx, key, nil))
 }
 
-// replaceScript sets (or, when ARGV[1] is empty, deletes) the head KEYS[1] of the value with the name ARGV[2], keeps the chunks that the
-// new head names and drops those of the old one. KEYS[2] is what the keys of the run's chunks begin with, KEYS[3] the set of its
-// names. With KEYS[4] it does nothing, and drops the new chunks, unless that string has, at one of the offsets ARGV[3], ARGV[5], ..., the
-// bytes that follow the offset. Sent twice, it acts once. It returns 1, 0 if chunks are missing, or -1 if it was refused.
+// replaceScript sets (or, when ARGV[1] is empty, deletes) the head KEYS[1] of the value with the
+// name ARGV[2], keeps the chunks that the new head names and drops those of the old one. KEYS[2] is
+// what the keys of the run's chunks begin with, KEYS[3] the set of its names. With KEYS[4] it does
+// nothing, and drops the new chunks, unless that string has, at one of the offsets ARGV[3],
+// ARGV[5], ..., the bytes that follow the offset. Sent twice, it acts once. It returns 1, 0 if
+// chunks are missing, or -1 if it was refused.
 var replaceScript = redis.NewScript(`
 local function each(head, command)
   local version, count = string.match(head, '^chunks (%w+) (%d+)\n')
@@ -189,11 +205,13 @@ func (c *RedisCache) replace(ctx context.Context, key Key, head []byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+
 	keys, args := c.replaceArgs(ctx, key, head)
 	done, err := replaceScript.Run(ctx, c.client, keys, args...).Int()
 	if err == nil && done < 0 {
 		err = guard.ErrRefused
 	}
+
 	if err == nil && done == 0 {
 		err = fmt.Errorf("chunks of the value are gone: they were evicted, or the upload took over %v", chunkLife)
 	}
@@ -210,6 +228,7 @@ func (c *RedisCache) replaceArgs(ctx context.Context, key Key, head []byte) (key
 			args = append(args, cell.Offset, cell.Want)
 		}
 	}
+
 	return keys, args
 }
 
@@ -217,7 +236,8 @@ func formatHead(version string, count int, header []byte) []byte {
 	return fmt.Appendf(nil, "chunks %s %d\n%s", version, count, header)
 }
 
-// parseHead takes a head apart. A stored value that is no head, because it is an entry or damaged, is not chunked.
+// parseHead takes a head apart. A stored value that is no head, because it is an entry or damaged,
+// is not chunked.
 func parseHead(stored []byte) (version string, count int, header []byte, chunked bool) {
 	line, header, _ := bytes.Cut(stored, []byte("\n"))
 	words := strings.Split(string(line[:min(len(line), 128)]), " ")
@@ -228,16 +248,19 @@ func parseHead(stored []byte) (version string, count int, header []byte, chunked
 	return words[1], count, header, err == nil && count > 0
 }
 
-// RemoveRun implements [Remover]. It removes 100 values at a time, so that Redis serves others in between.
+// RemoveRun implements [Remover]. It removes 100 values at a time, so that Redis serves others in
+// between.
 func (c *RedisCache) RemoveRun(ctx context.Context, run string) error {
 	for {
 		if err := ctx.Err(); err != nil {
 			return failedRun(run, "Redis", err)
 		}
+
 		names, err := c.client.SRandMemberN(ctx, c.namesKey(run), removePage).Result()
 		if err != nil || len(names) == 0 {
 			return failedRun(run, "Redis", err)
 		}
+
 		done, err := c.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 			for _, name := range names {
 				keys, args := c.replaceArgs(ctx, Key{Run: run, Name: name}, nil)
@@ -245,6 +268,7 @@ func (c *RedisCache) RemoveRun(ctx context.Context, run string) error {
 			}
 			return nil
 		})
+
 		for _, cmd := range done {
 			if n, failure := cmd.(*redis.Cmd).Int(); err == nil && failure == nil && n < 0 {
 				err = guard.ErrRefused
@@ -262,7 +286,8 @@ func (c *RedisCache) namesKey(run string) string { return c.runKeys(run) + "val-
 
 func (c *RedisCache) chunkKeys(run string) string { return c.runKeys(run) + "val-chunk:" }
 
-// Without these bytes in it a run cannot end its hash tag early. "%" alone stands for the empty run: an empty tag is none.
+// Without these bytes in it a run cannot end its hash tag early. "%" alone stands for the empty
+// run: an empty tag is none.
 var tagEscaper = strings.NewReplacer("%", "%25", "{", "%7B", "}", "%7D")
 
 // runKeys is what all keys of a run begin with.

@@ -176,7 +176,8 @@ func TestRedisDamagedChunkIsMissing(t *testing.T) {
 	}
 }
 
-// between is a hook that calls before ahead of every command, and sends commands twice when told to.
+// between is a hook that calls before ahead of every command, and sends commands twice when told
+// to.
 type between struct {
 	before func(cmd redis.Cmder) error
 	twice  bool
@@ -228,7 +229,8 @@ func TestRedisCommandsCanBeSentTwice(t *testing.T) {
 	}
 }
 
-// A reader that has the head of one version and meets the chunks of none starts again with the next version.
+// A reader that has the head of one version and meets the chunks of none starts again with the next
+// version.
 func TestRedisReaderIsOvertakenByAWriter(t *testing.T) {
 	client := openMiniredis(t)
 	writer := cache.Redis(client)
@@ -250,7 +252,8 @@ func TestRedisReaderIsOvertakenByAWriter(t *testing.T) {
 }
 
 func TestRedisFailedPutKeepsTheOldValue(t *testing.T) {
-	for _, failing := range []string{"set 0", "set 2", "evalsha"} { // the first chunk, the last, the replacement
+	// the first chunk, the last, the replacement
+	for _, failing := range []string{"set 0", "set 2", "evalsha"} {
 		client := openMiniredis(t)
 		c := cache.Redis(client)
 		put(t, c, key, noise(chunk+1))
@@ -277,7 +280,8 @@ func TestRedisFailedPutKeepsTheOldValue(t *testing.T) {
 			}
 		}
 		if failing == "evalsha" {
-			wantKeys(t, client, 3+3) // the reply may have been lost: the new chunks expire if they are not taken
+			// the reply may have been lost: the new chunks expire if they are not taken
+			wantKeys(t, client, 3+3)
 		}
 	}
 }

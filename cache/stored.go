@@ -11,21 +11,24 @@ import (
 // maxCodecName is the most bytes of a codec's name.
 const maxCodecName = 32
 
-// Marshal returns the stored form of v: the codec's name, a line break, and what the codec makes of v.
+// Marshal returns the stored form of v: the codec's name, a line break, and what the codec makes of
+// v.
 func Marshal(c Codec, v any) ([]byte, error) {
 	name := c.Name()
 	if !validCodecName(name) {
 		return nil, fmt.Errorf("cache: illegal codec name %s: use 1 to %d lower-case letters, digits and dashes", quote(name), maxCodecName)
 	}
+
 	payload, err := c.Encode(v)
 	if err != nil {
 		return nil, fmt.Errorf("cache: encode %T with codec %q: %w", v, name, err)
 	}
+
 	return slices.Concat([]byte(name), []byte("\n"), payload), nil
 }
 
-// Unmarshal reads the stored form of a value into v, a pointer, with the codec that the stored form names: one of
-// known, or else a built-in one.
+// Unmarshal reads the stored form of a value into v, a pointer, with the codec that the stored form
+// names: one of known, or else a built-in one.
 func Unmarshal(data []byte, v any, known ...Codec) error {
 	name, payload, err := Split(data)
 	if err != nil {
@@ -34,6 +37,7 @@ func Unmarshal(data []byte, v any, known ...Codec) error {
 	if p := reflect.ValueOf(v); p.Kind() != reflect.Pointer || p.IsNil() {
 		return fmt.Errorf("cache: decode into %T: need a pointer that is not nil", v)
 	}
+
 	for _, c := range slices.Concat(known, []Codec{JSON, Gob, Raw}) {
 		if c.Name() != name {
 			continue
@@ -43,6 +47,7 @@ func Unmarshal(data []byte, v any, known ...Codec) error {
 		}
 		return nil
 	}
+
 	return fmt.Errorf("cache: unknown codec %q: the reader of this value must be given the codec that wrote it", name)
 }
 

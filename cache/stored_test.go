@@ -79,7 +79,8 @@ func (c shouting) Encode(v any) ([]byte, error)    { return []byte(strings.ToUpp
 func (c shouting) Decode(data []byte, v any) error { *v.(*string) = string(data); return nil }
 
 func TestUsersOwnCodec(t *testing.T) {
-	for _, name := range []string{"shouting-2", "json"} { // the reader's codec comes before the built-in one
+	// the reader's codec comes before the built-in one
+	for _, name := range []string{"shouting-2", "json"} {
 		data, err := cache.Marshal(shouting{name}, "hello")
 		if err != nil {
 			t.Fatal(err)

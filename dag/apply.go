@@ -33,7 +33,8 @@ var moves = [numStates][numStageEvents + 1]move{
 	Cancelled: {ignore, ignore, ignore, ignore, ignore, ignore, ignore},
 }
 
-// TransitionError says that an event cannot follow from what was applied before: the journal is damaged, or not this run's.
+// TransitionError says that an event cannot follow from what was applied before: the journal is
+// damaged, or not this run's.
 type TransitionError struct {
 	Event   Event
 	Name    string  // of the stage
@@ -48,8 +49,9 @@ func (e *TransitionError) Error() string {
 		e.Name, e.Event.Type, e.Event.Attempt, e.State, e.Attempt, e.Missing)
 }
 
-// Apply applies one event and appends to commands what follows from it. Events that repeat what is known, or that come from an
-// attempt that another has replaced, change nothing. After an error the run is as it was before the event.
+// Apply applies one event and appends to commands what follows from it. Events that repeat what is
+// known, or that come from an attempt that another has replaced, change nothing. After an error the
+// run is as it was before the event.
 func (r *Run) Apply(e Event, commands []Command) ([]Command, error) {
 	switch e.Type {
 	case RunCancelling:
@@ -63,20 +65,26 @@ func (r *Run) Apply(e Event, commands []Command) ([]Command, error) {
 		r.finished = true
 		return commands, nil
 	}
+
 	if e.Type >= numStageEvents || int(max(e.Stage, e.Root)) >= len(r.state) || e.Count > MaxInstances {
 		return commands, fmt.Errorf("dag: event %+v does not fit a run of %d stages", e, len(r.state))
 	}
-	s, attempted := e.Stage, e.Attempt > 0 || e.Type < StageSkipped
+
+	s := e.Stage
+	attempted := e.Attempt > 0 || e.Type < StageSkipped
 	if attempted && e.Attempt < r.attempt[s] {
 		return commands, nil
 	}
+
 	do := moves[r.state[s]][e.Type]
 	if do == skip || do == lose || e.Type == StageSkipped {
 		do = r.check(do, &e)
 	}
+
 	if do == impossible {
 		return commands, &TransitionError{e, r.Name(s), r.state[s], r.attempt[s], int(r.waiting[s])}
 	}
+
 	if attempted && do != ignore {
 		r.attempt[s] = e.Attempt
 	}
@@ -95,6 +103,7 @@ func (r *Run) check(do move, e *Event) move {
 	case do == skip && e.Root != e.Stage && !r.state[e.Root].Terminal() && (r.verdict[e.Root] != toSkip || r.root[e.Root] != e.Root):
 		return impossible // nothing has become of the root that could be a cause
 	}
+
 	return do
 }
 
@@ -119,19 +128,23 @@ func (r *Run) move(do move, e *Event, commands []Command) []Command {
 		r.setRoot(s, e.Root)
 		r.verdict[s] = r.fault(e)
 		commands = r.ended(s, commands)
+
 	case cancel:
 		if e.Attempt > 0 || r.state[s] == Running {
 			r.verdict[s] = executed
 		}
 		r.set(s, Cancelled)
 		commands = r.ended(s, commands)
+
 	case ignore:
 		return commands
 	}
+
 	return r.finish(commands)
 }
 
-// fault keeps what a skip says about the stage: its root may be executed again later, and end in another way.
+// fault keeps what a skip says about the stage: its root may be executed again later, and end in
+// another way.
 func (r *Run) fault(e *Event) verdict {
 	switch {
 	case e.Attempt > 0:
@@ -141,6 +154,7 @@ func (r *Run) fault(e *Event) verdict {
 	case r.state[e.Root] == Cancelled:
 		return afterCancelled
 	}
+
 	return undecided
 }
 
@@ -156,12 +170,14 @@ func (r *Run) fail(s StageID, fatal bool, commands []Command) []Command {
 		r.set(s, Retrying)
 		return r.due(s, commands)
 	}
+
 	r.set(s, Failed)
 	commands = r.ended(s, commands)
 	if r.rules.Stop && r.halt == NoStage {
 		r.halt = s
 		commands = r.sweep(commands)
 	}
+
 	return commands
 }
 

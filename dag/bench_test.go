@@ -39,8 +39,8 @@ func retained(f func() any) uint64 {
 	return after.HeapAlloc - before.HeapAlloc
 }
 
-// BenchmarkBuild includes what a graph of a million stages and three million edges keeps in memory, without the bytes of the
-// names, which it shares with whoever gave them.
+// BenchmarkBuild includes what a graph of a million stages and three million edges keeps in memory,
+// without the bytes of the names, which it shares with whoever gave them.
 func BenchmarkBuild(b *testing.B) {
 	eachSize(b, func(b *testing.B, layers, width int) {
 		builder := layeredBuilder(layers, width, 3)

@@ -21,8 +21,8 @@ func (b *Builder) Grow(n, edges int) {
 	b.after = slices.Grow(b.after, edges)
 }
 
-// Add adds a stage that starts after the named ones. Naming one twice is the same as naming it once.
-// Whatever is wrong with the stage is reported by [Builder.Build].
+// Add adds a stage that starts after the named ones. Naming one twice is the same as naming it
+// once. Whatever is wrong with the stage is reported by [Builder.Build].
 func (b *Builder) Add(name string, after ...string) StageID {
 	id := StageID(len(b.names))
 	b.names = append(b.names, name)
@@ -45,12 +45,14 @@ func (b *Builder) Build() (*Graph, error) {
 		}
 		known[name] = StageID(i)
 	}
+
 	deps, unresolved := b.resolve(known)
 	problems = append(problems, unresolved...)
 	g, cycles := assemble(slices.Clone(b.names), deps)
 	if problems = append(problems, cycles...); len(problems) > 0 {
 		return nil, invalid(problems)
 	}
+
 	return g, nil
 }
 
@@ -71,11 +73,14 @@ func (b *Builder) resolve(known map[string]StageID) (adjacency, []Problem) {
 				deps.ids = append(deps.ids, dep)
 			}
 		}
+
 		if len(deps.ids)-begin > manyDeps {
 			deps.ids = append(deps.ids[:begin], unique(deps.ids[begin:])...)
 		}
+
 		deps.off = append(deps.off, uint32(len(deps.ids)))
 	}
+
 	return deps, problems
 }
 
@@ -99,40 +104,48 @@ func (b *Builder) afterOf(i int) []string {
 	return b.after[b.offset[i]:]
 }
 
-// FromDeps returns the graph of the named stages, where deps[off[s]:off[s+1]] are the dependencies of stage s:
-// the form in which a frozen pipeline is stored. The graph keeps the slices. Names must have been checked before ([CheckName]);
-// FromDeps returns an [*InvalidError] about cycles only, and another error when the arrays do not fit together or two stages have one name.
+// FromDeps returns the graph of the named stages, where deps[off[s]:off[s+1]] are the dependencies
+// of stage s: the form in which a frozen pipeline is stored. The graph keeps the slices. Names must
+// have been checked before ([CheckName]); FromDeps returns an [*InvalidError] about cycles only,
+// and another error when the arrays do not fit together or two stages have one name.
 func FromDeps(names []string, off []uint32, deps []StageID) (*Graph, error) {
 	if len(off) != len(names)+1 || off[0] != 0 || !slices.IsSorted(off) || int(off[len(names)]) != len(deps) {
 		return nil, errors.New("dag: dependency offsets do not fit the stages")
 	}
+
 	for _, d := range deps {
 		if int(d) >= len(names) {
 			return nil, errors.New("dag: dependency on a stage that is not there")
 		}
 	}
+
 	g, problems := assemble(names, adjacency{off, deps})
 	if len(problems) > 0 {
 		return nil, invalid(problems)
 	}
+
 	for i := 1; i < len(g.byName); i++ {
 		if g.names[g.byName[i-1]] == g.names[g.byName[i]] {
 			return nil, errors.New("dag: two stages have one name")
 		}
 	}
+
 	return g, nil
 }
 
-// assemble derives all else from names and dependencies. The graph is whole only if no problem is returned.
+// assemble derives all else from names and dependencies. The graph is whole only if no problem is
+// returned.
 func assemble(names []string, deps adjacency) (*Graph, []Problem) {
 	g := &Graph{names: names, deps: deps, outs: transpose(deps)}
 	if waiting := g.sort(); len(g.order) < len(names) {
 		return nil, g.cycles(waiting)
 	}
+
 	g.byName = make([]StageID, len(names))
 	for i := range g.byName {
 		g.byName[i] = StageID(i)
 	}
+
 	slices.SortFunc(g.byName, func(a, b StageID) int { return strings.Compare(names[a], names[b]) })
 	return g, nil
 }
@@ -143,9 +156,11 @@ func transpose(a adjacency) adjacency {
 	for _, d := range a.ids {
 		t.off[d+1]++
 	}
+
 	for i := range n {
 		t.off[i+1] += t.off[i]
 	}
+
 	next := slices.Clone(t.off[:n])
 	for s := range n {
 		for _, d := range a.of(StageID(s)) {
@@ -153,14 +168,16 @@ func transpose(a adjacency) adjacency {
 			next[d]++
 		}
 	}
+
 	return t
 }
 
-// sort fills order and levels (Kahn's algorithm), and returns for every stage how many of its dependencies are not in order.
-// What is not in order is part of a cycle, or behind one.
+// sort fills order and levels (Kahn's algorithm), and returns for every stage how many of its
+// dependencies are not in order. What is not in order is part of a cycle, or behind one.
 func (g *Graph) sort() (waiting []int32) {
 	n := len(g.names)
-	g.order, g.levels = make([]StageID, 0, n), make([]uint32, n)
+	g.order = make([]StageID, 0, n)
+	g.levels = make([]uint32, n)
 	waiting = make([]int32, n)
 	for s := range n {
 		waiting[s] = int32(len(g.deps.of(StageID(s))))
@@ -168,6 +185,7 @@ func (g *Graph) sort() (waiting []int32) {
 			g.order = append(g.order, StageID(s))
 		}
 	}
+
 	g.follow(0, waiting)
 	return waiting
 }
@@ -186,8 +204,9 @@ func (g *Graph) follow(next int, waiting []int32) {
 	}
 }
 
-// cycles reports cycles that have no stage in common, and so many that the graph could be sorted if they were broken. It walks
-// from stage to dependency, among those that are not in order, until it comes by a stage again.
+// cycles reports cycles that have no stage in common, and so many that the graph could be sorted if
+// they were broken. It walks from stage to dependency, among those that are not in order, until it
+// comes by a stage again.
 func (g *Graph) cycles(waiting []int32) []Problem {
 	var problems []Problem
 	var walk []StageID
@@ -202,6 +221,7 @@ func (g *Graph) cycles(waiting []int32) []Problem {
 				walk = walk[:len(walk)-1]
 				continue
 			}
+
 			switch d := g.deps.ids[next[s]]; {
 			case waiting[d] <= 0:
 				next[s]++
@@ -214,6 +234,7 @@ func (g *Graph) cycles(waiting []int32) []Problem {
 			}
 		}
 	}
+
 	return problems
 }
 

@@ -97,7 +97,8 @@ func TestSuggestions(t *testing.T) {
 	}{
 		{[]string{"preprocess:", "train: preproces"}, "preprocess"},
 		{[]string{"preprocess:", "train: deploy"}, ""},
-		{[]string{"train_1: train_3", "train_2:"}, "train_2"}, // not the stage itself, which is as near
+		// not the stage itself, which is as near
+		{[]string{"train_1: train_3", "train_2:"}, "train_2"},
 		{[]string{"train: trian"}, ""},
 	} {
 		if got := problemsOf(t, builderOf(c.lines...))[0].Suggestion; got != c.want {

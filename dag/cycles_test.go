@@ -54,8 +54,8 @@ func TestLongCyclesAreCutInText(t *testing.T) {
 	}
 }
 
-// TestCyclesAreRealAndComplete: every path that is reported is a cycle, none has a stage of another, and without their stages
-// the graph has none.
+// TestCyclesAreRealAndComplete: every path that is reported is a cycle, none has a stage of
+// another, and without their stages the graph has none.
 func TestCyclesAreRealAndComplete(t *testing.T) {
 	check(t, func(t *rapid.T) {
 		n := rapid.OneOf(rapid.IntRange(1, 6), rapid.IntRange(1, 30)).Draw(t, "stages")
@@ -108,7 +108,8 @@ func inCycle(from, target string, after map[string][]string, broken, seen map[st
 func TestManyCycles(t *testing.T) {
 	const pairs = 100_000
 	var b Builder
-	for i := range pairs { // each pair also waits for the pair before, and the last stage for all of them
+	// each pair also waits for the pair before, and the last stage for all of them
+	for i := range pairs {
 		a, z := fmt.Sprint("a", i), fmt.Sprint("z", i)
 		b.Add(a, fmt.Sprint("a", max(0, i-1)), z)
 		b.Add(z, a)

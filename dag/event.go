@@ -7,7 +7,8 @@ type Attempt uint16
 
 const maxAttempt = ^Attempt(0) // cannot be lost: no number is left for the next
 
-// MaxRetries is the most that a [Rule] can promise: the numbers that are left are for attempts that get lost.
+// MaxRetries is the most that a [Rule] can promise: the numbers that are left are for attempts that
+// get lost.
 const MaxRetries = 60_000
 
 // State is where a stage stands. The diagram is in the package comment.
@@ -46,15 +47,19 @@ type EventType uint8
 const (
 	StageStarted   EventType = iota // a worker claimed the attempt
 	StageSucceeded                  // the attempt ended well
-	StageFailed                     // the attempt ended badly; another is due if the stage's rule has one left
-	StageLost                       // the attempt's worker is gone; another attempt is due
-	StageSkipped                    // the stage will not be executed; Root says why
-	StageCancelled                  // the stage will not be executed, or was stopped, because the run is cancelled
+	// the attempt ended badly; another is due if the stage's rule has one left
+	StageFailed
+	StageLost    // the attempt's worker is gone; another attempt is due
+	StageSkipped // the stage will not be executed; Root says why
+	// the stage will not be executed, or was stopped, because the run is cancelled
+	StageCancelled
 	numStageEvents
-	RunCancelling        // somebody asked for the run's end
-	RunFinished          // the run's end
-	RunReopened          // somebody asked for a further try of a finished run: of Stage, or with [NoStage] of all that did not go well
-	numEvents     = iota // keep last
+	RunCancelling // somebody asked for the run's end
+	RunFinished   // the run's end
+	// somebody asked for a further try of a finished run: of Stage, or with [NoStage] of all that
+	// did not go well
+	RunReopened
+	numEvents = iota // keep last
 )
 
 var eventNames = [numEvents]string{
@@ -78,12 +83,14 @@ const MaxInstances = 10_000_000
 
 // Event is one fact of a run, as the journal has it.
 type Event struct {
-	Type    EventType
-	Fatal   bool    // of StageFailed: there must be no further attempt
-	Attempt Attempt // of what a worker reports; 0 for the decision to skip or cancel a stage that does not run
+	Type  EventType
+	Fatal bool // of StageFailed: there must be no further attempt
+	// of what a worker reports; 0 for the decision to skip or cancel a stage that does not run
+	Attempt Attempt
 	Stage   StageID
-	Root    StageID // of StageSkipped: the stage that is the cause; itself if its own condition or trigger is
-	Count   uint32  // of StageSucceeded: how many elements the stage's output has, if it is a list
+	// of StageSkipped: the stage that is the cause; itself if its own condition or trigger is
+	Root  StageID
+	Count uint32 // of StageSucceeded: how many elements the stage's output has, if it is a list
 }
 
 // CommandType is the kind of a [Command].
@@ -92,10 +99,11 @@ type CommandType uint8
 // What a run asks its driver to do.
 const (
 	Dispatch CommandType = iota // have the attempt executed
-	Retry                       // have the attempt executed after a pause, which is the driver's to measure; see [Run.Failures]
-	Skip                        // record that the stage is skipped because of Root
-	Cancel                      // record that the stage, which is not running, is cancelled
-	Finish                      // record that the run is finished; see [Run.Outcome]
+	// have the attempt executed after a pause, which is the driver's to measure; see [Run.Failures]
+	Retry
+	Skip   // record that the stage is skipped because of Root
+	Cancel // record that the stage, which is not running, is cancelled
+	Finish // record that the run is finished; see [Run.Outcome]
 )
 
 var commandNames = [...]string{"dispatch", "retry", "skip", "cancel", "finish"}

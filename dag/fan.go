@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// fan is the instances of a stage, its template: the ids from base on. The template waits for them, and is then executed itself.
+// fan is the instances of a stage, its template: the ids from base on. The template waits for them,
+// and is then executed itself.
 type fan struct {
 	template StageID
 	base     StageID
@@ -15,7 +16,8 @@ type fan struct {
 	first    []Attempt // of the instances, by index; 1 beyond
 }
 
-// Instance returns which instance of which template stage s is. It is false for a stage of the graph, which is returned itself.
+// Instance returns which instance of which template stage s is. It is false for a stage of the
+// graph, which is returned itself.
 func (r *Run) Instance(s StageID) (template StageID, index int, ok bool) {
 	if int(s) < r.graph.Len() {
 		return s, 0, false
@@ -29,7 +31,8 @@ func (r *Run) fan(s StageID) fan {
 	return r.fans[sort.Search(len(r.fans), func(i int) bool { return r.fans[i].base > s })-1]
 }
 
-// Instances returns the ids of a template's instances: n from base on. It is false as long as the stage has none, or is no template.
+// Instances returns the ids of a template's instances: n from base on. It is false as long as the
+// stage has none, or is no template.
 func (r *Run) Instances(template StageID) (base StageID, n int, ok bool) {
 	i, ok := r.fanOf[template]
 	if !ok {
@@ -38,7 +41,8 @@ func (r *Run) Instances(template StageID) (base StageID, n int, ok bool) {
 	return r.fans[i].base, int(r.fans[i].n), true
 }
 
-// Name returns the name of stage s; that of an instance is its template's and its index, such as "train[2]".
+// Name returns the name of stage s; that of an instance is its template's and its index, such as
+// "train[2]".
 func (r *Run) Name(s StageID) string {
 	template, index, ok := r.Instance(s)
 	if !ok {
@@ -52,21 +56,24 @@ func (r *Run) Lookup(name string) (StageID, bool) {
 	if s, ok := r.graph.Lookup(name); ok {
 		return s, true
 	}
+
 	open := strings.LastIndexByte(name, '[')
 	if open < 0 {
 		return 0, false
 	}
+
 	template, _ := r.graph.Lookup(name[:open])
 	base, n, _ := r.Instances(template)
 	index, err := strconv.Atoi(strings.TrimSuffix(name[open+1:], "]"))
 	if err != nil || index < 0 || index >= n || r.Name(base+StageID(index)) != name {
 		return 0, false
 	}
+
 	return base + StageID(index), true
 }
 
-// First returns the first attempt of stage s: 1, or for an instance that has taken the place of others the attempt that
-// comes after theirs.
+// First returns the first attempt of stage s: 1, or for an instance that has taken the place of
+// others the attempt that comes after theirs.
 func (r *Run) First(s StageID) Attempt {
 	if int(s) < r.graph.Len() {
 		return 1
@@ -99,10 +106,13 @@ func (r *Run) expand(template, source StageID, commands []Command) []Command {
 	if r.state[source] != Succeeded || r.verdict[template] != undecided {
 		return commands
 	}
-	base, n := len(r.state), int(r.elements[source])
+
+	base := len(r.state)
+	n := int(r.elements[source])
 	if r.fanOf == nil {
 		r.fanOf = make(map[StageID]int)
 	}
+
 	r.fanOf[template] = len(r.fans)
 	r.fans = append(r.fans, fan{template, StageID(base), uint32(n), r.resumed[template]})
 	r.state, r.attempt = grow(r.state, n, Ready), grow(r.attempt, n, 1)
@@ -111,10 +121,12 @@ func (r *Run) expand(template, source StageID, commands []Command) []Command {
 	if r.root != nil {
 		r.root = grow(r.root, n, 0)
 	}
+
 	r.counts[Ready] += n
 	if r.waiting[template] = uint32(n); n == 0 {
 		return r.open(template, commands)
 	}
+
 	commands = slices.Grow(commands, n)
 	for s := base; s < base+n; s++ {
 		commands = r.due(StageID(s), commands)
@@ -130,7 +142,8 @@ func grow[T any](list []T, n int, value T) []T {
 	return list
 }
 
-// right reports whether instance s is as it should be for its template: that its own condition skips it is no fault.
+// right reports whether instance s is as it should be for its template: that its own condition
+// skips it is no fault.
 func (r *Run) right(s StageID) bool {
 	return r.state[s] == Succeeded || r.declined(s)
 }
@@ -148,18 +161,20 @@ func (r *Run) collect(template, s StageID, commands []Command) []Command {
 	case r.waiting[template] == 0 && r.state[template] == Waiting:
 		return r.open(template, commands)
 	}
+
 	return commands
 }
 
 // replace lets the instances of a template count no more. They are all terminal.
 //
-// The next instances have the same names, so their attempts continue where these end: run, stage and attempt name one
-// execution, which has one outcome.
+// The next instances have the same names, so their attempts continue where these end: run, stage
+// and attempt name one execution, which has one outcome.
 func (r *Run) replace(template StageID) {
 	f := r.fans[r.fanOf[template]]
 	if r.resumed == nil {
 		r.resumed = make(map[StageID][]Attempt)
 	}
+
 	resumed := grow(slices.Clone(f.first), max(0, int(f.n)-len(f.first)), 1)
 	for i := range f.n {
 		s := f.base + StageID(i)
@@ -168,11 +183,13 @@ func (r *Run) replace(template StageID) {
 			resumed[i]++
 		}
 	}
+
 	r.resumed[template] = resumed
 
 	for _, state := range r.state[f.base : f.base+StageID(f.n)] {
 		r.counts[state]--
 	}
+
 	r.replaced += int(f.n)
 	delete(r.fanOf, template)
 }

@@ -51,13 +51,16 @@ func (g *Graph) Lookup(name string) (StageID, bool) {
 	return g.byName[i], true
 }
 
-// Deps returns the stages that s depends on, in the order in which they were given. The caller must not change the slice.
+// Deps returns the stages that s depends on, in the order in which they were given. The caller must
+// not change the slice.
 func (g *Graph) Deps(s StageID) []StageID { return g.deps.of(s) }
 
-// Dependents returns the stages that depend on s, in order of id. The caller must not change the slice.
+// Dependents returns the stages that depend on s, in order of id. The caller must not change the
+// slice.
 func (g *Graph) Dependents(s StageID) []StageID { return g.outs.of(s) }
 
-// Topological returns all stages, each after the stages that it depends on. The caller must not change the slice.
+// Topological returns all stages, each after the stages that it depends on. The caller must not
+// change the slice.
 func (g *Graph) Topological() []StageID { return g.order }
 
 // Sinks yields the stages that nothing depends on, in order of id.
@@ -74,8 +77,9 @@ func (g *Graph) Sinks() iter.Seq[StageID] {
 // Level returns the length of the longest path that leads to s: 0 for a stage without dependencies.
 func (g *Graph) Level(s StageID) int { return int(g.levels[s]) }
 
-// Levels groups the stages by [Graph.Level]: the grouped topological sort. Stages of one group do not depend on each other.
-// It is a view for people; a run starts each stage as soon as its own dependencies allow.
+// Levels groups the stages by [Graph.Level]: the grouped topological sort. Stages of one group do
+// not depend on each other. It is a view for people; a run starts each stage as soon as its own
+// dependencies allow.
 func (g *Graph) Levels() [][]StageID {
 	if g.Len() == 0 {
 		return nil
@@ -87,8 +91,8 @@ func (g *Graph) Levels() [][]StageID {
 	return groups
 }
 
-// Remaining returns for every stage the number of stages on the longest path from it to a sink, itself included.
-// A scheduler that prefers high numbers keeps the critical path moving.
+// Remaining returns for every stage the number of stages on the longest path from it to a sink,
+// itself included. A scheduler that prefers high numbers keeps the critical path moving.
 func (g *Graph) Remaining() []uint32 {
 	remaining := make([]uint32, g.Len())
 	for _, s := range slices.Backward(g.order) {
@@ -98,15 +102,17 @@ func (g *Graph) Remaining() []uint32 {
 		}
 		remaining[s] = longest + 1
 	}
+
 	return remaining
 }
 
-// CriticalPath returns the path, from a root to a sink, whose weights sum to the most, and that sum.
-// Weights are any unit, such as nanoseconds, and must not be negative.
+// CriticalPath returns the path, from a root to a sink, whose weights sum to the most, and that
+// sum. Weights are any unit, such as nanoseconds, and must not be negative.
 func (g *Graph) CriticalPath(weight func(StageID) int64) ([]StageID, int64) {
 	if g.Len() == 0 {
 		return nil, 0
 	}
+
 	total := make([]int64, g.Len()) // of the heaviest path that ends in the stage
 	from := make([]StageID, g.Len())
 	end := g.order[0]
@@ -118,15 +124,20 @@ func (g *Graph) CriticalPath(weight func(StageID) int64) ([]StageID, int64) {
 				heaviest, from[s] = total[d], d
 			}
 		}
+
 		total[s] = heaviest + weight(s)
-		if total[s] >= total[end] { // not only above: what follows may weigh nothing, and a path ends at a sink
+
+		// not only above: what follows may weigh nothing, and a path ends at a sink
+		if total[s] >= total[end] {
 			end = s
 		}
 	}
+
 	path := []StageID{end}
 	for s := end; from[s] != s; s = from[s] {
 		path = append(path, from[s])
 	}
+
 	slices.Reverse(path)
 	return path, total[end]
 }

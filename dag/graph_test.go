@@ -80,7 +80,8 @@ func TestViewsHaveNoRoomToAppend(t *testing.T) {
 	}
 }
 
-// TestGraphAgainstBruteForce compares everything that is derived from the edges with what following all paths gives.
+// TestGraphAgainstBruteForce compares everything that is derived from the edges with what following
+// all paths gives.
 func TestGraphAgainstBruteForce(t *testing.T) {
 	check(t, func(t *rapid.T) {
 		g := drawGraph(t)

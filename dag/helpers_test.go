@@ -18,7 +18,8 @@ func check(t *testing.T, property func(*rapid.T)) {
 	}
 }
 
-// build makes a graph of lines such as "c: a b", which means that c comes after a and b. What follows a semicolon is left out.
+// build makes a graph of lines such as "c: a b", which means that c comes after a and b. What
+// follows a semicolon is left out.
 func build(t testing.TB, lines ...string) *Graph {
 	t.Helper()
 	g, err := builderOf(lines...).Build()
@@ -38,7 +39,8 @@ func builderOf(lines ...string) *Builder {
 	return &b
 }
 
-// layered is a graph of the given number of layers; each stage depends on fan stages of the layer before.
+// layered is a graph of the given number of layers; each stage depends on fan stages of the layer
+// before.
 func layered(t testing.TB, layers, width, fan int) *Graph {
 	t.Helper()
 	b := layeredBuilder(layers, width, fan)
@@ -69,7 +71,8 @@ func layeredBuilder(layers, width, fan int) *Builder {
 	return &b
 }
 
-// outstanding is what was commanded last about each stage, and about the run, and was not overtaken by an event.
+// outstanding is what was commanded last about each stage, and about the run, and was not overtaken
+// by an event.
 type outstanding struct {
 	stages map[StageID]Command
 	finish bool
@@ -139,8 +142,8 @@ func runToEnd(t testing.TB, r *Run) []Event {
 	return events
 }
 
-// drawGraph draws a graph of at most 40 stages. Its stages are added in any order. Rapid prefers small numbers: they make deep
-// graphs or wide ones.
+// drawGraph draws a graph of at most 40 stages. Its stages are added in any order. Rapid prefers
+// small numbers: they make deep graphs or wide ones.
 func drawGraph(t *rapid.T) *Graph {
 	n := rapid.OneOf(rapid.IntRange(10, 40), rapid.IntRange(0, 10)).Draw(t, "stages")
 	position := make([]int, n)

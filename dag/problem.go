@@ -25,15 +25,17 @@ const (
 
 // Problem is one thing that is wrong with a pipeline.
 type Problem struct {
-	Kind       ProblemKind
-	Stage      StageID  // by order of [Builder.Add]
-	Name       string   // of the stage
-	Dep        int      // which of the stage's dependencies is meant, from 0; -1 if the stage itself
-	Dependency string   // the name given for that dependency
-	Suggestion string   // UnknownDependency: a stage that may be meant, or ""
-	First      StageID  // DuplicateName: the stage that has the name already
-	Path       []string // Cycle: the stages of the cycle, each waiting for the next; the first is repeated at the end
-	Reason     string   // IllegalName: the rule that is broken
+	Kind  ProblemKind
+	Stage StageID // by order of [Builder.Add]
+	Name  string  // of the stage
+	// which of the stage's dependencies is meant, from 0; -1 if the stage itself
+	Dep        int
+	Dependency string  // the name given for that dependency
+	Suggestion string  // UnknownDependency: a stage that may be meant, or ""
+	First      StageID // DuplicateName: the stage that has the name already
+	// Cycle: the stages of the cycle, each waiting for the next; the first is repeated at the end
+	Path   []string
+	Reason string // IllegalName: the rule that is broken
 }
 
 // String says what is wrong, where, and what may be meant.
@@ -49,6 +51,7 @@ func (p Problem) String() string {
 			text += fmt.Sprintf(" (did you mean %s?)", quote(p.Suggestion))
 		}
 		return text
+
 	case SelfDependency:
 		return fmt.Sprintf("stage %s comes after itself", quote(p.Name))
 	default:
@@ -68,6 +71,7 @@ func cyclePath(path []string) string {
 			shown = append(shown, fmt.Sprintf("... %d more ...", len(path)-most))
 		}
 	}
+
 	return strings.Join(shown, " -> ")
 }
 
@@ -96,6 +100,7 @@ func (e *InvalidError) Error() string {
 		}
 		b.WriteString("\n  " + p.String())
 	}
+
 	return b.String()
 }
 
@@ -104,7 +109,8 @@ func invalid(problems []Problem) *InvalidError {
 	return &InvalidError{Problems: problems}
 }
 
-// suggest names the other stage that an unknown dependency of a stage may mean. Looking for it costs time for each name, so only the first problems get one.
+// suggest names the other stage that an unknown dependency of a stage may mean. Looking for it
+// costs time for each name, so only the first problems get one.
 func (b *Builder) suggest(stage int, name string, problems int) string {
 	if problems >= 20 {
 		return ""
@@ -115,7 +121,8 @@ func (b *Builder) suggest(stage int, name string, problems int) string {
 // MaxName is the longest name of a stage or pipeline in bytes.
 const MaxName = 200
 
-// illegal returns the rule that a name breaks, or "". Names become words of file names, URLs and terminal lines.
+// illegal returns the rule that a name breaks, or "". Names become words of file names, URLs and
+// terminal lines.
 func illegal(name string) string {
 	switch {
 	case name == "":
@@ -133,11 +140,12 @@ func illegal(name string) string {
 	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
 		return "it has a character that cannot be printed"
 	}
+
 	return ""
 }
 
-// CheckName returns an error if name is not legal for a stage or pipeline: 1 to [MaxName] bytes of printable UTF-8
-// without slashes, and no space at either end.
+// CheckName returns an error if name is not legal for a stage or pipeline: 1 to [MaxName] bytes of
+// printable UTF-8 without slashes, and no space at either end.
 func CheckName(name string) error {
 	if reason := illegal(name); reason != "" {
 		return fmt.Errorf("illegal name %s: %s", quote(name), reason)

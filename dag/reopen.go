@@ -6,11 +6,13 @@ import (
 	"slices"
 )
 
-// Reopened returns the stages that a [RunReopened] event of the given stage would let be executed again, dependencies first: that
-// stage, or with [NoStage] all that failed, were cancelled, or were skipped because of such a stage; everything downstream of them; and what
-// was skipped because of any of these. A template that is executed again keeps its instances, so that those that went well are not,
-// unless it was named itself or something upstream of it is executed again: then all are replaced by new ones.
-// It is an error if the run is not finished, the stage is none that counts, or a stage has no attempt left.
+// Reopened returns the stages that a [RunReopened] event of the given stage would let be executed
+// again, dependencies first: that stage, or with [NoStage] all that failed, were cancelled, or were
+// skipped because of such a stage; everything downstream of them; and what was skipped because of
+// any of these. A template that is executed again keeps its instances, so that those that went well
+// are not, unless it was named itself or something upstream of it is executed again: then all are
+// replaced by new ones. It is an error if the run is not finished, the stage is none that counts,
+// or a stage has no attempt left.
 func (r *Run) Reopened(stage StageID) ([]StageID, error) {
 	again, _, err := r.reopened(stage)
 	return again, err
@@ -20,23 +22,29 @@ func (r *Run) reopened(stage StageID) (again, replaced []StageID, err error) {
 	if !r.finished {
 		return nil, nil, errors.New("dag: only a finished run can be reopened")
 	}
+
 	if stage != NoStage && !r.counted(stage) {
 		return nil, nil, fmt.Errorf("dag: the run has no stage %d that counts", stage)
 	}
+
 	chosen := make([]bool, len(r.state))
 	for s := range r.Stages() {
 		chosen[s] = s == stage || stage == NoStage && r.wrong(s)
 	}
+
 	for more := true; more; {
 		var marked []bool
 		again, replaced, marked = r.downstream(stage, chosen)
 		more = false
-		for s := range r.Stages() { // a stopped run has stages that are skipped because of one that is not upstream
+
+		// a stopped run has stages that are skipped because of one that is not upstream
+		for s := range r.Stages() {
 			if r.state[s] == Skipped && marked[r.root[s]] && !marked[s] {
 				chosen[s], more = true, true
 			}
 		}
 	}
+
 	attempted := slices.Clone(again)
 	for _, template := range replaced {
 		base, n, _ := r.Instances(template)
@@ -44,16 +52,18 @@ func (r *Run) reopened(stage StageID) (again, replaced []StageID, err error) {
 			attempted = append(attempted, s)
 		}
 	}
+
 	for _, s := range attempted {
 		if r.begun(s) && r.attempt[s] == maxAttempt {
 			return nil, nil, fmt.Errorf("dag: stage %q has no attempt left", r.Name(s))
 		}
 	}
+
 	return again, replaced, nil
 }
 
-// downstream returns the stages that are chosen, or downstream of such a stage, dependencies first; the templates whose instances are
-// replaced; and marks of both these stages and these instances.
+// downstream returns the stages that are chosen, or downstream of such a stage, dependencies first;
+// the templates whose instances are replaced; and marks of both these stages and these instances.
 func (r *Run) downstream(stage StageID, chosen []bool) (again, replaced []StageID, marked []bool) {
 	marked = make([]bool, len(r.state))
 	for _, s := range r.graph.Topological() {
@@ -61,10 +71,12 @@ func (r *Run) downstream(stage StageID, chosen []bool) (again, replaced []StageI
 		for _, d := range r.graph.Deps(s) {
 			anew = anew || marked[d]
 		}
+
 		base, n, expanded := r.Instances(s)
 		if anew && expanded {
 			replaced = append(replaced, s)
 		}
+
 		marked[s] = anew || chosen[s]
 		for i := base; i < base+StageID(n); i++ {
 			if marked[i] = anew || chosen[i]; chosen[i] && !anew {
@@ -72,10 +84,12 @@ func (r *Run) downstream(stage StageID, chosen []bool) (again, replaced []StageI
 				marked[s] = true
 			}
 		}
+
 		if marked[s] {
 			again = append(again, s)
 		}
 	}
+
 	return again, replaced, marked
 }
 
@@ -84,10 +98,12 @@ func (r *Run) counted(s StageID) bool {
 	if int(s) >= len(r.state) {
 		return false
 	}
+
 	template, _, ok := r.Instance(s)
 	if !ok {
 		return true
 	}
+
 	base, n, _ := r.Instances(template)
 	return s >= base && s < base+StageID(n)
 }
@@ -108,10 +124,14 @@ func (r *Run) reopen(stage StageID, commands []Command) ([]Command, error) {
 	if err != nil {
 		return commands, err
 	}
-	r.finished, r.stopping, r.halt = false, false, NoStage
+
+	r.finished = false
+	r.stopping = false
+	r.halt = NoStage
 	for _, template := range replaced {
 		r.replace(template)
 	}
+
 	for _, s := range again {
 		if r.begun(s) {
 			r.attempt[s]++
@@ -121,9 +141,11 @@ func (r *Run) reopen(stage StageID, commands []Command) ([]Command, error) {
 		delete(r.elements, s)
 		r.set(s, Waiting)
 	}
+
 	for _, s := range again {
 		r.waiting[s] = r.missing(s)
 	}
+
 	for _, s := range again {
 		commands = r.settle(s, commands)
 	}

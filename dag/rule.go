@@ -7,10 +7,11 @@ type Trigger uint8
 
 // The triggers.
 const (
-	AllSuccess  Trigger = iota // all succeeded
-	AllDone                    // all are at their end, however they came to it; holds in a cancelled run too
-	AnySuccess                 // one succeeded, whatever becomes of the others
-	AnyFailed                  // one failed, or was skipped because of a failure
+	AllSuccess Trigger = iota // all succeeded
+	// all are at their end, however they came to it; holds in a cancelled run too
+	AllDone
+	AnySuccess  // one succeeded, whatever becomes of the others
+	AnyFailed   // one failed, or was skipped because of a failure
 	numTriggers = iota
 )
 
@@ -49,14 +50,19 @@ func (t *Trigger) UnmarshalText(name []byte) error {
 // Rule says when a stage is executed, and how often. The zero value is the default.
 type Rule struct {
 	Trigger Trigger
-	Retries int      // further attempts after one that failed, up to MaxRetries
-	Each    *StageID // the dependency whose success says how many instances the stage has; nil for a stage without instances
-	Gather  bool     // the stage is to its dependencies what one with instances is to those
+	Retries int // further attempts after one that failed, up to MaxRetries
+	// the dependency whose success says how many instances the stage has; nil for a stage without
+	// instances
+	Each   *StageID
+	Gather bool // the stage is to its dependencies what one with instances is to those
 }
 
 // Rules are what a run goes by. With the zero value every stage has the zero [Rule].
 type Rules struct {
-	Stop   bool     // after a failure that is final nothing more is begun, except for stages with the triggers AllDone and AnyFailed
-	Kinds  []Rule   // the distinct rules
-	KindOf []uint32 // per stage of the graph, an index of Kinds; nil if all stages have the zero Rule
+	// after a failure that is final nothing more is begun, except for stages with the triggers
+	// AllDone and AnyFailed
+	Stop  bool
+	Kinds []Rule // the distinct rules
+	// per stage of the graph, an index of Kinds; nil if all stages have the zero Rule
+	KindOf []uint32
 }

@@ -2,32 +2,39 @@ package dag
 
 import "iter"
 
-// Run is the state of one run of a graph. It is a function of the events that were applied to it, in order, and of nothing else.
-// It is not safe for concurrent use.
+// Run is the state of one run of a graph. It is a function of the events that were applied to it,
+// in order, and of nothing else. It is not safe for concurrent use.
 //
 // Slices have an element for each stage of the graph, then one for each instance.
 type Run struct {
-	graph    *Graph
-	rules    Rules
-	state    []State
-	attempt  []Attempt             // running: the attempt that runs; ready, retrying: the attempt that is due
-	waiting  []uint32              // what a stage waits for still; see Run.missing
-	verdict  []verdict             // undecided for every stage that may still be executed
-	root     []StageID             // of stages that are skipped, or are to be: the cause; nil until there is one
-	failures map[StageID]uint16    // of stages that had a further attempt because one failed: how many failed before it
-	elements map[StageID]uint32    // of stages that succeeded with a list: its length
-	fans     []fan                 // in order of base; some are replaced by later ones
-	fanOf    map[StageID]int       // by template: index of its newest fan, if there is one that counts
-	resumed  map[StageID][]Attempt // by template: the first attempt of each of its next instances, by index; 1 beyond
-	counts   [numStates]int        // of the stages that count
-	replaced int                   // instances that do not count any more
-	halt     StageID               // the failure after which nothing more is begun; NoStage until there is one
-	stopping bool                  // the run is being cancelled
+	graph *Graph
+	rules Rules
+	state []State
+	// running: the attempt that runs; ready, retrying: the attempt that is due
+	attempt []Attempt
+	waiting []uint32  // what a stage waits for still; see Run.missing
+	verdict []verdict // undecided for every stage that may still be executed
+	// of stages that are skipped, or are to be: the cause; nil until there is one
+	root []StageID
+	// of stages that had a further attempt because one failed: how many failed before it
+	failures map[StageID]uint16
+	elements map[StageID]uint32 // of stages that succeeded with a list: its length
+	fans     []fan              // in order of base; some are replaced by later ones
+	// by template: index of its newest fan, if there is one that counts
+	fanOf map[StageID]int
+	// by template: the first attempt of each of its next instances, by index; 1 beyond
+	resumed  map[StageID][]Attempt
+	counts   [numStates]int // of the stages that count
+	replaced int            // instances that do not count any more
+	// the failure after which nothing more is begun; NoStage until there is one
+	halt     StageID
+	stopping bool // the run is being cancelled
 	finished bool
 }
 
-// verdict is what was decided about a stage before it could be executed. It is commanded once, and takes effect when it comes
-// back as an event: a worker that claimed the stage in the meantime is not robbed of it.
+// verdict is what was decided about a stage before it could be executed. It is commanded once, and
+// takes effect when it comes back as an event: a worker that claimed the stage in the meantime is
+// not robbed of it.
 type verdict uint8
 
 const (
@@ -41,8 +48,9 @@ const (
 	afterCancelled // its root was cancelled
 )
 
-// NewRun returns the run's state before its first event. [Run.Pending] says what to do first. The run keeps the rules, which must fit
-// the graph: an index of a kind for every stage, and for every stage with instances a dependency that says how many.
+// NewRun returns the run's state before its first event. [Run.Pending] says what to do first. The
+// run keeps the rules, which must fit the graph: an index of a kind for every stage, and for every
+// stage with instances a dependency that says how many.
 func NewRun(g *Graph, rules Rules) *Run {
 	n := g.Len()
 	r := &Run{
@@ -56,22 +64,26 @@ func NewRun(g *Graph, rules Rules) *Run {
 			r.set(s, Ready)
 		}
 	}
+
 	if rules.KindOf != nil {
 		var commands []Command // those of Pending
 		for _, s := range g.Topological() {
 			commands = r.settle(s, commands[:0])
 		}
 	}
+
 	return r
 }
 
 // Graph returns the graph that the run is of.
 func (r *Run) Graph() *Graph { return r.graph }
 
-// Len returns the number of ids of stages that are in use: all ids below it are. It grows when a stage gets its instances.
+// Len returns the number of ids of stages that are in use: all ids below it are. It grows when a
+// stage gets its instances.
 func (r *Run) Len() int { return len(r.state) }
 
-// Total returns the number of stages that count: those of the graph, and the instances that are not replaced.
+// Total returns the number of stages that count: those of the graph, and the instances that are not
+// replaced.
 func (r *Run) Total() int { return len(r.state) - r.replaced }
 
 // Stages yields the stages that count, in order of id.
@@ -82,6 +94,7 @@ func (r *Run) Stages() iter.Seq[StageID] {
 				return
 			}
 		}
+
 		for i, f := range r.fans {
 			if newest, ok := r.fanOf[f.template]; !ok || newest != i {
 				continue
@@ -104,8 +117,9 @@ func (r *Run) Attempt(s StageID) Attempt { return r.attempt[s] }
 // Failures returns how many attempts of stage s failed and were followed by another.
 func (r *Run) Failures(s StageID) int { return int(r.failures[s]) }
 
-// Root returns the stage because of which s is skipped: one that failed or was cancelled, or one whose own condition or trigger was not
-// met, which may be s itself. It means nothing for other stages.
+// Root returns the stage because of which s is skipped: one that failed or was cancelled, or one
+// whose own condition or trigger was not met, which may be s itself. It means nothing for other
+// stages.
 func (r *Run) Root(s StageID) StageID {
 	if r.root == nil {
 		return s
@@ -127,9 +141,10 @@ func (r *Run) Done() bool {
 	return r.counts[Succeeded]+r.counts[Failed]+r.counts[Skipped]+r.counts[Cancelled] == r.Total()
 }
 
-// Outcome returns the state of the run as a whole: Running until all stages are terminal, then Cancelled if the run or
-// any stage was cancelled, else Failed if any failed, else Succeeded. A run that was cancelled is Cancelled even if every
-// stage that was left succeeded, as clean-ups do: whoever cancelled it must not be told that it went its normal way.
+// Outcome returns the state of the run as a whole: Running until all stages are terminal, then
+// Cancelled if the run or any stage was cancelled, else Failed if any failed, else Succeeded. A run
+// that was cancelled is Cancelled even if every stage that was left succeeded, as clean-ups do:
+// whoever cancelled it must not be told that it went its normal way.
 func (r *Run) Outcome() State {
 	switch {
 	case !r.Done():
@@ -139,6 +154,7 @@ func (r *Run) Outcome() State {
 	case r.counts[Failed] > 0:
 		return Failed
 	}
+
 	return Succeeded
 }
 
@@ -168,7 +184,8 @@ func (r *Run) setRoot(s, root StageID) {
 	r.root[s] = root
 }
 
-// cause returns the stage because of which s, which is skipped, failed or cancelled, or is to be skipped, did not go well.
+// cause returns the stage because of which s, which is skipped, failed or cancelled, or is to be
+// skipped, did not go well.
 func (r *Run) cause(s StageID) StageID {
 	if r.state[s] == Skipped || r.state[s] == Waiting && r.verdict[s] == toSkip {
 		return r.root[s]

@@ -10,7 +10,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// subject is a run that is compared with its twin, and with a second run of the same events, after every event.
+// subject is a run that is compared with its twin, and with a second run of the same events, after
+// every event.
 type subject struct {
 	t           *rapid.T
 	run, second *Run
@@ -62,7 +63,8 @@ func (s *subject) apply(e Event) error {
 	return nil
 }
 
-// without returns the commands that are not among others; all if those are the same in another order.
+// without returns the commands that are not among others; all if those are the same in another
+// order.
 func without(commands, others []Command) []Command {
 	list := slices.DeleteFunc(slices.Clone(commands), func(c Command) bool { return slices.Contains(others, c) })
 	if len(list) == 0 && len(commands) == len(others) {
@@ -157,7 +159,8 @@ func (s *subject) restart() {
 	s.run = fresh
 }
 
-// TestRunAgainstTwin feeds random events: what a driver would make of the commands, repetitions, reports of old attempts, nonsense.
+// TestRunAgainstTwin feeds random events: what a driver would make of the commands, repetitions,
+// reports of old attempts, nonsense.
 func TestRunAgainstTwin(t *testing.T) {
 	check(t, func(t *rapid.T) {
 		g := drawGraph(t)

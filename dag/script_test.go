@@ -12,9 +12,9 @@ import (
 
 var update = flag.Bool("update", false, "write what the scripts in testdata print into them")
 
-// TestScripts plays the scripts in testdata. A script is a graph, then steps; lines that begin with two spaces are what the
-// step before prints. Lines of a graph after a step begin a new case. See [script.rules] for what a graph may say besides, and
-// [script.step] for the steps.
+// TestScripts plays the scripts in testdata. A script is a graph, then steps; lines that begin with
+// two spaces are what the step before prints. Lines of a graph after a step begin a new case. See
+// [script.rules] for what a graph may say besides, and [script.step] for the steps.
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -97,7 +97,8 @@ func play(t *testing.T, file, text string, seen *[numStates][declined + 1]bool) 
 	return out.String()
 }
 
-// play plays a step, and makes sure that a new driver that replays the events would find the same to do as the old one has.
+// play plays a step, and makes sure that a new driver that replays the events would find the same
+// to do as the old one has.
 func (s *script) play(step string) []string {
 	if s.run == nil {
 		s.run = NewRun(s.rules())

@@ -6,27 +6,31 @@ import (
 	"slices"
 )
 
-// twin is the state machine again, written to be obviously right: after every event it looks at all stages anew, and what it
-// commands is what is wanted now and was not wanted before.
+// twin is the state machine again, written to be obviously right: after every event it looks at all
+// stages anew, and what it commands is what is wanted now and was not wanted before.
 type twin struct {
-	graph      *Graph
-	rules      Rules
-	chosen     func(StageID) StageID // which of several causes to be skipped the run goes by, of what it has not said yet
-	next       StageID               // the id that the next instance gets
-	template   map[StageID]StageID
-	instances  map[StageID][]StageID // of the templates that have theirs, in order
-	attempt    map[StageID]Attempt   // of all that count
-	used       map[string]Attempt    // by the names of instances that were replaced: the attempt that the next of that name begins with
-	running    map[StageID]bool
-	retrying   map[StageID]bool
-	failures   map[StageID]int
-	elements   map[StageID]int
-	ended      map[StageID]State
-	begun      map[StageID]bool        // of those that have ended
-	fault      map[StageID]State       // of those that are skipped: how their root had ended
-	plan       map[StageID]CommandType // Skip or Cancel, once decided
-	held       map[StageID]bool        // of those with a plan: it was made before all that they gather was at its end
-	hopeless   map[StageID]bool        // of those to be skipped: no worker can claim them any more
+	graph *Graph
+	rules Rules
+	// which of several causes to be skipped the run goes by, of what it has not said yet
+	chosen    func(StageID) StageID
+	next      StageID // the id that the next instance gets
+	template  map[StageID]StageID
+	instances map[StageID][]StageID // of the templates that have theirs, in order
+	attempt   map[StageID]Attempt   // of all that count
+	// by the names of instances that were replaced: the attempt that the next of that name begins
+	// with
+	used     map[string]Attempt
+	running  map[StageID]bool
+	retrying map[StageID]bool
+	failures map[StageID]int
+	elements map[StageID]int
+	ended    map[StageID]State
+	begun    map[StageID]bool        // of those that have ended
+	fault    map[StageID]State       // of those that are skipped: how their root had ended
+	plan     map[StageID]CommandType // Skip or Cancel, once decided
+	// of those with a plan: it was made before all that they gather was at its end
+	held       map[StageID]bool
+	hopeless   map[StageID]bool // of those to be skipped: no worker can claim them any more
 	root       map[StageID]StageID
 	halt       []StageID // the failure that ends the run early
 	cancelling bool
@@ -156,8 +160,8 @@ func (w *twin) outcome() State {
 	return Succeeded
 }
 
-// apply returns what is to be done because of e, and whether e is possible. Of a stage that has several causes to be skipped, the run
-// has said which it goes by.
+// apply returns what is to be done because of e, and whether e is possible. Of a stage that has
+// several causes to be skipped, the run has said which it goes by.
 func (w *twin) apply(e Event, said []Command) ([]Command, bool) {
 	before := w.wanted()
 	changed, possible := w.accept(e)
@@ -167,7 +171,8 @@ func (w *twin) apply(e Event, said []Command) ([]Command, bool) {
 	w.decide(said)
 	w.expand(e.Type == RunReopened)
 	return slices.DeleteFunc(w.wanted(), func(c Command) bool {
-		again := e.Type == StageLost && c.Type != Finish && c.Stage == e.Stage // who lost a stage may have lost the command
+		// who lost a stage may have lost the command
+		again := e.Type == StageLost && c.Type != Finish && c.Stage == e.Stage
 		return slices.Contains(before, c) && !again
 	}), true
 }
@@ -204,7 +209,8 @@ func (w *twin) end(e Event) (changed, possible bool) {
 	state := w.state(e.Stage)
 	rootEnd, rootEnded := w.ended[e.Root]
 	if _, counts := w.attempt[e.Root]; !counts {
-		rootEnd, rootEnded = w.fault[e.Root], true // where the end of those is kept that are replaced
+		// where the end of those is kept that are replaced
+		rootEnd, rootEnded = w.fault[e.Root], true
 	}
 	if w.plan[e.Root] == Skip && w.root[e.Root] == e.Root {
 		rootEnded = true // nearly

@@ -8,8 +8,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestRunAlwaysEnds drives runs with workers that fail and vanish, commands that are carried out late, twice or after the run
-// is cancelled, and drivers that die. There is always something to do until the end is recorded.
+// TestRunAlwaysEnds drives runs with workers that fail and vanish, commands that are carried out
+// late, twice or after the run is cancelled, and drivers that die. There is always something to do
+// until the end is recorded.
 func TestRunAlwaysEnds(t *testing.T) {
 	check(t, func(t *rapid.T) {
 		g := drawGraph(t)
@@ -25,7 +26,8 @@ func TestRunAlwaysEnds(t *testing.T) {
 	})
 }
 
-// world is a driver and its workers, with the part of a journal that keeps them from contradicting each other.
+// world is a driver and its workers, with the part of a journal that keeps them from contradicting
+// each other.
 type world struct {
 	*subject
 	todo    []Command
@@ -125,7 +127,8 @@ func (w *world) carryOut() {
 	}
 }
 
-// closed draws whether the journal refuses a claim: most do so once the run is being cancelled, but the run must end anyway.
+// closed draws whether the journal refuses a claim: most do so once the run is being cancelled, but
+// the run must end anyway.
 func (w *world) closed(s StageID) bool {
 	return w.run.Cancelling() && w.run.rule(s).Trigger != AllDone && rapid.IntRange(0, 2).Draw(w.t, "refused") > 0
 }
@@ -148,7 +151,8 @@ func (w *world) report() {
 	w.happens(e)
 }
 
-// TestRunDamagedJournal takes the journal of a run that went well, drops, repeats and moves entries, and feeds what is left.
+// TestRunDamagedJournal takes the journal of a run that went well, drops, repeats and moves
+// entries, and feeds what is left.
 func TestRunDamagedJournal(t *testing.T) {
 	check(t, func(t *rapid.T) {
 		g := drawGraph(t)

@@ -51,8 +51,9 @@ func pages(t *testing.T) map[string]string {
 // snippet is a block of code in a page.
 type snippet struct {
 	page, language, remark string
-	prelude                string // a comment before it, which readers do not see: what it needs to compile
-	text                   string
+	// a comment before it, which readers do not see: what it needs to compile
+	prelude string
+	text    string
 }
 
 var fence = regexp.MustCompile("(?ms)^(?:<!-- go\n(.*?)-->\n)?```(\\w*)([^\n]*)\n(.*?)^```$")

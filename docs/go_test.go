@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// TestGoCodeWorks compiles all Go code of the pages, and runs the tests among it, in a module of a user's own.
+// TestGoCodeWorks compiles all Go code of the pages, and runs the tests among it, in a module of a
+// user's own.
 func TestGoCodeWorks(t *testing.T) {
 	module := userModule(t)
 	found := 0

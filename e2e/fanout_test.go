@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// fanned has an instance for each number from 0 to 59. Three fail once, and whichever come when 22 are done wait for a file "go".
+// fanned has an instance for each number from 0 to 59. Three fail once, and whichever come when 22
+// are done wait for a file "go".
 const fanned = `{"stages": [
 	{"name": "list", "run": "seq 0 59 | paste -sd, | sed 's/.*/[&]/' >$GODAGS_OUTPUT"},
 	{"name": "each", "for_each": "list", "retries": 1, "backoff": "50ms",
@@ -16,8 +17,8 @@ const fanned = `{"stages": [
 	{"name": "all", "after": "each", "run": "cp $GODAGS_INPUTS/each all"}
 ]}`
 
-// What was done before the coordinator, and the workers in its process, were killed is not done again; what failed once is tried again,
-// and the outputs are gathered in the order of the list.
+// What was done before the coordinator, and the workers in its process, were killed is not done
+// again; what failed once is tried again, and the outputs are gathered in the order of the list.
 func TestAFanOutIsGoneOnWithAfterAKill(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -53,7 +54,8 @@ func TestAFanOutIsGoneOnWithAfterAKill(t *testing.T) {
 			retried++
 		}
 	}
-	if len(succeeded) != 63 || retried < 1 || retried > 3 { // a first attempt that was lost with its worker did not come to fail
+	// a first attempt that was lost with its worker did not come to fail
+	if len(succeeded) != 63 || retried < 1 || retried > 3 {
 		t.Errorf("%d stages succeeded, and %d attempts failed", len(succeeded), retried)
 	}
 	for _, name := range []string{"each[3]", "each[20]", "each[41]"} {

@@ -2,7 +2,8 @@ package e2e
 
 import "testing"
 
-// The window is closed in the middle of a run: its program gets SIGHUP, and what it prints goes nowhere.
+// The window is closed in the middle of a run: its program gets SIGHUP, and what it prints goes
+// nowhere.
 func TestAClosedTerminalHandsTheRunOver(t *testing.T) {
 	t.Parallel()
 	w := newHeldWorld(t)
@@ -18,7 +19,8 @@ func TestAClosedTerminalHandsTheRunOver(t *testing.T) {
 	w.endHeld(1, w.start("coordinator", "attach", "held"))
 }
 
-// Without anybody who could go on with it the run is cancelled in order, and its stages are stopped.
+// Without anybody who could go on with it the run is cancelled in order, and its stages are
+// stopped.
 func TestAClosedTerminalCancelsARunThatNobodyElseCouldDrive(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

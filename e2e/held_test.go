@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// held has two stages side by side that go on until there is a file "go", and one after them. The first attempt of victim never ends.
+// held has two stages side by side that go on until there is a file "go", and one after them. The
+// first attempt of victim never ends.
 const held = `{"stages": [
 	{"name": "victim", "run": "echo $PPID >worker; echo $$ >victim.$GODAGS_ATTEMPT; until [ -e go ] && [ $GODAGS_ATTEMPT -gt 1 ]; do sleep 0.05; done"},
 	{"name": "witness", "run": "echo $$ >witness.$GODAGS_ATTEMPT; until [ -e go ]; do sleep 0.05; done"},
@@ -26,7 +27,8 @@ func newHeldWorld(t *testing.T) *world {
 	return w
 }
 
-// runHeld starts a command that runs held.json and waits until both of its first stages run, for this command or another one.
+// runHeld starts a command that runs held.json and waits until both of its first stages run, for
+// this command or another one.
 func (w *world) runHeld(args ...string) *process {
 	w.t.Helper()
 	p := w.start("coordinator", append([]string{"run", "held.json", "--run-id", "held"}, args...)...)
@@ -34,14 +36,15 @@ func (w *world) runHeld(args ...string) *process {
 	return p
 }
 
-// awaitHeld waits until both stages have written their process numbers: a file exists before it has its content.
+// awaitHeld waits until both stages have written their process numbers: a file exists before it has
+// its content.
 func (w *world) awaitHeld() {
 	w.t.Helper()
 	w.await("both stages run", func() bool { return w.has("victim.1") && w.has("witness.1") })
 }
 
-// endHeld lets the stages come to their end, waits for commands that follow the run, and finds out whether each stage was started once, or
-// as often as the killed process made necessary.
+// endHeld lets the stages come to their end, waits for commands that follow the run, and finds out
+// whether each stage was started once, or as often as the killed process made necessary.
 func (w *world) endHeld(most int, followers ...*process) {
 	w.t.Helper()
 	w.write("go", "")

@@ -19,7 +19,8 @@ func TestSignalsThatTheCallerIgnoresDoNothing(t *testing.T) {
 	w.ended(run, 0)
 }
 
-// Descriptors of the caller, such as the pipe of a jobserver, would be held open by what a command leaves running.
+// Descriptors of the caller, such as the pipe of a jobserver, would be held open by what a command
+// leaves running.
 func TestACommandHasNoDescriptorsOfItsWorkersCaller(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -23,8 +23,8 @@ func (w *world) killWorkerOfVictim() {
 	w.dead("victim.1")
 }
 
-// checkRerun lets the stages of a run go on to their end, and finds out whether victim, and nothing else, was executed a second time,
-// by another worker.
+// checkRerun lets the stages of a run go on to their end, and finds out whether victim, and nothing
+// else, was executed a second time, by another worker.
 func (w *world) checkRerun(run *process) {
 	w.t.Helper()
 	w.await("attempt 2", func() bool { return w.exists("victim.2") })
@@ -84,7 +84,8 @@ func TestAStageThatKillsItsWorkersIsPoisonAndOthersGoOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.needRedis()
-	// The stage goes on for a moment first: what a command has started by the very instant in which it kills its worker may go on.
+	// The stage goes on for a moment first: what a command has started by the very instant in which
+	// it kills its worker may go on.
 	w.write("poison.json", `{"stages": [
 		{"name": "poison", "run": "sleep 0.2; kill -KILL $PPID; sleep 600"},
 		{"name": "first", "run": "until [ -e go ]; do sleep 0.05; done"},

@@ -1,7 +1,9 @@
-// Package e2e tests the programs as people use them: real processes, real signals and, where it is installed, a real redis-server.
+// Package e2e tests the programs as people use them: real processes, real signals and, where it is
+// installed, a real redis-server.
 //
-// What one person does with the commands is a script in testdata, which can be read as documentation. What needs many processes, or a
-// look at every event of a run, is a test in Go. No test waits for a fixed time: each waits for what it can see, with a limit.
+// What one person does with the commands is a script in testdata, which can be read as
+// documentation. What needs many processes, or a look at every event of a run, is a test in Go. No
+// test waits for a fixed time: each waits for what it can see, with a limit.
 package e2e
 
 import (
@@ -22,7 +24,8 @@ import (
 	"github.com/godags/godags/internal/faulttest"
 )
 
-// TestMain makes the test binary the programs coordinator and worker as well: those of cmd, on PATH for every test.
+// TestMain makes the test binary the programs coordinator and worker as well: those of cmd, on PATH
+// for every test.
 func TestMain(m *testing.M) {
 	testscript.Main(tidy{m}, map[string]func(){
 		"coordinator": func() { godags.Main(simple.Pipeline(), wine.Pipeline()) },
@@ -31,7 +34,8 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// limit is how long a test waits for something that it expects: far longer than it takes on a busy machine.
+// limit is how long a test waits for something that it expects: far longer than it takes on a busy
+// machine.
 const limit = 60 * time.Second
 
 // tidy runs the tests and then looks for processes and files that were left behind.
@@ -47,7 +51,8 @@ func (t tidy) Run() int {
 		os.Unsetenv(name)
 	}
 	hangUps := make(chan os.Signal, 1)
-	signal.Notify(hangUps, syscall.SIGHUP) // or the programs would ignore it too where the tests are started by nohup
+	// or the programs would ignore it too where the tests are started by nohup
+	signal.Notify(hangUps, syscall.SIGHUP)
 	defer signal.Stop(hangUps)
 	if signal.Ignored(os.Interrupt) { // a shell has started the tests in the background
 		signal.Notify(hangUps, os.Interrupt)
@@ -55,9 +60,11 @@ func (t tidy) Run() int {
 	os.Setenv("TMPDIR", root)
 	os.Setenv("GODAGS_KEY", "the key of tests that are not scripts")
 	if os.Getenv("GORACE") == "" {
-		os.Setenv("GORACE", "atexit_sleep_ms=50") // in place of a second for each of some hundred processes
+		// in place of a second for each of some hundred processes
+		os.Setenv("GORACE", "atexit_sleep_ms=50")
 	}
-	os.Setenv("PATH", root+string(filepath.ListSeparator)+os.Getenv("PATH")) // nothing is there: see leftBehind
+	// nothing is there: see leftBehind
+	os.Setenv("PATH", root+string(filepath.ListSeparator)+os.Getenv("PATH"))
 	code := t.M.Run()
 	if left := leftBehind(root); len(left) > 0 {
 		fmt.Fprintf(os.Stderr, "FAIL: the tests have left behind:\n  %s\n", strings.Join(left, "\n  "))
@@ -70,8 +77,9 @@ func (t tidy) Run() int {
 	return code
 }
 
-// leftBehind names the processes and files that are there when all tests are over. Processes have a moment to end and to remove what is
-// theirs. One that just executes another program cannot be seen, so files have that moment too.
+// leftBehind names the processes and files that are there when all tests are over. Processes have a
+// moment to end and to remove what is theirs. One that just executes another program cannot be
+// seen, so files have that moment too.
 func leftBehind(root string) (left []string) {
 	poll(10*time.Second, func() bool {
 		left = append(faulttest.ProcessesWith(root), filesIn(root)...)
@@ -91,7 +99,8 @@ func filesIn(root string) (found []string) {
 	}
 	for _, f := range folders {
 		file := filepath.Join(root, f.Name())
-		if entries, err := os.ReadDir(file); err != nil || len(entries) > 0 { // testscript leaves its folder if -run leaves out scripts
+		// testscript leaves its folder if -run leaves out scripts
+		if entries, err := os.ReadDir(file); err != nil || len(entries) > 0 {
 			found = append(found, file)
 			for _, e := range entries {
 				found = append(found, filepath.Join(file, e.Name()))

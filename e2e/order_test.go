@@ -44,7 +44,8 @@ func randomDAG(n int, random *rand.Rand) file {
 	return file{stages}
 }
 
-// checkOrder finds stages that were not executed exactly once, or before something that they come after had succeeded.
+// checkOrder finds stages that were not executed exactly once, or before something that they come
+// after had succeeded.
 func checkOrder(t *testing.T, f file, events []event) {
 	t.Helper()
 	deps := make(map[string][]string)
@@ -53,7 +54,8 @@ func checkOrder(t *testing.T, f file, events []event) {
 	}
 	started, succeeded := make(map[string]int), make(map[string]int)
 	for _, e := range events {
-		if e.Type == "stage.lost" && strings.HasPrefix(e.Reason, "not begun: ") { // its worker was held up by another stage
+		// its worker was held up by another stage
+		if e.Type == "stage.lost" && strings.HasPrefix(e.Reason, "not begun: ") {
 			started[e.Stage]--
 			continue
 		}
@@ -98,14 +100,15 @@ func TestTwoThousandStagesOnFourWorkersAreExecutedOnceAndInOrder(t *testing.T) {
 			byWorker[e.Worker]++
 		}
 	}
-	if len(byWorker) < 2 { // it is over in a fifth of a second, for which a busy machine may leave a worker out
+	// it is over in a fifth of a second, for which a busy machine may leave a worker out
+	if len(byWorker) < 2 {
 		t.Errorf("one worker had everything to do: %v", byWorker)
 	}
 	t.Logf("2,000 stages in %s: %v", events[len(events)-1].Time.Sub(events[0].Time), byWorker)
 }
 
-// Who waits for a whole level before it starts the next never comes to the end of these: a0 waits for the last stage before b5, and b5 for
-// the last one of the other chain.
+// Who waits for a whole level before it starts the next never comes to the end of these: a0 waits
+// for the last stage before b5, and b5 for the last one of the other chain.
 const chains = `{"stages": [
 	{"name": "a0", "run": "until [ -e b4 ]; do sleep 0.05; done"},
 	{"name": "a1", "after": "a0", "task": "noop"},

@@ -30,7 +30,8 @@ func launch(cmd *exec.Cmd, name string) (*process, error) {
 		return nil, err
 	}
 	defer errs.Close()
-	cmd.Stdout, cmd.Stderr = out, errs // files, so that no process that goes on can keep Wait from returning
+	// files, so that no process that goes on can keep Wait from returning
+	cmd.Stdout, cmd.Stderr = out, errs
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -74,7 +75,8 @@ func alive(pid string) bool {
 	if errors.Is(err, os.ErrNotExist) {
 		return false
 	}
-	_, state, _ := bytes.Cut(stat, []byte(") ")) // "123 (name) S ..."; the name may contain anything
+	// "123 (name) S ..."; the name may contain anything
+	_, state, _ := bytes.Cut(stat, []byte(") "))
 	return err != nil || !bytes.HasPrefix(state, []byte("Z"))
 }
 
@@ -95,7 +97,8 @@ func skip(t testing.TB, advice string) {
 	t.Skip(advice)
 }
 
-// withoutRedis makes a folder in dir with everything that the tests need on PATH, except redis-server.
+// withoutRedis makes a folder in dir with everything that the tests need on PATH, except
+// redis-server.
 func withoutRedis(dir string) (string, error) {
 	bin := filepath.Join(dir, ".bin")
 	if err := os.Mkdir(bin, 0o700); err != nil {

@@ -19,7 +19,8 @@ import (
 // repository is the root of this module, from where these tests are run.
 const repository = ".."
 
-// built makes, once for all tests, the programs of cmd and the process managers, and returns the folder where they are.
+// built makes, once for all tests, the programs of cmd and the process managers, and returns the
+// folder where they are.
 var built = sync.OnceValues(func() (string, error) {
 	bin, err := filepath.Abs(filepath.Join(os.TempDir(), "bin")) // removed by TestMain
 	if err != nil {
@@ -38,7 +39,8 @@ var built = sync.OnceValues(func() (string, error) {
 	return bin, nil
 })
 
-// procfile makes a folder with the Procfile and what it starts, as `make build` leaves it, and returns the folder of the programs.
+// procfile makes a folder with the Procfile and what it starts, as `make build` leaves it, and
+// returns the folder of the programs.
 func (w *world) procfile() string {
 	w.t.Helper()
 	bin, err := built()
@@ -66,7 +68,8 @@ func TestProcfile(t *testing.T) {
 			bin := w.procfile()
 			port := redistest.FreePort(t)
 			w.set("REDIS_PORT", port)
-			w.set("HIVEMIND_TIMEOUT", "30") // as the README says: it stops Redis and the workers at once
+			// as the README says: it stops Redis and the workers at once
+			w.set("HIVEMIND_TIMEOUT", "30")
 			manager := w.start(filepath.Join(bin, name), args...)
 			w.set("REDIS_URL", "redis://127.0.0.1:"+port)
 			w.fourWorkersServe()
@@ -114,7 +117,8 @@ func (w *world) killedWorkerIsReplaced() {
 	}
 }
 
-// fourWorkersServe waits for the workers of the Procfile, and runs the pipelines of the stock binary on them.
+// fourWorkersServe waits for the workers of the Procfile, and runs the pipelines of the stock
+// binary on them.
 func (w *world) fourWorkersServe() {
 	w.t.Helper()
 	w.await("four workers", func() bool {

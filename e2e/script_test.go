@@ -56,7 +56,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// Keys of what a script's commands need: its programs in the background, its Sentinels, and the test that it is.
+// Keys of what a script's commands need: its programs in the background, its Sentinels, and the
+// test that it is.
 type (
 	spawned struct{}
 	watched struct{}

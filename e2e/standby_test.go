@@ -52,7 +52,8 @@ func TestAttachSaysThatARunIsStalledAndGoesOnFollowing(t *testing.T) {
 	w.endHeld(1, attached)
 }
 
-// It comes back to a run that is not its own any more: nothing that it decides counts, and it follows.
+// It comes back to a run that is not its own any more: nothing that it decides counts, and it
+// follows.
 func TestACoordinatorThatWasStoppedForTooLongFollowsItsSuccessor(t *testing.T) {
 	t.Parallel()
 	w := newHeldWorld(t)

@@ -32,7 +32,8 @@ func TestStarterProgramRuns(t *testing.T) {
 	} {
 		args := strings.Fields(words)
 		cmd := exec.Command(args[0], args[1:]...)
-		cmd.Dir, cmd.Env = folder, append(os.Environ(), "GOPROXY=off", "GOSUMDB=off") // all is there: these tests were built with it
+		// all is there: these tests were built with it
+		cmd.Dir, cmd.Env = folder, append(os.Environ(), "GOPROXY=off", "GOSUMDB=off")
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Fatalf("%s: %v\n%s", words, err, out)

@@ -149,8 +149,8 @@ func TestATerminalThatShowsASCIIOnly(t *testing.T) {
 	}
 }
 
-// Ctrl-C reaches every process that runs in the foreground of a terminal. It must not reach the workers of a run by itself: they would
-// drain, and their stages be executed again elsewhere.
+// Ctrl-C reaches every process that runs in the foreground of a terminal. It must not reach the
+// workers of a run by itself: they would drain, and their stages be executed again elsewhere.
 func TestCtrlCOnATerminal(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

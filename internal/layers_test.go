@@ -18,10 +18,12 @@ import (
 
 const module = "github.com/godags/godags"
 
-// layers lists the rooms of this module from the top down. A room is a folder with all below it; "." is the front door alone.
-// A room imports rooms of lower layers only, and none of its own layer.
+// layers lists the rooms of this module from the top down. A room is a folder with all below it;
+// "." is the front door alone. A room imports rooms of lower layers only, and none of its own
+// layer.
 var layers = [][]string{
-	{"cmd", "bench", "scripts", "internal/redistest", "internal/faulttest"}, // nothing but tests may import these
+	// nothing but tests may import these
+	{"cmd", "bench", "scripts", "internal/redistest", "internal/faulttest"},
 	{"examples"},
 	{"."},
 	{"internal/cli"},

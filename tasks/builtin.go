@@ -23,6 +23,7 @@ func (sleep) Handle(ctx context.Context, s *Stage) error {
 	if err != nil {
 		return err
 	}
+
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -46,6 +47,7 @@ func sleepDuration(params json.RawMessage) (time.Duration, error) {
 	if text == "" {
 		return 0, errors.New(`param "duration" is missing: give one such as "20ms", "1.5s" or "2m"`)
 	}
+
 	d, err := time.ParseDuration(text)
 	if err != nil {
 		return 0, fmt.Errorf(`param "duration" is %q: give one such as "20ms", "1.5s" or "2m"`, text)
@@ -53,5 +55,6 @@ func sleepDuration(params json.RawMessage) (time.Duration, error) {
 	if d < 0 {
 		return 0, fmt.Errorf(`param "duration" is %q: it must not be negative`, text)
 	}
+
 	return d, nil
 }

@@ -12,7 +12,8 @@ import (
 	"github.com/godags/godags/internal/process"
 )
 
-// commandEnv returns the worker's environment without what only the worker may know, and with what the stage is given.
+// commandEnv returns the worker's environment without what only the worker may know, and with what
+// the stage is given.
 func commandEnv(environ []string, c commandCall, s *Stage, w *workspace) []string {
 	own := make(map[string]string, 6+len(s.Env)+len(c.env)+len(s.Secrets)+len(s.RunParams))
 	if c.dir != "" {
@@ -20,9 +21,11 @@ func commandEnv(environ []string, c commandCall, s *Stage, w *workspace) []strin
 			own["PWD"] = dir
 		}
 	}
+
 	if s.User != nil {
 		maps.Copy(own, s.User.env())
 	}
+
 	maps.Copy(own, s.Env)
 	maps.Copy(own, c.env)
 	maps.Copy(own, s.Secrets)
@@ -35,10 +38,12 @@ func commandEnv(environ []string, c commandCall, s *Stage, w *workspace) []strin
 	for name, value := range s.RunParams {
 		own["GODAGS_PARAM_"+strings.ToUpper(name)] = bare(value)
 	}
+
 	if s.Item != nil {
 		own["GODAGS_ITEM"] = bare(s.Item)
 		own["GODAGS_INDEX"] = strconv.Itoa(s.Index)
 	}
+
 	env := make([]string, 0, len(environ)+len(own))
 	for _, entry := range environ {
 		name, _, _ := strings.Cut(entry, "=")
@@ -46,13 +51,15 @@ func commandEnv(environ []string, c commandCall, s *Stage, w *workspace) []strin
 			env = append(env, entry)
 		}
 	}
+
 	for name, value := range own {
 		env = append(env, name+"="+value)
 	}
 	return env
 }
 
-// bare returns a JSON value as commands see it: a string without its quotes, anything else as it is.
+// bare returns a JSON value as commands see it: a string without its quotes, anything else as it
+// is.
 func bare(value json.RawMessage) string {
 	if text, ok := jsontext.Text(value); ok {
 		return text
@@ -60,7 +67,8 @@ func bare(value json.RawMessage) string {
 	return string(value)
 }
 
-// checkVariables returns an error if the system cannot hand one of the variables to a program. Another attempt would get the same ones.
+// checkVariables returns an error if the system cannot hand one of the variables to a program.
+// Another attempt would get the same ones.
 func checkVariables(env []string) error {
 	for _, variable := range env {
 		if strings.Contains(variable, "\x00") {

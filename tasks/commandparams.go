@@ -12,8 +12,10 @@ import (
 
 // commandCall is what the parameters of a command say.
 type commandCall struct {
-	argv         []string
-	script       string // run, if it is too long to be an argument: argv is then a shell that needs a text which reads it
+	argv []string
+	// run, if it is too long to be an argument: argv is then a shell that needs a text which reads
+	// it
+	script       string
 	dir          string
 	env          map[string]string
 	noRetryCodes []int
@@ -33,6 +35,7 @@ func parseCommand(params json.RawMessage) (commandCall, error) {
 			faults = append(faults, errors.New("a command cannot contain a NUL character"))
 		}
 	}
+
 	return c, errors.Join(faults...)
 }
 
@@ -64,10 +67,12 @@ func (c *commandCall) chooseProgram(run string, shell []string) error {
 	default:
 		return fmt.Errorf(`param "run" has %d bytes, and %s can take %d of them as an argument: put the text into a file`, len(run), shell[0], MaxVariable)
 	}
+
 	return nil
 }
 
-// readsScripts tells whether the text that is added to the command is read by a shell, which can then be told to read a file.
+// readsScripts tells whether the text that is added to the command is read by a shell, which can
+// then be told to read a file.
 func readsScripts(shell []string) bool {
 	last := shell[len(shell)-1]
 	return slices.Contains([]string{"sh", "bash", "dash", "ash", "ksh", "mksh", "zsh"}, filepath.Base(shell[0])) &&
@@ -88,6 +93,7 @@ func checkEnv(env map[string]string) error {
 			faults = append(faults, fmt.Errorf(`param "env": the value of %s contains a NUL character`, name))
 		}
 	}
+
 	return errors.Join(faults...)
 }
 

@@ -75,7 +75,8 @@ func TestCommandThatMustNotBeRetried(t *testing.T) {
 	}
 }
 
-// The stage's own env wins over the pipeline's, secrets over both, and what begins with GODAGS_ is always ours.
+// The stage's own env wins over the pipeline's, secrets over both, and what begins with GODAGS_ is
+// always ours.
 func TestCommandVariables(t *testing.T) {
 	t.Setenv("LEVEL", "worker")
 	t.Setenv("GODAGS_ITEM", "of an outer run")

@@ -15,8 +15,8 @@ var ErrNoOutput = errors.New("the stage has no output")
 // maxOutput is the largest output of a command in bytes.
 const maxOutput = 64 << 20
 
-// rawHeader is the first line of a value in the stored form of package cache's codec "raw"; the bytes themselves follow.
-// It is repeated here because tasks must not import cache.
+// rawHeader is the first line of a value in the stored form of package cache's codec "raw"; the
+// bytes themselves follow. It is repeated here because tasks must not import cache.
 const rawHeader = "raw\n"
 
 // writeFile writes a file of a workspace.
@@ -24,7 +24,8 @@ func writeFile(root *os.Root, name string, content []byte) error {
 	return workerFault(root.WriteFile(name, content, 0o600))
 }
 
-// workerFault makes what the system refuses, such as space on the disk, the worker's fault. A name that leads out of the folder is not.
+// workerFault makes what the system refuses, such as space on the disk, the worker's fault. A name
+// that leads out of the folder is not.
 func workerFault(err error) error {
 	if _, refused := errors.AsType[syscall.Errno](err); refused {
 		return fmt.Errorf("%w: %w", ErrWorker, err)
@@ -41,12 +42,14 @@ func (w *workspace) collect(s *Stage) error {
 	if err != nil {
 		return fmt.Errorf("GODAGS_OUTPUT: %w", err)
 	}
+
 	s.Values.SetOutput(value)
 	return nil
 }
 
-// readOutput returns the content of a file in its stored form. It follows no link: what a stage may read is for the command to decide,
-// which may be another user than the worker. Nor does it wait for a FIFO, or open a device.
+// readOutput returns the content of a file in its stored form. It follows no link: what a stage may
+// read is for the command to decide, which may be another user than the worker. Nor does it wait
+// for a FIFO, or open a device.
 func readOutput(root *os.Root, name string, user *User) ([]byte, error) {
 	info, err := root.Lstat(name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -64,8 +67,10 @@ func readOutput(root *os.Root, name string, user *User) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
+
 	if info, err = f.Stat(); err == nil {
-		err = errors.Join(checkOutput(info), user.checkOwner(info)) // something else may be there by now
+		// something else may be there by now
+		err = errors.Join(checkOutput(info), user.checkOwner(info))
 	}
 	if err != nil {
 		return nil, err
@@ -76,6 +81,7 @@ func readOutput(root *os.Root, name string, user *User) ([]byte, error) {
 	if _, err := io.ReadFull(f, value[len(rawHeader):]); err != nil {
 		return nil, fmt.Errorf("read the output: %w", err)
 	}
+
 	return value, nil
 }
 
@@ -88,5 +94,6 @@ func checkOutput(info fs.FileInfo) error {
 	case info.Size() > maxOutput:
 		return NoRetry(fmt.Errorf("the output has %d bytes, the limit is %d (64 MiB): write it elsewhere and hand over its path", info.Size(), maxOutput))
 	}
+
 	return nil
 }

@@ -39,7 +39,8 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// daemon starts a program that leaves the process group but keeps the standard output, prints its pid and exits.
+// daemon starts a program that leaves the process group but keeps the standard output, prints its
+// pid and exits.
 func daemon() {
 	cmd := exec.Command("sleep", "1000")
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
@@ -153,7 +154,8 @@ func (a *attempt) must(t *testing.T) string {
 
 var errStopped = errors.New("the run was cancelled")
 
-// interrupt starts the attempt, cancels it once its log has all of the words, and returns the outcome.
+// interrupt starts the attempt, cancels it once its log has all of the words, and returns the
+// outcome.
 func (a *attempt) interrupt(t *testing.T, c Command, words ...string) error {
 	t.Helper()
 	ctx, cancel := context.WithCancelCause(t.Context())

@@ -9,11 +9,11 @@ import (
 	"os"
 )
 
-// Lister is implemented by a [Values] whose outputs may have parts: the outputs of the instances of a
-// stage, or of the cells of a matrix.
+// Lister is implemented by a [Values] whose outputs may have parts: the outputs of the instances of
+// a stage, or of the cells of a matrix.
 type Lister interface {
-	// List calls each for every part of the output of the named stage, in order. It returns false if
-	// the stage has no output, or one value.
+	// List calls each for every part of the output of the named stage, in order. It returns false
+	// if the stage has no output, or one value.
 	List(ctx context.Context, stage string, each func(Part) error) (bool, error)
 }
 
@@ -25,8 +25,8 @@ type Part struct {
 	JSON  []byte // the output as an element of a JSON array; nil if it is neither JSON nor text
 }
 
-// putInputs writes the output of each dependency of s: a file, or a folder of files for parts that are
-// not all JSON or text.
+// putInputs writes the output of each dependency of s: a file, or a folder of files for parts that
+// are not all JSON or text.
 func (w *workspace) putInputs(ctx context.Context, s *Stage) error {
 	folder := &inputFolder{workspace: w}
 	defer folder.close()
@@ -76,6 +76,7 @@ func (f *inputFolder) put(ctx context.Context, values Values, stage string) erro
 	if err := f.open(); err != nil {
 		return err
 	}
+
 	return writeFile(f.root, stage, payload)
 }
 
@@ -85,18 +86,21 @@ func input(ctx context.Context, values Values, stage string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	_, payload, ok := bytes.Cut(value, []byte("\n"))
 	if !ok {
 		return nil, errors.New("the value does not begin with the line that names its codec")
 	}
+
 	return payload, nil
 }
 
 var errNotJSON = errors.New("a part is neither JSON nor text")
 
-// putParts writes the output of a stage that has parts: a file with one JSON array if all parts are JSON
-// or text, otherwise a folder with a file for each part that has an output. It returns false if the
-// output has no parts. One part at a time is in memory, since all together may have gigabytes.
+// putParts writes the output of a stage that has parts: a file with one JSON array if all parts are
+// JSON or text, otherwise a folder with a file for each part that has an output. It returns false
+// if the output has no parts. One part at a time is in memory, since all together may have
+// gigabytes.
 func (f *inputFolder) putParts(ctx context.Context, values Values, stage string) (bool, error) {
 	lister, ok := values.(Lister)
 	if !ok {
@@ -108,6 +112,7 @@ func (f *inputFolder) putParts(ctx context.Context, values Values, stage string)
 	if found || err != nil {
 		err = errors.Join(err, array.close(err == nil))
 	}
+
 	if !errors.Is(err, errNotJSON) {
 		return found, err
 	}
@@ -118,6 +123,7 @@ func (f *inputFolder) putParts(ctx context.Context, values Values, stage string)
 	if err := f.root.Mkdir(stage, 0o700); err != nil {
 		return true, workerFault(err)
 	}
+
 	return lister.List(ctx, stage, func(p Part) error {
 		if p.None {
 			return nil
@@ -142,6 +148,7 @@ func (a *arrayFile) add(p Part) error {
 		}
 		separator = '['
 	}
+
 	if p.JSON == nil {
 		return errNotJSON
 	}
@@ -157,10 +164,12 @@ func (a *arrayFile) create() (err error) {
 	if err := a.folder.open(); err != nil {
 		return err
 	}
+
 	a.file, err = a.folder.root.OpenFile(a.name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return workerFault(err)
 	}
+
 	a.out = bufio.NewWriter(a.file)
 	return nil
 }
@@ -170,10 +179,12 @@ func (a *arrayFile) close(complete bool) (err error) {
 	if a.file == nil {
 		return nil
 	}
+
 	if complete {
 		if err = a.out.WriteByte(']'); err == nil {
 			err = a.out.Flush()
 		}
 	}
+
 	return workerFault(errors.Join(err, a.file.Close()))
 }

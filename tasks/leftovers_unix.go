@@ -7,10 +7,11 @@ import (
 	"time"
 )
 
-// leftovers are the sessions of commands that have ended and seem to have left nothing: no process of their group, and nobody who could
-// still write to their output. A process that has left the group and sends its output elsewhere, such as "timeout 1h server >log &", is
-// found only by looking through all processes. That would take a tenth of the time of a short command, so it is done for all commands of
-// the last second together.
+// leftovers are the sessions of commands that have ended and seem to have left nothing: no process
+// of their group, and nobody who could still write to their output. A process that has left the
+// group and sends its output elsewhere, such as "timeout 1h server >log &", is found only by
+// looking through all processes. That would take a tenth of the time of a short command, so it is
+// done for all commands of the last second together.
 var leftovers endedSessions
 
 type endedSessions struct {
@@ -24,7 +25,8 @@ type endedSession struct {
 	at time.Time
 }
 
-// staleTime is when the number of a session may belong to another one: a worker may have been stopped, and pids are given out in turn.
+// staleTime is when the number of a session may belong to another one: a worker may have been
+// stopped, and pids are given out in turn.
 const staleTime = 5 * time.Second
 
 func (l *endedSessions) add(s session) {
@@ -40,7 +42,8 @@ func (l *endedSessions) add(s session) {
 func (l *endedSessions) stop() {
 	l.mu.Lock()
 	ended := l.ended
-	l.ended, l.timer = nil, nil
+	l.ended = nil
+	l.timer = nil
 	l.mu.Unlock()
 
 	left := liveSessions()

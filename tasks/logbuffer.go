@@ -11,11 +11,13 @@ import (
 	"github.com/godags/godags/internal/cells"
 )
 
-// DefaultLogLimit is how much of an attempt's output a [LogBuffer] keeps unless told otherwise: 64 KiB.
+// DefaultLogLimit is how much of an attempt's output a [LogBuffer] keeps unless told otherwise: 64
+// KiB.
 const DefaultLogLimit = 64 << 10
 
-// LogBuffer keeps the first quarter and the last three quarters of what is written to it, up to a limit in total.
-// The zero value keeps [DefaultLogLimit] bytes. Its methods may be called from many goroutines.
+// LogBuffer keeps the first quarter and the last three quarters of what is written to it, up to a
+// limit in total. The zero value keeps [DefaultLogLimit] bytes. Its methods may be called from many
+// goroutines.
 type LogBuffer struct {
 	mu    sync.Mutex
 	limit int
@@ -27,10 +29,12 @@ type LogBuffer struct {
 	mask  *Mask
 	text  []byte // what was written last
 	clean []byte // the same without secrets
-	held  []byte // its end, which may be the beginning of a secret, so that what follows must be known
+	// its end, which may be the beginning of a secret, so that what follows must be known
+	held []byte
 }
 
-// NewLogBuffer returns a buffer that keeps limit bytes, or [DefaultLogLimit] if limit is not positive.
+// NewLogBuffer returns a buffer that keeps limit bytes, or [DefaultLogLimit] if limit is not
+// positive.
 func NewLogBuffer(limit int) *LogBuffer {
 	return &LogBuffer{limit: max(limit, 0)}
 }
@@ -46,15 +50,18 @@ func (b *LogBuffer) Hide(m *Mask) {
 func (b *LogBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	if b.limit == 0 {
 		b.limit = DefaultLogLimit
 	}
+
 	written := len(p)
 	if b.mask != nil {
 		b.text = append(append(b.text[:0], b.held...), p...)
 		b.clean, b.held = b.mask.clean(b.clean[:0], b.text)
 		p = b.clean
 	}
+
 	b.total += int64(len(p))
 	kept := min(b.limit/4-len(b.head), len(p))
 	b.head = append(b.head, p[:kept]...)
@@ -74,22 +81,26 @@ func (b *LogBuffer) keepLast(p []byte, size int) {
 	}
 }
 
-// Len returns how many bytes were written, kept or not. A secret that was replaced counts as its replacement.
+// Len returns how many bytes were written, kept or not. A secret that was replaced counts as its
+// replacement.
 func (b *LogBuffer) Len() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.total + int64(len(b.held))
 }
 
-// Bytes returns a copy of what is kept. A line of its own says how many bytes were left out in the middle, if any.
+// Bytes returns a copy of what is kept. A line of its own says how many bytes were left out in the
+// middle, if any.
 func (b *LogBuffer) Bytes() []byte {
 	head, tail, left := b.parts()
 	if left == 0 {
 		return append(head, tail...)
 	}
+
 	if len(head) > 0 && head[len(head)-1] != '\n' {
 		head = append(head, '\n')
 	}
+
 	head = fmt.Appendf(head, "... %d bytes left out ...\n", left)
 	return append(head, tail...)
 }
@@ -104,29 +115,34 @@ func (b *LogBuffer) parts() (head, tail []byte, left int64) {
 		head, tail = wholeCharacters(head, tail)
 		left = b.total - int64(len(head)+len(tail))
 	}
+
 	return head, append(tail, b.mask.end(b.held)...), left
 }
 
-// wholeCharacters takes off parts of characters of which the rest is left out between head and tail: else text that is UTF-8 would not be that any more.
+// wholeCharacters takes off parts of characters of which the rest is left out between head and
+// tail: else text that is UTF-8 would not be that any more.
 func wholeCharacters(head, tail []byte) (_, _ []byte) {
 	for i := max(0, len(head)-utf8.UTFMax+1); i < len(head); i++ {
 		if utf8.RuneStart(head[i]) && !utf8.FullRune(head[i:]) {
 			head = head[:i]
 		}
 	}
+
 	for i := 0; i < utf8.UTFMax-1 && len(tail) > 0 && !utf8.RuneStart(tail[0]); i++ {
 		tail = tail[1:]
 	}
 	return head, tail
 }
 
-// LastLine returns the last line with something to see in it, without control characters and cut to 200 bytes, or "".
-// A carriage return ends a line, so that the last state of a progress bar is found.
+// LastLine returns the last line with something to see in it, without control characters and cut to
+// 200 bytes, or "". A carriage return ends a line, so that the last state of a progress bar is
+// found.
 func (b *LogBuffer) LastLine() string {
 	head, tail, left := b.parts()
 	if left == 0 {
 		tail = append(head, tail...)
 	}
+
 	for len(tail) > 0 {
 		tail = bytes.TrimRight(tail, "\r\n\t ")
 		end := bytes.LastIndexAny(tail, "\r\n")
@@ -135,6 +151,7 @@ func (b *LogBuffer) LastLine() string {
 		}
 		tail = tail[:max(end, 0)]
 	}
+
 	return ""
 }
 
@@ -144,7 +161,9 @@ func printable(line []byte) string {
 	if len(line) > enough {
 		line, _ = wholeCharacters(line[:enough], nil)
 	}
-	text := strings.ToValidUTF8(string(line), "\uFFFD") // a byte less would be the name of another file
+
+	// a byte less would be the name of another file
+	text := strings.ToValidUTF8(string(line), "\uFFFD")
 	text = strings.Map(func(r rune) rune {
 		switch {
 		case r == '\t':
@@ -154,10 +173,12 @@ func printable(line []byte) string {
 		}
 		return r
 	}, cells.Plain(text))
+
 	text = strings.TrimSpace(text)
 	if len(text) <= most {
 		return text
 	}
+
 	end := most
 	for !utf8.RuneStart(text[end]) {
 		end--

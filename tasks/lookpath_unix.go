@@ -11,8 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lookPath returns the path of a program, as exec.LookPath does. Nothing is remembered: a stage may install what the next one executes.
-// Each folder costs one call, without which a short command would take a hundredth less time.
+// lookPath returns the path of a program, as exec.LookPath does. Nothing is remembered: a stage may
+// install what the next one executes. Each folder costs one call, without which a short command
+// would take a hundredth less time.
 func lookPath(name string) (string, error) {
 	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
 		path := filepath.Join(dir, name)
@@ -25,7 +26,9 @@ func lookPath(name string) (string, error) {
 		if !filepath.IsAbs(path) {
 			return "", &exec.Error{Name: name, Err: fmt.Errorf("%w: %s", exec.ErrDot, path)}
 		}
+
 		return path, nil
 	}
+
 	return "", &exec.Error{Name: name, Err: exec.ErrNotFound}
 }

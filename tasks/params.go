@@ -11,16 +11,18 @@ import (
 	"github.com/godags/godags/internal/nearest"
 )
 
-// decodeParams stores the members of the JSON object params in fields: a pointer to what paramType knows for each known name.
-// The error has a line for each fault.
+// decodeParams stores the members of the JSON object params in fields: a pointer to what paramType
+// knows for each known name. The error has a line for each fault.
 func decodeParams(params json.RawMessage, fields map[string]any) error {
 	if len(params) == 0 {
 		return nil
 	}
+
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(params, &members); err != nil {
 		return fmt.Errorf("params must be an object of names and values: %w", err)
 	}
+
 	known := slices.Sorted(maps.Keys(fields))
 	var faults []error
 	for _, name := range slices.Sorted(maps.Keys(members)) {
@@ -31,6 +33,7 @@ func decodeParams(params json.RawMessage, fields map[string]any) error {
 			faults = append(faults, wrongType(name, field, err))
 		}
 	}
+
 	return errors.Join(faults...)
 }
 
@@ -54,6 +57,7 @@ func paramType(field any) string {
 	case *map[string]string:
 		return "a mapping of names to strings"
 	}
+
 	return "a string"
 }
 

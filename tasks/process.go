@@ -13,12 +13,14 @@ import (
 )
 
 const (
-	// lingerTime is how long what a command has left running may take to end by itself: bash, for instance, does not wait for >(gzip > file).
+	// lingerTime is how long what a command has left running may take to end by itself: bash, for
+	// instance, does not wait for >(gzip > file).
 	lingerTime = time.Second
 	// lingerGrace is how long it may go on after SIGTERM.
 	lingerGrace = time.Second
-	// drainTime is how long output is still read after a command and its session have ended: only a process that made a session of its own
-	// can write then. It is also how long is waited for the end of what was killed.
+	// drainTime is how long output is still read after a command and its session have ended: only a
+	// process that made a session of its own can write then. It is also how long is waited for the
+	// end of what was killed.
 	drainTime = time.Second
 
 	// Something that is to end is looked at after pollTime, and then less and less often.
@@ -42,13 +44,15 @@ type program struct {
 	revoked <-chan struct{} // closed when there is no grace any more
 }
 
-// errNotExecuted is the outcome of a process that was killed before it became the command. Until it has a session of its own, Ctrl-C on
-// the terminal of the worker reaches it, too: the Go runtime unblocks signals in the child before it calls setsid.
+// errNotExecuted is the outcome of a process that was killed before it became the command. Until it
+// has a session of its own, Ctrl-C on the terminal of the worker reaches it, too: the Go runtime
+// unblocks signals in the child before it calls setsid.
 var errNotExecuted = errors.New("killed before it was executed")
 
 // execute returns when the command and its session are gone and their output is in log.
 func (p program) execute(ctx context.Context, w *workspace, log io.Writer) error {
-	// Linux kills the leader when the thread that started it ends, so the thread must stay until then.
+	// Linux kills the leader when the thread that started it ends, so the thread must stay until
+	// then.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
@@ -61,6 +65,7 @@ func (p program) execute(ctx context.Context, w *workspace, log io.Writer) error
 			return context.Cause(ctx)
 		}
 	}
+
 	return fmt.Errorf("%w: %q was started %d times: %w", ErrWorker, p.argv[0], startAttempts, errNotExecuted)
 }
 
@@ -70,6 +75,7 @@ func (p program) attempt(ctx context.Context, w *workspace, log io.Writer) error
 		return p.startError(err)
 	}
 	defer c.close()
+
 	line := w.watch(c.session, log)
 	defer w.unwatch(line, log)
 
@@ -81,6 +87,7 @@ func (p program) attempt(ctx context.Context, w *workspace, log io.Writer) error
 	if !c.finished() {
 		cut = c.waitForSession(s, w)
 	}
+
 	interrupted := !release()
 	if interrupted {
 		<-s.stopped
@@ -89,14 +96,15 @@ func (p program) attempt(ctx context.Context, w *workspace, log io.Writer) error
 	if exit == nil && interrupted {
 		exit = context.Cause(ctx)
 	}
+
 	if exit == nil {
 		exit = cut
 	}
 	return errors.Join(exit, c.logError())
 }
 
-// waitForSession copies output until what the leader has left running is gone, which it stops if that takes long. The error is not nil
-// if the output of the stage was cut off thereby.
+// waitForSession copies output until what the leader has left running is gone, which it stops if
+// that takes long. The error is not nil if the output of the stage was cut off thereby.
 func (c *child) waitForSession(s *stopper, w *workspace) (cut error) {
 	gone := c.copyUntil(func() bool { return s.begun.Load() || c.session.gone() }, lingerTime)
 	if !gone && s.begin() {
@@ -107,10 +115,12 @@ func (c *child) waitForSession(s *stopper, w *workspace) (cut error) {
 		fmt.Fprintf(c.log, "godags: the command has ended; what it left running is stopped: %s\n", strings.Join(c.session.names(), ", "))
 		go s.end(lingerGrace)
 	}
+
 	if s.begun.Load() {
 		c.copyUntil(func() bool { return closed(s.stopped) }, forever)
 		c.copyUntil(c.session.gone, drainTime)
 	}
+
 	c.copyUntil(c.outputEnded, drainTime)
 	return cut
 }
@@ -140,11 +150,14 @@ func (s *stopper) end(grace time.Duration) {
 	if !closed(s.revoked) {
 		s.session.terminate()
 	}
+
 	gone := false
 	waitUntil(func() bool {
-		gone = closed(s.ended) && s.session.gone() // not only the leader: the grace is for the programs that a shell has started, too
+		// not only the leader: the grace is for the programs that a shell has started, too
+		gone = closed(s.ended) && s.session.gone()
 		return gone || closed(s.revoked)
 	}, grace)
+
 	if !gone {
 		s.session.kill()
 	}
@@ -164,6 +177,7 @@ func waitUntil(holds func() bool, limit time.Duration) bool {
 	if holds() {
 		return true
 	}
+
 	timeout := time.NewTimer(limit)
 	defer timeout.Stop()
 	for pause := pollTime; ; pause = min(maxPollTime, pause*3/2) {

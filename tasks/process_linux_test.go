@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// adoptOrphans makes this process what the first process of a container is: the parent of all orphans.
+// adoptOrphans makes this process what the first process of a container is: the parent of all
+// orphans.
 func adoptOrphans(t *testing.T) {
 	t.Helper()
 	set := func(on uintptr) {
@@ -45,7 +46,8 @@ func TestFirstProcessOfAContainerCancels(t *testing.T) {
 	checkNoChildren(t)
 }
 
-// The parent of orphans, which is this test, does not wait for them while the worker looks whether the group is gone.
+// The parent of orphans, which is this test, does not wait for them while the worker looks whether
+// the group is gone.
 func TestProcessesThatNobodyWaitsForDoNotUseUpTheGrace(t *testing.T) {
 	adoptOrphans(t)
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
@@ -55,7 +57,8 @@ func TestProcessesThatNobodyWaitsForDoNotUseUpTheGrace(t *testing.T) {
 		t.Errorf("got %q, %v", out, err)
 	}
 	closeWorkspaces(t)
-	for err = nil; err == nil || errors.Is(err, unix.EINTR); { // all come to their end, the helper's watchdog too
+	// all come to their end, the helper's watchdog too
+	for err = nil; err == nil || errors.Is(err, unix.EINTR); {
 		_, err = unix.Wait4(-1, nil, 0, nil)
 	}
 }

@@ -62,12 +62,17 @@ func (p program) start(log io.Writer) (*child, error) {
 		return nil, fmt.Errorf("%w: pipe for the output: %w", ErrWorker, err)
 	}
 	defer input.Close()
+
 	cmd := exec.Command(p.argv[0], p.argv[1:]...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = p.dir, p.env, input, input
+	cmd.Dir = p.dir
+	cmd.Env = p.env
+	cmd.Stdout = input
+	cmd.Stderr = input
 	if err := cmd.Start(); err != nil {
 		output.Close()
 		return nil, err
 	}
+
 	c := &child{session: session(cmd.Process.Pid), cmd: cmd, output: output, copied: make(chan struct{}), log: log}
 	go func() {
 		defer close(c.copied)
@@ -77,6 +82,7 @@ func (p program) start(log io.Writer) (*child, error) {
 			_, _ = io.Copy(io.Discard, output) // the command would wait for a reader otherwise
 		}
 	}()
+
 	return c, nil
 }
 

@@ -73,7 +73,8 @@ func TestCancelledCommandIsNoSuccess(t *testing.T) {
 	}
 }
 
-// The shell in front dies of SIGTERM at once; the grace is for the program that does the work, and ends well after it here.
+// The shell in front dies of SIGTERM at once; the grace is for the program that does the work, and
+// ends well after it here.
 func TestGraceIsForTheWholeGroup(t *testing.T) {
 	a := shell(`(trap 'while kill -0 $$; do :; done; sleep 0.05; echo saved; exit 0' TERM; echo ready; while :; do sleep 0.01; done); echo after`)
 	if err := a.interrupt(t, Command{Grace: time.Hour}, "ready"); !errors.Is(err, errStopped) {
@@ -156,7 +157,8 @@ func TestProcess_HasNoTerminalAndNoBlockedSignals(t *testing.T) {
 	if len(ids) != 3 || ids[0] != ids[1] || ids[0] != ids[2] {
 		t.Errorf("pid, group and session are %q, want three that are the same", ids)
 	}
-	// What ignores a signal for these tests, such as nohup or a C library that keeps signal 32 to itself, means their children, too.
+	// What ignores a signal for these tests, such as nohup or a C library that keeps signal 32 to
+	// itself, means their children, too.
 	own, err := os.ReadFile("/proc/self/status")
 	if errors.Is(err, fs.ErrNotExist) {
 		return // only Linux tells

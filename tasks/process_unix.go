@@ -15,9 +15,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// child is a command that has been started: the leader of its session, and the end of the pipe that it writes to.
+// child is a command that has been started: the leader of its session, and the end of the pipe that
+// it writes to.
 //
-// It does by hand what os/exec does with goroutines and the network poller, since a command that does nothing would cost a fifth more.
+// It does by hand what os/exec does with goroutines and the network poller, since a command that
+// does nothing would cost a fifth more.
 type child struct {
 	session session
 	pidfd   int // readable when the leader has ended; -1 where there is no such thing
@@ -41,20 +43,24 @@ func (p program) start(log io.Writer) (*child, error) {
 		}
 		path = found
 	}
+
 	null, err := syscall.Open(os.DevNull, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("%w: open %s: %w", ErrWorker, os.DevNull, err)
 	}
 	defer syscall.Close(null)
+
 	output, input, err := pipe()
 	if err != nil {
 		return nil, fmt.Errorf("%w: pipe for the output: %w", ErrWorker, err)
 	}
 	defer syscall.Close(input)
+
 	if err := p.user.own(input); err != nil {
 		syscall.Close(output)
 		return nil, fmt.Errorf("%w: pipe for the output: %w", ErrWorker, err)
 	}
+
 	c := &child{output: output, log: log}
 	pid, err := syscall.ForkExec(path, p.argv, &syscall.ProcAttr{
 		Dir: p.dir, Env: p.env, Files: []uintptr{uintptr(null), uintptr(input), uintptr(input)}, Sys: p.user.become(commandAttr(&c.pidfd)),
@@ -66,11 +72,13 @@ func (p program) start(log io.Writer) (*child, error) {
 		}
 		return nil, &os.PathError{Op: "exec", Path: path, Err: err}
 	}
+
 	c.session = session(pid)
 	return c, nil
 }
 
-// lacksResources tells whether a process could not be started because the worker may have no more of something.
+// lacksResources tells whether a process could not be started because the worker may have no more
+// of something.
 func lacksResources(err error) bool {
 	errno, _ := errors.AsType[syscall.Errno](err)
 	return slices.Contains([]syscall.Errno{syscall.EAGAIN, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE}, errno)
@@ -89,29 +97,33 @@ func (c *child) wait() error {
 	if c.pidfd < 0 {
 		timeout = pollTime
 	}
+
 	for !c.atEnd && !c.reaped {
 		c.poll(c.pidfd, timeout)
 		if !c.atEnd {
 			c.reap(syscall.WNOHANG)
 		}
 	}
+
 	if !c.reaped {
 		c.reap(0) // it has closed its output
 	}
 	return c.exitError()
 }
 
-// finished tells whether the command has left nothing: no process in its group, and none that could write to its output. Nothing is waited
-// for, since that is so for nearly every command.
+// finished tells whether the command has left nothing: no process in its group, and none that could
+// write to its output. Nothing is waited for, since that is so for nearly every command.
 func (c *child) finished() bool {
 	for range 4 { // what a pipe holds, and its end
 		if c.atEnd || !c.poll(-1, 0) {
 			break
 		}
 	}
+
 	if !c.atEnd || !c.session.groupGone() {
 		return false
 	}
+
 	leftovers.add(c.session)
 	return true
 }
@@ -123,11 +135,13 @@ func (c *child) copyUntil(enough func() bool, limit time.Duration) bool {
 		if enough() {
 			return true
 		}
+
 		if time.Since(begin) >= limit {
 			return false
 		}
 
-		// What holds is asked after the pause, or at the end of the output, and not for each part of it.
+		// What holds is asked after the pause, or at the end of the output, and not for each part
+		// of it.
 		atEnd := c.atEnd
 		for until := time.Now().Add(pause); c.atEnd == atEnd && time.Now().Before(until); {
 			c.poll(-1, time.Until(until))
@@ -143,35 +157,43 @@ func (c *child) poll(wake int, timeout time.Duration) bool {
 	if timeout != forever {
 		milliseconds = int((timeout + time.Millisecond - 1) / time.Millisecond)
 	}
+
 	fds := [...]unix.PollFd{{Fd: int32(c.output), Events: unix.POLLIN}, {Fd: int32(wake), Events: unix.POLLIN}}
 	if c.atEnd {
 		fds[0].Fd = -1 // nothing to wait for
 	}
+
 	n, err := unix.Poll(fds[:], milliseconds)
 	if err != nil && !errors.Is(err, syscall.EINTR) {
-		c.logErr, c.atEnd = errors.Join(c.logErr, fmt.Errorf("wait for output: %w", err)), true
+		c.logErr = errors.Join(c.logErr, fmt.Errorf("wait for output: %w", err))
+		c.atEnd = true
 		return false
 	}
+
 	if fds[0].Revents != 0 {
 		c.read(fds[0].Revents&unix.POLLIN != 0)
 	}
 	return n > 0
 }
 
-// read copies what has been written, also when the log fails, since the command would wait for a reader otherwise.
+// read copies what has been written, also when the log fails, since the command would wait for a
+// reader otherwise.
 func (c *child) read(something bool) {
 	if !something {
 		c.atEnd = true
 		return
 	}
+
 	if c.buffer == nil {
 		c.buffer = make([]byte, 32<<10)
 	}
+
 	n, err := syscall.Read(c.output, c.buffer)
 	switch {
 	case err == syscall.EINTR || err == syscall.EAGAIN:
 	case err != nil:
-		c.logErr, c.atEnd = errors.Join(c.logErr, fmt.Errorf("read the output: %w", err)), true
+		c.logErr = errors.Join(c.logErr, fmt.Errorf("read the output: %w", err))
+		c.atEnd = true
 	case n == 0:
 		c.atEnd = true
 	case c.logErr == nil:
@@ -194,8 +216,11 @@ func (c *child) reap(options int) {
 		if err == nil && pid == 0 {
 			return
 		}
-		c.reaped, c.lost = true, err
+
+		c.reaped = true
+		c.lost = err
 	}
+
 	if c.lost == nil && early {
 		c.lost = errNotExecuted
 	}
@@ -210,6 +235,7 @@ func (c *child) exitError() error {
 	case c.status.ExitStatus() != 0:
 		return &ExitError{Code: c.status.ExitStatus()}
 	}
+
 	return nil
 }
 

@@ -21,6 +21,7 @@ func loaderOf(file string) string {
 		return ""
 	}
 	defer f.Close()
+
 	for _, part := range f.Progs {
 		if part.Type == elf.PT_INTERP {
 			name, err := io.ReadAll(io.LimitReader(part.Open(), 4096))
@@ -30,6 +31,7 @@ func loaderOf(file string) string {
 			return strings.TrimRight(string(name), "\x00")
 		}
 	}
+
 	return ""
 }
 

@@ -18,13 +18,13 @@ var ErrUnknownTask = errors.New("unknown task")
 
 // Validator is a [Handler] that can check a stage's parameters before anything runs.
 type Validator interface {
-	// Validate returns an error that names every parameter that is unknown, missing or of the wrong type.
-	// params is a JSON object, or nil for none.
+	// Validate returns an error that names every parameter that is unknown, missing or of the wrong
+	// type. params is a JSON object, or nil for none.
 	Validate(params json.RawMessage) error
 }
 
-// Registry maps the names of tasks to their handlers. Register everything first:
-// the other methods may then be called from many goroutines, but none of them together with Register.
+// Registry maps the names of tasks to their handlers. Register everything first: the other methods
+// may then be called from many goroutines, but none of them together with Register.
 type Registry struct {
 	handlers map[string]Handler
 }
@@ -38,17 +38,20 @@ func NewRegistry() *Registry {
 	}}
 }
 
-// Register adds a task. A name is 1 to 512 bytes of printable UTF-8, with no space at either end, and can be used once.
+// Register adds a task. A name is 1 to 512 bytes of printable UTF-8, with no space at either end,
+// and can be used once.
 func (r *Registry) Register(name string, h Handler) error {
 	if rule := brokenRule(name); rule != "" {
 		return fmt.Errorf("register task %q: illegal name: %s", name, rule)
 	}
+
 	if f, isFunc := h.(HandlerFunc); h == nil || isFunc && f == nil {
 		return fmt.Errorf("register task %q: the handler is nil", name)
 	}
 	if _, taken := r.handlers[name]; taken {
 		return fmt.Errorf("register task %q: the name is taken: choose another one", name)
 	}
+
 	r.handlers[name] = h
 	return nil
 }
@@ -73,18 +76,20 @@ func (r *Registry) Names() []string {
 	return slices.Sorted(maps.Keys(r.handlers))
 }
 
-// Validate checks the parameters of a stage that executes task. It returns an [*UnknownError] when there is no such task,
-// and nil when the task's handler is not a [Validator].
+// Validate checks the parameters of a stage that executes task. It returns an [*UnknownError] when
+// there is no such task, and nil when the task's handler is not a [Validator].
 func (r *Registry) Validate(task string, params json.RawMessage) error {
 	h, err := r.Lookup(task)
 	if err != nil {
 		return err
 	}
+
 	if v, ok := h.(Validator); ok {
 		if err := v.Validate(params); err != nil {
 			return fmt.Errorf("task %s: %w", task, err)
 		}
 	}
+
 	return nil
 }
 
@@ -103,6 +108,7 @@ func (e *UnknownError) Error() string {
 	if e.Suggestion != "" {
 		fmt.Fprintf(&b, ": did you mean %q?", e.Suggestion)
 	}
+
 	fmt.Fprintf(&b, " (this program knows %s", strings.Join(e.Known[:min(most, len(e.Known))], ", "))
 	if more := len(e.Known) - most; more > 0 {
 		fmt.Fprintf(&b, " and %d more", more)
@@ -128,5 +134,6 @@ func brokenRule(name string) string {
 	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
 		return "it has a character that cannot be printed"
 	}
+
 	return ""
 }

@@ -18,10 +18,12 @@ func removeContents(root *os.Root) error {
 	return errors.Join(faults...)
 }
 
-// removeTree removes name from root, with all that is in it, and returns the first error. It follows no links and, other than
-// os.Root.RemoveAll, enters nothing that is mounted there, and also empties folders without write permission.
+// removeTree removes name from root, with all that is in it, and returns the first error. It
+// follows no links and, other than os.Root.RemoveAll, enters nothing that is mounted there, and
+// also empties folders without write permission.
 //
-// A folder in a folder is moved up into root before it is emptied, so that trees of any depth need only a few descriptors.
+// A folder in a folder is moved up into root before it is emptied, so that trees of any depth need
+// only a few descriptors.
 func removeTree(root *os.Root, name string) error {
 	var first error
 	moved := 0
@@ -38,18 +40,21 @@ func removeTree(root *os.Root, name string) error {
 			}
 			return err
 		})
+
 		if removeErr := root.Remove(folder); err == nil && !errors.Is(removeErr, fs.ErrNotExist) {
 			err = removeErr
 		}
+
 		if first == nil {
 			first = err
 		}
 	}
+
 	return first
 }
 
-// emptyFolder removes all from a folder of root but the folders that are not empty, which it gives to move. What is not a folder, or
-// is mounted, is left for the caller to remove.
+// emptyFolder removes all from a folder of root but the folders that are not empty, which it gives
+// to move. What is not a folder, or is mounted, is left for the caller to remove.
 func emptyFolder(root *os.Root, name string, move func(sub string) error) error {
 	info, err := root.Lstat(name)
 	if err != nil || !info.IsDir() {
@@ -61,6 +66,7 @@ func emptyFolder(root *os.Root, name string, move func(sub string) error) error 
 	if err := makeWritable(root, name, info); err != nil {
 		return err
 	}
+
 	folder, err := root.OpenRoot(name)
 	if err != nil {
 		return err
@@ -75,10 +81,12 @@ func emptyFolder(root *os.Root, name string, move func(sub string) error) error 
 				err = move(sub)
 			}
 		}
+
 		if first == nil && !errors.Is(err, fs.ErrNotExist) {
 			first = err
 		}
 	}
+
 	return first
 }
 

@@ -12,21 +12,24 @@ import (
 // errGoexit is the outcome of a handler that ended its goroutine instead of returning.
 var errGoexit = errors.New("the handler called runtime.Goexit (t.FailNow does so): return an error instead")
 
-// Run executes one attempt: it calls h with a context that carries s.
-// A panic is returned as a [*PanicError] after its stack was written to s.Log; runtime.Goexit is an error too.
-// An error that is returned once ctx is done is also the context's cause.
+// Run executes one attempt: it calls h with a context that carries s. A panic is returned as a
+// [*PanicError] after its stack was written to s.Log; runtime.Goexit is an error too. An error that
+// is returned once ctx is done is also the context's cause.
 func Run(ctx context.Context, h Handler, s *Stage) error {
 	switch h.(type) {
 	case Command, noop, sleep: // ours, which return
 		return withCause(ctx, handle(ctx, h, s))
 	}
+
 	done := make(chan error, 1)
+
 	// A goroutine of its own, since nothing can stop Goexit from ending the one it is called in.
 	go func() {
 		err := errGoexit
 		defer func() { done <- err }()
 		err = handle(ctx, h, s)
 	}()
+
 	return withCause(ctx, <-done)
 }
 
@@ -47,7 +50,8 @@ func panicked(value any, s *Stage) error {
 	return err
 }
 
-// ownFrames is the part of a stack that is not ours: what lies between the panic and the call of the handler.
+// ownFrames is the part of a stack that is not ours: what lies between the panic and the call of
+// the handler.
 func ownFrames(stack []byte) []byte {
 	begin := 0
 	if i := bytes.LastIndex(stack, []byte("\npanic(")); i >= 0 {
@@ -56,12 +60,14 @@ func ownFrames(stack []byte) []byte {
 			begin += bytes.IndexByte(stack[begin:], '\n') + 1
 		}
 	}
+
 	own := stack[begin:]
 	for _, ours := range []string{"github.com/godags/godags.", "github.com/godags/godags/tasks.HandlerFunc", "github.com/godags/godags/tasks.handle"} {
 		if i := bytes.Index(own, []byte("\n"+ours)); i >= 0 {
 			own = own[:i+1]
 		}
 	}
+
 	return own
 }
 

@@ -7,10 +7,11 @@ import (
 	"syscall"
 )
 
-// session is the session of a command, by the pid of its leader: the command itself, and all that it has started, other than what has
-// made a session of its own. At first it is one process group.
+// session is the session of a command, by the pid of its leader: the command itself, and all that
+// it has started, other than what has made a session of its own. At first it is one process group.
 //
-// No method but terminate and kill may be called before the leader was waited for, since a leader that has ended counts until then.
+// No method but terminate and kill may be called before the leader was waited for, since a leader
+// that has ended counts until then.
 type session int
 
 // member is a process of a session.
@@ -19,9 +20,11 @@ type member struct {
 	name string
 }
 
-// The signals are sent without looking at the result: the one possible error is that the process is gone.
+// The signals are sent without looking at the result: the one possible error is that the process is
+// gone.
 
-// terminate asks all processes of the session to end. One that is stopped is continued, or it would not learn of that.
+// terminate asks all processes of the session to end. One that is stopped is continued, or it would
+// not learn of that.
 func (s session) terminate() {
 	_ = syscall.Kill(-int(s), syscall.SIGTERM)
 	_ = syscall.Kill(-int(s), syscall.SIGCONT)
@@ -47,11 +50,12 @@ func (s session) kill() {
 	}
 }
 
-// groupGone tells at once whether the process group of the leader has no process, not even a zombie.
+// groupGone tells at once whether the process group of the leader has no process, not even a
+// zombie.
 func (s session) groupGone() bool { return errors.Is(syscall.Kill(-int(s), 0), syscall.ESRCH) }
 
-// reap waits for processes of the leader's group that are children of this process. The first process of a container adopts what a
-// command leaves running, and nobody else would wait for it.
+// reap waits for processes of the leader's group that are children of this process. The first
+// process of a container adopts what a command leaves running, and nobody else would wait for it.
 func (s session) reap() {
 	for {
 		if pid, err := syscall.Wait4(-int(s), nil, syscall.WNOHANG, nil); pid <= 0 && !errors.Is(err, syscall.EINTR) {
@@ -70,7 +74,8 @@ func (s session) gone() bool {
 	return len(members) == 0
 }
 
-// names returns the names of the processes of the session that are alive, as far as that can be known.
+// names returns the names of the processes of the session that are alive, as far as that can be
+// known.
 func (s session) names() []string {
 	members, _ := s.members()
 	names := make([]string, len(members))

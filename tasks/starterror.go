@@ -12,8 +12,8 @@ import (
 	"syscall"
 )
 
-// startError is a program that could not be started. Its text says why in other words than the system, which for instance says "no such
-// file" of a script whose interpreter is missing.
+// startError is a program that could not be started. Its text says why in other words than the
+// system, which for instance says "no such file" of a script whose interpreter is missing.
 type startError struct {
 	text string
 	err  error
@@ -22,8 +22,9 @@ type startError struct {
 func (e *startError) Error() string { return e.text }
 func (e *startError) Unwrap() error { return e.err }
 
-// startError says why the program could not be started, and what to do. What the worker lacks may be there later, and a program that is
-// being written will be complete; of everything else the stage is not executed again.
+// startError says why the program could not be started, and what to do. What the worker lacks may
+// be there later, and a program that is being written will be complete; of everything else the
+// stage is not executed again.
 func (p program) startError(err error) error {
 	if errors.Is(err, ErrWorker) {
 		return err
@@ -40,6 +41,7 @@ func (p program) explain(err error) string {
 		if info, dirErr := os.Stat(p.dir); dirErr != nil || !info.IsDir() {
 			return fmt.Sprintf("it would start in %q, which is not a folder on this worker", p.dir)
 		}
+
 		if folder := p.user.barred(p.dir); folder != "" {
 			return fmt.Sprintf("it would start in %q, but user %s, as whom commands run, may not enter %s", p.dir, p.user.Name, folder)
 		}
@@ -52,10 +54,12 @@ func (p program) explain(err error) string {
 	if !ok {
 		return explainLookup(p.argv[0], err)
 	}
+
 	file := failed.Path
 	if !filepath.IsAbs(file) {
 		file = filepath.Join(p.dir, file)
 	}
+
 	switch {
 	case errors.Is(err, syscall.ENOENT):
 		return explainMissing(file)
@@ -66,6 +70,7 @@ func (p program) explain(err error) string {
 			return fmt.Sprintf("user %s, as whom commands run, may not enter or execute %s", p.user.Name, barred)
 		}
 		return explainPermission(file)
+
 	case errors.Is(err, syscall.E2BIG):
 		return explainSize(p.argv, p.env)
 	case errors.Is(err, syscall.ENOTDIR):
@@ -75,6 +80,7 @@ func (p program) explain(err error) string {
 	case errors.Is(err, syscall.ETXTBSY):
 		return fmt.Sprintf("another process still writes %s: let it close the file first", file)
 	}
+
 	return failed.Err.Error()
 }
 
@@ -84,12 +90,14 @@ func explainLookup(name string, err error) string {
 	if errors.Is(err, exec.ErrDot) {
 		return fmt.Sprintf("it is found in a folder of PATH that is relative (%s): make the folder absolute, or give the path of the program", path)
 	}
+
 	for _, dir := range filepath.SplitList(path) {
 		file := filepath.Join(dir, name)
 		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
 			return file + " is in the worker's PATH, but may not be executed: make it executable, with chmod +x"
 		}
 	}
+
 	return fmt.Sprintf("the program is not in the worker's PATH (%s): install it there or give its full path", path)
 }
 
@@ -101,12 +109,14 @@ func explainMissing(file string) string {
 		}
 		return fmt.Sprintf("there is no such file on this worker (%s)", file)
 	}
+
 	if interpreter, ok := interpreterOf(file); ok {
 		return explainInterpreter(file, interpreter, "which this worker does not have: install it, or change the line")
 	}
 	if loader := loaderOf(file); loader != "" {
 		return fmt.Sprintf("%s needs %s, which this worker does not have: it was built for another system (glibc or musl)", file, loader)
 	}
+
 	return fmt.Sprintf("something that %s needs is missing on this worker", file)
 }
 
@@ -130,12 +140,14 @@ func explainFormat(file string) string {
 	case bytes.HasPrefix(begin, []byte("MZ")):
 		return file + " is a program for Windows"
 	}
+
 	if machine := machineOf(file); machine != "" {
 		return fmt.Sprintf("%s is a program for %s, which this worker cannot execute: build it for this one", file, machine)
 	}
 	if bytes.IndexByte(begin, 0) >= 0 {
 		return file + " is not a program for this worker"
 	}
+
 	return fmt.Sprintf("%s has no first line such as #!/bin/sh: add one, or name the interpreter, as in [sh, %s]", file, file)
 }
 
@@ -151,9 +163,11 @@ func explainPermission(file string) string {
 	case noexec(file):
 		return file + " is on a file system that is mounted without permission to execute (noexec)"
 	}
+
 	if interpreter, ok := interpreterOf(file); ok && executable(file) {
 		return explainInterpreter(file, interpreter, "which the worker may not execute")
 	}
+
 	return fmt.Sprintf("the user of the worker may not execute %s (%v)", file, info.Mode())
 }
 

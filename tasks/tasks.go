@@ -1,4 +1,5 @@
-// Package tasks is what a stage can do: the handler contract, the registry of handlers, and the built-in tasks.
+// Package tasks is what a stage can do: the handler contract, the registry of handlers, and the
+// built-in tasks.
 //
 // A worker looks a stage's task up in a [Registry] and calls its [Handler] once per attempt.
 package tasks
@@ -18,14 +19,17 @@ type Handler interface {
 	Handle(ctx context.Context, s *Stage) error
 }
 
-// ErrNoRetry is in the chain of an error after which the stage must not be executed again, however many retries it has left.
+// ErrNoRetry is in the chain of an error after which the stage must not be executed again, however
+// many retries it has left.
 var ErrNoRetry = errors.New("not to be retried")
 
-// ErrSkip is in the chain of what a handler returns when the stage is not to be executed: it is skipped, which is no failure.
+// ErrSkip is in the chain of what a handler returns when the stage is not to be executed: it is
+// skipped, which is no failure.
 var ErrSkip = errors.New("skipped by its condition")
 
-// ErrWorker is in the chain of an error that is the fault of the worker and not of the stage: a workspace cannot be made, or no process
-// can be started, for lack of disk space, descriptors, processes or memory. The stage itself was not executed.
+// ErrWorker is in the chain of an error that is the fault of the worker and not of the stage: a
+// workspace cannot be made, or no process can be started, for lack of disk space, descriptors,
+// processes or memory. The stage itself was not executed.
 var ErrWorker = fault.ErrWorker
 
 // NoRetry returns err, which must not be nil, as one that is [ErrNoRetry].
@@ -42,7 +46,8 @@ type HandlerFunc func(ctx context.Context, s *Stage) error
 // Handle calls f.
 func (f HandlerFunc) Handle(ctx context.Context, s *Stage) error { return f(ctx, s) }
 
-// Stage is what a handler is told of the attempt that it executes. It is also in the handler's context: see [FromContext].
+// Stage is what a handler is told of the attempt that it executes. It is also in the handler's
+// context: see [FromContext].
 type Stage struct {
 	Run      string          // id of the run
 	Pipeline string          // name of the pipeline
@@ -52,27 +57,32 @@ type Stage struct {
 	Params   json.RawMessage // the stage's parameters as a JSON object, or nil
 	After    []string        // names of the stages that it depends on
 
-	Item      json.RawMessage            // of an instance: the element that it is for; else nil
-	Index     int                        // of an instance: the number of its element, 0 for the first
+	Item json.RawMessage // of an instance: the element that it is for; else nil
+	// of an instance: the number of its element, 0 for the first
+	Index     int
 	RunParams map[string]json.RawMessage // parameters of the run
 	Env       map[string]string          // variables that the pipeline sets for commands
-	Secrets   map[string]string          // what the stage may know, by name; a value must not leave the worker
+	// what the stage may know, by name; a value must not leave the worker
+	Secrets map[string]string
 
 	User *User // as whom commands run; nil is the user of the worker
 
-	// Revoked is closed once it cannot matter any more how the attempt ends: it was given up, and another may take its place. Its context is
-	// done by then. Nil, outside a worker, is never.
+	// Revoked is closed once it cannot matter any more how the attempt ends: it was given up, and
+	// another may take its place. Its context is done by then. Nil, outside a worker, is never.
 	Revoked <-chan struct{}
 
 	Log    io.Writer // output of the attempt: captured, capped, shown by `logs`
 	Values Values    // what the run's stages hand to each other
 }
 
-// Values reads and writes a run's values on behalf of one attempt. Values are the encoded form: see package cache for codecs.
+// Values reads and writes a run's values on behalf of one attempt. Values are the encoded form: see
+// package cache for codecs.
 type Values interface {
-	// Output returns the value that the named dependency produced, or an error that is [ErrNoOutput].
+	// Output returns the value that the named dependency produced, or an error that is
+	// [ErrNoOutput].
 	Output(ctx context.Context, stage string) ([]byte, error)
-	// SetOutput makes value the stage's own output. It is recorded together with the attempt's success.
+	// SetOutput makes value the stage's own output. It is recorded together with the attempt's
+	// success.
 	SetOutput(value []byte)
 	// Get, Put and Delete reach values by key; keys are scoped to the run.
 	Get(ctx context.Context, key string) ([]byte, error)

@@ -15,8 +15,9 @@ import (
 	"syscall"
 )
 
-// LookupUser returns the user of text, which is NAME or NAME:GROUP; without GROUP it is the user's own. Commands have the user's supplementary
-// groups as well. Only root can run commands as another user.
+// LookupUser returns the user of text, which is NAME or NAME:GROUP; without GROUP it is the user's
+// own. Commands have the user's supplementary groups as well. Only root can run commands as another
+// user.
 func LookupUser(text string) (*User, error) {
 	if os.Geteuid() != 0 {
 		return nil, fmt.Errorf("only root can run commands as another user, and this worker runs as user %d", os.Geteuid())
@@ -27,6 +28,7 @@ func LookupUser(text string) (*User, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no user %q on this machine: give the name of one, as in /etc/passwd", name)
 	}
+
 	gid := found.Gid
 	if given {
 		g, err := user.LookupGroup(group)
@@ -35,6 +37,7 @@ func LookupUser(text string) (*User, error) {
 		}
 		gid = g.Gid
 	}
+
 	groups, err := found.GroupIds()
 	if err != nil {
 		return nil, fmt.Errorf("groups of user %s: %w", name, err)
@@ -48,9 +51,11 @@ func LookupUser(text string) (*User, error) {
 		}
 		ids = append(ids, uint32(n))
 	}
+
 	if ids[0] == 0 {
 		return nil, fmt.Errorf("user %s is root, from whom nothing is kept: give another user", name)
 	}
+
 	return &User{Name: name, Home: found.HomeDir, uid: ids[0], gid: ids[1], groups: ids[2:]}, nil
 }
 
@@ -70,12 +75,13 @@ func (u *User) own(fd int) error {
 	return syscall.Fchown(fd, int(u.uid), int(u.gid))
 }
 
-// giveTo makes the workspace and all in it the user's. The folder itself is last: until then nobody but root can enter it, and put
-// something else in place of what is given away.
+// giveTo makes the workspace and all in it the user's. The folder itself is last: until then nobody
+// but root can enter it, and put something else in place of what is given away.
 func (w *workspace) giveTo(u *User) error {
 	if u == nil {
 		return nil
 	}
+
 	root := w.parent.root
 	err := root.Chmod(".", 0o711) // the user must pass through the folder, and need not list it
 	for _, dir := range []string{w.entry(inputsName), w.name} {
@@ -83,6 +89,7 @@ func (w *workspace) giveTo(u *User) error {
 		if err == nil {
 			entries, err = fs.ReadDir(root.FS(), dir)
 		}
+
 		for _, e := range entries {
 			if err == nil {
 				err = root.Lchown(dir+"/"+e.Name(), int(u.uid), int(u.gid))
@@ -95,10 +102,12 @@ func (w *workspace) giveTo(u *User) error {
 	if err != nil {
 		return fmt.Errorf("%w: give the folder of inputs and output to user %s: %w", ErrWorker, u.Name, err)
 	}
+
 	return nil
 }
 
-// checkOwner refuses a file of another user: a hard link would have the worker, which is root, read what the command may not.
+// checkOwner refuses a file of another user: a hard link would have the worker, which is root, read
+// what the command may not.
 func (u *User) checkOwner(info fs.FileInfo) error {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if u == nil || ok && stat.Uid == u.uid {
@@ -107,13 +116,14 @@ func (u *User) checkOwner(info fs.FileInfo) error {
 	return fmt.Errorf("the file does not belong to user %s, as whom the command runs: let the command write it itself", u.Name)
 }
 
-// barred returns the first folder of a path that the user may not enter, or the path itself if that is a file which the user may not
-// execute; empty if the permissions of all allow it.
+// barred returns the first folder of a path that the user may not enter, or the path itself if that
+// is a file which the user may not execute; empty if the permissions of all allow it.
 func (u *User) barred(path string) string {
 	abs, err := filepath.Abs(path)
 	if u == nil || err != nil {
 		return ""
 	}
+
 	for i := range len(abs) + 1 {
 		if i < len(abs) && abs[i] != '/' || i == 0 {
 			continue
@@ -124,6 +134,7 @@ func (u *User) barred(path string) string {
 			return ""
 		}
 	}
+
 	return ""
 }
 
@@ -137,5 +148,6 @@ func (u *User) mayExecute(info fs.FileInfo) bool {
 	case stat.Gid == u.gid || slices.Contains(u.groups, stat.Gid):
 		return info.Mode()&0o010 != 0
 	}
+
 	return info.Mode()&0o001 != 0
 }

@@ -11,12 +11,14 @@ import (
 	"syscall"
 )
 
-// watchdogScript waits until its standard input ends, which means that the worker has, and ends what the worker has left: the sessions
-// whose numbers are the lines of its descriptor 3, and the folder.
+// watchdogScript waits until its standard input ends, which means that the worker has, and ends
+// what the worker has left: the sessions whose numbers are the lines of its descriptor 3, and the
+// folder.
 //
-// Where there is a /proc, whatever has left the group of its session is found there. It is looked through until nothing is found, since
-// a process may fork meanwhile, but not for ever, since some processes cannot be killed. The last line of stat has all that matters: a
-// name may contain anything.
+// Where there is a /proc, whatever has left the group of its session is found there. It is looked
+// through until nothing is found, since a process may fork meanwhile, but not for ever, since some
+// processes cannot be killed. The last line of stat has all that matters: a name may contain
+// anything.
 const watchdogScript = `trap '' HUP INT TERM
 read -r end
 sessions=' '
@@ -40,8 +42,8 @@ mounted=--one-file-system
 rm -f $mounted 2>/dev/null || mounted=
 rm -rf $mounted -- "$1"`
 
-// watchdog is a process that outlives this one for a moment. A death signal cannot replace it: that reaches the leader of a session
-// only, and not what the leader has started.
+// watchdog is a process that outlives this one for a moment. A death signal cannot replace it: that
+// reaches the leader of a session only, and not what the leader has started.
 type watchdog struct {
 	pid      int
 	alive    int      // a pipe that nobody writes to: it ends when this process does
@@ -60,11 +62,13 @@ func startWatchdog(dir string, root *os.Root) (*watchdog, error) {
 	if err != nil {
 		return nil, nil
 	}
+
 	const name = "sessions"
 	sessions, err := root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, err
 	}
+
 	stdin, alive, err := pipe()
 	if err != nil {
 		return nil, errors.Join(err, sessions.Close())
@@ -82,6 +86,7 @@ func startWatchdog(dir string, root *os.Root) (*watchdog, error) {
 		syscall.Close(alive)
 		return nil, errors.Join(err, sessions.Close())
 	}
+
 	return &watchdog{pid: pid, alive: alive, sessions: sessions}, nil
 }
 
@@ -89,11 +94,13 @@ func startWatchdog(dir string, root *os.Root) (*watchdog, error) {
 func (w *watchdog) watch(s session) (line int, err error) {
 	w.mu.Lock()
 	if last := len(w.free) - 1; last >= 0 {
-		line, w.free = w.free[last], w.free[:last]
+		line = w.free[last]
+		w.free = w.free[:last]
 	} else {
 		line = w.lines
 		w.lines++
 	}
+
 	w.mu.Unlock()
 	return line, w.write(line, strconv.AppendInt(make([]byte, 0, watchLine), int64(s), 10))
 }

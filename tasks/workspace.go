@@ -17,17 +17,20 @@ const (
 	scriptName = "script"
 )
 
-// workspace is the private folder of one attempt of a command: its inputs, its output, and what the command puts beside them.
+// workspace is the private folder of one attempt of a command: its inputs, its output, and what the
+// command puts beside them.
 //
-// It is made for the attempt and removed after it, and no other attempt gets its name. So what a command puts in place of a file or
-// folder there, or what a process that outlives it still writes, reaches no other command. All access goes through the root of its parent, since any
-// part of the path may have become a link.
+// It is made for the attempt and removed after it, and no other attempt gets its name. So what a
+// command puts in place of a file or folder there, or what a process that outlives it still writes,
+// reaches no other command. All access goes through the root of its parent, since any part of the
+// path may have become a link.
 type workspace struct {
 	parent *workspaces
 	name   string
 }
 
-// workspaces is the folder of all workspaces of this process, and the watchdog that removes it when the process is killed.
+// workspaces is the folder of all workspaces of this process, and the watchdog that removes it when
+// the process is killed.
 type workspaces struct {
 	dir      string
 	root     *os.Root
@@ -39,7 +42,8 @@ type workspaces struct {
 	inUse int
 }
 
-// current is what new workspaces are made in. It belongs to the process, since it is the process that the watchdog watches.
+// current is what new workspaces are made in. It belongs to the process, since it is the process
+// that the watchdog watches.
 var current struct {
 	sync.Mutex
 	*workspaces // nil: none yet
@@ -58,6 +62,7 @@ func newWorkspace(log io.Writer) (*workspace, error) {
 	if err := w.make(); err != nil {
 		return nil, fmt.Errorf("%w: folder for inputs and output: %w", ErrWorker, errors.Join(err, w.remove()))
 	}
+
 	return w, nil
 }
 
@@ -72,6 +77,7 @@ func reserveWorkspace(log io.Writer) (*workspaces, int, error) {
 			fmt.Fprintf(log, "godags: %v\n", err)
 		}
 	}
+
 	if current.workspaces == nil {
 		w, err := openWorkspaces(log)
 		if err != nil {
@@ -91,14 +97,17 @@ func openWorkspaces(log io.Writer) (*workspaces, error) {
 	if err != nil {
 		return nil, fmt.Errorf("folder for inputs and outputs: %w", err)
 	}
+
 	dir, err := os.MkdirTemp(tmp, "godags-")
 	if err != nil {
 		return nil, fmt.Errorf("folder for inputs and outputs: %w", err)
 	}
+
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, errors.Join(err, os.Remove(dir))
 	}
+
 	identity, err := root.Stat(".")
 	if err != nil {
 		return nil, errors.Join(err, root.Close(), os.Remove(dir))
@@ -133,6 +142,7 @@ func (w *workspaces) closeIfUnused() error {
 	if w.inUse > 0 {
 		return nil
 	}
+
 	if current.workspaces == w {
 		current.workspaces = nil
 	}
@@ -140,6 +150,7 @@ func (w *workspaces) closeIfUnused() error {
 	if w.watchdog != nil {
 		w.watchdog.dismiss()
 	}
+
 	err := errors.Join(removeContents(w.root), w.root.Close())
 	if info, statErr := os.Lstat(w.dir); err == nil && statErr == nil && os.SameFile(info, w.identity) {
 		err = os.Remove(w.dir)
@@ -147,6 +158,7 @@ func (w *workspaces) closeIfUnused() error {
 	if err != nil {
 		return fmt.Errorf("remove the folder of inputs and outputs: %w", err)
 	}
+
 	return nil
 }
 
@@ -193,7 +205,8 @@ func (w *workspace) output() fs.FileInfo {
 	return info
 }
 
-// remove removes the workspace with all that was left there. What cannot be removed stays: no other workspace gets its name.
+// remove removes the workspace with all that was left there. What cannot be removed stays: no other
+// workspace gets its name.
 func (w *workspace) remove() error {
 	root := w.parent.root
 	var err error
@@ -202,6 +215,7 @@ func (w *workspace) remove() error {
 	if info, statErr := root.Lstat(w.name); statErr == nil && info.IsDir() {
 		_ = root.Remove(w.entry(inputsName)) // if it is not empty, the next step removes it
 	}
+
 	if root.Remove(w.name) != nil {
 		err = removeTree(root, w.name)
 	}

@@ -97,7 +97,8 @@ func checkPrecious(t *testing.T, dir string) {
 	}
 }
 
-// Whatever a command puts in place of its folders and its output does harm neither to what is elsewhere nor to later commands.
+// Whatever a command puts in place of its folders and its output does harm neither to what is
+// elsewhere nor to later commands.
 func TestWorkspace_MayBeReplacedByItsCommand(t *testing.T) {
 	for name, test := range map[string]struct{ script, err string }{
 		"link for inputs":         {`rm -rf "$GODAGS_INPUTS"; ln -s "$PRECIOUS" "$GODAGS_INPUTS"`, ""},

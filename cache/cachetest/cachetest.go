@@ -1,4 +1,5 @@
-// Package cachetest is the suite that every backend of package cache passes. Run it against your own backend:
+// Package cachetest is the suite that every backend of package cache passes. Run it against your
+// own backend:
 //
 //	func TestMyCache(t *testing.T) {
 //		cachetest.Run(t, func(t *testing.T) cache.Cache { return NewMyCache(t.TempDir()) })
@@ -14,11 +15,11 @@ import (
 	"github.com/godags/godags/cache"
 )
 
-// Run checks that the caches which open returns keep the contract of [cache.Cache]. open is called once for each
-// subtest and returns an empty cache; it registers its own clean-up with t.
+// Run checks that the caches which open returns keep the contract of [cache.Cache]. open is called
+// once for each subtest and returns an empty cache; it registers its own clean-up with t.
 //
-// A cache with a method MaxSize() int64 is not given larger values, and when that is at most 64 MiB, Run checks that it
-// refuses one. A cache that is a [cache.Remover] is tested as one.
+// A cache with a method MaxSize() int64 is not given larger values, and when that is at most 64
+// MiB, Run checks that it refuses one. A cache that is a [cache.Remover] is tested as one.
 func Run(t *testing.T, open func(t *testing.T) cache.Cache) {
 	for _, test := range []struct {
 		name  string
@@ -62,6 +63,7 @@ func missingKey(t *testing.T, c cache.Cache) {
 	if !errors.As(err, &missing) {
 		t.Fatalf("Get of a missing key: got %T (%v), want a *cache.NotFoundError", err, err)
 	}
+
 	if missing.Key != key {
 		t.Errorf("the NotFoundError is about %v, want %v", missing.Key, key)
 	}
@@ -82,13 +84,15 @@ func overwrite(t *testing.T, c cache.Cache) {
 }
 
 func deleteKey(t *testing.T, c cache.Cache) {
-	key, neighbour := cache.Key{Run: "run", Name: "a"}, cache.Key{Run: "run", Name: "ab"}
+	key := cache.Key{Run: "run", Name: "a"}
+	neighbour := cache.Key{Run: "run", Name: "ab"}
 	put(t, c, neighbour, []byte("stays"))
 	for _, v := range values(limit(c)) {
 		put(t, c, key, v.bytes)
 		remove(t, c, key)
 		wantMissing(t, c, key)
 	}
+
 	remove(t, c, key) // missing by now
 	remove(t, c, cache.Key{Run: "no such run", Name: "a"})
 	want(t, c, neighbour, []byte("stays"))
@@ -101,12 +105,15 @@ func awkwardKeys(t *testing.T, c cache.Cache) {
 	for _, key := range keys {
 		put(t, c, key, []byte(key.Run+"\x00"+key.Name))
 	}
+
 	for _, key := range keys {
 		want(t, c, key, []byte(key.Run+"\x00"+key.Name))
 	}
+
 	for i := 0; i < len(keys); i += 2 {
 		remove(t, c, keys[i])
 	}
+
 	for i, key := range keys {
 		if i%2 == 0 {
 			wantMissing(t, c, key)
@@ -117,7 +124,8 @@ func awkwardKeys(t *testing.T, c cache.Cache) {
 }
 
 func twoRuns(t *testing.T, c cache.Cache) {
-	first, second := cache.Key{Run: "wine-1", Name: "features"}, cache.Key{Run: "wine-2", Name: "features"}
+	first := cache.Key{Run: "wine-1", Name: "features"}
+	second := cache.Key{Run: "wine-2", Name: "features"}
 	put(t, c, first, []byte("one"))
 	wantMissing(t, c, second)
 	put(t, c, second, []byte("two"))
@@ -136,6 +144,7 @@ func callerKeepsItsSlices(t *testing.T, c cache.Cache) {
 		if !want(t, c, key, v.bytes) {
 			t.Error("the caller's change of the slice that it put has changed the stored value")
 		}
+
 		scramble(get(t, c, key))
 		if !want(t, c, key, v.bytes) {
 			t.Error("the caller's change of the slice that it got has changed the stored value")
@@ -159,9 +168,11 @@ func cancelledContext(t *testing.T, c cache.Cache) {
 	if err == nil || errors.Is(err, cache.ErrNotFound) {
 		t.Errorf("Get with a cancelled context: got %v, want an error that is not ErrNotFound", err)
 	}
+
 	if err := c.Put(ctx, key, []byte("y")); err == nil {
 		t.Error("Put with a cancelled context: got no error")
 	}
+
 	if err := c.Delete(ctx, key); err == nil {
 		t.Error("Delete with a cancelled context: got no error")
 	}
@@ -173,17 +184,22 @@ func tooLarge(t *testing.T, c cache.Cache) {
 		t.Logf("not checked: needs a cache with a method MaxSize() int64 that returns at most 64 MiB")
 		return
 	}
+
 	key := cache.Key{Run: "run", Name: "features"}
 	fits := bytes.Repeat([]byte("f"), int(most))
 	put(t, c, key, fits)
-	err := c.Put(t.Context(), key, append(fits, 'f')) // compresses well, and is refused all the same
+
+	// compresses well, and is refused all the same
+	err := c.Put(t.Context(), key, append(fits, 'f'))
 	if !errors.Is(err, cache.ErrTooLarge) {
 		t.Errorf("Put of %d bytes when at most %d are taken: got %v, want ErrTooLarge", most+1, most, err)
 	}
+
 	var large *cache.TooLargeError
 	if errors.As(err, &large) && (large.Key != key || large.Size != most+1 || large.Limit != most) {
 		t.Errorf("got %+v, want key %v, size %d, limit %d", *large, key, most+1, most)
 	}
+
 	want(t, c, key, fits)
 }
 
@@ -193,14 +209,17 @@ func removeRun(t *testing.T, c cache.Cache) {
 		t.Log("not checked: the cache is no cache.Remover")
 		return
 	}
+
 	keys := awkward()
 	for _, key := range keys {
 		put(t, c, key, []byte("x"))
 	}
+
 	for _, v := range values(limit(c)) {
 		keys = append(keys, cache.Key{Run: "run", Name: v.name})
 		put(t, c, keys[len(keys)-1], v.bytes)
 	}
+
 	gone := map[string]bool{}
 	for _, key := range keys {
 		if gone[key.Run] {
@@ -212,6 +231,7 @@ func removeRun(t *testing.T, c cache.Cache) {
 		gone[key.Run] = true
 		wantOnlyRemoved(t, c, keys, gone)
 	}
+
 	if err := remover.RemoveRun(t.Context(), "no such run"); err != nil {
 		t.Errorf("RemoveRun of a run without values: %v", err)
 	}

@@ -83,7 +83,8 @@ var faults = map[string]func(sound cache.Cache, b *broken){
 		b.put = func(_ context.Context, key cache.Key, v []byte) error { kept[key] = v; return nil }
 	},
 	"readers and writers at once": func(sound cache.Cache, b *broken) {
-		const whole, half = 108, 54 // the value of 100 bytes with its 8 bytes of introduction is for a time half there
+		// the value of 100 bytes with its 8 bytes of introduction is for a time half there
+		const whole, half = 108, 54
 		var writing sync.Mutex
 		var once sync.Once
 		seen := make(chan struct{})

@@ -10,8 +10,9 @@ import (
 	"github.com/godags/godags/cache"
 )
 
-// readersAndWriters has writers replace one value by others of very different sizes, while readers check that they always
-// get one of these, whole. Each value says in its first 8 bytes how its rest must be.
+// readersAndWriters has writers replace one value by others of very different sizes, while readers
+// check that they always get one of these, whole. Each value says in its first 8 bytes how its rest
+// must be.
 func readersAndWriters(t *testing.T, c cache.Cache) {
 	const writers, readers, rounds = 3, 3, 2
 	key := cache.Key{Run: "run", Name: "contended"}
@@ -21,6 +22,7 @@ func readersAndWriters(t *testing.T, c cache.Cache) {
 			versions = append(versions, telling(uint64(seed), size))
 		}
 	}
+
 	put(t, c, key, versions[0])
 
 	var writing, reading sync.WaitGroup
@@ -35,9 +37,11 @@ func readersAndWriters(t *testing.T, c cache.Cache) {
 			}
 		})
 	}
+
 	for range readers {
 		reading.Go(func() { readUntil(t, c, key, versions, written) })
 	}
+
 	writing.Wait()
 	close(written)
 	reading.Wait()
@@ -53,6 +57,7 @@ func readUntil(t *testing.T, c cache.Cache, key cache.Key, versions [][]byte, wr
 			t.Errorf("Get beside writers: %v", err)
 			return
 		}
+
 		select {
 		case <-written:
 			return

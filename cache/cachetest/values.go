@@ -17,7 +17,8 @@ type value struct {
 	bytes []byte
 }
 
-// values returns values of at most limit bytes, by size, from both sides of where backends change how they store them.
+// values returns values of at most limit bytes, by size, from both sides of where backends change
+// how they store them.
 func values(limit int64) []value {
 	const large = 20 << 20
 	all := []value{
@@ -31,11 +32,13 @@ func values(limit int64) []value {
 		{"20 MB compressible", bytes.Repeat([]byte("godags, "), large/8)},
 		{"20 MB incompressible", noise(4, large)},
 	}
+
 	for i, v := range all {
 		if int64(len(v.bytes)) > limit {
 			return all[:i]
 		}
 	}
+
 	return all
 }
 
@@ -55,17 +58,20 @@ func awkward() []cache.Key {
 		"o/train/1", "o/train/11", "line\nbreak", "line\r\nbreak", "nul\x00byte", "\xff\xfe", "é", "e\u0301", "{a}", "}", "a*", "a?", "[ab]",
 		"tmp-1", "val:a", "CON", strings.Repeat("n", 10_000), strings.Repeat("n", 9_999), strings.Repeat("/", 10_000),
 	}
+
 	// Patterns come first: they are removed while what they match is still there.
 	runs := []string{"r?n", "run*", "[r]un", `run\`, "ru", "runs", "run/a", "run:val", "run}:val:x", "\n", "\x00", "%", strings.Repeat("r", 10_000)}
 	var keys []cache.Key
 	for _, run := range runs {
 		keys = append(keys, cache.Key{Run: run, Name: "a"}, cache.Key{Run: run, Name: "y"})
 	}
+
 	for _, run := range []string{"run", "RUN", "", ".."} {
 		for _, name := range names {
 			keys = append(keys, cache.Key{Run: run, Name: name})
 		}
 	}
+
 	return append(keys, cache.Key{Run: "run", Name: "x}:val:y"})
 }
 

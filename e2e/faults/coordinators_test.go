@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// 6: the coordinator is killed while stages run. Workers finish what they hold; resume goes on within 5 s, and executes nothing again.
+// 6: the coordinator is killed while stages run. Workers finish what they hold; resume goes on
+// within 5 s, and executes nothing again.
 func TestAKilledCoordinator(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -41,7 +42,8 @@ func TestAKilledCoordinatorWithAStandby(t *testing.T) {
 	run.check(0, 0)
 }
 
-// 8: a coordinator is stopped until another has taken over, and goes on. It is refused, and nothing that it does has an effect.
+// 8: a coordinator is stopped until another has taken over, and goes on. It is refused, and nothing
+// that it does has an effect.
 func TestACoordinatorThatIsStoppedAndGoesOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -85,7 +87,8 @@ func TestEverythingIsKilled(t *testing.T) {
 	}
 }
 
-// 23: of two commands that run the same pipeline under the same id one drives the run, and the other follows it to its end.
+// 23: of two commands that run the same pipeline under the same id one drives the run, and the
+// other follows it to its end.
 func TestTwoCommandsWithTheSameRun(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -71,8 +71,8 @@ func (h *host) cut(lasts time.Duration) {
 	h.w.sh("ip link set %s up", h.name)
 }
 
-// 14, with coordinator, Redis and workers on hosts of their own: one is cut off for 2 s, and nothing is executed again; then for 20 s, and
-// its stage is executed elsewhere.
+// 14, with coordinator, Redis and workers on hosts of their own: one is cut off for 2 s, and
+// nothing is executed again; then for 20 s, and its stage is executed elsewhere.
 func TestAHostIsCutOff(t *testing.T) {
 	w := newWorld(t)
 	hosts := w.network(4)
@@ -103,7 +103,8 @@ func TestAHostIsCutOff(t *testing.T) {
 	second.check(1, quickly)
 }
 
-// redisOn starts a Redis on a host. The test itself asks it through a unix socket, which no cable carries.
+// redisOn starts a Redis on a host. The test itself asks it through a unix socket, which no cable
+// carries.
 func (w *world) redisOn(h *host) (url string) {
 	w.t.Helper()
 	url = "redis://" + h.address + ":6379"
@@ -116,7 +117,8 @@ func (w *world) redisOn(h *host) (url string) {
 	return url
 }
 
-// 25: the disk on which values live is full. The stage that stores one fails with the reason, and nobody reads half a value.
+// 25: the disk on which values live is full. The stage that stores one fails with the reason, and
+// nobody reads half a value.
 func TestAFullDisk(t *testing.T) {
 	w := newWorld(t)
 	disk := w.path("disk")

@@ -20,7 +20,8 @@ func TestWorkersAreReplacedDuringAHundredRuns(t *testing.T) {
 	roll(t, 100, 0)
 }
 
-// 3, 4: what a worker had in hand when it was killed is taken back by Asynq in the end, and nothing of it is executed again.
+// 3, 4: what a worker had in hand when it was killed is taken back by Asynq in the end, and nothing
+// of it is executed again.
 func TestAsynqTakesBackTheTasksOfADeadWorker(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

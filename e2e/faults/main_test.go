@@ -1,7 +1,10 @@
-// Package faults kills, stops and cuts off real processes, and looks at what becomes of the runs that they worked on.
+// Package faults kills, stops and cuts off real processes, and looks at what becomes of the runs
+// that they worked on.
 //
-// Each test is a fault that a run must survive, with what is expected. How long it took is told beside what is promised; only what takes far
-// longer is a failure, since a machine that runs tests is busy. What takes long is behind the build tag soak, and what needs network namespaces behind netns: see the Makefile.
+// Each test is a fault that a run must survive, with what is expected. How long it took is told
+// beside what is promised; only what takes far longer is a failure, since a machine that runs tests
+// is busy. What takes long is behind the build tag soak, and what needs network namespaces behind
+// netns: see the Makefile.
 package faults
 
 import (
@@ -30,7 +33,8 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// limit is how long a test waits for something that it expects: far longer than it takes on a busy machine.
+// limit is how long a test waits for something that it expects: far longer than it takes on a busy
+// machine.
 const limit = 90 * time.Second
 
 // together is how many tests run at once: most of the time they wait.
@@ -56,8 +60,10 @@ func (t tidy) Run() int {
 	}
 	os.Setenv("TMPDIR", root)
 	os.Setenv("GODAGS_KEY", "the key of the tests of faults")
-	os.Setenv("GORACE", "atexit_sleep_ms=50")                                // in place of a second for each process
-	os.Setenv("PATH", root+string(filepath.ListSeparator)+os.Getenv("PATH")) // nothing is there: it marks what was started here
+	// in place of a second for each process
+	os.Setenv("GORACE", "atexit_sleep_ms=50")
+	// nothing is there: it marks what was started here
+	os.Setenv("PATH", root+string(filepath.ListSeparator)+os.Getenv("PATH"))
 	flag.Parse()
 	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
 		flag.Set("test.parallel", together)

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// held has two stages side by side that go on until there is a file "go", and one after them. Each writes its process number to a file,
-// victim also that of its worker. The first attempt of victim never ends.
+// held has two stages side by side that go on until there is a file "go", and one after them. Each
+// writes its process number to a file, victim also that of its worker. The first attempt of victim
+// never ends.
 var held = []stage{
 	{Name: "victim", Run: "echo $PPID >worker.$GODAGS_ATTEMPT; echo $$ >victim.$GODAGS_ATTEMPT; until [ -e go ] && [ $GODAGS_ATTEMPT -gt 1 ]; do sleep 0.05; done"},
 	{Name: "witness", Run: "echo $$ >witness.$GODAGS_ATTEMPT; until [ -e go ]; do sleep 0.05; done"},
@@ -19,8 +20,8 @@ var single = []stage{
 	{Name: "after", After: []string{"only"}, Run: "echo after >>ran"},
 }
 
-// busy is rows of stages that take 20 to 120 ms each, every one after two of the row before. Some are commands, which note in a file
-// that they ran, and some store an output.
+// busy is rows of stages that take 20 to 120 ms each, every one after two of the row before. Some
+// are commands, which note in a file that they ran, and some store an output.
 func busy(rows, width int) (stages []stage) {
 	for row := range rows {
 		for i := range width {
@@ -41,8 +42,8 @@ func busy(rows, width int) (stages []stage) {
 	return stages
 }
 
-// open adds a stage behind all others that goes on until there is a file "go": the run does not come to its end before, however long a test
-// takes for what it does to it.
+// open adds a stage behind all others that goes on until there is a file "go": the run does not
+// come to its end before, however long a test takes for what it does to it.
 func open(stages []stage) []stage {
 	last := stage{Name: "open", Run: "until [ -e go ]; do sleep 0.05; done"}
 	for _, s := range stages {
@@ -51,6 +52,6 @@ func open(stages []stage) []stage {
 	return append(stages, last)
 }
 
-// quickly is the bound of a run in which one fault costs ten seconds at the most. A busy machine has longer, but not as long as it takes
-// until Asynq notices a fault.
+// quickly is the bound of a run in which one fault costs ten seconds at the most. A busy machine
+// has longer, but not as long as it takes until Asynq notices a fault.
 const quickly = 50 * time.Second

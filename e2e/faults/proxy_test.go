@@ -22,7 +22,8 @@ type proxy struct {
 	mu     sync.Mutex
 	conns  map[net.Conn]bool
 	closed bool
-	held   [2]chan struct{}     // by direction: closed when what was held back may go on; nil while nothing is
+	// by direction: closed when what was held back may go on; nil while nothing is
+	held   [2]chan struct{}
 	delay  func() time.Duration // of each piece in either direction; nil for none
 	rate   int                  // bytes a second of each connection in each direction; 0: no limit
 	resets float64              // how likely a piece is to break its connection
@@ -138,7 +139,8 @@ func (p *proxy) limit(rate int) {
 	p.rate = rate
 }
 
-// cut holds back everything in the given directions, as a network does that loses packets, until it is healed.
+// cut holds back everything in the given directions, as a network does that loses packets, until it
+// is healed.
 func (p *proxy) cut(directions ...direction) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -170,7 +172,8 @@ func (p *proxy) reset() {
 	}
 }
 
-// look counts requests with a text from now on. With a trap the first of them does not reach Redis, nor anything after it.
+// look counts requests with a text from now on. With a trap the first of them does not reach Redis,
+// nor anything after it.
 func (p *proxy) look(text string, trap bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -55,7 +55,8 @@ func (w *world) pending() []string {
 	return list
 }
 
-// 20: somebody deletes a task that waits, archives another, and runs that again when its stage is over. All stages are executed, once.
+// 20: somebody deletes a task that waits, archives another, and runs that again when its stage is
+// over. All stages are executed, once.
 func TestSomebodyMeddlesWithTheQueue(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -80,7 +81,8 @@ func TestSomebodyMeddlesWithTheQueue(t *testing.T) {
 	}
 }
 
-// forge puts a task with this payload, as it stands in the task's protobuf message, into the queue: a copy of another task with another id.
+// forge puts a task with this payload, as it stands in the task's protobuf message, into the queue:
+// a copy of another task with another id.
 func (w *world) forge(id, msg string) {
 	w.t.Helper()
 	key, ctx := w.queue(), w.t.Context()
@@ -88,7 +90,8 @@ func (w *world) forge(id, msg string) {
 	w.must(w.rdb.LPush(ctx, key+"pending", id).Err())
 }
 
-// 24: tasks that nobody sent, that were sent before, and that are damaged: each is refused before anything runs.
+// 24: tasks that nobody sent, that were sent before, and that are damaged: each is refused before
+// anything runs.
 func TestForgedAndRepeatedTasks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

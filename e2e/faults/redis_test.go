@@ -18,11 +18,13 @@ func TestAKilledRedis(t *testing.T) {
 	redisIsAway(t, 5*time.Second)
 }
 
-// redisIsAway kills Redis in the middle of a run for a time. No stage is lost, none is recorded twice.
+// redisIsAway kills Redis in the middle of a run for a time. No stage is lost, none is recorded
+// twice.
 func redisIsAway(t *testing.T, away time.Duration) {
 	w := newWorld(t, "--appendonly", "yes", "--appendfsync", "everysec")
 	workers := w.crew(2)
-	stages := append(busy(12, 3), stage{Name: "long", Run: "sleep 1; head -c 100000 /dev/zero >$GODAGS_OUTPUT"}) // more than is recorded with a success
+	// more than is recorded with a success
+	stages := append(busy(12, 3), stage{Name: "long", Run: "sleep 1; head -c 100000 /dev/zero >$GODAGS_OUTPUT"})
 	run := w.run(open(stages))
 	run.progressed(8)
 	w.redis.Kill()
@@ -34,7 +36,8 @@ func redisIsAway(t *testing.T, away time.Duration) {
 	trial := run.check(1, 0)
 	for _, p := range append(workers, run.process) {
 		p.says("Redis answers again")
-		if c := p.complaints(); len(c) > 6 { // most of all two; a stage that was replaced is another
+		// most of all two; a stage that was replaced is another
+		if c := p.complaints(); len(c) > 6 {
 			t.Errorf("%s complains %d times:\n%s", p, len(c), strings.Join(c, ""))
 		}
 	}
@@ -46,7 +49,8 @@ func redisIsAway(t *testing.T, away time.Duration) {
 	}
 }
 
-// complaints returns the lines of a program's log that warn of something. That a task had got lost is said of each, and there may be several.
+// complaints returns the lines of a program's log that warn of something. That a task had got lost
+// is said of each, and there may be several.
 func (p *process) complaints() (lines []string) {
 	for line := range strings.Lines(p.stderr()) {
 		if (strings.Contains(line, "level=WARN") || strings.Contains(line, "level=ERROR")) && !strings.Contains(line, "sent again") {
@@ -56,8 +60,9 @@ func (p *process) complaints() (lines []string) {
 	return lines
 }
 
-// 12: Redis is killed and loses the end of its AOF, somewhere within an entry. What it has is a prefix of what happened, and remains one as
-// long as the AOF is written anew after each loss, as docs/reliability.md says.
+// 12: Redis is killed and loses the end of its AOF, somewhere within an entry. What it has is a
+// prefix of what happened, and remains one as long as the AOF is written anew after each loss, as
+// docs/reliability.md says.
 func TestTheEndOfTheAOFIsLost(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -75,7 +80,8 @@ func TestTheEndOfTheAOFIsLost(t *testing.T) {
 	run.succeeds(3, 0)
 }
 
-// rewriteAOF has Redis write its AOF anew: without that its next start would bring back a transaction that was cut off at this one.
+// rewriteAOF has Redis write its AOF anew: without that its next start would bring back a
+// transaction that was cut off at this one.
 func (w *world) rewriteAOF(folder string) {
 	w.t.Helper()
 	w.must(w.rdb.BgRewriteAOF(w.t.Context()).Err())
@@ -85,7 +91,8 @@ func (w *world) rewriteAOF(folder string) {
 	})
 }
 
-// aofs names the files with what was written since the last rewrite: one, and for a moment the one before it.
+// aofs names the files with what was written since the last rewrite: one, and for a moment the one
+// before it.
 func (w *world) aofs(folder string) []string {
 	w.t.Helper()
 	files, err := filepath.Glob(filepath.Join(folder, "appendonlydir", "*.incr.aof"))
@@ -106,7 +113,8 @@ func (w *world) cutAOF(folder string, bytes int64) {
 	w.must(os.Truncate(files[0], max(0, info.Size()-bytes)))
 }
 
-// 16: Redis is full, and has room again later. Workers and coordinator say so, ask no more often than ten times a second, and go on.
+// 16: Redis is full, and has room again later. Workers and coordinator say so, ask no more often
+// than ten times a second, and go on.
 func TestAFullRedis(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -169,7 +177,8 @@ func TestScriptsAreForgottenAndConnectionsClosed(t *testing.T) {
 	run.succeeds(0, quickly)
 }
 
-// 18: all data is gone in the middle of a run. The coordinator says so and ends with code 3; workers go on with other runs.
+// 18: all data is gone in the middle of a run. The coordinator says so and ends with code 3;
+// workers go on with other runs.
 func TestAllDataIsLost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

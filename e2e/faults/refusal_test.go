@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// large is a pipeline in which values pass that are stored in Redis one by one, and that is at work while something is refused.
+// large is a pipeline in which values pass that are stored in Redis one by one, and that is at work
+// while something is refused.
 func large() []stage {
 	return []stage{
 		{Name: "make", Run: "touch started; until [ -e refused ]; do sleep 0.05; done; head -c 300000 /dev/urandom >$GODAGS_OUTPUT"},
@@ -36,7 +37,8 @@ func TestRefusal_FailsNoStage(t *testing.T) {
 	}
 }
 
-// What accepts connections in front of Redis resets them while Redis is away, instead of refusing them.
+// What accepts connections in front of Redis resets them while Redis is away, instead of refusing
+// them.
 func TestResets_FailNoStage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

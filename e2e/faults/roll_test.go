@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// roll replaces three workers again and again while one run follows the other: so many runs at least, and for so long at least.
+// roll replaces three workers again and again while one run follows the other: so many runs at
+// least, and for so long at least.
 func roll(t *testing.T, runs int, least time.Duration) {
 	w := newWorld(t)
 	workers := w.crew(3)

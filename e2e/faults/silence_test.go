@@ -10,8 +10,9 @@ import (
 	"github.com/godags/godags/internal/journal"
 )
 
-// tooLong is for how long Redis does not hear of a worker that lives, on a machine that is too busy or for a moment stands still. A worker
-// stops its stages after 2.75 s without an answer, and is dead after 3 s.
+// tooLong is for how long Redis does not hear of a worker that lives, on a machine that is too busy
+// or for a moment stands still. A worker stops its stages after 2.75 s without an answer, and is
+// dead after 3 s.
 const tooLong = 2400 * time.Millisecond
 
 // heard is when a worker was last heard of.
@@ -20,8 +21,9 @@ type heard struct {
 	counted bool // the silence since then
 }
 
-// listen counts, until the test ends, how often Redis does not hear of a worker for too long, although nobody has killed it. A worker that is
-// heard of must not lose a stage; one that is not may: where a test itself does nothing to the workers, that is a fault of the machine.
+// listen counts, until the test ends, how often Redis does not hear of a worker for too long,
+// although nobody has killed it. A worker that is heard of must not lose a stage; one that is not
+// may: where a test itself does nothing to the workers, that is a fault of the machine.
 func (w *world) listen() (silences func() int) {
 	ctx, stop := context.WithCancel(context.Background())
 	n, last, j := 0, make(map[string]*heard), journal.New(w.rdb)

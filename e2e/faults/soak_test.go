@@ -43,7 +43,8 @@ type hit struct {
 
 const lanes = 8 // runs at once
 
-// TestSoak goes on for GODAGS_SOAK (5 minutes unless told otherwise), with the seed GODAGS_TEST_SEED or a random one.
+// TestSoak goes on for GODAGS_SOAK (5 minutes unless told otherwise), with the seed
+// GODAGS_TEST_SEED or a random one.
 func TestSoak(t *testing.T) {
 	s := &soak{world: newWorld(t, "--appendonly", "yes", "--appendfsync", "everysec"), seed: rand.Uint64(), outcomes: make(map[string]int)}
 	lasts := 5 * time.Minute
@@ -151,7 +152,8 @@ func (s *soak) spawn(url, name string, args ...string) (*process, error) {
 	return p, nil
 }
 
-// drive brings a run to its end. Its coordinator may be killed or stopped meanwhile, a second one may follow it, and it may be cancelled.
+// drive brings a run to its end. Its coordinator may be killed or stopped meanwhile, a second one
+// may follow it, and it may be cancelled.
 func (s *soak) drive(id string, stages []stage, random *rand.Rand) error {
 	s.files.Lock()
 	s.write(id+".json", stages)
@@ -212,7 +214,8 @@ func (s *soak) over(id string) bool {
 	return err == nil && state == "finished"
 }
 
-// judge applies the rules to a run that has ended. As many faults count as went on during it, and shortly before.
+// judge applies the rules to a run that has ended. As many faults count as went on during it, and
+// shortly before.
 func (s *soak) judge(id string, stages []stage, begin time.Time) {
 	s.redisUp.RLock()
 	defer s.redisUp.RUnlock()

@@ -128,7 +128,8 @@ func (s *soak) meddle() {
 	}
 }
 
-// restartRedis kills Redis and starts it again after a time. The test itself asks nothing of it meanwhile.
+// restartRedis kills Redis and starts it again after a time. The test itself asks nothing of it
+// meanwhile.
 func (s *soak) restartRedis(away time.Duration) {
 	s.redisUp.Lock()
 	defer s.redisUp.Unlock()
@@ -138,8 +139,9 @@ func (s *soak) restartRedis(away time.Duration) {
 	s.redis.Restart()
 }
 
-// recoveries returns how long after a fault the next claim came: that of the stage for an attempt that was lost with its worker, that of
-// any stage for a coordinator that was killed. Where Redis or the coordinator was away meanwhile, the time counts from when it was back.
+// recoveries returns how long after a fault the next claim came: that of the stage for an attempt
+// that was lost with its worker, that of any stage for a coordinator that was killed. Where Redis
+// or the coordinator was away meanwhile, the time counts from when it was back.
 func recoveries(events []faulttest.Event, hits []hit) (list []time.Duration) {
 	for i, e := range events {
 		if e.Type != "stage.lost" || strings.HasPrefix(e.Reason, "not begun") {
@@ -172,7 +174,8 @@ func lastOf(hits []hit, worker string, before time.Time) (at time.Time) {
 	return at
 }
 
-// backAt returns when Redis and the coordinator were last back between a fault and a claim: the time of the fault if they were not away.
+// backAt returns when Redis and the coordinator were last back between a fault and a claim: the
+// time of the fault if they were not away.
 func backAt(hits []hit, fault, claim time.Time) time.Time {
 	for _, h := range hits {
 		if (h.kind == "Redis killed" || h.kind == "coordinator stopped" || h.kind == "coordinator killed") && h.to.After(fault) && h.to.Before(claim) {
@@ -192,8 +195,9 @@ func claimAfter(events []faulttest.Event, stage string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// randomStages is a pipeline of 5 to 40 stages, each after up to three others. Some fail, some of these succeed when they are tried again,
-// some wait for the end of others only, and some are executed for each element of a list.
+// randomStages is a pipeline of 5 to 40 stages, each after up to three others. Some fail, some of
+// these succeed when they are tried again, some wait for the end of others only, and some are
+// executed for each element of a list.
 func randomStages(random *rand.Rand) []stage {
 	stages := make([]stage, 5+random.IntN(36))
 	triggers := []string{"all_done", "any_success", "any_failed"}

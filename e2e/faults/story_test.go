@@ -84,14 +84,16 @@ func (r *run) find(kind, stage string, attempt int) (at time.Time) {
 	return at
 }
 
-// succeeds waits for the end of the command and applies the rules to the run, which must have succeeded.
+// succeeds waits for the end of the command and applies the rules to the run, which must have
+// succeeded.
 func (r *run) succeeds(faults int, bound time.Duration) faulttest.Trial {
 	r.w.t.Helper()
 	r.exits(0)
 	return r.check(faults, bound)
 }
 
-// check applies the rules to the run, which has ended. Where there were no faults, those of the machine count.
+// check applies the rules to the run, which has ended. Where there were no faults, those of the
+// machine count.
 func (r *run) check(faults int, bound time.Duration) faulttest.Trial {
 	r.w.t.Helper()
 	if faults == 0 {
@@ -110,7 +112,8 @@ func (r *run) check(faults int, bound time.Duration) faulttest.Trial {
 	return trial
 }
 
-// lost finds out whether as many attempts were lost with their workers as must be, and no more than one for each silence of another worker.
+// lost finds out whether as many attempts were lost with their workers as must be, and no more than
+// one for each silence of another worker.
 func (r *run) lost(want int) {
 	r.w.t.Helper()
 	if n, silences := lost(r.w.events(r.id)), r.w.silences(); n < want || n > want+silences {

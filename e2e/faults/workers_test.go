@@ -46,7 +46,8 @@ func TestAKilledWorkerThatNobodySupervises(t *testing.T) {
 	run.lost(1)
 }
 
-// 3: the worker has reported, and dies before it tells Asynq so. When Asynq delivers the task again, nothing is executed again.
+// 3: the worker has reported, and dies before it tells Asynq so. When Asynq delivers the task
+// again, nothing is executed again.
 func TestAWorkerKilledBetweenReportAndDone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -64,11 +65,13 @@ func TestAWorkerKilledBetweenReportAndDone(t *testing.T) {
 	task := queue.TaskID(w.id, "only", 1)
 	w.redeliver(task)
 	w.await("the end of the task that was delivered again", func() bool { return w.rdb.Exists(t.Context(), w.queue()+"t:"+task).Val() == 0 })
-	run.check(1, quickly) // it may have had the next stage already, which is then executed elsewhere
+	// it may have had the next stage already, which is then executed elsewhere
+	run.check(1, quickly)
 	w.ran("only", 1)
 }
 
-// 4: the stage has ended, and its worker dies before it reports. It is executed once more, and recorded once.
+// 4: the stage has ended, and its worker dies before it reports. It is executed once more, and
+// recorded once.
 func TestAWorkerKilledBetweenTheEndOfAStageAndItsReport(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -87,7 +90,8 @@ func TestAWorkerKilledBetweenTheEndOfAStageAndItsReport(t *testing.T) {
 	w.ran("only", 2)
 }
 
-// 5: a worker is stopped for 10 s and goes on. Another finishes its stage; what the first reports is refused, and what it runs is killed.
+// 5: a worker is stopped for 10 s and goes on. Another finishes its stage; what the first reports
+// is refused, and what it runs is killed.
 func TestAWorkerThatIsStoppedAndGoesOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -128,7 +132,8 @@ func TestAWorkerThatIsCutOffForAMoment(t *testing.T) {
 	run.succeeds(0, quickly)
 }
 
-// 14: one worker is cut off for 20 s: its stage is executed elsewhere, and it stops its own before that.
+// 14: one worker is cut off for 20 s: its stage is executed elsewhere, and it stops its own before
+// that.
 func TestAWorkerThatIsCutOff(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -147,7 +152,8 @@ func TestAWorkerThatIsCutOff(t *testing.T) {
 	run.succeeds(1, 2*quickly)
 }
 
-// 15: everything takes up to 400 ms, and one connection in twenty breaks. Nobody is taken for dead, and the run ends.
+// 15: everything takes up to 400 ms, and one connection in twenty breaks. Nobody is taken for dead,
+// and the run ends.
 func TestASlowAndUnreliableNetwork(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -186,8 +192,9 @@ func TestAStageThatKillsItsWorkers(t *testing.T) {
 	}
 }
 
-// 22: all workers are replaced one after the other while run follows run: none loses a stage. A worker with a stage that does not end is told
-// once more, and then hands it back; the stage ignores SIGTERM, and is killed.
+// 22: all workers are replaced one after the other while run follows run: none loses a stage. A
+// worker with a stage that does not end is told once more, and then hands it back; the stage
+// ignores SIGTERM, and is killed.
 func TestWorkersAreReplacedOneByOne(t *testing.T) {
 	t.Parallel()
 	roll(t, 5, 10*time.Second)

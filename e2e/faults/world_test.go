@@ -60,7 +60,8 @@ type process struct {
 	done chan struct{}
 }
 
-// start starts a program, which is killed at the end of the test if it still runs. It finds Redis at url.
+// start starts a program, which is killed at the end of the test if it still runs. It finds Redis
+// at url.
 func (w *world) start(url string, args ...string) *process {
 	w.t.Helper()
 	return w.launch(exec.Command(args[0], args[1:]...), url)
@@ -77,7 +78,8 @@ func (w *world) launch(cmd *exec.Cmd, url string) *process {
 	errs, err := os.Create(p.name + ".err")
 	w.must(err)
 	defer errs.Close()
-	cmd.Stdout, cmd.Stderr = out, errs // files, so that no process that goes on can keep Wait from returning
+	// files, so that no process that goes on can keep Wait from returning
+	cmd.Stdout, cmd.Stderr = out, errs
 	w.must(cmd.Start())
 	go func() {
 		defer close(p.done)
@@ -111,7 +113,8 @@ func (p *process) kill() {
 	<-p.done
 }
 
-func (p *process) signal(s os.Signal) { p.Process.Signal(s) } // nor is it an error that it has ended
+// nor is it an error that it has ended
+func (p *process) signal(s os.Signal) { p.Process.Signal(s) }
 
 func (p *process) ended() bool {
 	select {
@@ -252,8 +255,9 @@ func (w *world) events(run string) []faulttest.Event {
 	return events
 }
 
-// unnoticed is how long a fault may go unnoticed: much longer than what is promised, since a machine that runs tests may be busy, and shorter
-// than the 55 s after which Asynq notices that a worker is gone.
+// unnoticed is how long a fault may go unnoticed: much longer than what is promised, since a
+// machine that runs tests may be busy, and shorter than the 55 s after which Asynq notices that a
+// worker is gone.
 const unnoticed = 30 * time.Second
 
 // within tells how long something took that is promised within a time.
@@ -265,8 +269,8 @@ func (w *world) within(what string, took, promised time.Duration) {
 	}
 }
 
-// judge says what is wrong with a run. Tasks of workers that were killed are Asynq's for one or two minutes more, so of what it leaves in
-// Redis only its claims count here.
+// judge says what is wrong with a run. Tasks of workers that were killed are Asynq's for one or two
+// minutes more, so of what it leaves in Redis only its claims count here.
 func judge(w *world, run string, stages []stage, faults int, bound time.Duration) (t faulttest.Trial, errs []error) {
 	out, err := w.command("events", run)
 	if err != nil {

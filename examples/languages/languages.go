@@ -1,9 +1,10 @@
-// Package languages is a pipeline whose stages are written in Go, in shell and in Python, and pass data on to each other.
+// Package languages is a pipeline whose stages are written in Go, in shell and in Python, and pass
+// data on to each other.
 //
 //	text (Go) --> words (shell) --> count (Python) --> report (Go)
 //
-// A command finds what earlier stages have made in $GODAGS_INPUTS/<stage>, and leaves its own output in $GODAGS_OUTPUT. It needs sh, tr and
-// python3 where the worker is.
+// A command finds what earlier stages have made in $GODAGS_INPUTS/<stage>, and leaves its own
+// output in $GODAGS_OUTPUT. It needs sh, tr and python3 where the worker is.
 package languages
 
 import (
@@ -24,7 +25,9 @@ const words = `tr -cs A-Za-z '\n' < "$GODAGS_INPUTS/text" | tr A-Z a-z > "$GODAG
 // Pipeline returns the pipeline "languages".
 func Pipeline() *godags.Pipeline {
 	p := godags.New("languages", godags.DeclareParam("top", 3))
-	text := godags.Produce(p, "text", text, godags.Codec(cache.Raw)) // bare text, without the quotes of JSON
+
+	// bare text, without the quotes of JSON
+	text := godags.Produce(p, "text", text, godags.Codec(cache.Raw))
 	words := p.Command("words", godags.Command{Run: words})
 	words.After(text)
 	counts := p.Command("count", godags.Command{Shell: []string{"python3", "-c"}, Run: count})
@@ -46,10 +49,12 @@ func report(ctx context.Context, counts []byte) (string, error) {
 	if err := json.Unmarshal(counts, &top); err != nil {
 		return "", fmt.Errorf("counts: %w", err)
 	}
+
 	report := ""
 	for _, c := range top {
 		report += fmt.Sprintf("%s %d\n", c.Word, c.N)
 	}
+
 	godags.Printf(ctx, "%s", report)
 	return report, nil
 }

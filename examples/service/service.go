@@ -1,5 +1,6 @@
-// Package service is an HTTP service that runs a pipeline for its users. It submits runs, shows them and cancels them, and it
-// executes their stages in the same process: the only other part is a Redis.
+// Package service is an HTTP service that runs a pipeline for its users. It submits runs, shows
+// them and cancels them, and it executes their stages in the same process: the only other part is a
+// Redis.
 //
 //	curl -X POST 'localhost:8080/reports?city=Oslo'      submit a run; answers with its ID
 //	curl localhost:8080/reports/ID                       show what runs, what waits and why
@@ -38,6 +39,7 @@ func Pipeline() *godags.Pipeline {
 		}
 		return fmt.Sprintf("%s has %d letters.", name, letters), nil
 	}, measure)
+
 	return p
 }
 
@@ -50,7 +52,8 @@ type Service struct {
 // New returns the service of a client.
 func New(client *godags.Client) *Service { return &Service{client, Pipeline()} }
 
-// Work coordinates runs and executes their stages until ctx is done. Running stages are then finished first.
+// Work coordinates runs and executes their stages until ctx is done. Running stages are then
+// finished first.
 func (s *Service) Work(ctx context.Context) error {
 	coordinated := make(chan error, 1)
 	go func() { coordinated <- s.client.Coordinator().Run(ctx) }()
@@ -78,6 +81,7 @@ func (s *Service) submit(w http.ResponseWriter, r *http.Request) {
 		fail(w, err)
 		return
 	}
+
 	w.Header().Set("Location", "/reports/"+id)
 	w.WriteHeader(http.StatusAccepted)
 	fmt.Fprintln(w, id)
@@ -89,6 +93,7 @@ func (s *Service) show(w http.ResponseWriter, r *http.Request) {
 		fail(w, err)
 		return
 	}
+
 	w.Header().Set("Content-Type", "application/json")
 	if err := json.NewEncoder(w).Encode(status); err != nil {
 		// The status line is sent already. The client sees that the body is cut short.

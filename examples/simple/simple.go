@@ -1,4 +1,5 @@
-// Package simple is the smallest pipeline worth looking at: six stages, some of which can run side by side.
+// Package simple is the smallest pipeline worth looking at: six stages, some of which can run side
+// by side.
 //
 //	stage_1 ------------> stage_5 --.
 //	stage_2 --> stage_3 -------------+--> stage_6
@@ -21,7 +22,9 @@ func Pipeline() *godags.Pipeline {
 			return nil
 		})
 	}
-	s1, s2 := stage(1), stage(2)
+
+	s1 := stage(1)
+	s2 := stage(2)
 	s3 := stage(3).After(s2)
 	s4 := stage(4).After(s2)
 	s5 := stage(5).After(s1)

@@ -1,4 +1,5 @@
-// Package wine classifies wines by their chemistry with a random forest whose trees are grown in parallel.
+// Package wine classifies wines by their chemistry with a random forest whose trees are grown in
+// parallel.
 //
 //	                        .--> grow_1 --.
 //	ingest --> preprocess --+--> ...    --+--> merge --> accuracy
@@ -27,7 +28,8 @@ const (
 	trees     = 15 // for each grower
 )
 
-// Data is what preprocess hands on: wines to learn from and wines to be tested with, all features between 0 and 1.
+// Data is what preprocess hands on: wines to learn from and wines to be tested with, all features
+// between 0 and 1.
 type Data struct {
 	Classes     int
 	Train, Test []forest.Sample
@@ -42,6 +44,7 @@ func Pipeline(opts ...godags.Option) *godags.Pipeline {
 	for i := range growers {
 		merged.After(godags.Then(p, fmt.Sprintf("grow_%d", i+1), grow(i), data))
 	}
+
 	godags.Join(p, "accuracy", accuracy, merged, data)
 	return p
 }
@@ -66,7 +69,8 @@ func preprocess(ctx context.Context, wines forest.Dataset) (Data, error) {
 
 func treesKey(grower int) string { return fmt.Sprintf("trees/%d", grower) }
 
-// grow returns the function of one grower. It stores its trees by key, since merge has more inputs than an edge can carry.
+// grow returns the function of one grower. It stores its trees by key, since merge has more inputs
+// than an edge can carry.
 func grow(grower int) func(context.Context, Data) (int, error) {
 	return func(ctx context.Context, data Data) (int, error) {
 		grown := make([]forest.Tree, trees)
@@ -76,6 +80,7 @@ func grow(grower int) func(context.Context, Data) (int, error) {
 			}
 			grown[i] = forest.Grow(data.Train, data.Classes, seed, grower*trees+i)
 		}
+
 		godags.Printf(ctx, "%d trees\n", trees)
 		return trees, godags.Put(ctx, treesKey(grower), grown)
 	}
@@ -90,6 +95,7 @@ func merge(ctx context.Context) ([]forest.Tree, error) {
 		}
 		all = append(all, grown...)
 	}
+
 	godags.Printf(ctx, "a forest of %d trees\n", len(all))
 	return all, nil
 }

@@ -1,8 +1,8 @@
 // Package api defines the JSON form of runs, stages, events, workers and problems.
 //
-// There is one form per thing. The command line prints it with --output json, `events` prints it line by line,
-// and the Go client returns it. A field is never renamed or removed within one [Version]; readers must ignore
-// fields that they do not know.
+// There is one form per thing. The command line prints it with --output json, `events` prints it
+// line by line, and the Go client returns it. A field is never renamed or removed within one
+// [Version]; readers must ignore fields that they do not know.
 //
 // All times are those of the Redis clock, in UTC. All durations are seconds.
 package api
@@ -17,14 +17,15 @@ const Version = 1
 
 // Run is one run of a pipeline.
 type Run struct {
-	Run      string                     `json:"run"` // the run ID
-	Pipeline string                     `json:"pipeline"`
-	State    string                     `json:"state"` // see the State constants
-	Stages   Counts                     `json:"stages"`
-	Started  time.Time                  `json:"started"`  // when the run was submitted
-	Finished *time.Time                 `json:"finished"` // null while the run is active
-	Seconds  float64                    `json:"seconds"`  // from submission to the end, or until now
-	Outputs  map[string]json.RawMessage `json:"outputs,omitzero"`
+	Run      string     `json:"run"` // the run ID
+	Pipeline string     `json:"pipeline"`
+	State    string     `json:"state"` // see the State constants
+	Stages   Counts     `json:"stages"`
+	Started  time.Time  `json:"started"`  // when the run was submitted
+	Finished *time.Time `json:"finished"` // null while the run is active
+	// from submission to the end, or until now
+	Seconds float64                    `json:"seconds"`
+	Outputs map[string]json.RawMessage `json:"outputs,omitzero"`
 }
 
 // The states of a run. The first three are final.
@@ -44,7 +45,8 @@ func RunStates() []string {
 	return []string{Running, Cancelling, Queued, Stalled, Succeeded, Failed, Cancelled, Damaged}
 }
 
-// HasCoordinator reports whether a coordinator owns a run in this state, or needs none because the run is finished.
+// HasCoordinator reports whether a coordinator owns a run in this state, or needs none because the
+// run is finished.
 func HasCoordinator(state string) bool { return state != Queued && state != Stalled }
 
 // Counts are numbers of stages. Instances of a fan-out count like stages.
@@ -109,19 +111,21 @@ const (
 	ReasonNoWorker     = "no_worker"    // no live worker can run it
 	ReasonKeyMismatch  = "key_mismatch" // the live workers have another signing key than the run
 	ReasonMaxParallel  = "max_parallel" // as many instances run as max_parallel allows
-	ReasonQueued       = "queued"       // every slot of its queue is busy, or a worker is about to take it
-	ReasonPaused       = "queue_paused" // its queue is paused in Redis
-	ReasonBatch        = "batch"        // a worker has taken it, and has no free slot yet
-	ReasonRunQueued    = "run_queued"   // no coordinator has taken the run yet
-	ReasonRunStalled   = "run_stalled"  // the coordinator of the run is dead
-	ReasonCancelling   = "cancelling"   // the run is being cancelled
-	ReasonRedis        = "redis"        // Redis is unreachable
+	// every slot of its queue is busy, or a worker is about to take it
+	ReasonQueued     = "queued"
+	ReasonPaused     = "queue_paused" // its queue is paused in Redis
+	ReasonBatch      = "batch"        // a worker has taken it, and has no free slot yet
+	ReasonRunQueued  = "run_queued"   // no coordinator has taken the run yet
+	ReasonRunStalled = "run_stalled"  // the coordinator of the run is dead
+	ReasonCancelling = "cancelling"   // the run is being cancelled
+	ReasonRedis      = "redis"        // Redis is unreachable
 )
 
 // UnservedQueue is a queue in which stages wait although no live worker can run them.
 type UnservedQueue struct {
-	Queue  string `json:"queue"`
-	Task   string `json:"task,omitempty"` // the handler that no worker has; empty: no worker listens on the queue
+	Queue string `json:"queue"`
+	// the handler that no worker has; empty: no worker listens on the queue
+	Task   string `json:"task,omitempty"`
 	Stages int    `json:"stages"`
 
 	// Unhealthy names a worker on the queue that cannot execute stages, and says why.

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Event is one record of a run's journal. Fields that do not apply are empty, and left out of the JSON.
+// Event is one record of a run's journal. Fields that do not apply are empty, and left out of the
+// JSON.
 type Event struct {
 	Seq  int       `json:"seq"`  // number of the event in its run, from 1
 	Time time.Time `json:"time"` // to the millisecond
@@ -18,17 +19,20 @@ type Event struct {
 	Stages   int    `json:"stages,omitempty"`
 
 	// Of stage events. Attempt counts from 1.
-	Stage    string  `json:"stage,omitempty"`
-	Attempt  int     `json:"attempt,omitempty"`
-	Worker   string  `json:"worker,omitempty"`   // the worker that reported it; empty for decisions of the coordinator
-	Seconds  float64 `json:"seconds,omitempty"`  // duration of the attempt
-	Note     string  `json:"note,omitempty"`     // the last line that the attempt printed
-	Elements int     `json:"elements,omitempty"` // of stage.succeeded: the number of instances that the output makes
+	Stage   string `json:"stage,omitempty"`
+	Attempt int    `json:"attempt,omitempty"`
+	// the worker that reported it; empty for decisions of the coordinator
+	Worker  string  `json:"worker,omitempty"`
+	Seconds float64 `json:"seconds,omitempty"` // duration of the attempt
+	Note    string  `json:"note,omitempty"`    // the last line that the attempt printed
+	// of stage.succeeded: the number of instances that the output makes
+	Elements int `json:"elements,omitempty"`
 
-	Error  string    `json:"error,omitempty"`  // of stage.failed and stage.retrying
-	Reason string    `json:"reason,omitempty"` // of stage.lost, stage.cancelled and run.cancelling
-	Cause  string    `json:"cause,omitempty"`  // of stage.skipped: the stage because of which it is skipped
-	Next   time.Time `json:"next,omitzero"`    // of stage.retrying: when the next attempt is due
+	Error  string `json:"error,omitempty"`  // of stage.failed and stage.retrying
+	Reason string `json:"reason,omitempty"` // of stage.lost, stage.cancelled and run.cancelling
+	// of stage.skipped: the stage because of which it is skipped
+	Cause string    `json:"cause,omitempty"`
+	Next  time.Time `json:"next,omitzero"` // of stage.retrying: when the next attempt is due
 
 	// Digest is that of the spec in run.submitted, and that of the output in stage.succeeded.
 	Digest string `json:"digest,omitempty"`
@@ -37,10 +41,12 @@ type Event struct {
 	State  string         `json:"state,omitempty"`
 	Counts map[string]int `json:"counts,omitempty"`
 
-	Text string `json:"text,omitempty"` // a record that this version cannot interpret, as it is stored
+	// a record that this version cannot interpret, as it is stored
+	Text string `json:"text,omitempty"`
 }
 
-// Append appends the event as one line of JSON. It does not allocate: a run may have millions of events.
+// Append appends the event as one line of JSON. It does not allocate: a run may have millions of
+// events.
 func (e Event) Append(buf []byte) []byte {
 	buf = append(buf, `{"seq":`...)
 	buf = strconv.AppendInt(buf, int64(e.Seq), 10)
@@ -57,6 +63,7 @@ func (e Event) Append(buf []byte) []byte {
 	if e.Seconds != 0 {
 		buf = strconv.AppendFloat(append(buf, `,"seconds":`...), e.Seconds, 'f', -1, 64)
 	}
+
 	buf = appendText(buf, "note", e.Note)
 	buf = appendNumber(buf, "elements", e.Elements)
 
@@ -66,6 +73,7 @@ func (e Event) Append(buf []byte) []byte {
 	if !e.Next.IsZero() {
 		buf = appendTime(append(buf, `,"next":`...), e.Next)
 	}
+
 	buf = appendText(buf, "digest", e.Digest)
 
 	buf = appendText(buf, "state", e.State)
@@ -75,6 +83,7 @@ func (e Event) Append(buf []byte) []byte {
 			buf = append(append(buf, `,"counts":`...), counts...)
 		}
 	}
+
 	buf = appendText(buf, "text", e.Text)
 	return append(buf, '}', '\n')
 }

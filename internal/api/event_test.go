@@ -11,7 +11,8 @@ import (
 	"github.com/godags/godags/internal/cells"
 )
 
-// Append is written by hand, for speed. encoding/json says what is right, but for the characters that a terminal might obey.
+// Append is written by hand, for speed. encoding/json says what is right, but for the characters
+// that a terminal might obey.
 func TestEvent_AppendIsWhatEncodingJSONWrites(t *testing.T) {
 	text := rapid.OneOf(rapid.String(),
 		rapid.Just("\x00\"\\/\b\f\n\r\t\x7f\u2028\u2029<>&\xff\xe6\x97"),

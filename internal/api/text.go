@@ -6,8 +6,8 @@ import (
 	"github.com/godags/godags/internal/cells"
 )
 
-// AppendString appends a JSON string, as encoding/json does without its escapes for HTML, but without allocating. What a terminal might obey is
-// escaped as by [cells.EscapeJSON].
+// AppendString appends a JSON string, as encoding/json does without its escapes for HTML, but
+// without allocating. What a terminal might obey is escaped as by [cells.EscapeJSON].
 func AppendString(buf []byte, s string) []byte {
 	buf = append(buf, '"')
 	start := 0
@@ -17,16 +17,19 @@ func AppendString(buf []byte, s string) []byte {
 			i++
 			continue
 		}
+
 		r, size := utf8.DecodeRuneInString(s[i:])
 		if r >= utf8.RuneSelf && !cells.Hidden(r, size) {
 			i += size
 			continue
 		}
+
 		buf = append(buf, s[start:i]...)
 		buf = appendEscaped(buf, r)
 		i += size
 		start = i
 	}
+
 	buf = append(buf, s[start:]...)
 	return append(buf, '"')
 }
@@ -46,5 +49,6 @@ func appendEscaped(buf []byte, r rune) []byte {
 	case '\t':
 		return append(buf, `\t`...)
 	}
+
 	return cells.AppendEscaped(buf, r)
 }

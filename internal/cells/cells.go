@@ -1,4 +1,5 @@
-// Package cells measures text on a terminal, whose cells wide characters take two of, makes it fit, and leaves out what is a command there.
+// Package cells measures text on a terminal, whose cells wide characters take two of, makes it fit,
+// and leaves out what is a command there.
 package cells
 
 import (
@@ -24,6 +25,7 @@ func Rune(r rune) int {
 	case unicode.Is(wide, r):
 		return 2
 	}
+
 	return 1
 }
 
@@ -57,23 +59,28 @@ func Cut(s string, most int) string {
 	if len(s) <= most || Of(s) <= most {
 		return s
 	}
+
 	if most <= 0 {
 		return ""
 	}
+
 	left := most - 1 // for the ellipsis
 	for i, r := range s {
 		if left -= Rune(r); left < 0 {
 			return s[:i] + "…"
 		}
 	}
+
 	return s
 }
 
-// Shorten leaves out the middle of text that is wider than most columns: names that are much alike often differ at their end.
+// Shorten leaves out the middle of text that is wider than most columns: names that are much alike
+// often differ at their end.
 func Shorten(s string, most int) string {
 	if len(s) <= most || Of(s) <= most || most < 3 {
 		return Cut(s, most)
 	}
+
 	head := Cut(s, most-(most-1)/2)
 	left := most - Of(head)
 	tail := len(s)
@@ -84,30 +91,37 @@ func Shorten(s string, most int) string {
 		}
 		tail -= n
 	}
+
 	return head + strings.TrimLeftFunc(s[tail:], func(r rune) bool { return Rune(r) == 0 })
 }
 
 // Pad adds spaces to text, to a width.
 func Pad(s string, width int) string { return s + strings.Repeat(" ", max(0, width-Of(s))) }
 
-// Wrap breaks a line of text into lines of at most so many columns: at spaces, except for words that are longer. A most below 1 breaks nothing.
+// Wrap breaks a line of text into lines of at most so many columns: at spaces, except for words
+// that are longer. A most below 1 breaks nothing.
 func Wrap(s string, most int) (lines []string) {
 	for most > 0 && len(s) > most && Of(s) > most {
-		end, left := 0, most
+		end := 0
+		left := most
 		for i, r := range s {
 			if left -= Rune(r); left < 0 && i > 0 {
 				end = i
 				break
 			}
 		}
+
 		if end == 0 {
 			break // one character that is wider
 		}
+
 		if space := strings.LastIndexByte(s[:end], ' '); s[end] != ' ' && strings.TrimLeft(s[:max(space, 0)], " ") != "" {
 			end = space
 		}
+
 		lines = append(lines, strings.TrimRight(s[:end], " "))
 		s = strings.TrimLeft(s[end:], " ")
 	}
+
 	return append(lines, s)
 }

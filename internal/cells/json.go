@@ -5,13 +5,15 @@ import (
 	"unicode/utf8"
 )
 
-// EscapeJSON returns valid JSON with the same meaning, in which nothing but what is shown reaches a terminal: other characters, which JSON may
-// have in strings as they are, become \uXXXX. Bytes that are not UTF-8 become \ufffd. Line ends and tabs between values stay.
+// EscapeJSON returns valid JSON with the same meaning, in which nothing but what is shown reaches a
+// terminal: other characters, which JSON may have in strings as they are, become \uXXXX. Bytes that
+// are not UTF-8 become \ufffd. Line ends and tabs between values stay.
 func EscapeJSON(text []byte) []byte {
 	at := hidden(text)
 	if at == len(text) {
 		return text
 	}
+
 	escaped := make([]byte, 0, len(text)+64)
 	for {
 		escaped = append(escaped, text[:at]...)
@@ -32,16 +34,20 @@ func hidden(text []byte) int {
 			i++
 			continue
 		}
+
 		r, size := utf8.DecodeRune(text[i:])
 		if Hidden(r, size) {
 			return i
 		}
+
 		i += size
 	}
+
 	return len(text)
 }
 
-// Hidden reports whether a character, as decoded from so many bytes, must not reach a terminal as it is.
+// Hidden reports whether a character, as decoded from so many bytes, must not reach a terminal as
+// it is.
 func Hidden(r rune, size int) bool { return r == utf8.RuneError && size <= 1 || !harmless(r) }
 
 // AppendEscaped appends a character as JSON can have it in ASCII.

@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// escapes matches what terminals take as commands, in the forms of 7 and of 8 bits: CSI and OSC, the strings of DCS, SOS, PM and APC, and
-// short ones such as ESC ( B, which `tput sgr0` prints.
+// escapes matches what terminals take as commands, in the forms of 7 and of 8 bits: CSI and OSC,
+// the strings of DCS, SOS, PM and APC, and short ones such as ESC ( B, which `tput sgr0` prints.
 var escapes = regexp.MustCompile(`(?:\x1b\[|\x{9b})[0-?]*[ -/]*[@-~]|` +
 	`(?:\x1b\]|\x{9d})[^\x07\x1b\x{9c}]*(?:\x07|\x1b\\|\x{9c})?|` +
 	`\x1b[PX^_][^\x1b]*(?:\x1b\\)?|` +
@@ -19,8 +19,8 @@ var escapes = regexp.MustCompile(`(?:\x1b\[|\x{9b})[0-?]*[ -/]*[@-~]|` +
 // Plain leaves out what terminals take as commands: colours, moves of the cursor, titles.
 func Plain(s string) string { return escapes.ReplaceAllString(s, "") }
 
-// Seen is what a person would see of a line of output: [Plain], and of what was drawn over and over, such as a progress bar, the last that
-// says something.
+// Seen is what a person would see of a line of output: [Plain], and of what was drawn over and
+// over, such as a progress bar, the last that says something.
 func Seen(line string) string {
 	for {
 		start := strings.LastIndexByte(line, '\r') + 1
@@ -32,7 +32,8 @@ func Seen(line string) string {
 	}
 }
 
-// overwrite does what backspaces do: each moves the cursor back, and what follows takes the place of what was there.
+// overwrite does what backspaces do: each moves the cursor back, and what follows takes the place
+// of what was there.
 func overwrite(line string) string {
 	if !strings.Contains(line, "\b") {
 		return line
@@ -52,14 +53,16 @@ func overwrite(line string) string {
 			cursor++
 		}
 	}
+
 	return string(cells)
 }
 
-// harmless reports whether a character is shown, and does nothing else to a terminal. What moves the cursor, hides, ends a line, or
-// turns the direction of writing is not.
+// harmless reports whether a character is shown, and does nothing else to a terminal. What moves
+// the cursor, hides, ends a line, or turns the direction of writing is not.
 func harmless(r rune) bool { return unicode.IsGraphic(r) || r == Joiner }
 
-// Clean makes a line of text harmless to a terminal: what is not shown is escaped as in Go. A tab becomes two spaces.
+// Clean makes a line of text harmless to a terminal: what is not shown is escaped as in Go. A tab
+// becomes two spaces.
 func Clean(s string) string {
 	return escape(s, func(b *strings.Builder, r rune) bool {
 		if r == '\t' {
@@ -85,9 +88,11 @@ func escape(s string, written func(*strings.Builder, rune) bool) string {
 	for i < len(s) && s[i] >= ' ' && s[i] <= '~' {
 		i++
 	}
+
 	if i == len(s) {
 		return s
 	}
+
 	var b strings.Builder
 	for i, r := range s {
 		switch {
@@ -100,5 +105,6 @@ func escape(s string, written func(*strings.Builder, rune) bool) string {
 			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
 		}
 	}
+
 	return b.String()
 }

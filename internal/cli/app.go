@@ -1,4 +1,5 @@
-// Package cli is the commands: it parses, wires the parts together, and says what happened. Flags live here only.
+// Package cli is the commands: it parses, wires the parts together, and says what happened. Flags
+// live here only.
 package cli
 
 import (
@@ -67,9 +68,11 @@ func (p Program) execute(ctx context.Context, app *ucli.App, args []string) int 
 		p.complete(app, words)
 		return exitOK
 	}
+
 	if slices.Equal(args, []string{"--version"}) {
 		return p.explain(p.printVersion())
 	}
+
 	args, err := arrange(app, args)
 	if err == nil {
 		if asked, err := p.helpFor(app, args); asked {
@@ -77,6 +80,7 @@ func (p Program) execute(ctx context.Context, app *ucli.App, args []string) int 
 		}
 		err = app.RunContext(ctx, append([]string{p.Name}, args...))
 	}
+
 	return p.explain(err)
 }
 
@@ -89,15 +93,19 @@ func (p Program) app() *ucli.App {
 		p.graphCommand(), p.validateCommand(), p.schemaCommand(), p.initCommand(), p.workersCommand(), p.doctorCommand(),
 		p.completionCommand(), p.versionCommand(),
 	}
+
 	for _, c := range app.Commands {
-		c.OnUsageError, c.HideHelpCommand = app.OnUsageError, true // urfave/cli hands neither down
+		c.OnUsageError = app.OnUsageError
+		c.HideHelpCommand = true // urfave/cli hands neither down
 	}
+
 	app.Action = func(c *ucli.Context) error {
 		if name := c.Args().First(); name != "" {
 			return p.unknownCommand(app, name)
 		}
 		return p.showHelp(func(h page) { h.app(app) })
 	}
+
 	return app
 }
 
@@ -112,19 +120,24 @@ func (p Program) base() *ucli.App {
 
 // wrongFlag says which flag may be meant, and where to look up which there are.
 func (p Program) wrongFlag(c *ucli.Context, err error, _ bool) error {
-	command, flags := "", c.App.Flags
+	command := ""
+	flags := c.App.Flags
 	if name := c.Command.Name; name != p.Name {
-		command, flags = name, c.Command.Flags
+		command = name
+		flags = c.Command.Flags
 	}
+
 	help := p.hint(nil, command, nil, "--help")
 	unknown, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
 	if !ok {
 		return usageError("%w: %s lists the flags", err, help)
 	}
+
 	var names []string
 	for _, f := range flags {
 		names = append(names, f.Names()[0])
 	}
+
 	meant := ""
 	if near := nearest.Name(unknown, names); near != "" {
 		meant = fmt.Sprintf(": did you mean --%s?", near)
@@ -140,12 +153,14 @@ func (p Program) unknownCommand(app *ucli.App, name string) error {
 			names = append(names, c.Name)
 		}
 	}
+
 	if near := nearest.Name(name, names); near != "" {
 		return usageError("unknown command %.200q: did you mean %q? (%s lists all)", name, near, help)
 	}
 	if i := slices.IndexFunc(p.Pipelines, func(q engine.Pipeline) bool { return q.Spec.Name == name }); i >= 0 {
 		return usageError("unknown command %.200q: to run the pipeline, say %s", name, p.hint(nil, "run", []string{name}))
 	}
+
 	return usageError("unknown command %.200q: %s lists all", name, help)
 }
 
@@ -154,11 +169,15 @@ func (p Program) explain(err error) int {
 	if err == nil {
 		return exitOK
 	}
-	code, shown := classify(err), err
+
+	code := classify(err)
+	shown := err
 	var exit *exitError
 	if errors.As(err, &exit) {
-		code, shown = exit.code, exit.err
+		code = exit.code
+		shown = exit.err
 	}
+
 	if shown != nil {
 		fmt.Fprintf(p.Err, "%s: %s\n", p.Name, printable(shown.Error()))
 	}

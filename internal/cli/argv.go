@@ -7,10 +7,11 @@ import (
 	ucli "github.com/urfave/cli/v2"
 )
 
-// arrange puts flags before arguments, since urfave/cli takes no flag after the first argument: it would silently become one.
-// What follows "--" stays as it is.
+// arrange puts flags before arguments, since urfave/cli takes no flag after the first argument: it
+// would silently become one. What follows "--" stays as it is.
 func arrange(app *ucli.App, args []string) ([]string, error) {
-	command, flags := -1, app.Flags
+	command := -1
+	flags := app.Flags
 	for i, arg := range args { // the command is the first word that is not a flag
 		if arg == "--" {
 			break
@@ -20,14 +21,18 @@ func arrange(app *ucli.App, args []string) ([]string, error) {
 			break
 		}
 	}
+
 	var head []string
 	if command >= 0 && len(app.Commands) > 0 {
 		c := app.Command(args[command])
 		if c == nil {
 			return args, nil // the app says so
 		}
-		head, args, flags = args[:command+1], args[command+1:], c.Flags
+		head = args[:command+1]
+		args = args[command+1:]
+		flags = c.Flags
 	}
+
 	var options, words []string
 	for i := 0; i < len(args); i++ {
 		switch arg := args[i]; {
@@ -36,7 +41,8 @@ func arrange(app *ucli.App, args []string) ([]string, error) {
 			i = len(args)
 		case len(arg) < 2 || arg[0] != '-': // "-" alone is a word
 			words = append(words, arg)
-		case arg == "--help" || arg == "-h": // whatever else is said; urfave/cli would take an argument for a topic
+		case arg == "--help" || arg == "-h":
+			// whatever else is said; urfave/cli would take an argument for a topic
 			return append(slices.Clip(head), arg), nil
 		default:
 			options = append(options, arg)
@@ -49,6 +55,7 @@ func arrange(app *ucli.App, args []string) ([]string, error) {
 			options = append(options, args[i])
 		}
 	}
+
 	return slices.Concat(head, options, []string{"--"}, words), nil
 }
 
@@ -58,6 +65,7 @@ func takesValue(flags []ucli.Flag, arg string) bool {
 	if strings.Contains(name, "=") {
 		return false
 	}
+
 	for _, f := range flags {
 		if !slices.Contains(f.Names(), name) {
 			continue
@@ -65,5 +73,6 @@ func takesValue(flags []ucli.Flag, arg string) bool {
 		doc, ok := f.(ucli.DocGenerationFlag)
 		return ok && doc.TakesValue()
 	}
+
 	return false
 }

@@ -78,5 +78,6 @@ func (s *screen) leave() {
 	default:
 		s.say("leaving; the run is not at its end: %s brings it there", s.about("resume"))
 	}
+
 	s.printer.Close() // whatever it says: we leave
 }

@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// Call returns what a person types to start this process again, going by the name it was started with: that name, its last part if the shell finds
-// the program by it, and "go run" with the package of one that `go run` has built and removes again.
+// Call returns what a person types to start this process again, going by the name it was started
+// with: that name, its last part if the shell finds the program by it, and "go run" with the
+// package of one that `go run` has built and removes again.
 func Call(started string) string {
 	name := filepath.Base(started)
 	if found, err := exec.LookPath(name); err == nil && found == started {

@@ -39,6 +39,7 @@ func (p Program) cancel(c *ucli.Context) error {
 			fmt.Fprintf(out, "run %s is being cancelled: nothing more is started, and running stages are asked to stop; see %s\n",
 				run.ID, p.hint(c, "status", []string{string(run.ID)}))
 		}
+
 		return nil
 	})
 }
@@ -53,10 +54,12 @@ func ended(state string) string {
 
 // whoAmI returns user@host, for the journal of the run.
 func whoAmI() string {
-	name, host := "somebody", "somewhere"
+	name := "somebody"
+	host := "somewhere"
 	if u, err := user.Current(); err == nil {
 		name = u.Username
 	}
+
 	if h, err := os.Hostname(); err == nil {
 		host = h
 	}

@@ -13,7 +13,8 @@ import (
 	"github.com/godags/godags/internal/engine"
 )
 
-// Flags that several commands have. Each needs one of its own: urfave/cli keeps what was read from the environment in it.
+// Flags that several commands have. Each needs one of its own: urfave/cli keeps what was read from
+// the environment in it.
 
 func redisFlag() *ucli.StringFlag {
 	return &ucli.StringFlag{Name: "redis", EnvVars: []string{"REDIS_URL"}, Usage: "`URL` of Redis: redis://, rediss://, unix:// or redis-sentinel:// (default: a Redis of our own)"}
@@ -79,9 +80,11 @@ func parseAge(text string) (time.Duration, error) {
 			return time.Duration(n * float64(24*time.Hour)), nil
 		}
 	}
+
 	d, err := time.ParseDuration(text)
 	if err != nil || d < 0 {
 		return 0, fmt.Errorf("%q is no time: write it as 90m, 12h or 30d", text)
 	}
+
 	return d, nil
 }

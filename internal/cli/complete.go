@@ -20,7 +20,8 @@ import (
 // completeWord is the first argument with which the scripts for shells ask what may come next.
 const completeWord = "__complete"
 
-// completionRequest returns the words that a shell wants to have completed, the last of them only begun.
+// completionRequest returns the words that a shell wants to have completed, the last of them only
+// begun.
 func completionRequest(args []string) ([]string, bool) {
 	if len(args) == 0 || args[0] != completeWord {
 		return nil, false
@@ -37,7 +38,8 @@ const (
 	pipelineFiles = ":pipelines"
 )
 
-// complete prints what the last word may become, one a line: a word, with a tab and a remark, or one of the requests to the shell.
+// complete prints what the last word may become, one a line: a word, with a tab and a remark, or
+// one of the requests to the shell.
 func (p Program) complete(app *ucli.App, words []string) {
 	last := len(words) - 1
 	for _, candidate := range p.candidates(app, words[:last], words[last]) {
@@ -47,7 +49,8 @@ func (p Program) complete(app *ucli.App, words []string) {
 	}
 }
 
-// candidates returns what may come after some words where part of a word is. It may return too much: what does not begin with part.
+// candidates returns what may come after some words where part of a word is. It may return too
+// much: what does not begin with part.
 func (p Program) candidates(app *ucli.App, before []string, part string) []string {
 	l := parseLine(app, before)
 	name, _, assigned := strings.Cut(part, "=")
@@ -64,6 +67,7 @@ func (p Program) candidates(app *ucli.App, before []string, part string) []strin
 			}
 		}
 		return whole
+
 	case !l.noFlags && strings.HasPrefix(part, "-"):
 		return flagNames(l.flags)
 	case l.command == nil && len(app.Commands) > 0:
@@ -71,6 +75,7 @@ func (p Program) candidates(app *ucli.App, before []string, part string) []strin
 	case l.command == nil:
 		return nil // a program without commands takes flags only
 	}
+
 	return p.arguments(l.command.ArgsUsage, l.arguments, before)
 }
 
@@ -104,10 +109,12 @@ func parseLine(app *ucli.App, words []string) line {
 				return l
 			}
 			l.flags = l.command.Flags
+
 		default:
 			l.arguments++
 		}
 	}
+
 	return l
 }
 
@@ -135,6 +142,7 @@ func flagNames(flags []ucli.Flag) []string {
 			names = append(names, "--"+f.Names()[0]+"\t"+usage)
 		}
 	}
+
 	return names
 }
 
@@ -147,15 +155,18 @@ func commandNames(app *ucli.App) (names []string) {
 	return names
 }
 
-// arguments returns what the argument after the first n may be. The usage says so: TARGET, RUN, FILE, or words as they are.
+// arguments returns what the argument after the first n may be. The usage says so: TARGET, RUN,
+// FILE, or words as they are.
 func (p Program) arguments(usage string, n int, before []string) (all []string) {
 	kinds := strings.Fields(usage)
 	if len(kinds) > 0 && strings.HasSuffix(kinds[len(kinds)-1], "...") {
 		n = min(n, len(kinds)-1)
 	}
+
 	if n >= len(kinds) {
 		return nil
 	}
+
 	for kind := range strings.SplitSeq(strings.Trim(kinds[n], "[]."), "|") {
 		switch kind {
 		case "TARGET":
@@ -163,6 +174,7 @@ func (p Program) arguments(usage string, n int, before []string) (all []string) 
 				all = append(all, q.Spec.Name)
 			}
 			all = append(all, pipelineFiles)
+
 		case "FILE":
 			all = append(all, pipelineFiles)
 		case "RUN":
@@ -173,6 +185,7 @@ func (p Program) arguments(usage string, n int, before []string) (all []string) 
 			}
 		}
 	}
+
 	return all
 }
 
@@ -187,18 +200,22 @@ func recentRuns(words []string) []string {
 			return nil
 		}
 	}
+
 	ctx, cancel := context.WithTimeout(context.Background(), completionTime)
 	defer cancel()
+
 	session, err := engine.Open(ctx, engine.Config{Redis: redis})
 	if err != nil {
 		return nil
 	}
 	defer session.Close()
+
 	const most = 50
 	list, err := runs.New(session).Newest(ctx, most)
 	if err != nil || len(list) == 0 {
 		return nil
 	}
+
 	ids := []string{runs.Latest}
 	for _, r := range list {
 		ids = append(ids, fmt.Sprintf("%s\t%s, %s", r.ID, r.State, moment(r.Submitted, time.Now())))
@@ -218,11 +235,13 @@ func givenFlag(words []string, f *ucli.StringFlag) string {
 		}
 		return value
 	}
+
 	for _, name := range f.EnvVars {
 		if value := os.Getenv(name); value != "" {
 			return value
 		}
 	}
+
 	return ""
 }
 
@@ -231,13 +250,16 @@ func privateRedis(home string) string {
 	if home == "" {
 		home = engine.Home()
 	}
+
 	home, err := filepath.Abs(home)
 	if err != nil {
 		return ""
 	}
+
 	socket := filepath.Join(home, "redis", "redis.sock")
 	if _, err := os.Stat(socket); err != nil {
 		return ""
 	}
+
 	return (&url.URL{Scheme: "unix", Path: socket}).String()
 }

@@ -30,10 +30,12 @@ func (p Program) completion(c *ucli.Context) error {
 	if c.NArg() != 1 {
 		return usageError("completion needs the name of a shell: %s", c.Command.ArgsUsage)
 	}
+
 	script, err := scripts.ReadFile("scripts/completion." + c.Args().First())
 	if err != nil {
 		return usageError("no completion for the shell %.100q: there is %s", c.Args().First(), c.Command.ArgsUsage)
 	}
+
 	return p.print(func(out *bufio.Writer) error {
 		_, err := strings.NewReplacer("PROGRAM", shellWord(p.Name), "FUNCTION", "_"+identifier(p.Name)).WriteString(out, string(script))
 		return err

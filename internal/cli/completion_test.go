@@ -27,7 +27,8 @@ func complete(t *testing.T, words ...string) string {
 	return strings.Join(found, " ")
 }
 
-// completes waits until the last of some words may become these. A Redis that does not answer soon is left out, and on a busy machine this one may be.
+// completes waits until the last of some words may become these. A Redis that does not answer soon
+// is left out, and on a busy machine this one may be.
 func completes(t *testing.T, want string, words ...string) {
 	t.Helper()
 	got := complete(t, words...)

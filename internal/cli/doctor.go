@@ -36,12 +36,15 @@ func (p Program) doctor(c *ucli.Context) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
+
 	form, err := p.form(c)
 	if err != nil {
 		return err
 	}
+
 	ctx, stop := untilSignal(c.Context)
 	defer stop()
+
 	d := &diagnosis{Checks: []check{{"version", redisx.OK, versionLine(), ""}}}
 	d.checkHome(homeOf(c))
 	d.checkServer(c.String("redis") == "")
@@ -51,6 +54,7 @@ func (p Program) doctor(c *ucli.Context) error {
 	if errors.As(context.Cause(ctx), &sig) {
 		return &exitError{code: sig.code()}
 	}
+
 	err = p.print(func(out *bufio.Writer) error { return d.print(out, form) })
 	return errors.Join(err, d.verdict())
 }
@@ -87,6 +91,7 @@ func (d *diagnosis) print(out *bufio.Writer, form form) error {
 	if form.json {
 		return printJSON(out, d)
 	}
+
 	margin := strings.Repeat(" ", len("warning  version  "))
 	for _, c := range d.Checks {
 		padding := strings.Repeat(" ", len(redisx.Warning)-len(c.Level))
@@ -95,6 +100,7 @@ func (d *diagnosis) print(out *bufio.Writer, form form) error {
 			form.paragraph(out, margin[3:]+"-> ", margin, printable(c.Fix))
 		}
 	}
+
 	return nil
 }
 
@@ -103,6 +109,7 @@ func (d *diagnosis) checkHome(home string) {
 	if absolute, err := filepath.Abs(home); err == nil {
 		home = absolute
 	}
+
 	info, err := os.Stat(home)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -128,10 +135,12 @@ func (d *diagnosis) checkServer(needed bool) {
 			return
 		}
 	}
+
 	if needed {
 		d.add("server", redisx.Warning, "no redis-server on PATH: runs do not survive the command that starts them", "install redis-server, or give --redis URL")
 		return
 	}
+
 	d.add("server", redisx.OK, "no redis-server on PATH, and none is needed: a Redis is given", "")
 }
 
@@ -144,19 +153,23 @@ func (d *diagnosis) checkRedis(ctx context.Context, p Program, c *ucli.Context) 
 	if err == nil {
 		return
 	}
+
 	d.err = err
 	var unreachable *redisx.UnreachableError
 	if !errors.As(err, &unreachable) {
 		d.add("redis", redisx.Error, err.Error(), "")
 		return
 	}
+
 	what := unreachable.Reason
 	if unreachable.URL != "" {
 		what = unreachable.URL + ": " + what
 	}
+
 	if unreachable.Log != "" {
 		what += "\nthe end of its log:\n" + unreachable.Log
 	}
+
 	d.add("redis", redisx.Error, what, unreachable.Fix)
 }
 
@@ -165,18 +178,22 @@ func (d *diagnosis) checkSession(ctx context.Context, p Program, c *ucli.Context
 	if err != nil {
 		return err
 	}
+
 	for _, f := range findings {
 		d.add("redis", f.Level, f.What, f.Fix)
 	}
+
 	if s.Conn.Exposed() {
 		d.add("redis", redisx.Warning, "the password goes to another machine without TLS", "use rediss://, and unset GODAGS_ALLOW_PLAINTEXT")
 	}
+
 	if err := d.checkUser(ctx, s); err != nil {
 		return err
 	}
 	if err := d.checkClock(ctx, s); err != nil {
 		return err
 	}
+
 	d.checkKey(s)
 	if err := d.checkWorkers(ctx, p, c, s); err != nil {
 		return err
@@ -184,6 +201,7 @@ func (d *diagnosis) checkSession(ctx context.Context, p Program, c *ucli.Context
 	if err := d.checkQueues(ctx, s); err != nil {
 		return err
 	}
+
 	return d.checkCoordinators(ctx, p, c, s)
 }
 
@@ -192,6 +210,7 @@ func (d *diagnosis) checkUser(ctx context.Context, s *engine.Session) error {
 	if !s.External() {
 		return nil
 	}
+
 	denied, err := s.Journal.Denied(ctx)
 	if err != nil {
 		return err
@@ -200,6 +219,7 @@ func (d *diagnosis) checkUser(ctx context.Context, s *engine.Session) error {
 		d.add("redis", redisx.Warning, "this user may not "+some(denied)+": enough for a worker at the most", "docs/security.md has the rules that a coordinator needs")
 		return nil
 	}
+
 	d.add("redis", redisx.OK, "this user may do what a coordinator does", "")
 	return nil
 }
@@ -214,7 +234,8 @@ func (d *diagnosis) checkKey(s *engine.Session) {
 	d.add("key", redisx.OK, key.Fingerprint()+" signs what workers execute", "")
 }
 
-// clockSlack is how much our clock and that of Redis may differ before times that people see are wrong. No decision depends on it.
+// clockSlack is how much our clock and that of Redis may differ before times that people see are
+// wrong. No decision depends on it.
 const clockSlack = 2 * time.Second
 
 // checkClock measures the time that Redis takes to answer, and compares its clock with ours.
@@ -226,16 +247,20 @@ func (d *diagnosis) checkClock(ctx context.Context, s *engine.Session) error {
 		if err != nil {
 			return fmt.Errorf("ask Redis for the time: %w", err)
 		}
+
 		took := time.Since(begin)
 		if i == 0 || took < best {
-			best, ahead = took, theirs.Sub(begin.Add(took/2))
+			best = took
+			ahead = theirs.Sub(begin.Add(took / 2))
 		}
 	}
+
 	d.add("redis", redisx.OK, fmt.Sprintf("it answers within %s", best.Round(time.Microsecond)), "")
 	if ahead.Abs() < clockSlack {
 		d.add("clock", redisx.OK, fmt.Sprintf("it differs from that of Redis by %s", ahead.Abs().Round(time.Millisecond)), "")
 		return nil
 	}
+
 	d.add("clock", redisx.Warning, fmt.Sprintf("it differs from that of Redis by %s: shown times are off by that", ahead.Abs().Round(time.Millisecond)),
 		"set both by NTP")
 	return nil
@@ -249,20 +274,25 @@ func (d *diagnosis) compare(workers []runs.Worker, s *engine.Session) {
 		if w.Alive() && err == nil && w.Run == "" && w.Key != key.Fingerprint() {
 			strange = append(strange, fmt.Sprintf("%s (%s)", w.ID, w.Key))
 		}
+
 		if w.Alive() && w.Unhealthy != "" {
 			unwell = append(unwell, fmt.Sprintf("%s (%s)", w.ID, w.Unhealthy))
 		}
+
 		if w.Alive() && w.Version != version.String() {
 			other = append(other, fmt.Sprintf("%s (%s)", w.ID, w.Version))
 		}
 	}
+
 	if len(strange) > 0 {
 		d.add("workers", redisx.Warning, "with another key than ours, so that they execute nothing that is submitted from here: "+some(strange),
 			"set the same GODAGS_KEY there and here")
 	}
+
 	if len(unwell) > 0 {
 		d.add("workers", redisx.Warning, "take no stages, because they cannot execute any: "+some(unwell), "mend that on their machines: they notice by themselves")
 	}
+
 	if len(other) > 0 {
 		d.add("workers", redisx.Warning, fmt.Sprintf("of another version than %s: %s", version.String(), some(other)), "use the same version everywhere")
 	}
@@ -281,7 +311,9 @@ func (d *diagnosis) checkWorkers(ctx context.Context, p Program, c *ucli.Context
 	if err != nil {
 		return err
 	}
-	alive, slots := 0, 0
+
+	alive := 0
+	slots := 0
 	for _, w := range workers {
 		if w.Alive() {
 			alive++
@@ -290,6 +322,7 @@ func (d *diagnosis) checkWorkers(ctx context.Context, p Program, c *ucli.Context
 			}
 		}
 	}
+
 	d.compare(workers, s)
 	switch {
 	case alive > 0:
@@ -300,6 +333,7 @@ func (d *diagnosis) checkWorkers(ctx context.Context, p Program, c *ucli.Context
 	default:
 		d.add("workers", redisx.OK, "none is alive: a run has its own", "")
 	}
+
 	return nil
 }
 
@@ -326,14 +360,17 @@ func (d *diagnosis) checkCoordinators(ctx context.Context, p Program, c *ucli.Co
 	if err != nil || !s.External() {
 		return err
 	}
+
 	names := make([]string, len(list))
 	for i, coordinator := range list {
 		names[i] = coordinator.ID
 	}
+
 	what := fmt.Sprintf("no coordinator serves: a run whose command dies waits for %s", p.hint(c, "resume", []string{"RUN"}))
 	if len(list) > 0 {
 		what = fmt.Sprintf("%s (%s)", count(len(list), "coordinator serves", "coordinators serve"), strings.Join(names, ", "))
 	}
+
 	d.add("serve", redisx.OK, what, "")
 	return nil
 }

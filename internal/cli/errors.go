@@ -27,8 +27,10 @@ func classify(err error) int {
 		errors.Is(err, engine.ErrGoesOn), errors.Is(err, engine.ErrNoStage):
 		return exitUsage
 	}
+
 	return exitFailed
 }
 
-// printable makes a text harmless on a terminal: an error may quote what a stage or a stranger wrote.
+// printable makes a text harmless on a terminal: an error may quote what a stage or a stranger
+// wrote.
 func printable(text string) string { return cells.CleanLines(text) }

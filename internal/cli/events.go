@@ -26,10 +26,12 @@ func (p Program) events(c *ucli.Context) error {
 	if err != nil {
 		return err
 	}
+
 	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
 		service := runs.New(s)
 		found, err := p.findRun(ctx, c, service, word)
-		if err != nil && !errors.Is(err, runs.ErrDamaged) { // what comes before the damage is printed
+		// what comes before the damage is printed
+		if err != nil && !errors.Is(err, runs.ErrDamaged) {
 			return err
 		}
 		return p.printEvents(ctx, service, found.ID, out, c.Bool("follow"))
@@ -46,11 +48,14 @@ func (p Program) printEvents(ctx context.Context, s *runs.Service, id runs.ID, o
 		if err != nil {
 			return err
 		}
+
 		for _, e := range events {
 			buf = e.Append(buf[:0])
 			out.Write(buf) // if it fails, so does Flush
 		}
-		// A reader that follows must see each entry at once; without --follow the buffer is flushed when it is full.
+
+		// A reader that follows must see each entry at once; without --follow the buffer is flushed
+		// when it is full.
 		if !follow {
 			continue
 		}
@@ -58,5 +63,6 @@ func (p Program) printEvents(ctx context.Context, s *runs.Service, id runs.ID, o
 			return fmt.Errorf("print events: %w", err)
 		}
 	}
+
 	return nil
 }

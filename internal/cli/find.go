@@ -24,7 +24,8 @@ func runWord(c *ucli.Context, most int) (string, error) {
 	return c.Args().First(), nil
 }
 
-// findRun returns the run that a word names. If there is none, the error says what to do, and the exit code is that of a wrong usage.
+// findRun returns the run that a word names. If there is none, the error says what to do, and the
+// exit code is that of a wrong usage.
 func (p Program) findRun(ctx context.Context, c *ucli.Context, s *runs.Service, word string) (runs.Summary, error) {
 	found, err := s.Find(ctx, word)
 
@@ -37,6 +38,7 @@ func (p Program) findRun(ctx context.Context, c *ucli.Context, s *runs.Service, 
 	case errors.As(err, &ambiguous), errors.As(err, &invalid), errors.Is(err, runs.ErrNotKept):
 		return found, &exitError{exitUsage, err}
 	}
+
 	return found, err
 }
 

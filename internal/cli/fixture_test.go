@@ -15,7 +15,8 @@ import (
 	"github.com/godags/godags/internal/view"
 )
 
-// TestMain takes away what a person has set for the commands: tests say themselves what they need of it.
+// TestMain takes away what a person has set for the commands: tests say themselves what they need
+// of it.
 func TestMain(m *testing.M) {
 	for _, name := range []string{"REDIS_URL", "GODAGS_HOME", "GODAGS_KEY", "GODAGS_PROGRESS", "GODAGS_QUEUE", "GODAGS_CONCURRENCY", "GODAGS_OUTPUT_FORMAT", "NO_COLOR", "CLICOLOR_FORCE"} {
 		os.Unsetenv(name)
@@ -96,7 +97,8 @@ func (f fixture) execute(args ...string) outcome {
 	return execute(f.T, append(args, "--redis", f.server.URL())...)
 }
 
-// The stages of a fixture's runs. Second and third come after first, and last after second; third goes to the queue gpu.
+// The stages of a fixture's runs. Second and third come after first, and last after second; third
+// goes to the queue gpu.
 const (
 	first dag.StageID = iota
 	second

@@ -36,10 +36,12 @@ func (p Program) graph(c *ucli.Context) error {
 	if c.NArg() > 1 {
 		return usageError("graph takes one TARGET or RUN, but got %d arguments: %.100q", c.NArg(), c.Args().Slice())
 	}
+
 	o, err := parsePictureOptions(c)
 	if err != nil {
 		return err
 	}
+
 	word := c.Args().First()
 	sp, err := p.target(word)
 	if err == nil {
@@ -48,6 +50,7 @@ func (p Program) graph(c *ucli.Context) error {
 	if isFile(word) || word == "" {
 		return err
 	}
+
 	unknown := err
 	return p.read(c, func(ctx context.Context, s *engine.Session, _ *bufio.Writer) error {
 		service := runs.New(s)
@@ -58,10 +61,12 @@ func (p Program) graph(c *ucli.Context) error {
 		if err != nil {
 			return err
 		}
+
 		run, err := service.Load(ctx, found.ID)
 		if err != nil {
 			return err
 		}
+
 		return p.draw(runPicture(run), o)
 	})
 }
@@ -101,9 +106,11 @@ func parsePictureOptions(c *ucli.Context) (o pictureOptions, err error) {
 	if c.IsSet("out") && o.path == "" {
 		return o, usageError("--out needs the name of a file")
 	}
+
 	if o.path == "-" {
 		o.path = ""
 	}
+
 	ext := strings.ToLower(filepath.Ext(o.path))
 	byName, known := pictureExtensions[ext]
 	switch {
@@ -120,6 +127,7 @@ func parsePictureOptions(c *ucli.Context) (o pictureOptions, err error) {
 	default:
 		o.format = picture.ASCII
 	}
+
 	return o, nil
 }
 
@@ -138,14 +146,17 @@ func (p Program) draw(in picture.Input, o pictureOptions) error {
 		if err := errors.Join(write(f), f.Close()); err != nil {
 			return err
 		}
+
 	default:
 		if err := writeFile(o.path, write); err != nil {
 			return err
 		}
 	}
+
 	fmt.Fprintf(p.Err, "wrote %s\n", printable(o.path))
 	if !o.open {
 		return nil
 	}
+
 	return openFile(o.path)
 }

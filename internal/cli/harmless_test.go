@@ -15,7 +15,8 @@ import (
 // nasty is what a stage, or whoever writes to Redis, may send to a terminal.
 const nasty = "x\x00\a\b\x1b[2J\x1b]0;t\a\x7f\u0085\u009b2J\u061c\u200e\u200f\u2028\u2029\u202e\u2066\u2069\ufeff\U000e0041\xff\xe6\x97y"
 
-// Text is made harmless where it is known what it is, with columns that fit, and JSON is escaped for whoever shows it later: both wherever they are sent.
+// Text is made harmless where it is known what it is, with columns that fit, and JSON is escaped
+// for whoever shows it later: both wherever they are sent.
 func TestNoCommandPrintsControlCharacters(t *testing.T) {
 	f := newFixture(t)
 	f.submit("demo-1", driven)

@@ -82,13 +82,16 @@ func (p Program) helpFor(app *ucli.App, args []string) (asked bool, err error) {
 	if n := len(args); n == 0 || n > 2 || args[n-1] != "--help" && args[n-1] != "-h" {
 		return false, nil
 	}
+
 	if len(args) == 1 {
 		return true, p.showHelp(func(h page) { h.app(app) })
 	}
+
 	c := app.Command(args[0])
 	if c == nil {
 		return false, nil
 	}
+
 	return true, p.showHelp(func(h page) { h.command(app.Name, c) })
 }
 
@@ -101,6 +104,7 @@ func (h page) app(app *ucli.App) {
 		h.section("Exit codes", exitCodes)
 		return
 	}
+
 	h.about(app.Name+" COMMAND [flags] [arguments]", "For example: "+app.Name+" run pipeline.yaml")
 	for _, g := range groups {
 		var rows [][2]string
@@ -109,6 +113,7 @@ func (h page) app(app *ucli.App) {
 		}
 		h.section(g.title, rows)
 	}
+
 	h.section("Flags", [][2]string{{"-h, --help", "say what there is; after a command, its flags and an example"}, {"--version", "print the version"}})
 	h.section("Exit codes", exitCodes)
 }
@@ -143,6 +148,7 @@ func (h page) flags(flags []ucli.Flag) {
 			rows = append(rows, describe(f.(ucli.DocGenerationFlag), f.Names()))
 		}
 	}
+
 	if len(rows) > 0 {
 		h.section("Flags", rows)
 	}
@@ -154,14 +160,18 @@ func describe(f ucli.DocGenerationFlag, names []string) [2]string {
 	for _, alias := range names[1:] {
 		name = "-" + alias + ", " + name
 	}
+
 	usage := f.GetUsage()
 	if before, value, ok := strings.Cut(usage, "`"); ok && f.TakesValue() {
 		value, after, _ := strings.Cut(value, "`")
-		name, usage = name+" "+value, before+value+after
+		name = name + " " + value
+		usage = before + value + after
 	}
+
 	if d := strings.Trim(f.GetDefaultText(), `"`); f.TakesValue() && !slices.Contains([]string{"", "0", "0s"}, d) && !strings.Contains(usage, "(default") {
 		usage += " (default: " + d + ")"
 	}
+
 	if env := f.GetEnvVars(); len(env) > 0 {
 		usage += " [$" + env[0] + "]"
 	}
@@ -175,11 +185,13 @@ func (h page) section(title string, rows [][2]string) {
 	for _, row := range rows {
 		widest = max(widest, cells.Of(row[0]))
 	}
+
 	margin := strings.Repeat(" ", 2+widest+2)
 	below := len(margin) > h.width/2
 	if below {
 		margin = "      "
 	}
+
 	for _, row := range rows {
 		label := "  " + cells.Pad(row[0], widest) + "  "
 		if below {

@@ -45,7 +45,8 @@ func TestHelpFitsIntoTheTerminal(t *testing.T) {
 				t.Fatal(err)
 			}
 			for line := range strings.Lines(b.String()) {
-				if cells.Of(line)-1 > width && !strings.Contains(line, ": prog ") { // which is there to be copied
+				// which is there to be copied
+				if cells.Of(line)-1 > width && !strings.Contains(line, ": prog ") {
 					t.Errorf("on %d columns: %s", width, line)
 				}
 			}

@@ -39,7 +39,8 @@ func (h hint) next(what string) progress.Hint {
 // placeFlags say which Redis and which state a command uses. Hints repeat them.
 var placeFlags = []string{"redis", "home", "key-file"}
 
-// hint returns a command of this program that finds the same Redis and state as the command of c, which may be nil. All hints are made here.
+// hint returns a command of this program that finds the same Redis and state as the command of c,
+// which may be nil. All hints are made here.
 func (p Program) hint(c *ucli.Context, command string, args []string, flags ...string) hint {
 	masked := false
 	if c != nil {
@@ -59,16 +60,19 @@ func (p Program) hint(c *ucli.Context, command string, args []string, flags ...s
 	if command != "" {
 		words = append(words, command)
 	}
+
 	dash := slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "-") })
 	if dash { // it would be taken for a flag
 		words = append(append(append(words, quoteAll(flags)...), "--"), quoteAll(args)...)
 	} else {
 		words = append(append(words, quoteAll(args)...), quoteAll(flags)...)
 	}
+
 	return hint{strings.Join(words, " "), masked}
 }
 
-// hintAgain is [Program.hint] for a command that is to drive a run as the command of c does: with the same workers and pace.
+// hintAgain is [Program.hint] for a command that is to drive a run as the command of c does: with
+// the same workers and pace.
 func (p Program) hintAgain(c *ucli.Context, command string, args []string) hint {
 	var flags []string
 	for _, name := range []string{"cores", "workers", "grace", "bundle", "no-worker-timeout", "no-fuse", "keep", "values", "params"} {
@@ -80,11 +84,13 @@ func (p Program) hintAgain(c *ucli.Context, command string, args []string) hint 
 			flags = append(flags, "--"+name, fmt.Sprint(c.Value(name)))
 		}
 	}
+
 	if words, ok := c.Generic("param").(*texts); ok && takes(c.App, command, "param") {
 		for _, word := range *words {
 			flags = append(flags, "--param", word)
 		}
 	}
+
 	return p.hint(c, command, args, flags...)
 }
 
@@ -104,12 +110,14 @@ func given(c *ucli.Context, name string) string {
 		if !ok || text.Name != name {
 			continue
 		}
+
 		for _, variable := range text.EnvVars {
 			if os.Getenv(variable) == value {
 				return ""
 			}
 		}
 	}
+
 	return value
 }
 
@@ -127,8 +135,9 @@ func quoteAll(words []string) []string {
 	return quoted
 }
 
-// shellWord quotes a word for a POSIX shell if it needs to be. What a terminal must not be shown, and line ends, which a log would not leave as they
-// are, are written for printf; it is the shell that loses line ends at the end of a word.
+// shellWord quotes a word for a POSIX shell if it needs to be. What a terminal must not be shown,
+// and line ends, which a log would not leave as they are, are written for printf; it is the shell
+// that loses line ends at the end of a word.
 func shellWord(word string) string {
 	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:@%+,"
 	if word != "" && strings.Trim(word, plain) == "" {
@@ -149,5 +158,6 @@ func shellWord(word string) string {
 			fmt.Fprintf(&format, `\%03o`, b)
 		}
 	}
+
 	return `"$(printf '` + format.String() + `')"`
 }

@@ -41,7 +41,8 @@ func inShells(t *testing.T, command string) map[string]string {
 	return printed
 }
 
-// nastyWords are names of stages, files and values that shells, and our own command line, take for something else.
+// nastyWords are names of stages, files and values that shells, and our own command line, take for
+// something else.
 var nastyWords = []string{
 	"plain", "", "two words", "-O2 build", "--stages", "-", "it's", `"quoted"`, "$HOME", "`id`", "$(id)", `back\slash`, "a;b", "a&b", "a|b", "#a", "~", "*", "{a,b}",
 	"!1", "größe 日本", "a=b", "100%", "%s", "tab\there", "line\nend", "\x1b[2J", "\u202e%d-\\n'", "\u009b", "\xff", "-\n",
@@ -118,7 +119,8 @@ func TestHintsKeepHowARunIsDriven(t *testing.T) {
 	f.execute("run", "simple", "--run-id", "demo-1", "--cores", "2").expect(t, 2, "see what became of it with `prog status demo-1"+place+"`")
 }
 
-// All hints come from one place: no other text names a command of ours between backquotes, or begins one with the program's name.
+// All hints come from one place: no other text names a command of ours between backquotes, or
+// begins one with the program's name.
 func TestAllHintsAreMadeInOnePlace(t *testing.T) {
 	p, _, _ := testProgram(t)
 	var names []string

@@ -35,27 +35,33 @@ func (p Program) init(c *ucli.Context) error {
 	if c.NArg() > 1 {
 		return usageError("init takes one FOLDER, but got %.100q", c.Args().Slice())
 	}
+
 	folder := c.Args().First()
 	if folder == "" {
 		folder = "."
 	}
+
 	names := []string{"pipeline.yaml"}
 	if c.Bool("go") {
 		names = []string{"go.mod", "main.go"}
 	}
+
 	for _, name := range names { // before anything is written
 		if _, err := os.Lstat(filepath.Join(folder, name)); err == nil {
 			return usageError("%s exists: it is left as it is", filepath.Join(folder, name))
 		}
 	}
+
 	if err := os.MkdirAll(folder, 0o777); err != nil {
 		return fmt.Errorf("folder for the pipeline: %w", err)
 	}
+
 	for _, name := range names {
 		if err := writeStarter(folder, name); err != nil {
 			return err
 		}
 	}
+
 	return p.print(func(out *bufio.Writer) error {
 		_, err := fmt.Fprint(out, p.whatNow(folder, names))
 		return err
@@ -68,6 +74,7 @@ func writeStarter(folder, name string) error {
 	if err != nil {
 		return fmt.Errorf("text of %s: %w", name, err)
 	}
+
 	path := filepath.Join(folder, name)
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if errors.Is(err, fs.ErrExist) {
@@ -76,15 +83,18 @@ func writeStarter(folder, name string) error {
 	if err != nil {
 		return err
 	}
+
 	content := strings.ReplaceAll(string(text), "VERSION", "v"+version.Number)
 	if folder := clone(); name == "go.mod" && folder != "" {
 		content += fmt.Sprintf("\n// The program that wrote this was built in a clone.\nreplace github.com/godags/godags => %q\n", folder)
 	}
+
 	_, err = file.WriteString(content)
 	return errors.Join(err, file.Close())
 }
 
-// clone returns the folder of the clone in which this program was built, or "" for one of a release, which Go can fetch.
+// clone returns the folder of the clone in which this program was built, or "" for one of a
+// release, which Go can fetch.
 func clone() string {
 	_, file, _, _ := runtime.Caller(0)
 	folder := filepath.Dir(filepath.Dir(filepath.Dir(file)))

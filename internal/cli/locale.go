@@ -23,7 +23,8 @@ type file interface {
 	Fd() uintptr
 }
 
-// readable returns out, or if that is a terminal a [terminal], to which only what does no harm is written, and of ours only ASCII if the user says so.
+// readable returns out, or if that is a terminal a [terminal], to which only what does no harm is
+// written, and of ours only ASCII if the user says so.
 func readable(out io.Writer, env func(string) string) io.Writer {
 	if f, ok := out.(file); ok && term.IsTerminal(int(f.Fd())) {
 		return &terminal{File: f, ascii: wantsASCII(env)}
@@ -31,7 +32,8 @@ func readable(out io.Writer, env func(string) string) io.Writer {
 	return out
 }
 
-// wantsASCII reports whether the locale is that of POSIX by name. Where there is none, terminals show more than ASCII nevertheless.
+// wantsASCII reports whether the locale is that of POSIX by name. Where there is none, terminals
+// show more than ASCII nevertheless.
 func wantsASCII(env func(string) string) bool {
 	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
 		if locale := env(name); locale != "" {
@@ -41,13 +43,15 @@ func wantsASCII(env func(string) string) bool {
 	return false
 }
 
-// terminal is the last line of defence for a terminal. Whatever is shown is made harmless where that is known to be text, in a form that fits
-// there; what was forgotten is escaped here, so that a stage, or whoever writes to Redis, cannot command the terminal.
+// terminal is the last line of defence for a terminal. Whatever is shown is made harmless where
+// that is known to be text, in a form that fits there; what was forgotten is escaped here, so that
+// a stage, or whoever writes to Redis, cannot command the terminal.
 type terminal struct {
 	File  file
 	ascii bool // it shows no marks and lines but those of ASCII
 	mu    sync.Mutex
-	text  []byte // not written yet; between two calls the beginning of a character, or of a command, at the most
+	// not written yet; between two calls the beginning of a character, or of a command, at the most
+	text []byte
 }
 
 // Fd makes it known as a terminal.
@@ -56,27 +60,32 @@ func (t *terminal) Fd() uintptr { return t.File.Fd() }
 func (t *terminal) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+
 	t.text = append(t.text, p...)
 	whole, rest := safe(t.text)
 	text := string(whole)
 	if t.ascii {
 		text = drawn.Replace(text)
 	}
+
 	_, err := io.WriteString(t.File, text)
 	t.text = append(t.text[:0], rest...)
 	if err != nil {
 		return 0, err
 	}
+
 	return len(p), nil
 }
 
-// ours matches the beginning of a text that is a command which we send to terminals: colours, and the moves of the block that shows a run.
+// ours matches the beginning of a text that is a command which we send to terminals: colours, and
+// the moves of the block that shows a run.
 var ours = regexp.MustCompile(`^\x1b\[(?:[0-9;]*m|[0-9]*A|[KJ]|\?(?:25|7)[lh])`)
 
 // begun matches a text that may become one.
 var begun = regexp.MustCompile(`^\x1b(?:\[\??[0-9;]{0,8})?$`)
 
-// safe returns text in which no command but ours is left. The rest is a beginning of a character or of a command, which is to be completed.
+// safe returns text in which no command but ours is left. The rest is a beginning of a character or
+// of a command, which is to be completed.
 func safe(text []byte) (whole, rest []byte) {
 	at := 0
 	for at < len(text) {
@@ -86,6 +95,7 @@ func safe(text []byte) (whole, rest []byte) {
 			at++
 			continue
 		}
+
 		if b == '\x1b' {
 			if command := ours.Find(text[at:]); command != nil {
 				whole = append(whole, command...)
@@ -96,12 +106,15 @@ func safe(text []byte) (whole, rest []byte) {
 				return whole, text[at:]
 			}
 		}
+
 		if !utf8.FullRune(text[at:]) {
 			return whole, text[at:]
 		}
+
 		_, size := utf8.DecodeRune(text[at:])
 		whole = append(whole, cells.Clean(string(text[at:at+size]))...)
 		at += size
 	}
+
 	return whole, nil
 }

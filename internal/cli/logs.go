@@ -32,23 +32,28 @@ func (p Program) logs(c *ucli.Context) error {
 		if c.Bool("follow") {
 			return p.followLogs(ctx, c, s, found.ID, out)
 		}
+
 		run, err := s.Load(ctx, found.ID)
 		if err != nil {
 			return err
 		}
+
 		l := logPrinter{run: run, service: s, attempt: c.Uint("attempt"), out: out, harmless: p.onTerminal()}
 		if c.NArg() == 2 {
 			return p.stageLog(ctx, c, l, c.Args().Get(1))
 		}
+
 		return l.printSome(ctx, runs.Printed(run))
 	})
 }
 
-// followLogs prints lines while stages print them; those of several stages each after the name of its stage.
+// followLogs prints lines while stages print them; those of several stages each after the name of
+// its stage.
 func (p Program) followLogs(ctx context.Context, c *ucli.Context, s *runs.Service, id runs.ID, out *bufio.Writer) error {
 	if c.IsSet("attempt") {
 		return usageError("--attempt is for what was printed already: leave it out, or --follow")
 	}
+
 	name := c.Args().Get(1)
 	harmless := p.onTerminal()
 
@@ -57,18 +62,23 @@ func (p Program) followLogs(ctx context.Context, c *ucli.Context, s *runs.Servic
 		if harmless {
 			text = seen(text)
 		}
+
 		if l.Stage != name {
 			text = l.Stage + " | " + text
 		}
+
 		if _, err := out.WriteString(text + "\n"); err != nil {
 			return err
 		}
+
 		return out.Flush()
 	})
+
 	var unknown *runs.UnknownStageError
 	if errors.As(err, &unknown) {
 		return &exitError{exitUsage, err}
 	}
+
 	return err
 }
 
@@ -89,6 +99,7 @@ func (p Program) stageLog(ctx context.Context, c *ucli.Context, l logPrinter, na
 	case l.attempt > uint(last):
 		return usageError("stage %q has no attempt %d: its last is %d", name, l.attempt, last)
 	}
+
 	printed, err := l.print(ctx, stage, "")
 	if err == nil && !printed {
 		fmt.Fprintf(p.Err, "stage %s printed nothing\n", name)
@@ -130,6 +141,7 @@ func (l logPrinter) print(ctx context.Context, s dag.StageID, prefix string) (bo
 	if l.attempt > 0 {
 		attempt = dag.Attempt(min(l.attempt, 1<<16-1))
 	}
+
 	log, err := l.service.Log(ctx, l.run.ID, s, attempt)
 	if err != nil || len(log) == 0 {
 		return false, err
@@ -139,6 +151,7 @@ func (l logPrinter) print(ctx context.Context, s dag.StageID, prefix string) (bo
 		_, err = l.out.Write(log)
 		return true, err
 	}
+
 	for line := range bytes.Lines(log) {
 		text := string(bytes.TrimSuffix(line, []byte("\n")))
 		if l.harmless {
@@ -148,6 +161,7 @@ func (l logPrinter) print(ctx context.Context, s dag.StageID, prefix string) (bo
 			return true, err
 		}
 	}
+
 	return true, nil
 }
 
@@ -163,6 +177,7 @@ func tail(log []byte, most int) []string {
 		lines = append(lines, seen(string(log[start:])))
 		log = log[:max(start-1, 0)]
 	}
+
 	slices.Reverse(lines)
 	return lines
 }

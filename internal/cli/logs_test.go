@@ -56,9 +56,10 @@ func TestLogsAreOfTheLastAttemptThatWasBegun(t *testing.T) {
 	token := f.start("demo-1", first, 2)
 	f.check(f.journal.SaveLog(t.Context(), "demo-1", token, journal.Attempted{Stage: first, Attempt: 2}, []byte("second try\n")))
 	for want, args := range map[string][]string{
-		"second try\n":         {"logs", "demo-1", "first"},
-		"first try\n":          {"logs", "demo-1", "first", "--attempt=1"},
-		"first | second try\n": {"logs", "demo-1"}, // it still runs: nobody has reported a last line
+		"second try\n": {"logs", "demo-1", "first"},
+		"first try\n":  {"logs", "demo-1", "first", "--attempt=1"},
+		// it still runs: nobody has reported a last line
+		"first | second try\n": {"logs", "demo-1"},
 	} {
 		if o := f.execute(args...); o.stdout != want {
 			t.Errorf("%q: got %q", args, o.stdout)

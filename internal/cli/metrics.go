@@ -19,22 +19,27 @@ type metric struct {
 	value            float64
 }
 
-// serveMetrics serves the health and counts of a worker or coordinator. Without an address it does nothing. An address without a host is on loopback.
+// serveMetrics serves the health and counts of a worker or coordinator. Without an address it does
+// nothing. An address without a host is on loopback.
 func serveMetrics(address string, healthy func() error, metrics func() []metric, logger *slog.Logger) (stop func(), err error) {
 	if address == "" {
 		return func() {}, nil
 	}
+
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, usageError("--metrics-addr: %v", err)
 	}
+
 	if host == "" {
 		host = "127.0.0.1"
 	}
+
 	listener, err := net.Listen("tcp", net.JoinHostPort(host, port))
 	if err != nil {
 		return nil, usageError("--metrics-addr: %v", err)
 	}
+
 	server := &http.Server{Handler: metricsHandler(healthy, metrics), ReadHeaderTimeout: 5 * time.Second}
 	ended := make(chan struct{})
 	go func() {
@@ -43,6 +48,7 @@ func serveMetrics(address string, healthy func() error, metrics func() []metric,
 			logger.Error("metrics server", "error", err)
 		}
 	}()
+
 	logger.Info("metrics", "url", "http://"+listener.Addr().String()+"/metrics")
 	return func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -63,12 +69,14 @@ func metricsHandler(healthy func() error, metrics func() []metric) http.Handler 
 		}
 		fmt.Fprintln(rw, "ok")
 	})
+
 	mux.HandleFunc("GET /metrics", func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Content-Type", "text/plain; version=0.0.4")
 		for _, m := range metrics() {
 			fmt.Fprintf(rw, "# HELP %s %s\n# TYPE %s %s\n%s %g\n", m.name, m.help, m.name, m.kind, m.name, m.value)
 		}
 	})
+
 	return mux
 }
 

@@ -11,11 +11,13 @@ import (
 	"time"
 )
 
-// writeFile replaces a file by what write writes, whole or not at all. What is not a regular file, such as a pipe, is written to.
+// writeFile replaces a file by what write writes, whole or not at all. What is not a regular file,
+// such as a pipe, is written to.
 func writeFile(path string, write func(io.Writer) error) error {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real // a link stays one
 	}
+
 	info, err := os.Stat(path)
 	if err == nil && !info.Mode().IsRegular() {
 		f, err := os.OpenFile(path, os.O_WRONLY, 0)
@@ -24,6 +26,7 @@ func writeFile(path string, write func(io.Writer) error) error {
 		}
 		return errors.Join(write(f), f.Close())
 	}
+
 	temporary := fmt.Sprintf("%s.%d.tmp", path, os.Getpid())
 	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
@@ -35,10 +38,12 @@ func writeFile(path string, write func(io.Writer) error) error {
 	if err := os.Rename(temporary, path); err != nil {
 		return errors.Join(fmt.Errorf("write the picture: %w", err), os.Remove(temporary))
 	}
+
 	return nil
 }
 
-// viewerTime is how long a viewer has for failing. One that still runs then is one that shows the file.
+// viewerTime is how long a viewer has for failing. One that still runs then is one that shows the
+// file.
 const viewerTime = 3 * time.Second
 
 // openFile shows a file in the viewer that the system has for it.
@@ -47,13 +52,17 @@ func openFile(path string) error {
 	if runtime.GOOS == "darwin" {
 		program = "open"
 	}
+
 	viewer := exec.Command(program, path)
 	failed := func(err error) error { return fmt.Errorf("cannot show the picture: %w; it is in %s", err, path) }
 	if err := viewer.Start(); err != nil {
 		return failed(err)
 	}
+
 	ended := make(chan error, 1)
-	go func() { ended <- viewer.Wait() }() // a viewer that stays is left behind when our process ends, a moment later
+
+	// a viewer that stays is left behind when our process ends, a moment later
+	go func() { ended <- viewer.Wait() }()
 	select {
 	case err := <-ended:
 		if err != nil {
@@ -61,5 +70,6 @@ func openFile(path string) error {
 		}
 	case <-time.After(viewerTime):
 	}
+
 	return nil
 }

@@ -33,20 +33,24 @@ func (t *texts) Set(text string) error {
 // String returns nothing: the help has no default to show.
 func (t *texts) String() string { return "" }
 
-// withParams returns the pipeline with the values that the flags and the defaults give its parameters.
+// withParams returns the pipeline with the values that the flags and the defaults give its
+// parameters.
 func withParams(c *ucli.Context, sp *spec.Spec) (*spec.Spec, error) {
 	given, err := givenParams(c, sp.Params)
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
+
 	bound := *sp
 	if bound.Params, err = spec.Bind(sp.Params, given); err != nil {
 		return nil, usageError("pipeline %s: %w\nGive parameters with --param NAME=VALUE, or with --params FILE", sp.Name, err)
 	}
+
 	return &bound, nil
 }
 
-// givenParams returns what the flags say, as JSON. Of a parameter that is not declared it does not matter what.
+// givenParams returns what the flags say, as JSON. Of a parameter that is not declared it does not
+// matter what.
 func givenParams(c *ucli.Context, declared []spec.Param) (map[string]json.RawMessage, error) {
 	given := make(map[string]json.RawMessage)
 	if path := c.String("params"); c.IsSet("params") {
@@ -56,10 +60,12 @@ func givenParams(c *ucli.Context, declared []spec.Param) (map[string]json.RawMes
 		}
 		given = fromFile
 	}
+
 	words, ok := c.Generic("param").(*texts)
 	if !ok {
 		return given, nil
 	}
+
 	var problems []error
 	for _, word := range *words {
 		name, text, found := strings.Cut(word, "=")
@@ -71,12 +77,15 @@ func givenParams(c *ucli.Context, declared []spec.Param) (map[string]json.RawMes
 			problems = append(problems, fmt.Errorf("--param %.100q: %w: hand over bytes that are no text in a file", name, err))
 			continue
 		}
+
 		param := spec.Param{Name: name, Type: spec.String}
 		if i := slices.IndexFunc(declared, func(p spec.Param) bool { return p.Name == name }); i >= 0 {
 			param = declared[i]
 		}
+
 		given[name] = param.Parse(text)
 	}
+
 	return given, errors.Join(problems...)
 }
 
@@ -91,5 +100,6 @@ func paramTexts(params []spec.Param) string {
 		}
 		list[i] = p.Name + "=" + strings.ReplaceAll(string(value), "\n", " ")
 	}
+
 	return strings.Join(list, " ")
 }

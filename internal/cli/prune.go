@@ -17,6 +17,7 @@ func (p Program) prune(c *ucli.Context, form form, filter runs.Filter) error {
 	if c.IsSet("limit") {
 		return usageError("--limit is for the list: prune removes all that match")
 	}
+
 	if state := c.String("state"); state == api.Running || state == api.Cancelling {
 		return usageError("an active run is not removed: stop it first with %s", p.hint(c, "cancel", []string{"RUN"}))
 	}
@@ -27,6 +28,7 @@ func (p Program) prune(c *ucli.Context, form form, filter runs.Filter) error {
 		if err != nil {
 			return err
 		}
+
 		if form.json || len(removed) > 0 {
 			err = printRuns(out, removed, form)
 		}
@@ -35,6 +37,7 @@ func (p Program) prune(c *ucli.Context, form form, filter runs.Filter) error {
 		if dryRun {
 			verb = "would be removed"
 		}
+
 		fmt.Fprintf(p.Err, "%s %s\n", count(len(removed), "run", "runs"), verb)
 		return err
 	})

@@ -20,7 +20,8 @@ import (
 	"github.com/godags/godags/internal/runs"
 )
 
-// read runs a command that looks into Redis and prints what it finds. A signal ends it in order: a Redis of our own is not left running.
+// read runs a command that looks into Redis and prints what it finds. A signal ends it in order: a
+// Redis of our own is not left running.
 func (p Program) read(c *ucli.Context, do func(context.Context, *engine.Session, *bufio.Writer) error) error {
 	ctx, stop := untilSignal(c.Context)
 	defer stop()
@@ -29,10 +30,12 @@ func (p Program) read(c *ucli.Context, do func(context.Context, *engine.Session,
 		err = p.print(func(out *bufio.Writer) error { return do(ctx, session, out) })
 		err = errors.Join(err, session.Close())
 	}
+
 	var sig interrupted
 	if errors.As(context.Cause(ctx), &sig) {
 		return &exitError{code: sig.code()}
 	}
+
 	return err
 }
 
@@ -42,6 +45,7 @@ func (p Program) readRun(c *ucli.Context, most int, do func(context.Context, *ru
 	if err != nil {
 		return err
 	}
+
 	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
 		service := runs.New(s)
 		found, err := p.findRun(ctx, c, service, word)
@@ -52,7 +56,8 @@ func (p Program) readRun(c *ucli.Context, most int, do func(context.Context, *ru
 	})
 }
 
-// untilSignal returns a context that the first Ctrl-C or SIGTERM ends. Another one ends the process at once.
+// untilSignal returns a context that the first Ctrl-C or SIGTERM ends. Another one ends the process
+// at once.
 func untilSignal(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 1)
@@ -67,6 +72,7 @@ func untilSignal(ctx context.Context) (context.Context, func()) {
 		case <-ctx.Done():
 		}
 	}()
+
 	return ctx, func() {
 		signal.Stop(signals)
 		cancel(nil)
@@ -74,7 +80,8 @@ func untilSignal(ctx context.Context) (context.Context, func()) {
 	}
 }
 
-// print writes to standard output through a buffer. Whoever reads it may stop early, as head does: that is no error.
+// print writes to standard output through a buffer. Whoever reads it may stop early, as head does:
+// that is no error.
 func (p Program) print(do func(*bufio.Writer) error) error {
 	defer surviveBrokenPipes()()
 	out := bufio.NewWriterSize(p.Out, 64<<10)
@@ -91,20 +98,24 @@ func (p Program) onTerminal() bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// columns is the width of the terminal on which a person sees what is printed; 0 if it is not known, or there is none.
+// columns is the width of the terminal on which a person sees what is printed; 0 if it is not
+// known, or there is none.
 func (p Program) columns() int {
 	f, ok := p.Out.(file)
 	if !ok {
 		return 0
 	}
+
 	width, _, err := term.GetSize(int(f.Fd()))
 	if err != nil {
 		return 0
 	}
+
 	return width
 }
 
-// printJSON writes a result for programs: JSON in a line, in which nothing can do harm to a terminal.
+// printJSON writes a result for programs: JSON in a line, in which nothing can do harm to a
+// terminal.
 func printJSON(out io.Writer, result any) error {
 	text, err := json.Marshal(result)
 	if err != nil {

@@ -27,6 +27,7 @@ func (p Program) retry(c *ucli.Context) error {
 	if err != nil {
 		return err
 	}
+
 	return p.onRun(c, options, func(session *engine.Session, ctx context.Context, o engine.RunOptions) (*view.Run, error) {
 		run, err := session.Retry(ctx, o, c.String("stage"))
 		if errors.Is(err, engine.ErrGoesOn) {

@@ -65,6 +65,7 @@ func (p Program) run(c *ucli.Context) error {
 	if c.Bool("detach") {
 		return p.detach(c, flags)
 	}
+
 	return p.withScreen(c, func(session *engine.Session, screen *screen) error {
 		return p.conduct(c, session, screen, flags.options, flags.json, session.Run)
 	})
@@ -91,12 +92,14 @@ func (p Program) parseRun(c *ucli.Context) (f runFlags, err error) {
 	if c.NArg() == 1 && c.Args().First() == "" {
 		return f, usageError("TARGET is an empty text")
 	}
+
 	if c.NArg() > 1 {
 		return f, usageError("run takes one TARGET, but got %q", c.Args().Slice())
 	}
 	if f.json, err = asJSON(c); err != nil {
 		return f, err
 	}
+
 	store, err := values.ParseURL(c.String("values"), homeOf(c))
 	if err != nil {
 		return f, &exitError{exitUsage, err}
@@ -107,11 +110,13 @@ func (p Program) parseRun(c *ucli.Context) (f runFlags, err error) {
 	if f.options.Keep, err = parseAge(c.String("keep")); err != nil {
 		return f, usageError("--keep: %w", err)
 	}
+
 	if id := c.String("run-id"); c.IsSet("run-id") {
 		if f.options.ID, err = runs.ChooseID(id); err != nil {
 			return f, &exitError{exitUsage, err}
 		}
 	}
+
 	sp, err := p.target(c.Args().First())
 	if err != nil {
 		return f, err
@@ -119,6 +124,7 @@ func (p Program) parseRun(c *ucli.Context) (f runFlags, err error) {
 	if sp, err = withParams(c, sp); err != nil {
 		return f, err
 	}
+
 	f.options.Spec = withValues(sp, store)
 	return f, nil
 }
@@ -133,6 +139,7 @@ func drivingOptions(c *ucli.Context) (o engine.RunOptions, err error) {
 	if o.Slots == 0 && c.IsSet("cores") {
 		return o, usageError("--cores 0 would leave nobody to execute stages: say 1 or more, or leave it out for one per core")
 	}
+
 	return o, nil
 }
 
@@ -148,16 +155,19 @@ func (p Program) onRun(c *ucli.Context, o engine.RunOptions, start func(*engine.
 	if err != nil {
 		return err
 	}
+
 	asJSON, err := asJSON(c)
 	if err != nil {
 		return err
 	}
+
 	return p.withScreen(c, func(session *engine.Session, screen *screen) error {
 		service := runs.New(session)
 		found, err := p.findRun(c.Context, c, service, word)
 		if err != nil {
 			return err
 		}
+
 		o.ID = found.ID
 
 		// A command that drives the run shows only what is new. Attach shows everything.
@@ -168,28 +178,35 @@ func (p Program) onRun(c *ucli.Context, o engine.RunOptions, start func(*engine.
 			}
 			screen.printer.Past(last)
 		}
+
 		return p.conduct(c, session, screen, o, asJSON, func(ctx context.Context, o engine.RunOptions) (*view.Run, error) {
 			return start(session, ctx, o)
 		})
 	})
 }
 
-// conduct runs or resumes a run under the eyes of a person, prints the result, and returns the verdict.
+// conduct runs or resumes a run under the eyes of a person, prints the result, and returns the
+// verdict.
 func (p Program) conduct(c *ucli.Context, session *engine.Session, screen *screen, o engine.RunOptions, asJSON bool,
 	start func(context.Context, engine.RunOptions) (*view.Run, error)) error {
 	if !session.External() && o.Children == 0 && o.Slots == 0 {
 		o.Slots = engine.Cores()
 	}
-	o.Observe, o.Unserved, o.Tell = screen.observe, screen.printer.Waiting, screen.tell
+
+	o.Observe = screen.observe
+	o.Unserved = screen.printer.Waiting
+	o.Tell = screen.tell
 	hurry := make(chan struct{})
 	o.Hurry = hurry
 	ctx, stop := p.cancelOnSignal(c.Context, session, screen, o, hurry)
 	defer stop()
+
 	run, err := start(ctx, o)
 	var sig interrupted
 	if errors.As(context.Cause(ctx), &sig) && (screen.follows() || sig.handOver) {
 		return &exitError{sig.code(), screen.Close()}
 	}
+
 	err = errors.Join(err, screen.Close())
 	if run == nil {
 		return p.explainStart(c, o.ID, err)
@@ -197,6 +214,7 @@ func (p Program) conduct(c *ucli.Context, session *engine.Session, screen *scree
 	if errors.Is(err, engine.ErrStateLost) || errors.Is(err, runs.ErrDamaged) {
 		return err // there is nothing left to tell, and nothing to go on with
 	}
+
 	return p.verdict(run, errors.Join(err, p.printResult(c, session, run, asJSON)), context.Cause(ctx))
 }
 
@@ -224,6 +242,7 @@ func (p Program) verdict(run *view.Run, err error, cause error) error {
 	case run.State.Outcome() == dag.Cancelled:
 		code = exitCancelled
 	}
+
 	return &exitError{code, err}
 }
 
@@ -234,10 +253,12 @@ func (p Program) printResult(c *ucli.Context, session *engine.Session, run *view
 	if asJSON {
 		most = view.AnySize
 	}
+
 	outputs, err := runs.New(session).Outputs(ctx, run, most)
 	if !asJSON {
 		return errors.Join(err, heard(p.summary(ctx, c, runs.New(session), run, outputs)))
 	}
+
 	result := run.Result(time.Now())
 	result.Outputs = outputs
 	if encodeErr := heard(printJSON(p.Out, result)); encodeErr != nil {

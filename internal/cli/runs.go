@@ -35,10 +35,12 @@ func (p Program) runs(c *ucli.Context) error {
 	if word := c.Args().First(); c.NArg() > 1 || word != "" && word != "prune" {
 		return usageError("runs takes no arguments but prune, and got %.200q", c.Args().Slice())
 	}
+
 	form, err := p.form(c)
 	if err != nil {
 		return err
 	}
+
 	filter, err := runFilter(c)
 	if err != nil {
 		return err
@@ -52,18 +54,22 @@ func (p Program) runs(c *ucli.Context) error {
 	if c.Bool("dry-run") {
 		return usageError("--dry-run is for %s", p.hint(c, "runs", []string{"prune"}))
 	}
+
 	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
 		list, more, err := runs.New(s).List(ctx, filter)
 		if err != nil {
 			return err
 		}
+
 		if more && !form.json {
 			fmt.Fprintf(p.Err, "the newest %d: --limit lists more\n", filter.Limit)
 		}
+
 		if len(list) == 0 && !form.json {
 			p.explainNoRuns(c, s, c.String("state") != "" || c.String("older-than") != "")
 			return nil
 		}
+
 		return printRuns(out, list, form)
 	})
 }
@@ -88,6 +94,7 @@ func runFilter(c *ucli.Context) (f runs.Filter, err error) {
 	if f.State != "" && !slices.Contains(api.RunStates(), f.State) {
 		return f, usageError("--state: %q is none: use %s", f.State, strings.Join(api.RunStates(), ", "))
 	}
+
 	if text := c.String("older-than"); text != "" {
 		age, err := parseAge(text)
 		if err != nil {
@@ -95,6 +102,7 @@ func runFilter(c *ucli.Context) (f runs.Filter, err error) {
 		}
 		f.Age = &age
 	}
+
 	return f, nil
 }
 
@@ -103,10 +111,12 @@ func (p Program) explainNoRuns(c *ucli.Context, s *engine.Session, filtered bool
 		fmt.Fprintln(p.Err, runs.ErrNotKept)
 		return
 	}
+
 	if filtered {
 		fmt.Fprintln(p.Err, "no such runs")
 		return
 	}
+
 	fmt.Fprintf(p.Err, "no runs yet: start one with %s\n", p.hint(c, "run", nil))
 }
 
@@ -119,15 +129,17 @@ func runTable(list []runs.Summary, now time.Time) table {
 		}
 		t = append(t, []string{string(r.ID), r.Pipeline, r.State, stageCounts(r), moment(r.Submitted, now), took})
 	}
+
 	return t
 }
 
-// stageCounts returns how many stages succeeded, of how many, and the other outcomes. While a run is active, its list entry knows
-// only how many stages there are.
+// stageCounts returns how many stages succeeded, of how many, and the other outcomes. While a run
+// is active, its list entry knows only how many stages there are.
 func stageCounts(r runs.Summary) string {
 	if r.Outcomes == nil {
 		return strconv.Itoa(r.Stages)
 	}
+
 	text := fmt.Sprintf("%d/%d", r.Outcomes.Succeeded, r.Stages)
 	for _, o := range []struct {
 		n    int
@@ -137,5 +149,6 @@ func stageCounts(r runs.Summary) string {
 			text += fmt.Sprintf(", %d %s", o.n, o.word)
 		}
 	}
+
 	return text
 }

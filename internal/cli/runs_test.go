@@ -105,7 +105,8 @@ func TestATableIsHarmlessToATerminal(t *testing.T) {
 	}
 }
 
-// What a terminal is too narrow for is left out or cut short, rather than broken into lines that nobody can read.
+// What a terminal is too narrow for is left out or cut short, rather than broken into lines that
+// nobody can read.
 func TestATableFitsIntoTheTerminal(t *testing.T) {
 	for width, want := range map[int]string{
 		0: "RUN                         PIPELINE            STATE   STAGES                       STARTED\n" +

@@ -15,10 +15,12 @@ func (p Program) schemaCommand() *ucli.Command {
 			if err := noArguments(c); err != nil {
 				return err
 			}
+
 			schema, err := pipefile.Schema()
 			if err != nil {
 				return err
 			}
+
 			return p.print(func(out *bufio.Writer) error {
 				_, err := out.Write(schema)
 				return err

@@ -44,10 +44,12 @@ func (p Program) newScreen(c *ucli.Context) (*screen, error) {
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
+
 	color, err := progress.ParseColor(c.String("color"))
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
+
 	s := &screen{quiet: mode == progress.Quiet, standBy: c.Command.Name != "attach", closed: make(chan struct{}), printer: progress.New(progress.Config{
 		Out: p.Err, Mode: mode, Color: color, WorkerCommand: func(queue string) string { return p.hintWorker(c, queue).String() },
 	})}
@@ -91,7 +93,8 @@ func (s *screen) follow(service *runs.Service) {
 	}
 }
 
-// logs reads what attempts have printed. Without Redis there is nothing to show, and nothing to say that others do not.
+// logs reads what attempts have printed. Without Redis there is nothing to show, and nothing to say
+// that others do not.
 func (s *screen) logs(service *runs.Service, attempts []runs.AttemptID) map[runs.AttemptID][]byte {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -103,10 +106,12 @@ func (s *screen) logs(service *runs.Service, attempts []runs.AttemptID) map[runs
 		}
 		logs[a] = log
 	}
+
 	return logs
 }
 
-// Close leaves the terminal as it was. It may be called again. That nobody sees what is shown is no error.
+// Close leaves the terminal as it was. It may be called again. That nobody sees what is shown is no
+// error.
 func (s *screen) Close() error {
 	s.once.Do(func() { close(s.closed) })
 	s.tails.Wait()
@@ -131,7 +136,8 @@ func (p Program) summary(ctx context.Context, c *ucli.Context, service *runs.Ser
 	})
 }
 
-// nextSteps says what can be done about a run that did not succeed. A run in a Redis of this process is gone with it.
+// nextSteps says what can be done about a run that did not succeed. A run in a Redis of this
+// process is gone with it.
 func (p Program) nextSteps(c *ucli.Context, service *runs.Service, run *view.Run) (hints []progress.Hint) {
 	keeps := service.Redis().Keeps
 	id := []string{string(run.ID)}
@@ -144,12 +150,15 @@ func (p Program) nextSteps(c *ucli.Context, service *runs.Service, run *view.Run
 		stage := run.Name(run.Failures[0].Stage)
 		hints = append(hints, p.hint(c, "logs", []string{string(run.ID), stage}).next("look closer"))
 	}
+
 	if keeps && len(run.Failures) > shownFailures {
 		hints = append(hints, p.hint(c, "status", id, "--stages").next("see them all"))
 	}
+
 	if keeps {
 		hints = append(hints, p.hintAgain(c, "retry", id).next("retry it"))
 	}
+
 	if c.Command.Name == "run" {
 		hints = append(hints, p.hintAgain(c, "run", c.Args().Slice()).next("run it again"))
 	}

@@ -31,22 +31,27 @@ func (p Program) serve(c *ucli.Context) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
+
 	if c.String("redis") == "" {
 		return usageError("serve needs a Redis that others use as well: give --redis URL or REDIS_URL")
 	}
+
 	options, err := drivingOptions(c)
 	if err != nil {
 		return err
 	}
+
 	runs := c.Int("runs")
 	if runs < 1 {
 		return usageError("--runs must be at least 1")
 	}
+
 	logger := slog.New(slog.NewTextHandler(p.Err, nil))
 	session, err := p.awaitRedis(c, logger, 2*runs)
 	if err != nil {
 		return err
 	}
+
 	server := session.NewServer(engine.ServeOptions{ID: engine.NewWorkerID(c.String("name")), Runs: runs,
 		Grace: options.Grace, MaxBundle: options.MaxBundle, NoFuse: options.NoFuse, NoWorker: options.NoWorker})
 	return errors.Join(serveUntilSignal(c, server, logger), session.Close())

@@ -42,8 +42,9 @@ func (e interrupted) code() int {
 	return exitInterrupted
 }
 
-// notify is [signal.Notify], but leaves alone what the caller of this program ignores: nohup ignores SIGHUP, and a shell without job control
-// SIGINT for what it starts in the background, since a Ctrl-C on its terminal is not for that. Of other signals Go does not say so.
+// notify is [signal.Notify], but leaves alone what the caller of this program ignores: nohup
+// ignores SIGHUP, and a shell without job control SIGINT for what it starts in the background,
+// since a Ctrl-C on its terminal is not for that. Of other signals Go does not say so.
 func notify(c chan<- os.Signal, signals ...os.Signal) {
 	for _, s := range signals {
 		if !signal.Ignored(s) {
@@ -57,11 +58,12 @@ func notifyContext(ctx context.Context, signals ...os.Signal) (context.Context, 
 	return signal.NotifyContext(ctx, slices.DeleteFunc(signals, signal.Ignored)...)
 }
 
-// forceTime is how long the end of a run may take that is ended by force: Redis may be away, or a stage that cleans up at work.
+// forceTime is how long the end of a run may take that is ended by force: Redis may be away, or a
+// stage that cleans up at work.
 const forceTime = 2 * time.Second
 
-// cancelOnSignal returns a context that a first signal ends. A second one ends by force what does not stop, and the process soon after; a
-// third one ends the process at once.
+// cancelOnSignal returns a context that a first signal ends. A second one ends by force what does
+// not stop, and the process soon after; a third one ends the process at once.
 func (p Program) cancelOnSignal(ctx context.Context, session *engine.Session, screen *screen, o engine.RunOptions, hurry chan<- struct{}) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 2)
@@ -77,6 +79,7 @@ func (p Program) cancelOnSignal(ctx context.Context, session *engine.Session, sc
 			case <-done:
 				return
 			}
+
 			switch n {
 			case 1:
 				why := interrupted{last, last == syscall.SIGHUP && canHandOver(ctx, session, o)}
@@ -92,6 +95,7 @@ func (p Program) cancelOnSignal(ctx context.Context, session *engine.Session, sc
 			}
 		}
 	}()
+
 	return ctx, func() {
 		signal.Stop(signals)
 		close(done)
@@ -99,7 +103,8 @@ func (p Program) cancelOnSignal(ctx context.Context, session *engine.Session, sc
 	}
 }
 
-// canHandOver reports whether a run can go on without us: all its workers are elsewhere, and a coordinator serves that will adopt it.
+// canHandOver reports whether a run can go on without us: all its workers are elsewhere, and a
+// coordinator serves that will adopt it.
 func canHandOver(ctx context.Context, session *engine.Session, o engine.RunOptions) bool {
 	if !session.External() || o.Slots > 0 || o.Children > 0 {
 		return false
@@ -110,15 +115,16 @@ func canHandOver(ctx context.Context, session *engine.Session, o engine.RunOptio
 	return err == nil && served
 }
 
-// surviveBrokenPipes lets writes to a pipe or terminal that nobody reads any more fail, rather than end the process, until the
-// returned function is called.
+// surviveBrokenPipes lets writes to a pipe or terminal that nobody reads any more fail, rather than
+// end the process, until the returned function is called.
 func surviveBrokenPipes() (stop func()) {
 	broken := make(chan os.Signal, 1)
 	signal.Notify(broken, syscall.SIGPIPE)
 	return func() { signal.Stop(broken) }
 }
 
-// heard drops the error of a write that nobody can see any more: whoever reads may stop early, as head does, and a terminal may be closed.
+// heard drops the error of a write that nobody can see any more: whoever reads may stop early, as
+// head does, and a terminal may be closed.
 func heard(err error) error {
 	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.EIO) {
 		return nil

@@ -28,6 +28,7 @@ func (p Program) status(c *ucli.Context) error {
 	if form.json && c.Bool("stages") {
 		return usageError("--stages is for text: %s lists every stage with its state", p.hint(c, "graph", []string{"RUN"}, "--format", "json"))
 	}
+
 	return p.readRun(c, 1, func(ctx context.Context, s *runs.Service, found runs.Summary, out *bufio.Writer) error {
 		status, err := s.Status(ctx, found)
 		if err != nil {

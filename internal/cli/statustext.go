@@ -43,16 +43,19 @@ func (p Program) printStatus(ctx context.Context, c *ucli.Context, s *runs.Servi
 	for _, u := range t.Unserved() {
 		p.printUnserved(c, s, t, u)
 	}
+
 	t.printActive()
 	t.printReady()
 	t.printRetrying()
 	if err := t.printFailures(ctx, s); err != nil {
 		return err
 	}
+
 	t.printSkipped()
 	if all {
 		t.printStages()
 	}
+
 	if t.Run.State.Finished() {
 		printHints(t.out, p.nextSteps(c, s, t.Run))
 	}
@@ -86,7 +89,8 @@ func (p Program) printUnserved(c *ucli.Context, s *runs.Service, t *statusText, 
 	case u.Task != "":
 		fmt.Fprintf(t.out, "\n%s for queue %s, but no live worker there has the handler %s: start one of that program (%s lists them)\n",
 			waiting, queue, printable(u.Task), p.hint(c, "workers", nil))
-	case s.Redis().External: // elsewhere a run has its own workers, and is resumed once they are gone
+	case s.Redis().External:
+		// elsewhere a run has its own workers, and is resumed once they are gone
 		fmt.Fprintf(t.out, "\n%s for queue %s, but no live worker listens there: start one with %s\n",
 			waiting, queue, p.hintWorker(c, u.Queue))
 	}
@@ -110,22 +114,26 @@ func (t *statusText) printHead(redis string) {
 	case !api.HasCoordinator(t.RunState):
 		took = ""
 	}
+
 	say := func(label, text string) { t.paragraph(t.out, cells.Pad(label, 10), strings.Repeat(" ", 10), text) }
 	say("run", string(t.ID))
 	say("pipeline", printable(t.Spec.Name))
 	if t.TimeLimit > 0 && t.RunState != dag.Succeeded.String() {
 		took += ": timed out after " + t.TimeLimit.String()
 	}
+
 	say("state", t.state(t.RunState)+took)
 	say("stages", t.counts())
 	say("started", fmt.Sprintf("%s (%s)", t.Submitted.Local().Format(time.DateTime), moment(t.Submitted, t.Now)))
 	if len(t.Spec.Params) > 0 {
 		say("params", paramTexts(t.Spec.Params))
 	}
+
 	say("values", printable(t.Values()))
 	if !t.Summary.Expires.IsZero() {
 		say("kept", "until "+t.Summary.Expires.Local().Format(time.DateTime))
 	}
+
 	say("redis", redis)
 }
 
@@ -137,9 +145,11 @@ func (t *statusText) counts() string {
 			parts = append(parts, fmt.Sprintf("%d %s", n, state))
 		}
 	}
+
 	if t.Retried > 0 {
 		parts = append(parts, count(t.Retried, "failed attempt tried again", "failed attempts tried again"))
 	}
+
 	if t.Lost > 0 {
 		parts = append(parts, count(t.Lost, "attempt lost with its worker", "attempts lost with their workers"))
 	}
@@ -151,6 +161,7 @@ func (t *statusText) printActive() {
 	if len(active) == 0 {
 		return
 	}
+
 	rows := table{{"STAGE", "ATTEMPT", "WORKER", "FOR"}}
 	for _, s := range active[:min(len(active), shownActive)] {
 		a := t.Active[s]
@@ -160,6 +171,7 @@ func (t *statusText) printActive() {
 		}
 		rows = append(rows, []string{t.Name(s), fmt.Sprint(a.Attempt), worker, short(max(0, t.Now.Sub(a.Since)))})
 	}
+
 	fmt.Fprintf(t.out, "\n%s\n", t.state("running"))
 	rows.print(t.out, t.form, "  ")
 	more(t.out, len(active)-shownActive)
@@ -176,21 +188,25 @@ func (t *statusText) printFailures(ctx context.Context, s *runs.Service) error {
 	if len(t.Failures) == 0 {
 		return nil
 	}
+
 	fmt.Fprintf(t.out, "\n%s\n", t.state("failed"))
 	for _, failed := range t.Failures[:min(len(t.Failures), shownFailures)] {
 		log, err := s.Log(ctx, t.ID, failed.Stage, failed.Attempt)
 		if err != nil {
 			return err
 		}
+
 		where := fmt.Sprintf("attempt %d", failed.Attempt)
 		if failed.Worker != "" { // otherwise the coordinator decided it
 			where += ", " + printable(failed.Worker)
 		}
+
 		t.paragraph(t.out, "  ", "    ", fmt.Sprintf("%s (%s): %s", t.Name(failed.Stage), where, printable(failed.Text)))
 		for _, line := range tail(log, shownLogLines) {
 			t.paragraph(t.out, "    | ", "    | ", line)
 		}
 	}
+
 	more(t.out, len(t.Failures)-shownFailures)
 	return nil
 }
@@ -200,6 +216,7 @@ func (t *statusText) printSkipped() {
 	if t.Run.State.Count(dag.Skipped) == 0 {
 		return
 	}
+
 	skipped := make(map[string][]dag.StageID)
 	var reasons []string
 	for s := range t.Run.State.Stages() {
@@ -211,6 +228,7 @@ func (t *statusText) printSkipped() {
 			skipped[why] = append(skipped[why], s)
 		}
 	}
+
 	fmt.Fprintf(t.out, "\n%s\n", t.state("skipped"))
 	t.printGroups(reasons, skipped)
 }
@@ -233,6 +251,7 @@ func (t *statusText) printReady() {
 		}
 		waiting[reason.Text] = append(waiting[reason.Text], s)
 	}
+
 	fmt.Fprintf(t.out, "\n%s\n", t.state("ready"))
 	t.printGroups(reasons, waiting)
 }
@@ -245,11 +264,14 @@ func (t *statusText) printGroups(reasons []string, stages map[string][]dag.Stage
 		for _, s := range group[:min(len(group), shownNames)] {
 			names = append(names, t.Name(s))
 		}
+
 		if n := len(group) - shownNames; n > 0 {
 			names = append(names, fmt.Sprintf("%d more", n))
 		}
+
 		t.paragraph(t.out, "  ", "    ", printable(why)+": "+strings.Join(names, ", "))
 	}
+
 	more(t.out, len(reasons)-shownReasons)
 }
 
@@ -258,6 +280,7 @@ func (t *statusText) printRetrying() {
 	if len(t.Pauses) == 0 {
 		return
 	}
+
 	stages := slices.SortedFunc(maps.Keys(t.Pauses), func(a, b dag.StageID) int {
 		return cmp.Or(t.Pauses[a].Until.Compare(t.Pauses[b].Until), cmp.Compare(a, b))
 	})
@@ -267,6 +290,7 @@ func (t *statusText) printRetrying() {
 		why, _, _ := strings.Cut(printable(p.Text), "\n")
 		rows = append(rows, []string{t.Name(s), fmt.Sprint(p.Attempt), short(max(0, p.Until.Sub(t.Now))), why})
 	}
+
 	fmt.Fprintf(t.out, "\n%s\n", t.state("retrying"))
 	rows.print(t.out, t.form, "  ")
 	more(t.out, len(stages)-shownActive)
@@ -274,13 +298,16 @@ func (t *statusText) printRetrying() {
 
 // printStages lists all stages, in the order in which they were defined, each after its instances.
 func (t *statusText) printStages() {
-	most, width := 60, len("STAGE") // columns for names
+	most := 60
+	width := len("STAGE") // columns for names
 	if t.width > 0 {
 		most = min(most, max(leastColumn, min(t.width/3, t.width-len("  succeeded  ATTEMPT       TOOK"))))
 	}
+
 	for s := range t.Run.State.Stages() {
 		width = max(width, min(most, cells.Of(t.Name(s))))
 	}
+
 	t.out.WriteByte('\n')
 	t.stageRow(t.out, width, "STAGE", "STATE", "ATTEMPT", "TOOK", "LAST LINE")
 	for s := range dag.StageID(t.Spec.Graph.Len()) {
@@ -291,21 +318,27 @@ func (t *statusText) printStages() {
 }
 
 func (t *statusText) printStage(s dag.StageID, width int) {
-	state, attempt, took := t.Run.State.State(s), "-", "-"
+	state := t.Run.State.State(s)
+	attempt := "-"
+	took := "-"
 	if n := t.Begun(s); n >= t.First(s) {
 		attempt = strconv.Itoa(int(n))
 	}
+
 	if d := t.Duration(s); d > 0 && state.Terminal() {
 		took = short(d)
 	}
+
 	name := t.Name(s)
 	if t.width > 0 {
 		name = cells.Shorten(name, width)
 	}
+
 	note := t.Notes[s]
 	if reason, ok := t.Reasons.Reason(s); ok {
 		note = reason.Text
 	}
+
 	t.stageRow(t.out, width, name, state.String(), attempt, took, printable(note))
 }
 
@@ -317,8 +350,10 @@ func (f form) stageRow(out *bufio.Writer, width int, name, state, attempt, took,
 	if f.width > 0 {
 		note = cells.Cut(note, f.width-cells.Of(name)-2-len(state)-len(rest)-2)
 	}
+
 	if note != "" {
 		rest += "  " + note
 	}
+
 	out.WriteString(name + "  " + f.state(state) + rest + "\n")
 }

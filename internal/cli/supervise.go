@@ -18,8 +18,8 @@ import (
 	"github.com/godags/godags/internal/engine"
 )
 
-// supervisor keeps worker processes: one that dies is replaced. Process managers such as goreman, hivemind and Compose without a restart
-// policy do not do that.
+// supervisor keeps worker processes: one that dies is replaced. Process managers such as goreman,
+// hivemind and Compose without a restart policy do not do that.
 type supervisor struct {
 	program  string
 	args     []string // of each worker, but for its name
@@ -40,50 +40,59 @@ const (
 	restartPause = time.Second
 )
 
-// supervise runs n worker processes with the flags of this command, and returns when they have ended.
+// supervise runs n worker processes with the flags of this command, and returns when they have
+// ended.
 func (p Program) supervise(c *ucli.Context, n int, logger *slog.Logger) error {
 	for _, name := range []string{"metrics-addr", "id"} {
 		if c.String(name) != "" {
 			return usageError("--%s is for one worker, and --processes starts several", name)
 		}
 	}
+
 	program, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find our own program: %w", err)
 	}
+
 	s := &supervisor{program: program, args: workerArgs(c), redis: c.String("redis"), name: c.String("name"), log: logger, out: os.Stdout, err: os.Stderr}
 	s.ending, s.end = context.WithCancelCause(c.Context)
 
 	signals := make(chan os.Signal, 2)
 	notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
+
 	go func() {
 		for range signals {
 			s.askToEnd()
 		}
 	}()
+
 	defer close(signals) // after Stop: nothing is sent any more
 
 	var all sync.WaitGroup
 	for i := range n {
 		all.Go(func() { s.keep(i + 1) })
 	}
+
 	all.Wait()
 	if err := context.Cause(s.ending); err != context.Canceled {
 		return err
 	}
+
 	return nil
 }
 
-// workerArgs are the arguments of a worker with the flags of this command. The URL of Redis may have a password in it, and others can read
-// arguments: it goes by the environment.
+// workerArgs are the arguments of a worker with the flags of this command. The URL of Redis may
+// have a password in it, and others can read arguments: it goes by the environment.
 func workerArgs(c *ucli.Context) (args []string) {
 	if len(c.App.Commands) > 0 { // this is the command of a program with others
 		args = append(args, "worker")
 	}
+
 	for _, queue := range c.StringSlice("queue") {
 		args = append(args, "--queue", queue)
 	}
+
 	if user := c.String("user"); user != "" {
 		args = append(args, "--user", user)
 	}
@@ -99,16 +108,19 @@ func (s *supervisor) keep(number int) {
 		if s.ending.Err() != nil {
 			return
 		}
+
 		var exit *exec.ExitError
 		if errors.As(err, &exit) && exit.ExitCode() == exitUsage {
 			s.end(&exitError{exitUsage, nil}) // it has said why, and the next would say the same
 			s.askToEnd()
 			return
 		}
+
 		s.log.Warn("worker died, starting another", "worker", name, "error", err)
 		if time.Since(begin) > soon {
 			continue
 		}
+
 		select {
 		case <-time.After(restartPause):
 		case <-s.ending.Done():
@@ -118,7 +130,8 @@ func (s *supervisor) keep(number int) {
 
 func (s *supervisor) runOne(name string) error {
 	cmd := exec.Command(s.program, append(slices.Clone(s.args), "--name", name)...)
-	cmd.Stdout, cmd.Stderr = s.out, s.err
+	cmd.Stdout = s.out
+	cmd.Stderr = s.err
 	cmd.Env = append(os.Environ(), "REDIS_URL="+s.redis)
 	cmd.SysProcAttr = engine.ChildAttr()
 
@@ -127,10 +140,12 @@ func (s *supervisor) runOne(name string) error {
 		s.mu.Unlock()
 		return nil
 	}
+
 	err := cmd.Start()
 	if err == nil {
 		s.children = append(s.children, cmd.Process)
 	}
+
 	s.mu.Unlock()
 	if err != nil {
 		return err
@@ -139,6 +154,7 @@ func (s *supervisor) runOne(name string) error {
 	err = cmd.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	s.children = slices.DeleteFunc(s.children, func(p *os.Process) bool { return p == cmd.Process })
 	if err == nil {
 		err = errors.New("it ended although nobody had asked it to")
@@ -146,7 +162,8 @@ func (s *supervisor) runOne(name string) error {
 	return err
 }
 
-// askToEnd passes a signal on: the first lets the workers finish what they hold, the second stops them.
+// askToEnd passes a signal on: the first lets the workers finish what they hold, the second stops
+// them.
 func (s *supervisor) askToEnd() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -35,10 +35,12 @@ func (p Program) form(c *ucli.Context) (f form, err error) {
 	if f.json, err = asJSON(c); err != nil {
 		return f, err
 	}
+
 	choice, err := progress.ParseColor(c.String("color"))
 	if err != nil {
 		return f, &exitError{exitUsage, err}
 	}
+
 	f.painter, f.width = painter(choice.Enabled(p.Out, os.LookupEnv)), p.columns()
 	return f, nil
 }
@@ -51,12 +53,14 @@ func (p painter) state(word string) string {
 	return "\x1b[" + hue + "m" + word + "\x1b[0m"
 }
 
-// paragraph writes text after a label. It goes on, in lines that a terminal need not break, after a margin as wide as the label.
+// paragraph writes text after a label. It goes on, in lines that a terminal need not break, after a
+// margin as wide as the label.
 func (f form) paragraph(out *bufio.Writer, label, margin, text string) {
 	most := f.width - cells.Of(margin)
 	if most < leastColumn {
 		most = 0
 	}
+
 	for line := range strings.SplitSeq(text, "\n") {
 		for _, line := range cells.Wrap(line, most) {
 			out.WriteString(label + line + "\n")
@@ -70,31 +74,39 @@ type table [][]string
 
 var oneLine = strings.NewReplacer("\n", " ", "\t", " ")
 
-// print writes the table with every line after an indent. Whatever a cell has is harmless to a terminal, and what is too wide for it is left out.
+// print writes the table with every line after an indent. Whatever a cell has is harmless to a
+// terminal, and what is too wide for it is left out.
 func (t table) print(out *bufio.Writer, f form, indent string) {
 	for _, row := range t {
 		for i := range row {
 			row[i] = oneLine.Replace(printable(row[i]))
 		}
 	}
+
 	state := slices.Index(t[0], "STATE")
 	widths := t.fit(f.width - len(indent))
 	for _, row := range t {
-		line, gap := indent, ""
+		line := indent
+		gap := ""
 		for i, width := range widths {
 			if width == 0 {
 				continue
 			}
+
 			text := cells.Cut(row[i], width)
 			if i == 0 {
 				text = cells.Shorten(row[i], width)
 			}
-			line, gap = line+gap, strings.Repeat(" ", width-cells.Of(text)+2)
+
+			line = line + gap
+			gap = strings.Repeat(" ", width-cells.Of(text)+2)
 			if i == state {
 				text = f.state(text)
 			}
+
 			line += text
 		}
+
 		out.WriteString(line + "\n")
 	}
 }
@@ -102,10 +114,12 @@ func (t table) print(out *bufio.Writer, f form, indent string) {
 // leastColumn is how narrow a column may become.
 const leastColumn = 8
 
-// fit returns how wide each column is on a terminal. Where there is not enough room, columns are left out, from the right, and others cut short; but
-// not a state, nor the id of a run, which is there to be copied.
+// fit returns how wide each column is on a terminal. Where there is not enough room, columns are
+// left out, from the right, and others cut short; but not a state, nor the id of a run, which is
+// there to be copied.
 func (t table) fit(most int) []int {
-	widths, least := make([]int, len(t[0])), make([]int, len(t[0]))
+	widths := make([]int, len(t[0]))
+	least := make([]int, len(t[0]))
 	for i, name := range t[0] {
 		for _, row := range t {
 			widths[i] = max(widths[i], cells.Of(row[i]))
@@ -114,14 +128,17 @@ func (t table) fit(most int) []int {
 			least[i] = min(widths[i], leastColumn)
 		}
 	}
+
 	if most <= 0 {
 		return widths
 	}
+
 	for i := len(widths) - 1; i > 0 && across(least) > most; i-- {
 		if t[0][i] != "STATE" {
 			widths[i], least[i] = 0, 0
 		}
 	}
+
 	for across(widths) > most {
 		widest := 0
 		for i := range widths {
@@ -129,11 +146,14 @@ func (t table) fit(most int) []int {
 				widest = i
 			}
 		}
+
 		if widths[widest] == least[widest] {
 			break
 		}
+
 		widths[widest]--
 	}
+
 	return widths
 }
 

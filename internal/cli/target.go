@@ -12,22 +12,27 @@ import (
 	"github.com/godags/godags/internal/spec"
 )
 
-// target returns the pipeline that a word names: one in this program, or a file. No word means the first one in this program.
+// target returns the pipeline that a word names: one in this program, or a file. No word means the
+// first one in this program.
 func (p Program) target(word string) (*spec.Spec, error) {
 	if isFile(word) {
 		registry, _, err := engine.Collect(p.Pipelines...)
 		if err != nil {
 			return nil, err
 		}
+
 		sp, err := pipefile.Read(word, registry)
 		if err != nil {
 			return nil, &exitError{exitUsage, err}
 		}
+
 		return sp, nil
 	}
+
 	if word == "" && len(p.Pipelines) > 0 {
 		return p.Pipelines[0].Spec, nil
 	}
+
 	var names []string
 	for _, q := range p.Pipelines {
 		if q.Spec.Name == word {
@@ -35,6 +40,7 @@ func (p Program) target(word string) (*spec.Spec, error) {
 		}
 		names = append(names, q.Spec.Name)
 	}
+
 	return nil, p.unknownTarget(word, names)
 }
 
@@ -48,16 +54,20 @@ func (p Program) unknownTarget(word string, names []string) error {
 	if word == "" {
 		return usageError("say what to run: this program has no pipeline of its own, so name a .yaml, .yml or .json file")
 	}
+
 	if near := nearest.Name(word, names); near != "" {
 		return usageError("unknown pipeline %.200q: did you mean %q?", word, near)
 	}
+
 	for _, ext := range extensions {
 		if _, err := os.Stat(word + ext); err == nil {
 			return usageError("unknown pipeline %.200q: did you mean the file %s?", word, word+ext)
 		}
 	}
+
 	if len(names) == 0 {
 		return usageError("unknown pipeline %.200q: this program has none of its own, so name a .yaml, .yml or .json file", word)
 	}
+
 	return usageError("unknown pipeline %.200q: this program has %s; or name a .yaml, .yml or .json file", word, strings.Join(names, ", "))
 }

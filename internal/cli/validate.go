@@ -27,27 +27,33 @@ func (p Program) validate(c *ucli.Context) error {
 	if !c.Args().Present() {
 		return usageError("validate needs the name of a .yaml, .yml or .json file")
 	}
+
 	asJSON, err := asJSON(c)
 	if err != nil {
 		return err
 	}
+
 	registry, _, err := engine.Collect(p.Pipelines...)
 	if err != nil {
 		return err
 	}
+
 	list := make([]checkedFile, c.NArg())
 	for i, path := range c.Args().Slice() {
 		sp, err := pipefile.Read(path, registry)
 		list[i] = checkFile(path, sp, err)
 	}
+
 	if err := p.print(func(out *bufio.Writer) error { return p.printFiles(out, list, asJSON) }); err != nil {
 		return err
 	}
+
 	for _, f := range list {
 		if !f.OK {
 			return &exitError{code: exitUsage}
 		}
 	}
+
 	return nil
 }
 
@@ -81,12 +87,15 @@ func checkFile(path string, sp *spec.Spec, err error) checkedFile {
 			f.Problems = []fileProblem{{Message: err.Error()}}
 			return f
 		}
+
 		for _, problem := range file.Problems {
 			f.Problems = append(f.Problems, fileProblem{problem.Line, problem.Column, problem.Message, problem.Suggestion})
 		}
+
 		f.Omitted = file.Omitted
 		return f
 	}
+
 	g := sp.Graph
 	longest, _ := g.CriticalPath(func(dag.StageID) int64 { return 1 })
 	f := checkedFile{File: path, OK: true, Name: sp.Name, Stages: g.Len(), Dependencies: g.Edges(), Levels: len(longest), Params: sp.Params}
@@ -100,6 +109,7 @@ func (p Program) printFiles(out *bufio.Writer, list []checkedFile, asJSON bool) 
 	if asJSON {
 		return printJSON(out, list)
 	}
+
 	for _, f := range list {
 		if f.err != nil {
 			text := f.err.Error()
@@ -109,12 +119,14 @@ func (p Program) printFiles(out *bufio.Writer, list []checkedFile, asJSON bool) 
 			fmt.Fprintln(p.Err, printable(text))
 			continue
 		}
+
 		fmt.Fprintf(out, "ok: %s, %s, %s, %s, longest path %s (%s)\n", f.Name, count(f.Stages, "stage", "stages"),
 			count(f.Dependencies, "dependency", "dependencies"), count(f.Levels, "level", "levels"), pathText(f.LongestPath), printable(f.File))
 		for _, p := range f.Params {
 			fmt.Fprintf(out, "  %s\n", printable(p.String()))
 		}
 	}
+
 	return nil
 }
 

@@ -45,8 +45,10 @@ const workerHelp = "The first SIGTERM or Ctrl-C lets it finish the stages that i
 func WorkerMain(ctx context.Context, p Program, args []string) int {
 	p.Out, p.Err = readable(p.Out, os.Getenv), readable(p.Err, os.Getenv)
 	app := p.base()
-	app.Usage, app.Description = "executes stages for runs on a Redis", workerHelp
-	app.Flags, app.Action = workerFlags(), p.work
+	app.Usage = "executes stages for runs on a Redis"
+	app.Description = workerHelp
+	app.Flags = workerFlags()
+	app.Action = p.work
 	return p.execute(ctx, app, args)
 }
 
@@ -54,23 +56,28 @@ func (p Program) work(c *ucli.Context) error {
 	if c.Args().Present() {
 		return usageError("a worker takes no arguments, but got %q", c.Args().Slice())
 	}
+
 	if c.String("redis") == "" {
 		return usageError("a worker needs a Redis that others use as well: give --redis URL or REDIS_URL")
 	}
+
 	options := engine.WorkerOptions{ID: c.String("id"), Queues: queueNames(c.StringSlice("queue")), Slots: c.Int("concurrency"), Run: runs.ID(c.String("run"))}
 	for _, q := range options.Queues {
 		if err := spec.CheckQueue(q); err != nil {
 			return &exitError{exitUsage, err}
 		}
 	}
+
 	if options.Slots < 1 {
 		return usageError("--concurrency must be at least 1")
 	}
+
 	if options.Run != "" {
 		if _, err := runs.ParseID(string(options.Run)); err != nil {
 			return &exitError{exitUsage, err}
 		}
 	}
+
 	if c.IsSet("user") {
 		user, err := tasks.LookupUser(c.String("user"))
 		if err != nil {
@@ -78,6 +85,7 @@ func (p Program) work(c *ucli.Context) error {
 		}
 		options.User = user
 	}
+
 	if c.IsSet("processes") {
 		n := c.Int("processes")
 		if n < 1 {
@@ -85,14 +93,17 @@ func (p Program) work(c *ucli.Context) error {
 		}
 		return p.supervise(c, n, slog.New(slog.NewTextHandler(p.Err, nil)))
 	}
+
 	if options.ID == "" {
 		options.ID = engine.NewWorkerID(c.String("name"))
 	}
+
 	logger := slog.New(slog.NewTextHandler(p.Err, nil))
 	session, err := p.awaitRedis(c, logger, 0)
 	if err != nil {
 		return err
 	}
+
 	w, err := session.NewWorker(options)
 	if err == nil {
 		err = p.serveWorker(c, w, options, logger)
@@ -100,8 +111,9 @@ func (p Program) work(c *ucli.Context) error {
 	return errors.Join(err, session.Close())
 }
 
-// awaitRedis connects a service, and waits for a Redis that is unavailable: a process manager starts both at once. What must be mended
-// by a person, such as a wrong password or a URL that cannot be read, is an error at once.
+// awaitRedis connects a service, and waits for a Redis that is unavailable: a process manager
+// starts both at once. What must be mended by a person, such as a wrong password or a URL that
+// cannot be read, is an error at once.
 func (p Program) awaitRedis(c *ucli.Context, logger *slog.Logger, connections int) (*engine.Session, error) {
 	var said time.Time
 	for begin := time.Now(); ; {
@@ -109,10 +121,12 @@ func (p Program) awaitRedis(c *ucli.Context, logger *slog.Logger, connections in
 		if err == nil || !redisx.Passing(err) {
 			return session, err
 		}
+
 		if now := time.Now(); now.Sub(said) >= time.Minute {
 			said = now
 			logger.Warn("waiting for Redis", "for", now.Sub(begin).Round(time.Second), "error", err)
 		}
+
 		select {
 		case <-time.After(connectEvery):
 		case <-c.Context.Done():
@@ -130,9 +144,11 @@ func queueNames(given []string) (names []string) {
 			names = append(names, strings.TrimSpace(name))
 		}
 	}
+
 	if len(names) == 0 {
 		return []string{spec.DefaultQueue}
 	}
+
 	return names
 }
 
@@ -144,21 +160,25 @@ func (p Program) serveWorker(c *ucli.Context, w *engine.Worker, o engine.WorkerO
 	signals := make(chan os.Signal, 2)
 	notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
+
 	drain, stopTaking := context.WithCancel(c.Context)
 	abort, stopNow := context.WithCancel(context.WithoutCancel(c.Context))
 	defer stopTaking()
 	defer stopNow()
+
 	stopServing, err := serveMetrics(c.String("metrics-addr"), w.Healthy, func() []metric { return workerMetrics(w.Stats()) }, logger)
 	if err != nil {
 		return err
 	}
 	defer stopServing()
+
 	ended := make(chan error, 1)
 	go func() {
 		ended <- w.Run(drain, abort, func() {
 			logger.Info("worker listens", "worker", o.ID, "queues", o.Queues, "concurrency", o.Slots, "key", w.Info.Key)
 		})
 	}()
+
 	var overdue <-chan time.Time
 	for stops := 0; ; {
 		select {
@@ -173,6 +193,7 @@ func (p Program) serveWorker(c *ucli.Context, w *engine.Worker, o engine.WorkerO
 			}
 			stopNow()
 			overdue = time.After(leaveAfter)
+
 		case <-overdue:
 			return &exitError{exitFailed, fmt.Errorf("a stage ignores that it was cancelled: leaving it after %s", leaveAfter)}
 		}

@@ -28,10 +28,12 @@ func (p Program) workers(c *ucli.Context) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
+
 	form, err := p.form(c)
 	if err != nil {
 		return err
 	}
+
 	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
 		workers, err := runs.New(s).Workers(ctx)
 		if err != nil {
@@ -44,12 +46,14 @@ func (p Program) workers(c *ucli.Context) error {
 			fmt.Fprintln(p.Err, p.noWorkers(c, s))
 			return nil
 		}
+
 		workerTable(workers, time.Now()).print(out, form, "")
 		for _, w := range workers {
 			if w.Alive() && w.Unhealthy != "" {
 				fmt.Fprintf(out, "\n%s takes no stages: %s\n", printable(w.ID), printable(w.Unhealthy))
 			}
 		}
+
 		return nil
 	})
 }

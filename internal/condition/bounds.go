@@ -13,16 +13,18 @@ import (
 )
 
 const (
-	// maxPattern is how many parts the pattern of matches may have, with its repetitions written out: the work for each
-	// character of the text, and the memory of the compiled pattern, grow with it.
+	// maxPattern is how many parts the pattern of matches may have, with its repetitions written
+	// out: the work for each character of the text, and the memory of the compiled pattern, grow
+	// with it.
 	maxPattern = 10_000
 
-	// maxMade is about how many bytes the texts, lists and objects that one evaluation makes may take. Without a bound,
-	// predicates within predicates double a text with each level: all([o + o], all([# + #], ...)).
+	// maxMade is about how many bytes the texts, lists and objects that one evaluation makes may
+	// take. Without a bound, predicates within predicates double a text with each level: all([o +
+	// o], all([# + #], ...)).
 	maxMade = 32 << 20
 
-	// maxUnwatched is the number of steps, parts of a pattern times bytes of text, that a match may take without a look at the
-	// context: less than a second.
+	// maxUnwatched is the number of steps, parts of a pattern times bytes of text, that a match may
+	// take without a look at the context: less than a second.
 	maxUnwatched = 1 << 25
 )
 
@@ -33,11 +35,13 @@ const (
 	matchFunc = "matches text"
 )
 
-// makers are the functions that make a value which may be large. The others return a number, or a part of what they get.
+// makers are the functions that make a value which may be large. The others return a number, or a
+// part of what they get.
 var makers = []string{"keys", "lower", "split", "string", "trim", "upper", "values"}
 
-// bounder changes a checked expression so that its evaluation ends when the context is done, and takes no more than maxMade
-// bytes. What one node does between two looks at the context is linear in the values, which are bounded.
+// bounder changes a checked expression so that its evaluation ends when the context is done, and
+// takes no more than maxMade bytes. What one node does between two looks at the context is linear
+// in the values, which are bounded.
 type bounder struct {
 	patterns map[string]*pattern
 }
@@ -53,6 +57,7 @@ func (b bounder) Visit(node *ast.Node) {
 		} else {
 			ast.Patch(node, stepped(n))
 		}
+
 	case *ast.ArrayNode, *ast.MapNode:
 		ast.Patch(node, call(madeFunc, n))
 	case *ast.BinaryNode:
@@ -68,6 +73,7 @@ func (b bounder) binary(node *ast.Node, n *ast.BinaryNode) {
 			b.patterns[text] = compilePattern(text)
 		}
 		ast.Patch(node, call(matchFunc, n.Left, n.Right))
+
 	case "+":
 		if !isScalar(n.Left) && !isScalar(n.Right) {
 			ast.Patch(node, call(madeFunc, n))
@@ -131,16 +137,19 @@ func partsOf(r *syntax.Regexp) int {
 	case syntax.OpConcat, syntax.OpRepeat:
 		parts = 0
 	}
+
 	for _, sub := range r.Sub {
 		parts += partsOf(sub)
 	}
+
 	if r.Op == syntax.OpRepeat {
 		parts *= max(r.Min, r.Max, 1) // syntax.Parse has refused what would overflow
 	}
 	return parts
 }
 
-// evaluation bounds one evaluation of a condition. Its methods are called from the expression, and panic to end it.
+// evaluation bounds one evaluation of a condition. Its methods are called from the expression, and
+// panic to end it.
 type evaluation struct {
 	ctx      context.Context
 	patterns map[string]*pattern
@@ -161,7 +170,8 @@ func (e *evaluation) value(v any) any {
 	return v
 }
 
-// count goes through a value as if nothing in it were shared: so do comparisons, and the function string.
+// count goes through a value as if nothing in it were shared: so do comparisons, and the function
+// string.
 func (e *evaluation) count(v any) {
 	const word = 16 // bytes, of an element
 	switch v := v.(type) {
@@ -172,11 +182,13 @@ func (e *evaluation) count(v any) {
 			e.made += word
 			e.count(item)
 		}
+
 	case map[string]any:
 		for key, item := range v {
 			e.made += 2*word + len(key)
 			e.count(item)
 		}
+
 	case []string:
 		for _, item := range v {
 			e.made += word + len(item)
@@ -184,6 +196,7 @@ func (e *evaluation) count(v any) {
 	case []int:
 		e.made += len(v) * word
 	}
+
 	if e.made > maxMade {
 		panic(fmt.Errorf("the values that it makes take more than %d MiB", maxMade>>20))
 	}
@@ -198,18 +211,20 @@ func (e *evaluation) matches(left, right any) bool {
 	case !ok:
 		panic(fmt.Sprintf("invalid operation: %T matches string", left))
 	}
+
 	p := e.patterns[right.(string)]
 	if p.parts*len(text) <= maxUnwatched {
 		e.step()
 		return p.MatchString(text)
 	}
+
 	found := p.MatchReader(&watchedReader{Reader: strings.NewReader(text), ctx: e.ctx})
 	e.step() // the text may have been cut off
 	return found
 }
 
-// watchedReader ends when ctx is done. A match takes a time between two characters that is proportional to the parts of the
-// pattern, so that it can be stopped there.
+// watchedReader ends when ctx is done. A match takes a time between two characters that is
+// proportional to the parts of the pattern, so that it can be stopped there.
 type watchedReader struct {
 	*strings.Reader
 	ctx  context.Context

@@ -14,7 +14,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// longest returns a stored output of the given JSON text, repeated up to the largest that a condition reads.
+// longest returns a stored output of the given JSON text, repeated up to the largest that a
+// condition reads.
 func longest(begin, item, end string) []byte {
 	n := (MaxOutput - len(begin) - len(end)) / len(item)
 	return []byte("raw\n" + begin + strings.Repeat(item, n) + end)

@@ -33,14 +33,17 @@ func check(source string, s Scope) (*found, error) {
 	if err != nil {
 		return nil, located(source, err)
 	}
+
 	c := &checker{source: source, scope: s, names: []string{"params", "env", "outputs"}, named: make(map[ast.Node]bool)}
 	if s.Item {
 		c.names = append(c.names, "item", "index")
 	}
+
 	ast.Walk(&tree.Node, c)
 	if c.err != nil {
 		return nil, c.err
 	}
+
 	return c.finish()
 }
 
@@ -51,6 +54,7 @@ func parse(source string) (tree *parser.Tree, err error) {
 			err = fmt.Errorf("the condition cannot be understood: %v", r)
 		}
 	}()
+
 	config := conf.CreateNew()
 	config.MaxNodes = maxNodes
 	expr.DisableIfOperator()(config)
@@ -130,9 +134,11 @@ func (c *checker) call(n *ast.CallNode) {
 		c.report(n, "", "a condition cannot call this")
 		return
 	}
+
 	if c.err != nil && c.err.At == offset(c.source, name.Location().From) {
 		c.err = nil // it was taken for the name of a value
 	}
+
 	c.unknownFunction(n, name.Value)
 }
 
@@ -146,12 +152,14 @@ func (c *checker) member(n *ast.MemberNode) {
 	if !ok || !slices.Contains(c.names[:3], root.Value) {
 		return
 	}
+
 	c.named[root] = true
 	name, ok := n.Property.(*ast.StringNode)
 	if !ok {
 		c.report(n.Property, "", "%s[...] takes a name in quotes", root.Value)
 		return
 	}
+
 	known, missing := c.declared(root.Value)
 	if slices.Contains(known, name.Value) {
 		if root.Value == "outputs" && !slices.Contains(c.found.reads, name.Value) {
@@ -159,15 +167,18 @@ func (c *checker) member(n *ast.MemberNode) {
 		}
 		return
 	}
+
 	for _, k := range known {
 		if strings.HasPrefix(k, name.Value) && !isWord(k) {
 			c.report(name, "", missing+": a name like %s is written %s[%s]", name.Value, strconv.Quote(k), root.Value, strconv.Quote(k))
 		}
 	}
+
 	c.report(name, nearest.Name(name.Value, known), missing, name.Value)
 }
 
-// declared returns the names that may stand behind params, env or outputs, and what to say of another one.
+// declared returns the names that may stand behind params, env or outputs, and what to say of
+// another one.
 func (c *checker) declared(root string) (known []string, missing string) {
 	switch root {
 	case "params":
@@ -178,6 +189,7 @@ func (c *checker) declared(root string) (known []string, missing string) {
 	case "env":
 		return slices.Sorted(maps.Keys(c.scope.Env)), "the pipeline declares no variable %q in env"
 	}
+
 	return c.scope.Outputs, "the stage does not come after %q, so it has no output of it"
 }
 
@@ -190,7 +202,8 @@ func isWord(name string) bool {
 	return true
 }
 
-// finish looks for params, env and outputs without a name behind them: as a whole they would be read as a whole.
+// finish looks for params, env and outputs without a name behind them: as a whole they would be
+// read as a whole.
 func (c *checker) finish() (*found, error) {
 	for _, root := range c.roots {
 		if !c.named[root] {

@@ -1,9 +1,10 @@
-// Package condition checks and evaluates the expressions that say whether a stage is executed, such as
+// Package condition checks and evaluates the expressions that say whether a stage is executed, such
+// as
 //
 //	params.train && outputs.split.rows > 100
 //
-// The language is github.com/expr-lang/expr without what takes unbounded time or memory: a condition is one expression of
-// operators and of the functions in Functions, over these names:
+// The language is github.com/expr-lang/expr without what takes unbounded time or memory: a
+// condition is one expression of operators and of the functions in Functions, over these names:
 //
 //	params.NAME              a parameter of the run, with the type that the pipeline declares
 //	env.NAME                 a variable that the pipeline declares, a string
@@ -11,7 +12,8 @@
 //	outputs["NAME"]          the same, for names that are not words
 //	item, index              of an instance of a stage with for_each, or a cell of a matrix
 //
-// What can be known before the run is an error of [Compile]: unknown names, wrong types, a result that cannot be true or false.
+// What can be known before the run is an error of [Compile]: unknown names, wrong types, a result
+// that cannot be true or false.
 package condition
 
 import (
@@ -35,12 +37,13 @@ const (
 	MaxSource = 4096
 	// MaxOutput is the size in bytes of the largest output, or item, that a condition can read.
 	MaxOutput = 1 << 20
-	// MaxOutputs is how many bytes all outputs that a condition reads can have together: as values, they take up to a hundred
-	// times as much memory.
+	// MaxOutputs is how many bytes all outputs that a condition reads can have together: as values,
+	// they take up to a hundred times as much memory.
 	MaxOutputs = 4 << 20
 	// maxTime is how long an evaluation may take.
 	maxTime = 5 * time.Second
-	// maxNodes is the number of nodes that the expression may have. Each takes its time, and its part of the memory.
+	// maxNodes is the number of nodes that the expression may have. Each takes its time, and its
+	// part of the memory.
 	maxNodes = 500
 )
 
@@ -64,11 +67,13 @@ type Condition struct {
 	patterns map[string]*pattern // of its matches
 }
 
-// Compile checks a condition. What is wrong with the text is an [*Error]; other errors are about the values of parameters.
+// Compile checks a condition. What is wrong with the text is an [*Error]; other errors are about
+// the values of parameters.
 func Compile(source string, s Scope) (*Condition, error) {
 	if len(source) > MaxSource {
 		return nil, &Error{End: 1, Message: fmt.Sprintf("the condition has %d bytes, and may have %d: let a stage compute it", len(source), MaxSource)}
 	}
+
 	found, err := check(source, s)
 	if err != nil {
 		return nil, err
@@ -87,6 +92,7 @@ func Compile(source string, s Scope) (*Condition, error) {
 	if c.program, err = compile(source, s, expr.Patch(bounder{c.patterns})); err != nil {
 		return nil, located(source, err)
 	}
+
 	for _, p := range s.Params {
 		if p.Value == nil {
 			continue
@@ -95,6 +101,7 @@ func Compile(source string, s Scope) (*Condition, error) {
 			return nil, err
 		}
 	}
+
 	return c, nil
 }
 
@@ -115,18 +122,24 @@ var paramTypes = map[string]types.Type{
 }
 
 func (s Scope) types() types.Map {
-	params, env, outputs := types.Map{}, types.Map{}, types.Map{}
+	params := types.Map{}
+	env := types.Map{}
+	outputs := types.Map{}
 	for _, p := range s.Params {
 		if params[p.Name] = paramTypes[p.Type]; p.Type == "" {
-			params[p.Name] = types.Any // something is wrong with what declares it, and is reported there
+			// something is wrong with what declares it, and is reported there
+			params[p.Name] = types.Any
 		}
 	}
+
 	for name := range s.Env {
 		env[name] = types.String
 	}
+
 	for _, name := range s.Outputs {
 		outputs[name] = types.Any
 	}
+
 	of := new(evaluation)
 	all := types.Map{"params": params, "env": env, "outputs": outputs,
 		stepFunc: types.TypeOf(of.step), madeFunc: types.TypeOf(of.value), matchFunc: types.TypeOf(of.matches)}
@@ -136,18 +149,20 @@ func (s Scope) types() types.Map {
 	return all
 }
 
-// Outputs returns the names of the dependencies whose outputs the condition reads. The caller must not change it.
+// Outputs returns the names of the dependencies whose outputs the condition reads. The caller must
+// not change it.
 func (c *Condition) Outputs() []string { return c.reads }
 
 // Values are what differs from one evaluation to the next.
 type Values struct {
-	Outputs map[string][]byte // by stage, in the stored form of package cache; none for a stage without output
+	// by stage, in the stored form of package cache; none for a stage without output
+	Outputs map[string][]byte
 	Item    json.RawMessage
 	Index   int
 }
 
-// Eval returns what the condition says. It fails when an operation does not suit the values, when they are too large, when ctx is
-// done, or after 5 seconds.
+// Eval returns what the condition says. It fails when an operation does not suit the values, when
+// they are too large, when ctx is done, or after 5 seconds.
 func (c *Condition) Eval(ctx context.Context, v Values) (bool, error) {
 	holds, err := c.eval(ctx, v)
 	if err != nil {
@@ -159,16 +174,19 @@ func (c *Condition) Eval(ctx context.Context, v Values) (bool, error) {
 func (c *Condition) eval(ctx context.Context, v Values) (bool, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, maxTime, fmt.Errorf("it takes longer than %v", maxTime))
 	defer cancel()
+
 	outputs, err := c.outputs(ctx, v.Outputs)
 	if err != nil {
 		return false, err
 	}
+
 	var item any
 	if c.item {
 		if item, err = itemValue(v.Item); err != nil {
 			return false, fmt.Errorf("item: %w", err)
 		}
 	}
+
 	e := &evaluation{ctx: ctx, patterns: c.patterns}
 	result, err := vm.Run(c.program, map[string]any{"params": c.params, "env": c.env, "outputs": outputs,
 		"item": item, "index": v.Index, stepFunc: e.step, madeFunc: e.value, matchFunc: e.matches})
@@ -181,6 +199,7 @@ func (c *Condition) eval(ctx context.Context, v Values) (bool, error) {
 	case err != nil:
 		return false, err
 	}
+
 	return result.(bool), nil // the program ends with a conversion
 }
 
@@ -190,6 +209,7 @@ func (c *Condition) outputs(ctx context.Context, stored map[string][]byte) (map[
 	for _, name := range c.reads {
 		size += len(stored[name])
 	}
+
 	if len(c.reads) > 1 && size > MaxOutputs {
 		return nil, fmt.Errorf("the outputs that it reads have %d bytes together, and a condition reads at most %d: let the stages put out what matters", size, MaxOutputs)
 	}
@@ -205,6 +225,7 @@ func (c *Condition) outputs(ctx context.Context, stored map[string][]byte) (map[
 		}
 		outputs[name] = value
 	}
+
 	return outputs, nil
 }
 

@@ -26,7 +26,8 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s (did you mean %q?)", e.Message, e.Suggestion)
 }
 
-// outcome returns an error if one of the values that an expression may have cannot be true or false.
+// outcome returns an error if one of the values that an expression may have cannot be true or
+// false.
 func outcome(source string, n ast.Node) error {
 	var either []ast.Node
 	switch n := n.(type) {
@@ -37,14 +38,17 @@ func outcome(source string, n ast.Node) error {
 			either = []ast.Node{n.Left, n.Right}
 		}
 	}
+
 	for _, n := range either {
 		if err := outcome(source, n); err != nil {
 			return err
 		}
 	}
+
 	if kind := n.Type(); either == nil && kind != nil && kind.Kind() != reflect.Bool && kind.Kind() != reflect.Interface {
 		return located(source, &file.Error{Location: n.Location(), Message: fmt.Sprintf("expected bool, but got %v", kind)})
 	}
+
 	return nil
 }
 
@@ -55,6 +59,7 @@ func located(source string, err error) error {
 	if errors.As(err, &at) {
 		e.Message, e.At, e.End = at.Message, offset(source, at.From), offset(source, max(at.From, at.To))
 	}
+
 	kind, isOther := strings.CutPrefix(e.Message, "expected bool, but got ")
 	token := unexpected.FindStringSubmatch(e.Message)
 	switch {
@@ -69,6 +74,7 @@ func located(source string, err error) error {
 	case token != nil:
 		e.Message = "the condition cannot go on with " + token[1]
 	}
+
 	e.operator(source)
 	e.Message = typeNames.Replace(strconvError.ReplaceAllString(e.Message, ""))
 	return e
@@ -91,15 +97,21 @@ func (e *Error) operator(source string) {
 	if !strings.HasPrefix(e.Message, "the condition cannot go on") && !strings.HasPrefix(e.Message, "unrecognized character") {
 		return
 	}
-	begin, end := len(strings.TrimRight(source[:e.At], "=!<>&|~")), e.At
+
+	begin := len(strings.TrimRight(source[:e.At], "=!<>&|~"))
+	end := e.At
 	for end < len(source) && strings.IndexByte("=!<>&|~", source[end]) >= 0 {
 		end++
 	}
+
 	if begin == end {
 		end = e.End
 	}
+
 	if known := operators[source[begin:end]]; known != "" {
-		e.At, e.End, e.Suggestion = begin, end, known
+		e.At = begin
+		e.End = end
+		e.Suggestion = known
 		e.Message = fmt.Sprintf("there is no operator %s", source[begin:end])
 	}
 }

@@ -33,6 +33,7 @@ func outputValue(stored []byte) (any, error) {
 	if stored == nil {
 		return nil, nil
 	}
+
 	codec, payload, err := cache.Split(stored)
 	if err != nil {
 		return nil, err
@@ -40,6 +41,7 @@ func outputValue(stored []byte) (any, error) {
 	if err := checkSize(payload); err != nil {
 		return nil, err
 	}
+
 	switch {
 	case codec == cache.JSON.Name():
 		return anyValue(payload)
@@ -50,6 +52,7 @@ func outputValue(stored []byte) (any, error) {
 	case utf8.Valid(payload):
 		return strings.TrimRight(string(payload), "\r\n"), nil
 	}
+
 	return nil, errors.New("it is neither JSON nor text")
 }
 
@@ -73,9 +76,11 @@ func anyValue(data []byte) (any, error) {
 	if len(data) == 0 {
 		return nil, nil
 	}
+
 	if err := errors.Join(jsontext.Check(data), jsontext.CheckMembers(data)); err != nil {
 		return nil, err
 	}
+
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
 	var v any
@@ -85,6 +90,7 @@ func anyValue(data []byte) (any, error) {
 	if _, err := d.Token(); err != io.EOF {
 		return nil, errors.New("text follows the JSON value")
 	}
+
 	return natural(v)
 }
 
@@ -95,18 +101,22 @@ func natural(v any) (_ any, err error) {
 		if i, err := strconv.Atoi(v.String()); err == nil {
 			return i, nil
 		}
+
 		if i, whole := new(big.Int).SetString(v.String(), 10); whole {
 			if _, accuracy := new(big.Float).SetInt(i).Float64(); accuracy != big.Exact {
 				return nil, fmt.Errorf("the whole number %.40s has more digits than a condition can compare: let the stage put it out as text", v)
 			}
 		}
+
 		return v.Float64()
+
 	case []any:
 		for i := range v {
 			if v[i], err = natural(v[i]); err != nil {
 				return nil, err
 			}
 		}
+
 	case map[string]any:
 		for k := range v {
 			if v[k], err = natural(v[k]); err != nil {
@@ -114,5 +124,6 @@ func natural(v any) (_ any, err error) {
 			}
 		}
 	}
+
 	return v, nil
 }

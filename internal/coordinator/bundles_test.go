@@ -137,7 +137,8 @@ func TestAChainTravelsTogether(t *testing.T) {
 			chains = append(chains, names)
 		}
 		slices.Sort(chains)
-		if got := fmt.Sprint(chains); got != "[bcde]" { // f has two dependencies, and e2 waits for company
+		// f has two dependencies, and e2 waits for company
+		if got := fmt.Sprint(chains); got != "[bcde]" {
 			w.Fatal(got)
 		}
 	})

@@ -1,5 +1,5 @@
-// Package coordinator drives runs: it reads a run's journal, asks the run's state machine what follows, records decisions and
-// hands stages that are ready to the queue.
+// Package coordinator drives runs: it reads a run's journal, asks the run's state machine what
+// follows, records decisions and hands stages that are ready to the queue.
 package coordinator
 
 import (
@@ -31,23 +31,29 @@ const tickEvery = 500 * time.Millisecond
 
 // Config says what a driver works with. Dead, Hurry, Observe, Reread, Unserved may be nil.
 type Config struct {
-	ID          string // of the coordinator
-	Key         string // fingerprint of the key with which it signs: workers with another one do not count
+	ID string // of the coordinator
+	// fingerprint of the key with which it signs: workers with another one do not count
+	Key         string
 	Incarnation string // of the run: see [journal.Identity]
 	Journal     *journal.Journal
 	Queue       Queue
 	Logger      *slog.Logger
-	Grace       time.Duration // how long workers have for stopping their stages when the run is cancelled
+	// how long workers have for stopping their stages when the run is cancelled
+	Grace time.Duration
 
 	MaxBundle int  // stages in one task at the most; 0 means 256, 1 that every stage travels alone
 	NoFuse    bool // a stage does not travel together with the one that it depends on
 
-	NoWorker time.Duration // how long stages may be without a worker that could execute them; 0: for ever
+	// how long stages may be without a worker that could execute them; 0: for ever
+	NoWorker time.Duration
 
-	Dead     <-chan string                 // ids of workers that are known to be dead
-	Hurry    <-chan struct{}               // closed when a run that is being cancelled must not wait for its stages any more, whatever the grace
-	Observe  func([]journal.Entry)         // is told every entry of the journal, in order
-	Reread   func()                        // is told that the journal has lost its end, and that Observe begins again
+	Dead <-chan string // ids of workers that are known to be dead
+	// closed when a run that is being cancelled must not wait for its stages any more, whatever the
+	// grace
+	Hurry   <-chan struct{}
+	Observe func([]journal.Entry) // is told every entry of the journal, in order
+	// is told that the journal has lost its end, and that Observe begins again
+	Reread   func()
 	Unserved func(list []journal.Unserved) // is told twice a second what no worker can execute
 }
 
@@ -59,36 +65,42 @@ type Driver struct {
 	digest string
 	epoch  int64
 
-	state     *dag.Run
-	position  string // of the last journal entry that was applied
-	ready     *readyQueues
-	flights   map[dag.StageID]*flight
-	inFlight  map[string]int    // bundles by queue
-	paused    map[string]string // by queue that is paused, the key in Redis that pauses it
-	largest   int               // stages that a bundle may have; it grows as bundles of this size come to their end
-	packed    int               // bundles of several stages
-	resent    int               // bundles that got lost
-	lives     int               // how often the run has begun: 1, and one more for each time that it was reopened
+	state    *dag.Run
+	position string // of the last journal entry that was applied
+	ready    *readyQueues
+	flights  map[dag.StageID]*flight
+	inFlight map[string]int    // bundles by queue
+	paused   map[string]string // by queue that is paused, the key in Redis that pauses it
+	// stages that a bundle may have; it grows as bundles of this size come to their end
+	largest int
+	packed  int // bundles of several stages
+	resent  int // bundles that got lost
+	// how often the run has begun: 1, and one more for each time that it was reopened
+	lives     int
 	durations *spec.Durations
 	crashes   map[dag.StageID]int
-	losses    map[dag.StageID]int         // attempts that were begun and lost, for whatever reason
-	delayed   map[dag.StageID]dag.Attempt // that wait until their time has come after several losses
-	unwanted  map[string]string           // tasks in the queue that nobody should take any more, with their queues
-	workers   workers
-	needs     []need                 // of all stages
-	lacking   bool                   // some need is of a handler that no worker has
-	parked    map[need][]dag.StageID // ready stages for which no worker has a handler
-	stopping  time.Time              // when the driver learned that the run is being cancelled
-	timers    timers
-	parallel  map[dag.StageID]*parallel // by template
-	lists     map[dag.StageID]string    // entries of the journal with the success of stages for whose elements there are instances
+	losses    map[dag.StageID]int // attempts that were begun and lost, for whatever reason
+	// that wait until their time has come after several losses
+	delayed map[dag.StageID]dag.Attempt
+	// tasks in the queue that nobody should take any more, with their queues
+	unwanted map[string]string
+	workers  workers
+	needs    []need                 // of all stages
+	lacking  bool                   // some need is of a handler that no worker has
+	parked   map[need][]dag.StageID // ready stages for which no worker has a handler
+	stopping time.Time              // when the driver learned that the run is being cancelled
+	timers   timers
+	parallel map[dag.StageID]*parallel // by template
+	// entries of the journal with the success of stages for whose elements there are instances
+	lists map[dag.StageID]string
 }
 
-// Drive brings a run to its end: first it learns from the journal how far the run is, then it goes on from there. It returns when the
-// run is finished, when ctx is done, or with [journal.ErrFenced] or [journal.ErrGone]. The caller has acquired the epoch.
+// Drive brings a run to its end: first it learns from the journal how far the run is, then it goes
+// on from there. It returns when the run is finished, when ctx is done, or with [journal.ErrFenced]
+// or [journal.ErrGone]. The caller has acquired the epoch.
 //
-// A Redis that comes back from a crash, or a replica that takes its place, may lack what was recorded last. The driver then begins again
-// with what the journal has.
+// A Redis that comes back from a crash, or a replica that takes its place, may lack what was
+// recorded last. The driver then begins again with what the journal has.
 func Drive(ctx context.Context, cfg Config, run journal.RunID, sp *spec.Spec, digest string, epoch int64) (*dag.Run, error) {
 	for {
 		state, err := drive(ctx, cfg, run, sp, digest, epoch)
@@ -112,18 +124,23 @@ func drive(ctx context.Context, cfg Config, run journal.RunID, sp *spec.Spec, di
 		unwanted: make(map[string]string), workers: newWorkers(), needs: needsOf(sp), parked: make(map[need][]dag.StageID),
 		parallel: make(map[dag.StageID]*parallel), lists: make(map[dag.StageID]string),
 	}
+
 	d.timers.timer = time.NewTimer(time.Hour)
 	defer d.timers.timer.Stop()
+
 	if err := d.replay(ctx); err != nil {
 		return d.state, err
 	}
+
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+
 	entries, failed := d.follow(ctx)
 	return d.state, d.loop(ctx, entries, failed)
 }
 
-// replay applies what the journal has already. Like everything after it, it waits for a Redis that is away.
+// replay applies what the journal has already. Like everything after it, it waits for a Redis that
+// is away.
 func (d *Driver) replay(ctx context.Context) error {
 	for {
 		entries, err := d.Journal.Read(ctx, d.run, d.position, 0)
@@ -140,9 +157,11 @@ func (d *Driver) replay(ctx context.Context) error {
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
+
 		case len(entries) == 0:
 			return nil
 		}
+
 		if _, err := d.apply(entries, nil); err != nil {
 			return err
 		}
@@ -151,7 +170,8 @@ func (d *Driver) replay(ctx context.Context) error {
 
 // follow reads the journal from here on, in a goroutine that ends soon after ctx is done.
 func (d *Driver) follow(ctx context.Context) (<-chan []journal.Entry, <-chan error) {
-	entries, failed := make(chan []journal.Entry, 4), make(chan error, 1)
+	entries := make(chan []journal.Entry, 4)
+	failed := make(chan error, 1)
 	position := d.position
 	go func() {
 		for ctx.Err() == nil {
@@ -165,6 +185,7 @@ func (d *Driver) follow(ctx context.Context) (<-chan []journal.Entry, <-chan err
 				case <-time.After(tickEvery):
 				case <-ctx.Done():
 				}
+
 			case len(batch) > 0:
 				position = batch[len(batch)-1].ID
 				select {
@@ -174,23 +195,28 @@ func (d *Driver) follow(ctx context.Context) (<-chan []journal.Entry, <-chan err
 			}
 		}
 	}()
+
 	return entries, failed
 }
 
 func (d *Driver) loop(ctx context.Context, entries <-chan []journal.Entry, failed <-chan error) error {
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
+
 	if err := d.tick(ctx); err != nil {
 		return err
 	}
+
 	commands := d.state.Pending(nil)
 	for {
 		if err := d.carryOut(ctx, commands); err != nil {
 			return err
 		}
+
 		if d.state.Finished() {
 			return nil
 		}
+
 		commands = commands[:0]
 		d.timers.set()
 		var err error
@@ -203,7 +229,8 @@ func (d *Driver) loop(ctx context.Context, entries <-chan []journal.Entry, faile
 			d.workers.buried[id] = true
 			err = d.loseBuried(ctx)
 		case <-d.Hurry:
-			d.Hurry, d.Grace = nil, 0
+			d.Hurry = nil
+			d.Grace = 0
 			err = d.force(ctx, time.Now())
 		case <-tick.C:
 			err = d.tick(ctx)
@@ -231,8 +258,10 @@ func (d *Driver) apply(entries []journal.Entry, commands []dag.Command) ([]dag.C
 			}
 			d.track(entry, record)
 		}
+
 		d.position = entry.ID
 	}
+
 	if d.Observe != nil {
 		d.Observe(entries)
 	}
@@ -257,15 +286,18 @@ func (d *Driver) carryOut(ctx context.Context, commands []dag.Command) error {
 			finish = true
 		}
 	}
+
 	if len(decisions) > 0 {
 		if err := d.persist(ctx, func() error { return d.Journal.Knowing(d.position).Decide(ctx, d.run, d.epoch, decisions) }); err != nil {
 			return err
 		}
 	}
+
 	d.cleanUp()
 	if finish {
 		return d.persist(ctx, func() error { return d.Journal.Knowing(d.position).Finish(ctx, d.run, d.epoch, d.state) })
 	}
+
 	return d.dispatch(ctx)
 }
 
@@ -276,6 +308,7 @@ func (d *Driver) persist(ctx context.Context, write func() error) error {
 		if err == nil || errors.Is(err, journal.ErrGone) || errors.Is(err, journal.ErrFenced) || errors.Is(err, journal.ErrCut) {
 			return err
 		}
+
 		d.Logger.Warn("cannot write to the journal, will try again", "run", d.run, "error", err)
 		select {
 		case <-time.After(delay):
@@ -291,12 +324,14 @@ func (d *Driver) tick(ctx context.Context) error {
 	if errors.Is(err, journal.ErrGone) || errors.Is(err, journal.ErrFenced) {
 		return err
 	}
+
 	if err == nil && d.timed() {
 		err = d.synchronize(ctx)
 	}
 	if err == nil {
 		err = d.look(ctx)
 	}
+
 	if errors.Is(err, journal.ErrDigest) || errors.Is(err, journal.ErrCut) || errors.Is(err, ErrNoWorker) {
 		return err
 	}
@@ -307,24 +342,29 @@ func (d *Driver) tick(ctx context.Context) error {
 		d.workers.loseTouch()
 		d.Logger.Warn("cannot reach Redis, will try again", "run", d.run, "error", err)
 	}
+
 	return nil
 }
 
-// look finds workers that are dead, stages that nobody claimed, and attempts that outlive a cancelled run.
+// look finds workers that are dead, stages that nobody claimed, and attempts that outlive a
+// cancelled run.
 func (d *Driver) look(ctx context.Context) error {
 	list, err := d.Journal.Workers(ctx)
 	if err != nil {
 		return err
 	}
+
 	now := time.Now()
 	d.workers.update(list, d.run, d.Key, now)
 	if err := d.regroup(ctx, list); err != nil {
 		return err
 	}
+
 	dead := func(f *flight) bool { return d.workers.dead(f.worker, now) }
 	if err := d.lose(ctx, dead, "its worker was not heard of for "+journal.WorkerTTL.String()); err != nil {
 		return err
 	}
+
 	missing := func(s dag.StageID, f *flight) bool {
 		return d.workers.lacks(journal.Attempted{Stage: s, Attempt: f.attempt}, f, now)
 	}
@@ -340,5 +380,6 @@ func (d *Driver) look(ctx context.Context) error {
 	if err := d.reportUnserved(now); err != nil {
 		return err
 	}
+
 	return d.dispatch(ctx) // there may be more workers now
 }

@@ -114,7 +114,8 @@ func TestAStageThatKillsItsWorkersFails(t *testing.T) {
 	})
 }
 
-// An attempt that its worker has given up is neither a failure nor a crash. If all of a stage's are, the next ones come later and later.
+// An attempt that its worker has given up is neither a failure nor a crash. If all of a stage's
+// are, the next ones come later and later.
 func TestDriver_DelaysAStageThatLosesItsAttempts(t *testing.T) {
 	simulate(t, "a", func(w *world) {
 		last := 2*maxCrashes + 4
@@ -329,7 +330,8 @@ func TestARunWithADamagedJournalIsLeftAsItIs(t *testing.T) {
 	}
 }
 
-// loseLastEntry takes the last entry out of the journal, and with it what it did to the fence: as a crash of Redis does.
+// loseLastEntry takes the last entry out of the journal, and with it what it did to the fence: as a
+// crash of Redis does.
 func (w *world) loseLastEntry() {
 	w.Helper()
 	last, err := w.rdb.XRevRangeN(w.Context(), "godags:{r}:journal", "+", "-", 1).Result()
@@ -380,7 +382,8 @@ func TestAnAttemptThatItsWorkerDoesNotHaveIsLost(t *testing.T) {
 	})
 }
 
-// A Redis whose AOF was cut off within a transaction may bring back the part of it that changes the fence, without its entry in the journal.
+// A Redis whose AOF was cut off within a transaction may bring back the part of it that changes the
+// fence, without its entry in the journal.
 func TestAFenceThatKnowsMoreThanTheJournalIsMended(t *testing.T) {
 	simulate(t, "a; b", func(w *world) {
 		w.sent("a#1", "b#1")

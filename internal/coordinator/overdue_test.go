@@ -15,7 +15,8 @@ func (w *world) has(task string) {
 	}
 }
 
-// A worker on a busy machine has taken the task, and waits for a slot. When it has dropped the task all the same, the stage is sent again.
+// A worker on a busy machine has taken the task, and waits for a slot. When it has dropped the task
+// all the same, the stage is sent again.
 func TestOverdue_LeavesDeliveredTasksAlone(t *testing.T) {
 	simulate(t, "a", func(w *world) {
 		w.sent("a#1")

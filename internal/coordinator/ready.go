@@ -7,8 +7,9 @@ import (
 	"github.com/godags/godags/internal/spec"
 )
 
-// readyQueues holds the stages that may be dispatched, by queue. Of one queue's stages the one with the highest priority comes first; of
-// equals, the one with the longest way to the end of the pipeline; of equals, the one that was added first.
+// readyQueues holds the stages that may be dispatched, by queue. Of one queue's stages the one with
+// the highest priority comes first; of equals, the one with the longest way to the end of the
+// pipeline; of equals, the one that was added first.
 type readyQueues struct {
 	spec      *spec.Spec
 	remaining []uint32 // longest path from the stage to a sink
@@ -44,7 +45,8 @@ func (r *readyQueue) pop() dag.StageID   { return heap.Pop(r).(ready).stage }
 
 func (r *readyQueue) Len() int { return len(r.stages) }
 func (r *readyQueue) Less(i, j int) bool {
-	a, b := r.stages[i], r.stages[j]
+	a := r.stages[i]
+	b := r.stages[j]
 	if a.rank != b.rank {
 		return a.rank > b.rank
 	}

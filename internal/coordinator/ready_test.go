@@ -77,7 +77,8 @@ func BenchmarkReady(b *testing.B) {
 	}
 }
 
-// The first in the queue was cancelled, and the other has to travel alone: it must not wait for company that does not come.
+// The first in the queue was cancelled, and the other has to travel alone: it must not wait for
+// company that does not come.
 func TestAStageThatIsNotReadyAnyMoreKeepsNoOtherWaiting(t *testing.T) {
 	sp := pipeline(t, "a; b")
 	d := &Driver{spec: sp, state: dag.NewRun(sp.Graph, sp.Rules()), durations: spec.NewDurations(sp), ready: newReadyQueues(sp), workers: newWorkers(),

@@ -54,7 +54,8 @@ func TestAFailedStageIsTriedAgainAtItsTime(t *testing.T) {
 	})
 }
 
-// A coordinator that dies during a back-off does not begin it anew, and the stage is not tried twice.
+// A coordinator that dies during a back-off does not begin it anew, and the stage is not tried
+// twice.
 func TestABackOffSurvivesItsCoordinator(t *testing.T) {
 	simulateSpec(t, flaky, func(w *world) {
 		w.sent("a#1")
@@ -216,7 +217,8 @@ func TestInstancesAreSentAsManyAsMayRun(t *testing.T) {
 	})
 }
 
-// So do the cells of a matrix. One that skips itself makes room too, and does not keep them from coming together.
+// So do the cells of a matrix. One that skips itself makes room too, and does not keep them from
+// coming together.
 func TestCellsAreSentAsManyAsMayRun(t *testing.T) {
 	simulateSpec(t, func(b *spec.Builder) {
 		var cells []string

@@ -12,9 +12,10 @@ import (
 	"github.com/godags/godags/internal/spec"
 )
 
-// timers are what a driver does at a time that follows from the journal, by the clock of Redis: another coordinator would do it then too.
-// The clock of Redis may jump. No timer fires early because it was ahead for some seconds, and none waits longer than its full wait because
-// an entry has a time that is in the future since.
+// timers are what a driver does at a time that follows from the journal, by the clock of Redis:
+// another coordinator would do it then too. The clock of Redis may jump. No timer fires early
+// because it was ahead for some seconds, and none waits longer than its full wait because an entry
+// has a time that is in the future since.
 type timers struct {
 	offsets []time.Duration // how far the clock of Redis was ahead of ours, newest last
 	ahead   time.Duration   // the least of the offsets
@@ -24,8 +25,8 @@ type timers struct {
 	timer   *time.Timer     // of the next of these
 }
 
-// offsetsKept is the number of measurements, two a second, of which the least counts: a clock that is ahead for less than ten seconds
-// is not believed, one that is set back is believed at once.
+// offsetsKept is the number of measurements, two a second, of which the least counts: a clock that
+// is ahead for less than ten seconds is not believed, one that is set back is believed at once.
 const offsetsKept = 20
 
 // learn takes in a measurement of the clock of Redis, at a time of ours.
@@ -34,6 +35,7 @@ func (t *timers) learn(now time.Time, offset time.Duration) {
 	if n := len(t.offsets) - offsetsKept; n > 0 {
 		t.offsets = slices.Delete(t.offsets, 0, n)
 	}
+
 	t.ahead = slices.Min(t.offsets)
 
 	now = now.Add(t.ahead)
@@ -43,6 +45,7 @@ func (t *timers) learn(now time.Time, offset time.Duration) {
 			p.until = latest
 		}
 	}
+
 	heap.Init(t)
 	if latest := now.Add(t.whole); t.limit.After(latest) {
 		t.limit = latest
@@ -74,10 +77,12 @@ func (t *timers) set() {
 	if len(t.pending) > 0 && (next.IsZero() || t.pending[0].until.Before(next)) {
 		next = t.pending[0].until
 	}
+
 	if next.IsZero() {
 		t.timer.Stop()
 		return
 	}
+
 	t.timer.Reset(time.Until(next.Add(-t.ahead)))
 }
 
@@ -97,15 +102,17 @@ func (d *Driver) timed() bool {
 	return d.spec.Timeout > 0 || len(d.delayed) > 0 || slices.ContainsFunc(d.spec.Kinds(), func(k spec.Kind) bool { return k.Retries > 0 })
 }
 
-// schedule notes when a stage that has failed is tried again: a while after its failure was recorded.
+// schedule notes when a stage that has failed is tried again: a while after its failure was
+// recorded.
 func (d *Driver) schedule(e journal.Entry, s dag.StageID) {
 	attempt := d.state.Attempt(s)
 	wait := d.spec.Kind(d.graphStage(s)).Backoff.Wait(d.state.Failures(s), string(d.run), s, attempt)
 	heap.Push(&d.timers, pause{e.Time.Add(wait), wait, s, attempt})
 }
 
-// An attempt that was lost is no failure, and its stage is executed again at once. What loses each of its attempts, such as a value that is
-// too much for the link of its worker, must not keep workers from everything else: after a few losses there are pauses, longer each time.
+// An attempt that was lost is no failure, and its stage is executed again at once. What loses each
+// of its attempts, such as a value that is too much for the link of its worker, must not keep
+// workers from everything else: after a few losses there are pauses, longer each time.
 const (
 	freeLosses  = 2
 	firstPause  = time.Second
@@ -118,11 +125,13 @@ func (d *Driver) delayAfterLoss(e journal.Entry, r journal.Record) {
 	if strings.HasPrefix(r.Text, journal.NotBegun) || d.state.State(r.Stage) != dag.Ready {
 		return
 	}
+
 	d.losses[r.Stage]++
 	n := d.losses[r.Stage] - freeLosses
 	if n <= 0 {
 		return
 	}
+
 	wait := min(lastPause, firstPause<<min(n-1, mostDoubled))
 	attempt := d.state.Attempt(r.Stage)
 	d.delayed[r.Stage] = attempt
@@ -137,15 +146,18 @@ func (d *Driver) ring(ctx context.Context) error {
 		if d.state.Attempt(p.stage) != p.attempt {
 			continue
 		}
+
 		_, delayed := d.delayed[p.stage]
 		delete(d.delayed, p.stage)
 		if delayed && d.state.State(p.stage) == dag.Ready || d.state.State(p.stage) == dag.Retrying {
 			d.queueUp(p.stage)
 		}
 	}
+
 	if !d.timers.limit.IsZero() && !d.timers.limit.After(now) {
 		d.timers.limit = time.Time{}
 		return d.persist(ctx, func() error { return d.Journal.TimeOut(ctx, d.run, d.epoch, d.spec.Timeout) })
 	}
+
 	return nil
 }

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A failure is recorded while the clock of Redis is an hour ahead. When the clock is right again, the stage waits for its back-off, and
-// the run for its limit, not for an hour.
+// A failure is recorded while the clock of Redis is an hour ahead. When the clock is right again,
+// the stage waits for its back-off, and the run for its limit, not for an hour.
 func TestTimers_WaitNoLongerThanTheirFullWait(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	tm := &timers{limit: now.Add(time.Hour + time.Minute), whole: time.Minute}
@@ -26,8 +26,8 @@ func TestTimers_WaitNoLongerThanTheirFullWait(t *testing.T) {
 	}
 }
 
-// The clock of Redis is an hour ahead for two seconds: nothing is due because of that. It is set back for good: that counts at once. It is
-// set forward for good: that counts after ten seconds.
+// The clock of Redis is an hour ahead for two seconds: nothing is due because of that. It is set
+// back for good: that counts at once. It is set forward for good: that counts after ten seconds.
 func TestTimers_BelieveNoClockThatIsAheadForAMoment(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	tm := new(timers)

@@ -14,7 +14,8 @@ import (
 	"github.com/godags/godags/internal/spec"
 )
 
-// need is what a worker must be for a stage: it listens to the queue, and has a handler for the task. Without a task it must only listen.
+// need is what a worker must be for a stage: it listens to the queue, and has a handler for the
+// task. Without a task it must only listen.
 type need struct{ queue, task string }
 
 // ErrNoWorker is what a [NoWorkerError] is.
@@ -28,6 +29,7 @@ func (e *NoWorkerError) Error() string {
 	if e.Task != "" {
 		return fmt.Sprintf("%v: for %s no worker had the handler %q that stage %q needs", ErrNoWorker, e.For.Round(time.Second/10), e.Task, e.Stage)
 	}
+
 	if e.Paused != "" {
 		return fmt.Sprintf("%v: for %s queue %q was paused, where stage %q waits: resume it in asynqmon, or delete the key %s in Redis",
 			ErrNoWorker, e.For.Round(time.Second/10), e.Queue, e.Stage, e.Paused)
@@ -35,6 +37,7 @@ func (e *NoWorkerError) Error() string {
 	if len(e.Unhealthy) > 0 {
 		return fmt.Sprintf("%v: for %s none that listens on queue %q, where stage %q waits, could execute stages: %s", ErrNoWorker, e.For.Round(time.Second/10), e.Queue, e.Stage, e.Unhealthy[0])
 	}
+
 	return fmt.Sprintf("%v: for %s none listened on queue %q, where stage %q waits", ErrNoWorker, e.For.Round(time.Second/10), e.Queue, e.Stage)
 }
 
@@ -52,12 +55,14 @@ func (d *Driver) queueUp(s dag.StageID) {
 	if attempt, delayed := d.delayed[s]; delayed && attempt == d.state.Attempt(s) {
 		return // its timer comes back to it
 	}
+
 	if d.lacking {
 		if n := d.need(s); d.workers.crews.Lack(n.queue, n.task) {
 			d.parked[n] = append(d.parked[n], s)
 			return
 		}
 	}
+
 	d.ready.push(s, d.graphStage(s))
 }
 
@@ -70,12 +75,14 @@ func needsOf(sp *spec.Spec) []need {
 	return slices.Collect(maps.Keys(set))
 }
 
-// regroup notes what handlers the workers have, and lets stages go on that have waited for one which is there now.
+// regroup notes what handlers the workers have, and lets stages go on that have waited for one
+// which is there now.
 func (d *Driver) regroup(ctx context.Context, list []journal.WorkerInfo) (err error) {
 	crews, err := d.Journal.Crews(ctx, list, d.run, d.Key, d.workers.crews)
 	if err != nil {
 		return err
 	}
+
 	d.workers.crews = crews
 	d.lacking = slices.ContainsFunc(d.needs, func(n need) bool { return crews.Lack(n.queue, n.task) })
 	for n, stages := range d.parked {
@@ -84,13 +91,16 @@ func (d *Driver) regroup(ctx context.Context, list []journal.WorkerInfo) (err er
 		}
 		delete(d.parked, n)
 		for _, s := range stages {
-			d.ready.push(s, d.graphStage(s)) // what is not ready any more is left out when its turn comes
+			// what is not ready any more is left out when its turn comes
+			d.ready.push(s, d.graphStage(s))
 		}
 	}
+
 	return nil
 }
 
-// reportUnserved tells the observer which stages wait for a worker to appear, and returns [ErrNoWorker] if they have done so for too long.
+// reportUnserved tells the observer which stages wait for a worker to appear, and returns
+// [ErrNoWorker] if they have done so for too long.
 func (d *Driver) reportUnserved(now time.Time) error {
 	waiting := make(map[need]journal.Unserved)
 	d.countQueued(waiting)
@@ -103,24 +113,31 @@ func (d *Driver) reportUnserved(now time.Time) error {
 			since = now
 			d.workers.unserved[n] = now
 		}
+
 		u.Queue, u.Task, u.For = n.queue, n.task, now.Sub(since)
 		if n.task == "" {
 			u.Paused = d.paused[n.queue]
 		}
-		u.Strangers, u.Unhealthy, u.Listeners = d.workers.strange[n.queue], d.workers.unwell[n.queue], d.workers.listen[n.queue]
+
+		u.Strangers = d.workers.strange[n.queue]
+		u.Unhealthy = d.workers.unwell[n.queue]
+		u.Listeners = d.workers.listen[n.queue]
 		list = append(list, u)
 	}
+
 	slices.SortFunc(list, func(a, b journal.Unserved) int {
 		return cmp.Or(cmp.Compare(a.Queue, b.Queue), cmp.Compare(a.Task, b.Task))
 	})
 	if d.Unserved != nil {
 		d.Unserved(list)
 	}
+
 	for _, u := range list {
 		if d.NoWorker > 0 && u.For >= d.NoWorker {
 			return fmt.Errorf("run %s: %w", d.run, &NoWorkerError{u})
 		}
 	}
+
 	return nil
 }
 
@@ -133,11 +150,13 @@ func (d *Driver) countQueued(waiting map[need]journal.Unserved) {
 		}
 		waiting[need{queue: queue}] = u
 	}
+
 	for name, ready := range d.ready.byName {
 		if !d.served(name) && ready.Len() > 0 {
 			add(name, ready.first(), ready.Len())
 		}
 	}
+
 	for s, f := range d.flights {
 		if f.worker == "" && !d.served(f.bundle.queue) {
 			add(f.bundle.queue, s, 1)
@@ -162,6 +181,7 @@ func (d *Driver) countParked(waiting map[need]journal.Unserved) {
 				u.Stage = d.state.Name(s)
 			}
 		}
+
 		if u.Stages > 0 {
 			waiting[n] = u
 		}

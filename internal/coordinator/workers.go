@@ -10,16 +10,19 @@ import (
 
 // workers is what a driver knows of the workers.
 type workers struct {
-	buried   map[string]bool // known to have died, and nothing is lost with them yet
-	alive    map[string]bool
-	beats    map[string]time.Time // when a worker was last heard of, by our clock
-	holds    map[string]holding   // what live workers say that they have
-	tasks    map[string]bool      // that live workers have taken, and claimed nothing of; and what those begin with that were passed on
-	slots    map[string]int       // by queue, of live workers
-	strange  map[string][]string  // by queue, live workers with another key
-	looked   time.Time            // when the list was last seen
-	inTouch  time.Time            // since when it is seen without a gap
-	unserved map[need]time.Time   // what no live worker can execute although stages wait for it, and since when
+	buried map[string]bool // known to have died, and nothing is lost with them yet
+	alive  map[string]bool
+	beats  map[string]time.Time // when a worker was last heard of, by our clock
+	holds  map[string]holding   // what live workers say that they have
+	// that live workers have taken, and claimed nothing of; and what those begin with that were
+	// passed on
+	tasks   map[string]bool
+	slots   map[string]int      // by queue, of live workers
+	strange map[string][]string // by queue, live workers with another key
+	looked  time.Time           // when the list was last seen
+	inTouch time.Time           // since when it is seen without a gap
+	// what no live worker can execute although stages wait for it, and since when
+	unserved map[need]time.Time
 	crews    *journal.Crews
 	listen   map[string][]string // by queue, live workers and their versions
 	unwell   map[string][]string // by queue, live workers that cannot execute stages, and why
@@ -33,36 +36,48 @@ func (w *workers) update(list []journal.WorkerInfo, run journal.RunID, key strin
 	if now.Sub(w.looked) > confirmAfter {
 		w.inTouch = now
 	}
+
 	w.looked = now
-	w.holds, w.tasks = make(map[string]holding), make(map[string]bool)
-	w.alive, w.slots, w.strange = make(map[string]bool), make(map[string]int), make(map[string][]string)
-	w.listen, w.unwell = make(map[string][]string), make(map[string][]string)
+	w.holds = make(map[string]holding)
+	w.tasks = make(map[string]bool)
+	w.alive = make(map[string]bool)
+	w.slots = make(map[string]int)
+	w.strange = make(map[string][]string)
+	w.listen = make(map[string][]string)
+	w.unwell = make(map[string][]string)
 	for _, info := range list {
 		if at := now.Add(-info.Age); at.After(w.beats[info.ID]) {
 			w.beats[info.ID] = at
 		}
+
 		if !info.Alive() {
 			continue
 		}
+
 		w.alive[info.ID] = true
 		for _, id := range info.Delivered {
 			w.tasks[id], w.tasks[queue.PassedOn(id)] = true, true
 		}
+
 		if info.Holds != nil {
 			w.holds[info.ID] = holding{info.Holds[run], info.Age}
 		}
+
 		if !info.Serves(run) {
 			continue
 		}
+
 		for _, q := range info.Queues {
 			if info.Key != key {
 				w.strange[q] = append(w.strange[q], info.ID)
 				continue
 			}
+
 			if info.Unhealthy != "" {
 				w.unwell[q] = append(w.unwell[q], info.ID+": "+info.Unhealthy)
 				continue
 			}
+
 			w.listen[q] = append(w.listen[q], info.ID+" ("+info.Version+")")
 			if info.Reads() {
 				w.slots[q] += info.Slots
@@ -71,11 +86,12 @@ func (w *workers) update(list []journal.WorkerInfo, run journal.RunID, key strin
 	}
 }
 
-// confirmAfter is how long Redis must have answered before silence is believed: when it comes back after an outage every worker seems
-// dead until its next heartbeat.
+// confirmAfter is how long Redis must have answered before silence is believed: when it comes back
+// after an outage every worker seems dead until its next heartbeat.
 const confirmAfter = 2 * journal.BeatEvery
 
-// silentAfter is how long a worker must not have been heard of by our clock, which is not asked how long it is exactly: that of Redis may jump.
+// silentAfter is how long a worker must not have been heard of by our clock, which is not asked how
+// long it is exactly: that of Redis may jump.
 const silentAfter = journal.WorkerTTL - journal.BeatEvery
 
 // dead reports whether the worker with a claim is gone for good.
@@ -89,11 +105,12 @@ type holding struct {
 	age      time.Duration
 }
 
-// settledAfter is how long after a claim its worker is expected to know of it, however often the answer got lost.
+// settledAfter is how long after a claim its worker is expected to know of it, however often the
+// answer got lost.
 const settledAfter = 3 * time.Second
 
-// lacks reports whether a live worker does not have an attempt that it has claimed: it has reported how that ended, and Redis has lost
-// the report.
+// lacks reports whether a live worker does not have an attempt that it has claimed: it has reported
+// how that ended, and Redis has lost the report.
 func (w *workers) lacks(a journal.Attempted, f *flight, now time.Time) bool {
 	h, ok := w.holds[f.worker]
 	return ok && now.Add(-h.age).Sub(f.claimed) > settledAfter && !slices.Contains(h.attempts, a)

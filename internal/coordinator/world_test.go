@@ -21,7 +21,8 @@ import (
 	"github.com/godags/godags/internal/spec"
 )
 
-// world is a driver in a bubble of simulated time, with a real journal on miniredis. The test plays the workers.
+// world is a driver in a bubble of simulated time, with a real journal on miniredis. The test plays
+// the workers.
 type world struct {
 	*testing.T
 	rdb     *redis.Client

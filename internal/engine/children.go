@@ -32,8 +32,9 @@ type children struct {
 }
 
 const (
-	drainTime  = 2 * time.Second // for a worker that has nothing left to do
-	earlyDeath = 2 * time.Second // a worker that dies sooner than this is not replaced at once if its predecessor did too
+	drainTime = 2 * time.Second // for a worker that has nothing left to do
+	// a worker that dies sooner than this is not replaced at once if its predecessor did too
+	earlyDeath = 2 * time.Second
 	firstPause = 100 * time.Millisecond
 	lastPause  = 2 * time.Second
 	maxUseless = 3 // workers in a row that die before they can take a stage
@@ -45,6 +46,7 @@ func (s *Session) startChildren(ctx context.Context, n int, queues []string, run
 	if err != nil {
 		return nil, err
 	}
+
 	key, err := s.Key()
 	if err != nil {
 		return nil, err
@@ -52,53 +54,65 @@ func (s *Session) startChildren(ctx context.Context, n int, queues []string, run
 	if _, _, err := owned.MakeFolder(s.Home); err != nil {
 		return nil, fmt.Errorf("state folder: %w", err)
 	}
+
 	log, err := os.OpenFile(filepath.Join(s.Home, "workers.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("log of the workers: %w", err)
 	}
+
 	c := &children{session: s, url: url, key: key, queues: queues, run: run, log: log, dead: make(chan string, n)}
 	c.stopped, c.stopAll = context.WithCancelCause(context.WithoutCancel(ctx))
 	for i := range n {
 		name := fmt.Sprintf("%s-%d", hostname(), i+1)
 		c.wait.Go(func() { c.keep(name) })
 	}
+
 	return c, nil
 }
 
 // keep runs one worker process after the other until the children are stopped.
 func (c *children) keep(name string) {
-	useless, pause := 0, time.Duration(0)
+	useless := 0
+	pause := time.Duration(0)
 	for c.stopped.Err() == nil {
-		id, begin := NewWorkerID(name), time.Now()
+		id := NewWorkerID(name)
+		begin := time.Now()
 		err := c.runOne(id)
 		if c.stopped.Err() != nil {
 			return
 		}
+
 		c.session.Logger.Warn("worker process died, starting another", "worker", id, "error", err)
 		select {
 		case c.dead <- id:
 		case <-c.stopped.Done():
 		}
+
 		useless++
 		if c.wasUseful(id) {
 			useless = 0
 		}
+
 		if useless == maxUseless {
 			c.stopAll(fmt.Errorf("worker processes die as soon as they start (%w): see %s", err, c.log.Name()))
 		}
+
 		if time.Since(begin) > earlyDeath {
 			pause = 0
 			continue
 		}
+
 		select {
 		case <-time.After(pause):
 		case <-c.stopped.Done():
 		}
+
 		pause = min(lastPause, max(firstPause, 2*pause))
 	}
 }
 
-// wasUseful reports whether a worker has come as far as to be known in Redis: then its death is the fault of a stage rather than ours.
+// wasUseful reports whether a worker has come as far as to be known in Redis: then its death is the
+// fault of a stage rather than ours.
 func (c *children) wasUseful(id string) bool {
 	list, err := c.session.Journal.Workers(c.stopped)
 	return err != nil || slices.ContainsFunc(list, func(w journal.WorkerInfo) bool { return w.ID == id })
@@ -109,22 +123,30 @@ func (c *children) runOne(id string) error {
 	if err != nil {
 		return fmt.Errorf("find our own program: %w", err)
 	}
+
 	cmd := exec.Command(program, "worker", "--id", id, "--concurrency", "1", "--queue", strings.Join(c.queues, ","), "--run", string(c.run))
-	cmd.Env = append(os.Environ(), "REDIS_URL="+c.url, seal.Variable+"="+c.key.Text(), "GODAGS_HOME="+c.session.Home) // others can read argv
-	cmd.Stdout, cmd.Stderr = c.log, c.log
+
+	// others can read argv
+	cmd.Env = append(os.Environ(), "REDIS_URL="+c.url, seal.Variable+"="+c.key.Text(), "GODAGS_HOME="+c.session.Home)
+	cmd.Stdout = c.log
+	cmd.Stderr = c.log
 	cmd.SysProcAttr = ChildAttr()
 	if presence := c.session.Conn.Presence; presence != nil {
-		cmd.ExtraFiles = []*os.File{presence} // a worker that has lost us finishes what it holds, and needs its Redis for that
+		// a worker that has lost us finishes what it holds, and needs its Redis for that
+		cmd.ExtraFiles = []*os.File{presence}
 	}
+
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start worker: %w", err)
 	}
+
 	stopTerm := context.AfterFunc(c.stopped, func() { terminate(cmd.Process) })
 	defer stopTerm()
 	return cmd.Wait()
 }
 
-// stop ends the workers: they finish what they hold, and those that take too long are killed. The error is why they could not be kept.
+// stop ends the workers: they finish what they hold, and those that take too long are killed. The
+// error is why they could not be kept.
 func (c *children) stop() error {
 	c.stopAll(nil)
 	c.wait.Wait()

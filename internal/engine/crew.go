@@ -23,17 +23,20 @@ func (s *Session) hire(ctx context.Context, o RunOptions) (c crew, err error) {
 			return c, err
 		}
 	}
+
 	if o.Children > 0 {
 		if c.children, err = s.startChildren(ctx, o.Children, names, s.only(o.ID)); err != nil {
 			return c, errors.Join(err, c.dismiss())
 		}
 		c.dead = c.children.dead
 	}
+
 	return c, nil
 }
 
-// only returns the run if its workers must serve no other. Where every command has workers for its own run only, one that took a stage
-// of another run would execute it in the wrong place, and give it up when its own run ends.
+// only returns the run if its workers must serve no other. Where every command has workers for its
+// own run only, one that took a stage of another run would execute it in the wrong place, and give
+// it up when its own run ends.
 func (s *Session) only(run journal.RunID) journal.RunID {
 	if s.External() {
 		return ""
@@ -53,11 +56,13 @@ func (s *Session) cleanUp(ctx context.Context, run *view.Run) (err error) {
 	return err
 }
 
-// heed tells the worker in this process when the coordinator has given up attempts: what is executed of them ends before others begin.
+// heed tells the worker in this process when the coordinator has given up attempts: what is
+// executed of them ends before others begin.
 func (c crew) heed(entries []journal.Entry) {
 	if c.local == nil {
 		return
 	}
+
 	for _, e := range entries {
 		if e.Worker == "" && slices.ContainsFunc(e.Records, endsAttempt) {
 			c.local.worker.Listen()

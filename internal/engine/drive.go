@@ -16,14 +16,15 @@ func (s *Session) driver(o RunOptions, id string) coordinator.Config {
 		Grace: o.Grace, Hurry: o.Hurry, MaxBundle: o.MaxBundle, NoFuse: o.NoFuse, NoWorker: o.NoWorker, Unserved: o.Unserved}
 }
 
-// drive hires workers and drives a run that is ours. When ctx is done, it cancels the run, unless the cause is [ErrHandOver]. A run that it
-// must leave unfinished is given up.
+// drive hires workers and drives a run that is ours. When ctx is done, it cancels the run, unless
+// the cause is [ErrHandOver]. A run that it must leave unfinished is given up.
 func (s *Session) drive(ctx context.Context, cfg coordinator.Config, o RunOptions, run *view.Run, id journal.Identity, epoch int64) error {
 	crew, err := s.hire(ctx, o)
 	if err == nil {
 		cfg.Dead = crew.dead
 		err = errors.Join(s.lead(ctx, cfg, o, run, crew, id, epoch), crew.dismiss(), s.cleanUp(ctx, run))
 	}
+
 	if run.State.Finished() {
 		s.Sweep(ctx, run.ID)
 		return err
@@ -31,12 +32,15 @@ func (s *Session) drive(ctx context.Context, cfg coordinator.Config, o RunOption
 	if errors.Is(err, journal.ErrFenced) || errors.Is(err, journal.ErrGone) {
 		return err
 	}
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), coordinator.Lease) // then nobody waits for us any more
+
+	// then nobody waits for us any more
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), coordinator.Lease)
 	defer cancel()
 	return errors.Join(err, s.Journal.Release(bounded, o.ID, cfg.ID, epoch))
 }
 
-// lead drives a run with the workers that were hired for it. It leaves the run if there are no workers and never will be.
+// lead drives a run with the workers that were hired for it. It leaves the run if there are no
+// workers and never will be.
 func (s *Session) lead(ctx context.Context, cfg coordinator.Config, o RunOptions, run *view.Run, crew crew, id journal.Identity, epoch int64) error {
 	cfg.Incarnation = id.Incarnation
 	var damaged error
@@ -46,15 +50,19 @@ func (s *Session) lead(ctx context.Context, cfg coordinator.Config, o RunOptions
 			damaged = run.Catch(entries, o.observe(run))
 		}
 	}
+
 	cfg.Reread = func() { *run = *view.New(run.ID, run.Spec) }
 	driving, leave := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer leave(nil)
+
 	stop := context.AfterFunc(ctx, func() { s.cancel(driving, leave, o, context.Cause(ctx)) })
 	defer stop()
+
 	if crew.children != nil && crew.local == nil && !s.External() {
 		forget := context.AfterFunc(crew.children.stopped, func() { leave(crew.children.gaveUp()) })
 		defer forget()
 	}
+
 	_, err := coordinator.Drive(driving, cfg, o.ID, o.Spec, id.Digest, epoch)
 	if errors.Is(err, journal.ErrGone) {
 		err = fmt.Errorf("%w: %w", ErrStateLost, err)
@@ -62,16 +70,19 @@ func (s *Session) lead(ctx context.Context, cfg coordinator.Config, o RunOptions
 	return errors.Join(err, damaged)
 }
 
-// cancel asks for the end of the run, and leaves it alone if that does not come about in time. A run that is handed over is left at once.
+// cancel asks for the end of the run, and leaves it alone if that does not come about in time. A
+// run that is handed over is left at once.
 func (s *Session) cancel(ctx context.Context, leave context.CancelCauseFunc, o RunOptions, cause error) {
 	if errors.Is(cause, ErrHandOver) {
 		leave(cause)
 		return
 	}
+
 	if _, err := s.Journal.RequestCancel(ctx, o.ID, cause.Error()); err != nil {
 		leave(fmt.Errorf("cannot cancel the run: %w", err))
 		return
 	}
+
 	if !o.Spec.CleansUp() { // which takes the time that it takes
 		time.AfterFunc(o.Grace+5*time.Second, func() { leave(cause) })
 	}

@@ -25,7 +25,8 @@ const (
 // watchEvery is how often somebody who follows a run finds out whether it is still driven.
 const watchEvery = coordinator.Lease / 10
 
-// conduct sees a run to its end: it drives the run while that is ours (the epoch is not 0), and follows it while it is not.
+// conduct sees a run to its end: it drives the run while that is ours (the epoch is not 0), and
+// follows it while it is not.
 func (s *Session) conduct(ctx context.Context, driver coordinator.Config, o RunOptions, id journal.Identity, epoch int64) (*view.Run, error) {
 	run := view.New(o.ID, o.Spec)
 	for {
@@ -35,16 +36,19 @@ func (s *Session) conduct(ctx context.Context, driver coordinator.Config, o RunO
 				return run, err
 			}
 		}
+
 		o.tell(Drives, driver.ID)
 		err := s.drive(ctx, driver, o, run, id, epoch)
 		if !errors.Is(err, journal.ErrFenced) || ctx.Err() != nil {
 			return run, err
 		}
+
 		epoch = 0
 	}
 }
 
-// standBy follows a run until it can be taken over, and returns the epoch then. It is 0 if the run is finished, or ctx is done.
+// standBy follows a run until it can be taken over, and returns the epoch then. It is 0 if the run
+// is finished, or ctx is done.
 func (s *Session) standBy(ctx context.Context, run *view.Run, id string, o RunOptions) (epoch int64, err error) {
 	err = s.follow(ctx, run, o, func() (bool, error) {
 		epoch, err = s.Journal.Acquire(ctx, o.ID, id, coordinator.Lease)
@@ -67,36 +71,44 @@ func (s *Session) tellLead(ctx context.Context, o RunOptions) error {
 	if err != nil {
 		return err
 	}
+
 	part := Follows
 	if leads[0].Left <= 0 {
 		part = Waits
 	}
+
 	o.tell(part, leads[0].Coordinator)
 	return nil
 }
 
-// follow reads the journal until the run is finished, or enough says so. While Redis cannot be reached it waits.
+// follow reads the journal until the run is finished, or enough says so. While Redis cannot be
+// reached it waits.
 func (s *Session) follow(ctx context.Context, run *view.Run, o RunOptions, enough func() (bool, error)) error {
 	if err := s.catchUp(ctx, run, o); err != nil {
 		return err
 	}
+
 	if run.State.Finished() {
 		o.tell(Ended, "")
 		return nil
 	}
+
 	var asked time.Time
 	for warned := false; !run.State.Finished(); {
-		done, err := false, error(nil)
+		done := false
+		err := error(nil)
 		if time.Since(asked) >= watchEvery {
 			done, err = enough()
 			asked = time.Now()
 		}
+
 		if done {
 			return nil
 		}
 		if err == nil {
 			_, err = run.Follow(ctx, s.Journal, watchEvery, o.observe(run))
 		}
+
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -106,13 +118,16 @@ func (s *Session) follow(ctx context.Context, run *view.Run, o RunOptions, enoug
 		if errors.Is(err, journal.ErrDamaged) {
 			return err
 		}
+
 		if err != nil && !warned {
 			s.Logger.Warn("cannot reach Redis, will try again", "run", run.ID, "error", err)
 		}
+
 		if warned = err != nil; warned {
 			pause(ctx, watchEvery)
 		}
 	}
+
 	return nil
 }
 

@@ -14,9 +14,9 @@ import (
 	"github.com/godags/godags/internal/view"
 )
 
-// findKey returns the key that GODAGS_KEY says. Without it a Redis of our own has a key that lives where it does, in this process or in
-// the state folder, and all that a user does with other ones is signed with the key in the folder for his settings. File reads a file, and may
-// make it.
+// findKey returns the key that GODAGS_KEY says. Without it a Redis of our own has a key that lives
+// where it does, in this process or in the state folder, and all that a user does with other ones
+// is signed with the key in the folder for his settings. File reads a file, and may make it.
 func findKey(kind redisx.Kind, home string, file func(path string) (seal.Key, error)) (seal.Key, error) {
 	if text := os.Getenv(seal.Variable); text != "" {
 		k, err := seal.Parse(text)
@@ -25,16 +25,19 @@ func findKey(kind redisx.Kind, home string, file func(path string) (seal.Key, er
 		}
 		return k, err
 	}
+
 	switch kind {
 	case redisx.InProcess:
 		return seal.Random()
 	case redisx.Private:
 		return file(filepath.Join(home, "key"))
 	}
+
 	path, err := seal.UserFile()
 	if err != nil {
 		return seal.Key{}, err
 	}
+
 	return file(path)
 }
 
@@ -50,13 +53,14 @@ func verifyIdentity(key seal.Key, id journal.Identity) error {
 	return nil
 }
 
-// identify returns the identity of a run, or [seal.ErrSignature] unless somebody with our key has submitted it. It comes before anything of the run
-// is decoded, and before driving it.
+// identify returns the identity of a run, or [seal.ErrSignature] unless somebody with our key has
+// submitted it. It comes before anything of the run is decoded, and before driving it.
 func (s *Session) identify(ctx context.Context, run journal.RunID) (journal.Identity, error) {
 	key, err := s.Key()
 	if err != nil {
 		return journal.Identity{}, err
 	}
+
 	id, err := s.Journal.Identity(ctx, run)
 	if err == nil {
 		err = verifyIdentity(key, id)
@@ -74,13 +78,14 @@ func (s *Session) vouched(id journal.Identity) bool {
 	return err == nil && verifyIdentity(key, id) == nil
 }
 
-// Spec returns the pipeline of a run, in order to show it. Of a run that nobody with our key has submitted it takes little memory, or
-// returns [spec.ErrUnvouched].
+// Spec returns the pipeline of a run, in order to show it. Of a run that nobody with our key has
+// submitted it takes little memory, or returns [spec.ErrUnvouched].
 func (s *Session) Spec(ctx context.Context, run journal.RunID) (*spec.Spec, error) {
 	id, err := s.Journal.Identity(ctx, run)
 	if err != nil {
 		return nil, err
 	}
+
 	encoded, digest, err := s.Journal.Spec(ctx, run)
 	if err != nil {
 		return nil, err
@@ -90,6 +95,7 @@ func (s *Session) Spec(ctx context.Context, run journal.RunID) (*spec.Spec, erro
 	if digest == id.Digest && s.vouched(id) {
 		decode = spec.Decode
 	}
+
 	sp, err := decode(encoded)
 	if errors.Is(err, spec.ErrVersion) {
 		return nil, fmt.Errorf("run %s: %w", run, err)
@@ -97,6 +103,7 @@ func (s *Session) Spec(ctx context.Context, run journal.RunID) (*spec.Spec, erro
 	if err != nil {
 		return nil, fmt.Errorf("run %s: %w: its spec: %w", run, journal.ErrDamaged, err)
 	}
+
 	return sp, nil
 }
 

@@ -16,9 +16,11 @@ type Pipeline struct {
 	Caches   map[string]cache.Cache   // by task; only where the pipeline chooses one
 }
 
-// Collect returns a registry of all that the pipelines and the built-in tasks can do, and the caches that they chose.
+// Collect returns a registry of all that the pipelines and the built-in tasks can do, and the
+// caches that they chose.
 func Collect(pipelines ...Pipeline) (*tasks.Registry, map[string]cache.Cache, error) {
-	registry, caches := tasks.NewRegistry(), make(map[string]cache.Cache)
+	registry := tasks.NewRegistry()
+	caches := make(map[string]cache.Cache)
 	for _, p := range pipelines {
 		for name, handler := range p.Handlers {
 			if err := registry.Register(name, handler); err != nil {
@@ -27,5 +29,6 @@ func Collect(pipelines ...Pipeline) (*tasks.Registry, map[string]cache.Cache, er
 		}
 		maps.Copy(caches, p.Caches)
 	}
+
 	return registry, caches, nil
 }

@@ -2,7 +2,8 @@ package engine
 
 import "syscall"
 
-// ChildAttr keeps a terminal's Ctrl-C from a worker process, and ends the worker when we are killed.
+// ChildAttr keeps a terminal's Ctrl-C from a worker process, and ends the worker when we are
+// killed.
 func ChildAttr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 }

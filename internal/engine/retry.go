@@ -19,9 +19,10 @@ var (
 	ErrNoStage = errors.New("no such stage")
 )
 
-// Retry executes stages of a finished run again, in place, and sees it to its end: the named stage or, without a name, those that failed or
-// were cancelled, and all that comes after them. What is good stays. A run without such stages is returned as it is.
-// If somebody else is quicker to do so the run is followed.
+// Retry executes stages of a finished run again, in place, and sees it to its end: the named stage
+// or, without a name, those that failed or were cancelled, and all that comes after them. What is
+// good stays. A run without such stages is returned as it is. If somebody else is quicker to do so
+// the run is followed.
 func (s *Session) Retry(ctx context.Context, o RunOptions, stage string) (*view.Run, error) {
 	run, err := s.load(ctx, &o)
 	if err == nil {
@@ -30,21 +31,24 @@ func (s *Session) Retry(ctx context.Context, o RunOptions, stage string) (*view.
 	if err != nil {
 		return nil, err
 	}
+
 	id := NewWorkerID("")
 	epoch, err := s.reopen(ctx, o, stage, id)
 	if err != nil && !errors.Is(err, journal.ErrFenced) {
 		return nil, err
 	}
+
 	return s.conduct(ctx, s.driver(o, id), o, run, epoch)
 }
 
-// RequestRetry reopens a finished run as [Session.Retry] does, and leaves it to a coordinator that serves the Redis. A run in which
-// nothing failed or was cancelled stays finished.
+// RequestRetry reopens a finished run as [Session.Retry] does, and leaves it to a coordinator that
+// serves the Redis. A run in which nothing failed or was cancelled stays finished.
 func (s *Session) RequestRetry(ctx context.Context, id journal.RunID, stage string) error {
 	o := RunOptions{ID: id}
 	if _, err := s.load(ctx, &o); err != nil {
 		return err
 	}
+
 	coordinatorID := NewWorkerID("")
 	epoch, err := s.reopen(ctx, o, stage, coordinatorID)
 	if err != nil || epoch == 0 {
@@ -57,10 +61,12 @@ func (s *Session) RequestRetry(ctx context.Context, id journal.RunID, stage stri
 
 // reopen lets a finished run go on. The epoch is 0 if there is nothing to do.
 func (s *Session) reopen(ctx context.Context, o RunOptions, name, id string) (epoch int64, err error) {
-	leads, err := s.Journal.Leads(ctx, o.ID) // before the journal is read: what happens meanwhile makes the epoch an old one
+	// before the journal is read: what happens meanwhile makes the epoch an old one
+	leads, err := s.Journal.Leads(ctx, o.ID)
 	if err != nil {
 		return 0, err
 	}
+
 	run := view.New(o.ID, o.Spec)
 	if err := s.catchUp(ctx, run, RunOptions{}); err != nil {
 		return 0, err
@@ -68,14 +74,17 @@ func (s *Session) reopen(ctx context.Context, o RunOptions, name, id string) (ep
 	if !run.State.Finished() || !leads[0].Finished {
 		return 0, fmt.Errorf("run %s: %w", o.ID, ErrGoesOn)
 	}
+
 	stage, err := named(run, name)
 	if err != nil {
 		return 0, err
 	}
+
 	again, err := run.State.Reopened(stage)
 	if err != nil || len(again) == 0 {
 		return 0, err
 	}
+
 	return s.Journal.Reopen(ctx, journal.Reopening{Run: o.ID, Epoch: leads[0].Epoch, Stage: stage, Again: again,
 		Coordinator: id, Lease: coordinator.Lease})
 }
@@ -85,6 +94,7 @@ func named(run *view.Run, name string) (dag.StageID, error) {
 	if name == "" {
 		return dag.NoStage, nil
 	}
+
 	var names []string
 	for s := range run.State.Stages() {
 		if run.Name(s) == name {
@@ -92,6 +102,7 @@ func named(run *view.Run, name string) (dag.StageID, error) {
 		}
 		names = append(names, run.Name(s))
 	}
+
 	err := fmt.Errorf("run %s: %w as %q", run.ID, ErrNoStage, name)
 	if near := nearest.Name(name, names); near != "" {
 		err = fmt.Errorf("%w: did you mean %q?", err, near)

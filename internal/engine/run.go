@@ -27,15 +27,19 @@ type RunOptions struct {
 	Grace    time.Duration   // how long stages have for stopping when the run is cancelled
 	Hurry    <-chan struct{} // closed when they have no time any more; may be nil
 
-	NoWorker time.Duration // how long stages may be without a worker that could execute them; 0: for ever. Then the run is left as it is
+	// how long stages may be without a worker that could execute them; 0: for ever. Then the run is
+	// left as it is
+	NoWorker time.Duration
 
-	Keep time.Duration // how long the run is kept after its end; 0: for ever. It counts when the run is submitted
+	// how long the run is kept after its end; 0: for ever. It counts when the run is submitted
+	Keep time.Duration
 
 	MaxBundle int  // stages in one task at the most; 0 for the default, 1 for none together
 	NoFuse    bool // a stage does not travel together with the one that it depends on
 
-	// Observe, Unserved and Tell, if not nil, are called from one goroutine. Tell is told what we have to do with the run, and the
-	// coordinator that drives it, or has driven it last; it is called again and again.
+	// Observe, Unserved and Tell, if not nil, are called from one goroutine. Tell is told what we
+	// have to do with the run, and the coordinator that drives it, or has driven it last; it is
+	// called again and again.
 	Observe  func(*view.Run, journal.Entry)
 	Unserved func([]journal.Unserved)
 	Tell     func(p Part, coordinator string)
@@ -63,6 +67,7 @@ func newRunID(pipeline string, now time.Time) journal.RunID {
 		}
 		return '-'
 	}, pipeline)
+
 	word = strings.Trim(word[:min(len(word), 60)], "-_")
 	if word == "" {
 		word = "run"
@@ -70,7 +75,8 @@ func newRunID(pipeline string, now time.Time) journal.RunID {
 	return journal.RunID(fmt.Sprintf("%s-%s-%s", word, now.Format("20060102-150405"), strings.ToLower(rand.Text()[:4])))
 }
 
-// Cores is the number of stages that a process executes at once unless told otherwise: one per core.
+// Cores is the number of stages that a process executes at once unless told otherwise: one per
+// core.
 func Cores() int { return runtime.GOMAXPROCS(0) }
 
 // queues returns the names of the queues that a pipeline uses.
@@ -88,9 +94,10 @@ func queues(sp *spec.Spec) []string {
 // ErrSharedMemory says that values in memory were asked for where several processes need them.
 var ErrSharedMemory = errors.New("values in memory can be seen by one process only: choose redis or disk, or run without other workers")
 
-// Run runs a pipeline to its end and returns what became of it. When ctx is done, the run is cancelled: its stages get the grace to stop.
-// A run that was submitted before, under the same id and with the same pipeline, is gone on with as by [Session.Resume]. If that run
-// has another spec, the error is [journal.ErrExists] and [journal.ErrDigest], and says what differs.
+// Run runs a pipeline to its end and returns what became of it. When ctx is done, the run is
+// cancelled: its stages get the grace to stop. A run that was submitted before, under the same id
+// and with the same pipeline, is gone on with as by [Session.Resume]. If that run has another spec,
+// the error is [journal.ErrExists] and [journal.ErrDigest], and says what differs.
 //
 // An error means that the end of the run could not be reached or seen; a failed stage is none.
 func (s *Session) Run(ctx context.Context, o RunOptions) (*view.Run, error) {
@@ -98,6 +105,7 @@ func (s *Session) Run(ctx context.Context, o RunOptions) (*view.Run, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
+
 	id := NewWorkerID("")
 	run, epoch, err := s.submit(ctx, o, id, false)
 	if errors.Is(err, journal.ErrExists) && !errors.Is(err, journal.ErrDigest) {
@@ -109,16 +117,18 @@ func (s *Session) Run(ctx context.Context, o RunOptions) (*view.Run, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	return s.conduct(ctx, s.driver(o, id), o, run, epoch)
 }
 
-// Submit hands a pipeline over to whoever serves the Redis, and returns the id of the run. One that was submitted before, under the same id
-// and with the same pipeline, is left as it is.
+// Submit hands a pipeline over to whoever serves the Redis, and returns the id of the run. One that
+// was submitted before, under the same id and with the same pipeline, is left as it is.
 func (s *Session) Submit(ctx context.Context, o RunOptions) (journal.RunID, error) {
 	o.name()
 	if err := o.check(); err != nil {
 		return "", err
 	}
+
 	_, _, err := s.submit(ctx, o, NewWorkerID(""), true)
 	if errors.Is(err, journal.ErrExists) && !errors.Is(err, journal.ErrDigest) {
 		err = nil
@@ -131,10 +141,12 @@ func (s *Session) submit(ctx context.Context, o RunOptions, coordinatorID string
 	if err != nil {
 		return id, 0, err
 	}
+
 	encoded, err := o.Spec.Encode()
 	if err != nil {
 		return id, 0, err
 	}
+
 	id = journal.Identity{Run: o.ID, Incarnation: rand.Text(), Digest: spec.Digest(encoded)}
 	id.Signature = signIdentity(key, id)
 	epoch, err = s.Journal.Submit(ctx, journal.Submission{Run: o.ID, Pipeline: o.Spec.Name, Stages: o.Spec.Graph.Len(),
@@ -145,7 +157,8 @@ func (s *Session) submit(ctx context.Context, o RunOptions, coordinatorID string
 	return id, epoch, err
 }
 
-// explainDigest adds to the error of a taken run ID how that run differs. A spec that our key did not sign is not decoded.
+// explainDigest adds to the error of a taken run ID how that run differs. A spec that our key did
+// not sign is not decoded.
 func (s *Session) explainDigest(ctx context.Context, o RunOptions, taken error) error {
 	existing := RunOptions{ID: o.ID}
 	if _, err := s.load(ctx, &existing); err != nil {
@@ -164,9 +177,9 @@ func (o *RunOptions) name() {
 	}
 }
 
-// Resume goes on with a run whose coordinator is gone. What has succeeded is not executed again. A run that another coordinator
-// drives is followed, and taken over if that coordinator dies; to be done with ctx then only ends the following.
-// One that is finished is returned as it is.
+// Resume goes on with a run whose coordinator is gone. What has succeeded is not executed again. A
+// run that another coordinator drives is followed, and taken over if that coordinator dies; to be
+// done with ctx then only ends the following. One that is finished is returned as it is.
 func (s *Session) Resume(ctx context.Context, o RunOptions) (*view.Run, error) {
 	id, err := s.load(ctx, &o)
 	if err == nil {
@@ -194,6 +207,7 @@ func (s *Session) load(ctx context.Context, o *RunOptions) (journal.Identity, er
 	if err != nil {
 		return id, err
 	}
+
 	encoded, digest, err := s.Journal.Spec(ctx, o.ID)
 	if err == nil && digest != id.Digest {
 		err = fmt.Errorf("run %s: %w", o.ID, journal.ErrDigest) // it was replaced just now
@@ -207,6 +221,7 @@ func (s *Session) load(ctx context.Context, o *RunOptions) (journal.Identity, er
 	} else if err != nil {
 		return id, fmt.Errorf("run %s: %w: its spec: %w", o.ID, journal.ErrDamaged, err)
 	}
+
 	return id, nil
 }
 

@@ -30,17 +30,19 @@ type ServeOptions struct {
 	NoWorker  time.Duration // see [RunOptions]
 }
 
-// Server is a coordinator that drives every run that nobody drives: those that were submitted to be, and those whose coordinator
-// is gone. Any number of them may serve one Redis.
+// Server is a coordinator that drives every run that nobody drives: those that were submitted to
+// be, and those whose coordinator is gone. Any number of them may serve one Redis.
 type Server struct {
 	ServeOptions
 	session *Session
 	drivers sync.WaitGroup
 	started time.Time
 
-	mu       sync.Mutex
-	driving  map[journal.RunID]bool
-	hopeless map[journal.RunID]bool      // damaged, not for us, or without workers for too long: left alone until somebody else drives them, or their id is used anew
+	mu      sync.Mutex
+	driving map[journal.RunID]bool
+	// damaged, not for us, or without workers for too long: left alone until somebody else drives
+	// them, or their id is used anew
+	hopeless map[journal.RunID]bool
 	failed   map[journal.RunID]*patience // not before some time
 	lastLook time.Time                   // at the list of runs, with success
 
@@ -74,22 +76,26 @@ func (s *Session) NewServer(o ServeOptions) *Server {
 // ErrHandOver is why a run is left to another coordinator.
 var ErrHandOver = errors.New("the run is handed over to another coordinator")
 
-// Run drives runs until ctx is done. Then it gives up those that it drives, so that another server adopts them at once.
-// Ready is called when it has begun.
+// Run drives runs until ctx is done. Then it gives up those that it drives, so that another server
+// adopts them at once. Ready is called when it has begun.
 func (v *Server) Run(ctx context.Context, ready func()) error {
 	if _, err := v.session.Key(); err != nil {
 		return err
 	}
+
 	driving, handOver := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer handOver(nil)
+
 	if err := v.firstLook(ctx, driving); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
 		return err
 	}
+
 	ready()
-	tick, sweep := time.NewTicker(lookEvery), time.NewTicker(sweepEvery)
+	tick := time.NewTicker(lookEvery)
+	sweep := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	defer sweep.Stop()
 	for warned := false; ; {
@@ -103,10 +109,12 @@ func (v *Server) Run(ctx context.Context, ready func()) error {
 			v.leave()
 			return nil
 		}
+
 		err := v.look(ctx, driving)
 		if err != nil && !warned && ctx.Err() == nil {
 			v.session.Logger.Warn("cannot look for runs, will try again", "error", err)
 		}
+
 		warned = err != nil
 	}
 }
@@ -118,6 +126,7 @@ func (v *Server) firstLook(ctx, driving context.Context) error {
 		if err == nil || !fault.Unavailable(err) || ctx.Err() != nil {
 			return err
 		}
+
 		v.session.Logger.Warn("cannot look for runs yet, will try again", "error", err)
 		select {
 		case <-time.After(lookEvery):
@@ -140,17 +149,20 @@ func (v *Server) leave() {
 func (v *Server) look(ctx, driving context.Context) error {
 	bounded, cancel := context.WithTimeout(ctx, journal.WorkerTTL)
 	defer cancel()
+
 	begin := time.Now()
 	err := v.session.Journal.BeatCoordinator(bounded, journal.CoordinatorInfo{ID: v.ID, Host: hostname(), PID: os.Getpid(),
 		Runs: v.Stats().Driving, Version: version.String(), Started: v.started.UTC().Truncate(time.Second)})
 	if err != nil {
 		return err
 	}
+
 	leftAlone := v.leftAlone()
 	open, err := v.session.Journal.Open(bounded)
 	if err != nil {
 		return err
 	}
+
 	v.reconsider(leftAlone, open)
 	v.mu.Lock()
 	v.lastLook = begin
@@ -160,6 +172,7 @@ func (v *Server) look(ctx, driving context.Context) error {
 			v.drivers.Go(func() { v.drop(lead.Run, v.drive(driving, lead.Run)) })
 		}
 	}
+
 	return nil
 }
 
@@ -176,13 +189,16 @@ func (v *Server) reconsider(leftAlone []journal.RunID, open []journal.Lead) {
 	for _, l := range open {
 		left[l.Run] = l.Left
 	}
+
 	v.mu.Lock()
 	defer v.mu.Unlock()
+
 	for _, run := range leftAlone {
 		if lease, there := left[run]; !there || lease > 0 {
 			delete(v.hopeless, run)
 		}
 	}
+
 	maps.DeleteFunc(v.failed, func(run journal.RunID, _ *patience) bool {
 		_, there := left[run]
 		return !there
@@ -203,7 +219,8 @@ func (v *Server) take(run journal.RunID, now time.Time) bool {
 
 // drive adopts a run and brings it to its end.
 func (v *Server) drive(ctx context.Context, run journal.RunID) error {
-	s, o := v.session, RunOptions{ID: run, Grace: v.Grace, MaxBundle: v.MaxBundle, NoFuse: v.NoFuse, NoWorker: v.NoWorker}
+	s := v.session
+	o := RunOptions{ID: run, Grace: v.Grace, MaxBundle: v.MaxBundle, NoFuse: v.NoFuse, NoWorker: v.NoWorker}
 	id, err := s.load(ctx, &o)
 	if err == nil {
 		err = o.check()
@@ -211,16 +228,19 @@ func (v *Server) drive(ctx context.Context, run journal.RunID) error {
 	if err != nil {
 		return err
 	}
+
 	epoch, err := s.Journal.Acquire(ctx, run, v.ID, coordinator.Lease)
 	if err != nil {
 		return err
 	}
+
 	v.adopted.Add(1)
 	s.Logger.Info("run adopted", "run", run, "epoch", epoch)
 	state := view.New(run, o.Spec)
 	if err := s.drive(ctx, s.driver(o, v.ID), o, state, id, epoch); err != nil {
 		return err
 	}
+
 	v.finished.Add(1)
 	s.Logger.Info("run finished", "run", run, "state", state.State.Outcome())
 	return nil
@@ -230,6 +250,7 @@ func (v *Server) drive(ctx context.Context, run journal.RunID) error {
 func (v *Server) drop(run journal.RunID, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+
 	delete(v.driving, run)
 	logger := v.session.Logger
 	switch {

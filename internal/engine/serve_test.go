@@ -9,7 +9,8 @@ import (
 	"github.com/godags/godags/internal/seal"
 )
 
-// A run that is left alone may be gone on with by somebody who dies, or removed so that its id is used anew.
+// A run that is left alone may be gone on with by somebody who dies, or removed so that its id is
+// used anew.
 func TestARunIsNotLeftAloneForEver(t *testing.T) {
 	v := new(Session).NewServer(ServeOptions{Runs: 9})
 	take := func() (taken int) {

@@ -1,4 +1,5 @@
-// Package engine puts the parts together: a Redis to keep the run in, workers, and a coordinator that drives it.
+// Package engine puts the parts together: a Redis to keep the run in, workers, and a coordinator
+// that drives it.
 package engine
 
 import (
@@ -24,7 +25,8 @@ type Config struct {
 	Redis string // URL; empty for a Redis of our own
 	Home  string // folder for the state of a Redis of our own
 
-	// InProcess keeps everything in this process: Redis and the signing key. Redis and Home are not used, nor is the environment.
+	// InProcess keeps everything in this process: Redis and the signing key. Redis and Home are not
+	// used, nor is the environment.
 	InProcess bool
 
 	Registry *tasks.Registry        // what workers in this process can do
@@ -37,12 +39,14 @@ type Config struct {
 // Session is a connection to Redis and what is built on it.
 type Session struct {
 	Config
-	Conn      *redisx.Conn
-	Journal   *journal.Journal
-	Stores    *values.Stores
-	Key       func() (seal.Key, error) // signs and verifies what workers execute; it is looked for, or made, when it is first asked for
-	transfers redis.UniversalClient    // of Stores
-	queue     *queue.Client            // nil until Key was asked for: reading needs none
+	Conn    *redisx.Conn
+	Journal *journal.Journal
+	Stores  *values.Stores
+	// signs and verifies what workers execute; it is looked for, or made, when it is first asked
+	// for
+	Key       func() (seal.Key, error)
+	transfers redis.UniversalClient // of Stores
+	queue     *queue.Client         // nil until Key was asked for: reading needs none
 }
 
 // Open connects. The caller closes the session.
@@ -57,8 +61,12 @@ func Open(ctx context.Context, cfg Config) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	cfg.Logger = conn.Logger()
-	rdb, transfers := conn.Client(), conn.NewClient() // values have connections of their own, so that nothing else waits for one
+	rdb := conn.Client()
+
+	// values have connections of their own, so that nothing else waits for one
+	transfers := conn.NewClient()
 	s := &Session{Config: cfg, Conn: conn, Journal: journal.New(rdb), Stores: values.NewStores(transfers, cfg.Caches), transfers: transfers}
 	s.Key = sync.OnceValues(func() (seal.Key, error) {
 		find := func() (seal.Key, error) { return findKey(conn.Kind, cfg.Home, seal.File) }
@@ -69,6 +77,7 @@ func Open(ctx context.Context, cfg Config) (*Session, error) {
 		s.queue = queue.NewClient(rdb, key)
 		return key, err
 	})
+
 	return s, nil
 }
 
@@ -92,7 +101,8 @@ func (s *Session) Keeps() bool { return s.Conn.Kind != redisx.InProcess }
 // ErrStateLost says that Redis has lost the run while it was going on.
 var ErrStateLost = errors.New("state lost: Redis does not have the run any more")
 
-// Home returns the folder for the state of a Redis of our own: GODAGS_HOME, or .godags in the working directory.
+// Home returns the folder for the state of a Redis of our own: GODAGS_HOME, or .godags in the
+// working directory.
 func Home() string {
 	if home := os.Getenv("GODAGS_HOME"); home != "" {
 		return home

@@ -29,7 +29,8 @@ type WorkerOptions struct {
 	Registry *tasks.Registry
 }
 
-// NewWorkerID returns a unique id for a worker with the given name; empty means the name of the host.
+// NewWorkerID returns a unique id for a worker with the given name; empty means the name of the
+// host.
 func NewWorkerID(name string) string {
 	return WorkerName(name) + "-" + strings.ToLower(rand.Text()[:6])
 }
@@ -62,12 +63,14 @@ func (s *Session) NewWorker(o WorkerOptions) (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	client := s.Conn.NewClient()
 	w := worker.New(worker.Config{
 		Info: journal.WorkerInfo{ID: o.ID, Host: hostname(), PID: os.Getpid(), Queues: o.Queues, Slots: o.Slots, Run: o.Run, Key: key.Fingerprint(),
 			Version: version.String(), Started: time.Now().UTC().Truncate(time.Second)},
 		Client: client, Journal: s.Journal, Queue: s.queue.Own(string(o.Run)), Key: key, Registry: cmp.Or(o.Registry, s.Registry), Stores: s.Stores, Logger: s.Logger, User: o.User,
 	})
+
 	return &Worker{w, client.Close}, nil
 }
 
@@ -90,6 +93,7 @@ func (s *Session) startLocal(ctx context.Context, o WorkerOptions) (*local, erro
 	if err != nil {
 		return nil, err
 	}
+
 	base := context.WithoutCancel(ctx)
 	drain, stopDrain := context.WithCancel(base)
 	abort, stopAbort := context.WithCancel(base)
@@ -112,10 +116,12 @@ func (s *Session) startLocal(ctx context.Context, o WorkerOptions) (*local, erro
 	}
 }
 
-// abandonAfter is how long a handler in this process may ignore the end of its context before it is left behind.
+// abandonAfter is how long a handler in this process may ignore the end of its context before it is
+// left behind.
 const abandonAfter = 3 * time.Second
 
-// stop ends the worker. Since a goroutine cannot be killed, a handler that ignores its context is left behind.
+// stop ends the worker. Since a goroutine cannot be killed, a handler that ignores its context is
+// left behind.
 func (l *local) stop() error {
 	l.drain()
 	l.abort()

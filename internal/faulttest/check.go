@@ -1,8 +1,10 @@
-// Package faulttest finds out whether a run kept the promise: every stage is executed at least once, its outcome is recorded exactly once, a
-// worker that was replaced records nothing, and nothing is left behind. It is for tests.
+// Package faulttest finds out whether a run kept the promise: every stage is executed at least
+// once, its outcome is recorded exactly once, a worker that was replaced records nothing, and
+// nothing is left behind. It is for tests.
 //
-// What it reads is what `coordinator events RUN` prints, and nothing of how it came about: it would find out about a journal that the
-// programs themselves take for sound. The rules have names, which failures mention:
+// What it reads is what `coordinator events RUN` prints, and nothing of how it came about: it would
+// find out about a journal that the programs themselves take for sound. The rules have names, which
+// failures mention:
 //
 //	I1  every stage has exactly one outcome, every attempt at most one
 //	I2  nothing is claimed before its dependencies allow it
@@ -38,7 +40,8 @@ type Event struct {
 	Counts  map[string]int `json:"counts"`
 }
 
-// Parse reads what `coordinator events` has printed. Messages of a run's progress between the events are left out.
+// Parse reads what `coordinator events` has printed. Messages of a run's progress between the
+// events are left out.
 func Parse(text string) ([]Event, error) {
 	var events []Event
 	for line := range strings.Lines(text) {
@@ -50,6 +53,7 @@ func Parse(text string) ([]Event, error) {
 			events = append(events, e)
 		}
 	}
+
 	return events, nil
 }
 
@@ -78,6 +82,7 @@ func Check(t Trial) []error {
 	for _, s := range t.Stages {
 		c.stages[s.Name] = &stage{Stage: s}
 	}
+
 	for i, e := range t.Events {
 		c.now = e
 		if e.Seq != i+1 {
@@ -85,6 +90,7 @@ func Check(t Trial) []error {
 		}
 		c.apply(e)
 	}
+
 	c.end()
 	return c.errs
 }
@@ -120,6 +126,7 @@ func (c *checker) fail(rule, format string, args ...any) {
 		}
 		where += "): "
 	}
+
 	c.errs = append(c.errs, fmt.Errorf("%s: %s%s", rule, where, fmt.Sprintf(format, args...)))
 }
 
@@ -127,12 +134,14 @@ func (c *checker) apply(e Event) {
 	if c.finished != nil {
 		c.fail("I1", "the run was finished before")
 	}
+
 	switch e.Type {
 	case "run.submitted":
 		if e.Seq != 1 {
 			c.fail("I1", "the run was submitted before")
 		}
 		return
+
 	case "run.cancelling":
 		c.cancelling = true
 		return
@@ -140,11 +149,13 @@ func (c *checker) apply(e Event) {
 		c.finished = &e
 		return
 	}
+
 	s := c.find(e.Stage)
 	if s == nil {
 		c.fail("I8", "the pipeline has no such stage")
 		return
 	}
+
 	switch e.Type {
 	case "stage.started":
 		c.start(s, e)
@@ -159,19 +170,23 @@ func (c *checker) apply(e Event) {
 	}
 }
 
-// clocks is by how much a retry may be early: it waits by the clock of its coordinator, and is due by that of Redis.
+// clocks is by how much a retry may be early: it waits by the clock of its coordinator, and is due
+// by that of Redis.
 const clocks = 50 * time.Millisecond
 
-// find returns a stage of the pipeline, or an instance of one: name[0] comes after what name comes after, and before name itself.
+// find returns a stage of the pipeline, or an instance of one: name[0] comes after what name comes
+// after, and before name itself.
 func (c *checker) find(name string) *stage {
 	if s := c.stages[name]; s != nil {
 		return s
 	}
+
 	base, _, _ := strings.Cut(name, "[")
 	template := c.stages[base]
 	if template == nil || !template.ForEach {
 		return nil
 	}
+
 	template.instances = append(template.instances, name)
 	instance := &stage{Stage: Stage{Name: name, After: template.After, Retries: template.Retries}}
 	c.stages[name] = instance
@@ -187,19 +202,26 @@ func (c *checker) start(s *stage, e Event) {
 	case e.Attempt != s.attempt+1:
 		c.fail("I4", "attempt %d is claimed after attempt %d", e.Attempt, s.attempt)
 	}
+
 	if why := c.forbidden(s); why != "" {
 		c.fail("I2", "%s", why)
 	}
+
 	if e.Time.Before(s.notBefore.Add(-clocks)) {
 		c.fail("I2", "it is tried again %s too early", s.notBefore.Sub(e.Time))
 	}
-	s.attempt, s.worker, s.running = e.Attempt, e.Worker, true
+
+	s.attempt = e.Attempt
+	s.worker = e.Worker
+	s.running = true
 	s.executions++
 }
 
 // forbidden says why a stage must not be executed yet.
 func (c *checker) forbidden(s *stage) string {
-	ended, succeeded, failed := 0, 0, 0
+	ended := 0
+	succeeded := 0
+	failed := 0
 	after := slices.Concat(s.After, s.instances)
 	for _, name := range after {
 		switch dep := c.stages[name]; dep.outcome {
@@ -210,8 +232,10 @@ func (c *checker) forbidden(s *stage) string {
 		case "failed", "skipped":
 			failed++
 		}
+
 		ended++
 	}
+
 	missing := ""
 	switch s.Trigger {
 	case "all_done":
@@ -219,6 +243,7 @@ func (c *checker) forbidden(s *stage) string {
 			return ""
 		}
 		missing = fmt.Sprintf("%d of %d dependencies have ended", ended, len(after))
+
 	case "any_success":
 		if succeeded == 0 {
 			missing = "no dependency has succeeded"
@@ -232,13 +257,16 @@ func (c *checker) forbidden(s *stage) string {
 			missing = fmt.Sprintf("%d of %d dependencies have succeeded", succeeded, len(after))
 		}
 	}
+
 	if missing == "" && c.cancelling {
 		return "the run is being cancelled"
 	}
+
 	return missing
 }
 
-// ended is for the outcomes that a worker reports of an attempt; the coordinator too may fail or cancel one.
+// ended is for the outcomes that a worker reports of an attempt; the coordinator too may fail or
+// cancel one.
 func (c *checker) ended(s *stage, e Event) {
 	name := strings.TrimPrefix(e.Type, "stage.")
 	decided := e.Worker == "" && name != "succeeded"
@@ -251,9 +279,11 @@ func (c *checker) ended(s *stage, e Event) {
 	case !decided && (e.Attempt != s.attempt && e.Attempt != 0 || e.Worker != s.worker):
 		c.fail("I4", "%s reports attempt %d, and %s has attempt %d", e.Worker, e.Attempt, s.worker, s.attempt)
 	}
+
 	if name == "cancelled" && !c.cancelling {
 		c.fail("I1", "nobody asked for the end of the run")
 	}
+
 	s.running = false
 	if name == "retrying" {
 		if s.failures++; s.failures > s.Retries {
@@ -262,6 +292,7 @@ func (c *checker) ended(s *stage, e Event) {
 		s.notBefore = e.Next
 		return
 	}
+
 	s.outcome = name
 }
 
@@ -269,12 +300,15 @@ func (c *checker) skipped(s *stage, e Event) {
 	switch {
 	case s.outcome != "":
 		c.fail("I1", "it has %s already", s.outcome)
-	case s.running && e.Worker != s.worker: // a worker that finds its condition unmet skips it itself
+	case s.running && e.Worker != s.worker:
+		// a worker that finds its condition unmet skips it itself
 		c.fail("I1", "attempt %d runs", s.attempt)
 	case c.stages[e.Cause] == nil:
 		c.fail("I8", "its cause %q is no stage", e.Cause)
 	}
-	s.running, s.outcome = false, "skipped"
+
+	s.running = false
+	s.outcome = "skipped"
 }
 
 func (c *checker) lost(s *stage, e Event) {
@@ -299,13 +333,16 @@ func (c *checker) end() {
 			c.fail("I5", "%s was executed %d times; there were %d faults and %d failures", s.Name, s.executions, c.Faults, s.failures)
 		}
 	}
+
 	if c.finished == nil {
 		c.fail("I3", "the run has not ended: %d stages have no outcome", tally[""])
 		return
 	}
+
 	if took := c.finished.Time.Sub(c.Events[0].Time); c.Bound > 0 && took > c.Bound {
 		c.fail("I3", "it took %s, more than %s", took, c.Bound)
 	}
+
 	c.compare(tally)
 }
 
@@ -317,9 +354,11 @@ func (c *checker) compare(tally map[string]int) {
 	case tally["failed"] > 0:
 		state = "failed"
 	}
+
 	if c.finished.State != state || c.State != "" && c.State != state {
 		c.fail("I8", "the events make it %s; the last one says %q, and status %q", state, c.finished.State, c.State)
 	}
+
 	for _, outcome := range []string{"succeeded", "failed", "skipped", "cancelled"} {
 		if n := tally[outcome]; c.finished.Counts[outcome] != n || c.Reported != nil && c.Reported[outcome] != n {
 			c.fail("I8", "%d stages have %s; the last event says %d, and status %d", n, outcome, c.finished.Counts[outcome], c.Reported[outcome])

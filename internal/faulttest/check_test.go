@@ -9,7 +9,8 @@ import (
 	"github.com/godags/godags/internal/faulttest"
 )
 
-// story makes events of lines "type stage#attempt worker", one second after the other; "=" introduces a reason, cause or state.
+// story makes events of lines "type stage#attempt worker", one second after the other; "="
+// introduces a reason, cause or state.
 func story(text string) (events []faulttest.Event) {
 	for line := range strings.Lines(strings.TrimSpace(text)) {
 		head, rest, _ := strings.Cut(strings.TrimSpace(line), "=")

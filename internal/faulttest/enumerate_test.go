@@ -30,11 +30,13 @@ func TestWithoutFaultsEveryStageIsExecutedOnce(t *testing.T) {
 	}
 }
 
-// tries is how many orders are tried for a command that not every order has. What is decided between two goroutines that can both go on
-// does not follow from the seed: most of all, which of them gets a new connection.
+// tries is how many orders are tried for a command that not every order has. What is decided
+// between two goroutines that can both go on does not follow from the seed: most of all, which of
+// them gets a new connection.
 const tries = 100
 
-// Of all commands that the coordinator and the workers send in a run of ten stages, each fails in every way that there is.
+// Of all commands that the coordinator and the workers send in a run of ten stages, each fails in
+// every way that there is.
 func TestAFaultInAnyCommandBreaksNothing(t *testing.T) {
 	t.Parallel()
 	seed := seed(t)
@@ -89,7 +91,8 @@ func (e *enumeration) one(t *testing.T, p point, f fault) (fired bool) {
 	return fired
 }
 
-// The clock of Redis jumps while all others go on as before: what counts as late must not follow from the difference of two clocks.
+// The clock of Redis jumps while all others go on as before: what counts as late must not follow
+// from the difference of two clocks.
 func TestAJumpOfTheClockKillsNobody(t *testing.T) {
 	t.Parallel()
 	for _, jump := range []time.Duration{5 * time.Minute, -5 * time.Minute} {

@@ -46,7 +46,8 @@ var faults = map[fault]string{unsent: "does not reach Redis", lost: "loses its r
 // errFault is what go-redis says when a connection breaks.
 var errFault = &net.OpError{Op: "read", Net: "pipe", Err: syscall.ECONNRESET}
 
-// gate lets commands through one at a time, in an order that follows from its seed alone: each when nobody else in the bubble can go on.
+// gate lets commands through one at a time, in an order that follows from its seed alone: each when
+// nobody else in the bubble can go on.
 type gate struct {
 	random *rand.Rand
 	points []point // in the order in which they passed
@@ -209,7 +210,8 @@ var scripts = sync.OnceValue(func() map[string]string {
 	return names
 })
 
-// describe names the kind of a command: by its script, or by what it does to which parts of a run or queue.
+// describe names the kind of a command: by its script, or by what it does to which parts of a run
+// or queue.
 func describe(cmd redis.Cmder) string {
 	args, name := cmd.Args(), cmd.Name()
 	switch {

@@ -28,8 +28,9 @@ import (
 	"github.com/godags/godags/tasks"
 )
 
-// Random pipelines with all that policies can say, whose runs are cancelled, taken over and reopened at random: each comes to its end, in each of its
-// lives, and nobody has anything to complain about. GODAGS_HUNT is how many there are, GODAGS_TEST_SEED the seed of the first.
+// Random pipelines with all that policies can say, whose runs are cancelled, taken over and
+// reopened at random: each comes to its end, in each of its lives, and nobody has anything to
+// complain about. GODAGS_HUNT is how many there are, GODAGS_TEST_SEED the seed of the first.
 func TestRunsUnderRandomPoliciesComeToTheirEnd(t *testing.T) {
 	t.Parallel()
 	count := 40 / oneOf
@@ -53,10 +54,11 @@ type hunt struct {
 	*world
 	random *rand.Rand
 	takes  map[string]time.Duration // by stage
-	fails  map[string]int           // 0: some or all attempts fail, 1: the first one does, else: none
-	length int                      // of all lists
-	log    bytes.Buffer             // what coordinators complain about
-	taken  bool                     // another coordinator has taken the run over
+	// 0: some or all attempts fail, 1: the first one does, else: none
+	fails  map[string]int
+	length int          // of all lists
+	log    bytes.Buffer // what coordinators complain about
+	taken  bool         // another coordinator has taken the run over
 }
 
 func newHunt(t *testing.T, seed uint64) *hunt {
@@ -76,7 +78,8 @@ func newHunt(t *testing.T, seed uint64) *hunt {
 
 func (h *hunt) oneIn(n int) bool { return h.random.IntN(n) == 0 }
 
-// pipeline has up to 150 stages, most of which take next to nothing and are alike, so that there are bundles and chains.
+// pipeline has up to 150 stages, most of which take next to nothing and are alike, so that there
+// are bundles and chains.
 func (h *hunt) pipeline() *spec.Spec {
 	r := h.random
 	b := &spec.Builder{Name: "hunt"}
@@ -151,7 +154,8 @@ func (h *hunt) retried(p *spec.Policy) {
 	p.Retries, p.Backoff = 1+h.random.IntN(3), spec.Backoff{Initial: time.Duration(1+h.random.IntN(100)) * time.Millisecond, Factor: 1}
 }
 
-// stage does what a stage or an instance of it does. Each leaves a list, of which others may be made.
+// stage does what a stage or an instance of it does. Each leaves a list, of which others may be
+// made.
 func (h *hunt) stage(ctx context.Context, s *tasks.Stage) error {
 	name, _, _ := strings.Cut(s.Name, "[")
 	if err := sleep(ctx, h.takes[name]); err != nil {
@@ -198,9 +202,10 @@ func (h *hunt) run() {
 	<-h.gate.done
 }
 
-// complaints is what coordinators have complained about. A stage may be in two bundles: one that takes over does not know what the one before it has
-// sent, and what a worker hands back from behind a stage that takes long may have been passed on by it too. Where it is not granted, those that
-// travel behind it are dropped with it, and have to be sent again.
+// complaints is what coordinators have complained about. A stage may be in two bundles: one that
+// takes over does not know what the one before it has sent, and what a worker hands back from
+// behind a stage that takes long may have been passed on by it too. Where it is not granted, those
+// that travel behind it are dropped with it, and have to be sent again.
 func (h *hunt) complaints(j *journal.Journal) (said string) {
 	twice := h.taken || h.handedBack(j)
 	for line := range strings.Lines(h.log.String()) {
@@ -261,7 +266,8 @@ func (h *hunt) lead(j *journal.Journal) journal.Lead {
 	return leads[0]
 }
 
-// reopen has what went wrong, or some stage, executed again, with other outcomes than before. It returns epoch 0 if there is nothing to do.
+// reopen has what went wrong, or some stage, executed again, with other outcomes than before. It
+// returns epoch 0 if there is nothing to do.
 func (h *hunt) reopen(j *journal.Journal) (epoch int64) {
 	if h.Failed() {
 		return 0

@@ -15,8 +15,8 @@ import (
 	"github.com/godags/godags/internal/queue"
 )
 
-// Leftovers names what a finished run has left behind in Redis (I6): tasks of its that are in a queue or leased, and claims that nobody will
-// ever report on. No tasks of other runs may be there.
+// Leftovers names what a finished run has left behind in Redis (I6): tasks of its that are in a
+// queue or leased, and claims that nobody will ever report on. No tasks of other runs may be there.
 func Leftovers(ctx context.Context, rdb redis.UniversalClient, run string) (left []string, err error) {
 	prefix := strings.TrimSuffix(queue.TaskID(run, "", 0), ":0")
 	for _, kind := range []string{"active", "pending", "lease", "retry", "scheduled", "archived", "completed"} {
@@ -24,12 +24,14 @@ func Leftovers(ctx context.Context, rdb redis.UniversalClient, run string) (left
 		if err != nil {
 			return nil, err
 		}
+
 		for _, id := range tasks {
 			if strings.HasPrefix(id, prefix) {
 				left = append(left, fmt.Sprintf("%s task %s", kind, id))
 			}
 		}
 	}
+
 	claims, err := Claims(ctx, rdb, run)
 	return append(left, claims...), err
 }
@@ -40,25 +42,31 @@ func tasksIn(ctx context.Context, rdb redis.UniversalClient, state string) (ids 
 	if err != nil {
 		return nil, fmt.Errorf("leftovers: %w", err)
 	}
+
 	for _, key := range keys {
 		kind, err := rdb.Type(ctx, key).Result()
 		if err != nil {
 			return nil, fmt.Errorf("leftovers: %w", err)
 		}
+
 		members := rdb.ZRange
 		if kind == "list" {
 			members = rdb.LRange
 		}
+
 		list, err := members(ctx, key, 0, -1).Result()
 		if err != nil {
 			return nil, fmt.Errorf("leftovers: %w", err)
 		}
+
 		ids = append(ids, list...)
 	}
+
 	return ids, nil
 }
 
-// Claims names the claims of a run that nobody has reported on. A fence cell of a stage is eight bytes; the third is 1 while it is claimed.
+// Claims names the claims of a run that nobody has reported on. A fence cell of a stage is eight
+// bytes; the third is 1 while it is claimed.
 func Claims(ctx context.Context, rdb redis.UniversalClient, run string) (left []string, err error) {
 	fence, err := rdb.Get(ctx, "godags:{"+run+"}:fence").Bytes()
 	if errors.Is(err, redis.Nil) {
@@ -67,24 +75,28 @@ func Claims(ctx context.Context, rdb redis.UniversalClient, run string) (left []
 	if err != nil {
 		return nil, fmt.Errorf("leftovers: fence of run %s: %w", run, err)
 	}
+
 	for stage := 0; len(fence) >= 8*(stage+1); stage++ {
 		if cell := fence[8*stage:]; cell[2] == 1 {
 			left = append(left, fmt.Sprintf("claim of attempt %d of stage %d", int(cell[0])<<8+int(cell[1]), stage))
 		}
 	}
+
 	return left, nil
 }
 
-// Processes names the processes that a run has left behind (I7): those whose environment says that they are commands of its stages.
+// Processes names the processes that a run has left behind (I7): those whose environment says that
+// they are commands of its stages.
 func Processes(run string) (left []string) { return ProcessesWith("\x00GODAGS_RUN=" + run + "\x00") }
 
-// ProcessesWith names the processes, other than this one, in whose environment a text stands; each variable stands between bytes of 0. It finds
-// none where there is no /proc.
+// ProcessesWith names the processes, other than this one, in whose environment a text stands; each
+// variable stands between bytes of 0. It finds none where there is no /proc.
 func ProcessesWith(text string) (list []string) {
 	environs, err := filepath.Glob("/proc/[0-9]*/environ")
 	if err != nil {
 		return []string{err.Error()}
 	}
+
 	for _, path := range environs {
 		environ, err := os.ReadFile(path)
 		pid := filepath.Base(filepath.Dir(path))
@@ -94,5 +106,6 @@ func ProcessesWith(text string) (list []string) {
 		command, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
 		list = append(list, fmt.Sprintf("process %s: %s", pid, bytes.ReplaceAll(bytes.TrimRight(command, "\x00"), []byte{0}, []byte{' '})))
 	}
+
 	return list
 }

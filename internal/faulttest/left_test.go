@@ -51,7 +51,8 @@ func TestAProcessThatARunLeavesBehindIsFound(t *testing.T) {
 	if _, err := os.Stat("/proc/self/environ"); err != nil {
 		return // nothing can be found here
 	}
-	run := fmt.Sprint("left-behind-", os.Getpid()) // of this test, should it be executed twice at once
+	// of this test, should it be executed twice at once
+	run := fmt.Sprint("left-behind-", os.Getpid())
 	cmd := exec.Command("sh", "-c", "echo; read word")
 	cmd.Env = append(os.Environ(), "GODAGS_RUN="+run)
 	in, err := cmd.StdinPipe()

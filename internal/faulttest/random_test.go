@@ -12,8 +12,9 @@ import (
 	"github.com/godags/godags/tasks"
 )
 
-// Random pipelines, with what makes bundles and chains and what breaks them: stages of a few kinds or of unknown ones that mostly take next to
-// nothing, some that take much longer than their kind, and some that fail. First without a fault, then with some in random commands.
+// Random pipelines, with what makes bundles and chains and what breaks them: stages of a few kinds
+// or of unknown ones that mostly take next to nothing, some that take much longer than their kind,
+// and some that fail. First without a fault, then with some in random commands.
 func TestWhateverIsBundledBreaksNothing(t *testing.T) {
 	t.Parallel()
 	for i := range uint64(12) {

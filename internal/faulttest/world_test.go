@@ -26,13 +26,15 @@ import (
 	"github.com/godags/godags/tasks"
 )
 
-// world is a run, of ten stages unless a test says otherwise, by a coordinator and two workers, each with connections of its own to one miniredis, in a bubble of
-// simulated time. Each has a supervisor, which starts another when it dies.
+// world is a run, of ten stages unless a test says otherwise, by a coordinator and two workers,
+// each with connections of its own to one miniredis, in a bubble of simulated time. Each has a
+// supervisor, which starts another when it dies.
 type world struct {
 	*testing.T
-	stages  []faulttest.Stage
-	do      func(w *world, ctx context.Context, s *tasks.Stage) error // what a stage does
-	kind    func(name string) int                                     // stages of one kind are expected to take equally long
+	stages []faulttest.Stage
+	do     func(w *world, ctx context.Context, s *tasks.Stage) error // what a stage does
+	// stages of one kind are expected to take equally long
+	kind    func(name string) int
 	mini    *miniredis.Miniredis
 	gate    *gate
 	rdb     *redis.Client // that no fault concerns
@@ -49,8 +51,9 @@ type world struct {
 
 const (
 	run = journal.RunID("r")
-	// usual is the bound of the whole run, which takes less than two seconds without faults. The longest way: a task that is lost on its way to a
-	// worker (3 s until that is noticed), and a coordinator or worker that is dead (3 s to its lease, 4 s to the end of its heartbeats).
+	// usual is the bound of the whole run, which takes less than two seconds without faults. The
+	// longest way: a task that is lost on its way to a worker (3 s until that is noticed), and a
+	// coordinator or worker that is dead (3 s to its lease, 4 s to the end of its heartbeats).
 	usual = 15 * time.Second
 )
 
@@ -60,7 +63,8 @@ func (w *world) key() seal.Key {
 	return k
 }
 
-// stages: a chain, a fan whose stages are short enough for a bundle, a long one with output and log, and one behind all.
+// stages: a chain, a fan whose stages are short enough for a bundle, a long one with output and
+// log, and one behind all.
 var stages = []faulttest.Stage{
 	{Name: "load"},
 	{Name: "chain_1", After: []string{"load"}}, {Name: "chain_2", After: []string{"chain_1"}}, {Name: "chain_3", After: []string{"chain_2"}},
@@ -69,7 +73,8 @@ var stages = []faulttest.Stage{
 	{Name: "report", After: []string{"chain_3", "fan_1", "fan_2", "fan_3", "fan_4", "long"}},
 }
 
-// simulate runs the ten stages with one fault and checks what became of them. It returns what happened.
+// simulate runs the ten stages with one fault and checks what became of them. It returns what
+// happened.
 func simulate(t *testing.T, seed uint64, target point, f fault, more ...func(*world)) (g *gate, took time.Duration) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -127,9 +132,11 @@ func (w *world) live() {
 	<-w.gate.done
 }
 
-// settle waits for Asynq: a task that a worker had when it died is taken back when its lease has run out.
+// settle waits for Asynq: a task that a worker had when it died is taken back when its lease has
+// run out.
 func (w *world) settle() {
-	for pause := 10 * time.Millisecond; pause < 2*time.Minute; pause *= 2 { // Asynq takes up to two minutes
+	// Asynq takes up to two minutes
+	for pause := 10 * time.Millisecond; pause < 2*time.Minute; pause *= 2 {
 		time.Sleep(pause)
 		left, err := faulttest.Leftovers(context.Background(), w.rdb, string(run))
 		if err == nil && len(left) == 0 {
@@ -237,7 +244,8 @@ func (w *world) execute(ctx context.Context, a *actor, s *tasks.Stage) error {
 	return err
 }
 
-// usually is what the ten stages do: long takes its time, and they use what a stage can use of Redis.
+// usually is what the ten stages do: long takes its time, and they use what a stage can use of
+// Redis.
 func (w *world) usually(ctx context.Context, s *tasks.Stage) (err error) {
 	takes := 100 * time.Microsecond
 	switch s.Name {

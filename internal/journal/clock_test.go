@@ -90,7 +90,8 @@ func TestCondemnTrustsNoMarkFromTheFuture(t *testing.T) {
 	})
 }
 
-// A worker's last beat was written an hour ahead: it ages from the first look on, as any other does.
+// A worker's last beat was written an hour ahead: it ages from the first look on, as any other
+// does.
 func TestWorkersTrustNoBeatFromTheFuture(t *testing.T) {
 	redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
 		f := newFixture(t, rdb)

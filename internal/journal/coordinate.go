@@ -36,17 +36,20 @@ type Submitted struct {
 // ErrExists says that a run with this id was submitted before.
 var ErrExists = errors.New("the run id is taken")
 
-// Submit creates a run, whole or not at all, and returns the submitter's epoch. If the id is taken it returns [ErrExists],
-// and [ErrDigest] as well if that run has another spec.
+// Submit creates a run, whole or not at all, and returns the submitter's epoch. If the id is taken
+// it returns [ErrExists], and [ErrDigest] as well if that run has another spec.
 func (j *Journal) Submit(ctx context.Context, s Submission) (epoch int64, err error) {
 	text, err := json.Marshal(Submitted{s.Pipeline, s.Stages, s.Digest})
 	if err != nil {
 		return 0, fmt.Errorf("submit run %s: %w", s.Run, err)
 	}
+
 	first := 1
 	if s.Detached {
-		first, s.Lease = 0, 0
+		first = 0
+		s.Lease = 0
 	}
+
 	record := Record{Type: RunSubmitted, Text: string(text)}.append(nil)
 	keys := []string{j.key(s.Run, "run"), j.key(s.Run, "spec"), j.key(s.Run, "journal"), runsKey, openKey}
 	got, err := submitScript.Run(ctx, j.rdb, keys, s.Digest, s.Spec, s.Pipeline, s.Stages, s.Coordinator, s.Lease.Milliseconds(), record,
@@ -54,23 +57,28 @@ func (j *Journal) Submit(ctx context.Context, s Submission) (epoch int64, err er
 	if err != nil {
 		return 0, fmt.Errorf("submit run %s: %w", s.Run, err)
 	}
-	created, digest, epoch := got[0].(int64) == 1, got[1].(string), got[2].(int64)
+
+	created := got[0].(int64) == 1
+	digest := got[1].(string)
+	epoch = got[2].(int64)
 	switch {
 	case !created && digest != s.Digest:
 		return 0, fmt.Errorf("submit run %s: %w: %w", s.Run, ErrExists, ErrDigest)
 	case !created:
 		return 0, fmt.Errorf("submit run %s: %w", s.Run, ErrExists)
 	}
+
 	return epoch, nil
 }
 
-// Acquire makes the coordinator the driver of a run if nobody is, or has been since its lease ran out, and returns the epoch.
-// If another coordinator drives the run it returns [ErrFenced].
+// Acquire makes the coordinator the driver of a run if nobody is, or has been since its lease ran
+// out, and returns the epoch. If another coordinator drives the run it returns [ErrFenced].
 func (j *Journal) Acquire(ctx context.Context, run RunID, coordinator string, lease time.Duration) (epoch int64, err error) {
 	return j.acquire(ctx, run, coordinator, lease, 0)
 }
 
-// Renew keeps the coordinator the driver of the run for another lease. After [ErrFenced] it must stop driving.
+// Renew keeps the coordinator the driver of the run for another lease. After [ErrFenced] it must
+// stop driving.
 func (j *Journal) Renew(ctx context.Context, run RunID, coordinator string, lease time.Duration, epoch int64) error {
 	_, err := j.acquire(ctx, run, coordinator, lease, epoch)
 	return err
@@ -87,7 +95,8 @@ func (j *Journal) acquire(ctx context.Context, run RunID, coordinator string, le
 	return epoch, nil
 }
 
-// Release gives up a run that the coordinator drives: another may acquire it at once. It does nothing if another has done so already.
+// Release gives up a run that the coordinator drives: another may acquire it at once. It does
+// nothing if another has done so already.
 func (j *Journal) Release(ctx context.Context, run RunID, coordinator string, epoch int64) error {
 	return named(run, releaseScript.Run(ctx, j.rdb, []string{j.key(run, "run")}, coordinator, epoch).Err())
 }
@@ -97,9 +106,11 @@ type DecisionKind string
 
 // The kinds of decision.
 const (
-	EndUnexecuted DecisionKind = "T" // the stage is skipped or cancelled, unless a worker has claimed it
-	Revoke        DecisionKind = "L" // the claim of the attempt is void and the next attempt may be claimed
-	EndForced     DecisionKind = "F" // the claim of the attempt is void and the stage is at its end
+	// the stage is skipped or cancelled, unless a worker has claimed it
+	EndUnexecuted DecisionKind = "T"
+	// the claim of the attempt is void and the next attempt may be claimed
+	Revoke    DecisionKind = "L"
+	EndForced DecisionKind = "F" // the claim of the attempt is void and the stage is at its end
 )
 
 // Decision is a record of the coordinator's, and when it takes effect.
@@ -108,10 +119,12 @@ type Decision struct {
 	Record Record
 }
 
-// maxBatch is the number of stages that one script call goes through: Redis serves nobody else meanwhile.
+// maxBatch is the number of stages that one script call goes through: Redis serves nobody else
+// meanwhile.
 const maxBatch = 2000
 
-// Decide records decisions. One that a worker's claim or report has overtaken is left out without an error.
+// Decide records decisions. One that a worker's claim or report has overtaken is left out without
+// an error.
 func (j *Journal) Decide(ctx context.Context, run RunID, epoch int64, decisions []Decision) error {
 	keys := []string{j.key(run, "run"), j.key(run, "fence"), j.key(run, "journal")}
 	for len(decisions) > 0 {
@@ -121,10 +134,12 @@ func (j *Journal) Decide(ctx context.Context, run RunID, epoch int64, decisions 
 		for _, d := range batch {
 			args = append(args, uint32(d.Record.Stage), string(d.Kind), uint16(d.Record.Attempt), d.Record.append(nil))
 		}
+
 		if _, err := j.flags(ctx, decideScript, run, keys, len(batch), args); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -134,8 +149,9 @@ type Standing struct {
 	Claimed bool // by somebody; otherwise it is still to be claimed
 }
 
-// Mend makes Redis grant, accept and revoke as the journal says, and returns how many of the attempts it had otherwise. It does nothing
-// if there are entries behind known, the last that the caller has read.
+// Mend makes Redis grant, accept and revoke as the journal says, and returns how many of the
+// attempts it had otherwise. It does nothing if there are entries behind known, the last that the
+// caller has read.
 func (j *Journal) Mend(ctx context.Context, run RunID, epoch int64, known string, standings []Standing) (mended int, err error) {
 	keys := []string{j.key(run, "run"), j.key(run, "fence"), j.key(run, "journal"), j.key(run, "out")}
 	for batch := range slices.Chunk(standings, maxBatch) {
@@ -143,14 +159,17 @@ func (j *Journal) Mend(ctx context.Context, run RunID, epoch int64, known string
 		for _, s := range batch {
 			args = append(args, uint32(s.Stage), uint16(s.Attempt), s.Claimed)
 		}
+
 		wrong, err := j.flags(ctx, mendScript, run, keys, len(batch), args)
 		if err != nil {
 			return mended, err
 		}
+
 		for _, w := range wrong {
 			mended += int(w)
 		}
 	}
+
 	return mended, nil
 }
 
@@ -160,13 +179,14 @@ type Finished struct {
 	Counts map[string]int `json:"stages"`
 }
 
-// Finish records the end of a run whose stages are all terminal. A run whose end somebody has asked for, which the
-// caller may not know yet, ends as cancelled.
+// Finish records the end of a run whose stages are all terminal. A run whose end somebody has asked
+// for, which the caller may not know yet, ends as cancelled.
 func (j *Journal) Finish(ctx context.Context, run RunID, epoch int64, state *dag.Run) error {
 	counts := make(map[string]int)
 	for _, s := range []dag.State{dag.Succeeded, dag.Failed, dag.Skipped, dag.Cancelled} {
 		counts[s.String()] = state.Count(s)
 	}
+
 	var records []Record
 	for _, outcome := range []dag.State{state.Outcome(), dag.Cancelled} {
 		text, err := json.Marshal(Finished{outcome.String(), counts})
@@ -175,11 +195,13 @@ func (j *Journal) Finish(ctx context.Context, run RunID, epoch int64, state *dag
 		}
 		records = append(records, Record{Type: RunFinished, Text: string(text)})
 	}
+
 	_, err := j.end(ctx, run, "finished", epoch, records...)
 	return err
 }
 
-// RequestCancel asks for the end of a run, by whoever may write to Redis. It reports whether the run was still going on.
+// RequestCancel asks for the end of a run, by whoever may write to Redis. It reports whether the
+// run was still going on.
 func (j *Journal) RequestCancel(ctx context.Context, run RunID, reason string) (bool, error) {
 	was, err := j.end(ctx, run, "cancelling", 0, Record{Type: RunCancelling, Text: reason})
 	return err == nil && was != "finished", err
@@ -196,7 +218,8 @@ func (j *Journal) Now(ctx context.Context) (time.Time, error) { return j.rdb.Tim
 
 // end records the first record, or the last if the run is being cancelled.
 func (j *Journal) end(ctx context.Context, run RunID, state string, epoch int64, records ...Record) (was string, err error) {
-	first, last := records[0].append(nil), records[len(records)-1].append(nil)
+	first := records[0].append(nil)
+	last := records[len(records)-1].append(nil)
 	keys := []string{j.key(run, "run"), j.key(run, "journal"), openKey, endedKey}
 	was, err = endScript.Run(ctx, j.rdb, keys, state, epoch, first, last, j.known, string(run)).Text()
 	return was, named(run, err)

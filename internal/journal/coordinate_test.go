@@ -143,7 +143,8 @@ func TestTheOldCoordinatorCannotComeBackWithItsOldEpoch(t *testing.T) {
 			f.t.Fatal(err)
 		}
 		var err error
-		for err = journal.ErrFenced; errors.Is(err, journal.ErrFenced); { // until bob's lease has run out
+		// until bob's lease has run out
+		for err = journal.ErrFenced; errors.Is(err, journal.ErrFenced); {
 			_, err = f.Acquire(f.t.Context(), run, "ann", lease)
 		}
 		if err != nil {
@@ -155,7 +156,8 @@ func TestTheOldCoordinatorCannotComeBackWithItsOldEpoch(t *testing.T) {
 	})
 }
 
-// Renewing is no way to take over: the old coordinator would go on with what it knew before it was replaced.
+// Renewing is no way to take over: the old coordinator would go on with what it knew before it was
+// replaced.
 func TestTheOldCoordinatorCannotRenewWhatItsSuccessorLetGo(t *testing.T) {
 	journals(t, func(f *fixture) {
 		ctx := f.t.Context()
@@ -225,7 +227,8 @@ func TestALostStageOfACancelledRunEndsUnexecuted(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.claim("w1", tokenA, []journal.Attempted{at(0, 1)}, true)
 		f.cancel(true)
-		f.decide(decision(journal.EndUnexecuted, journal.StageCancelled, 0, 0)) // not yet: w1 has it
+		// not yet: w1 has it
+		f.decide(decision(journal.EndUnexecuted, journal.StageCancelled, 0, 0))
 		f.decide(decision(journal.Revoke, journal.StageLost, 0, 1))
 		f.decide(decision(journal.EndUnexecuted, journal.StageCancelled, 0, 0))
 		f.story("w1: stage.started 0#1", "run.cancelling enough", "stage.lost 0#1", "stage.cancelled 0#0")
@@ -294,7 +297,8 @@ func TestFinishTellsHowTheRunEnded(t *testing.T) {
 	})
 }
 
-// The request to cancel and the end of the run may cross: the coordinator has not read the request when it records the end.
+// The request to cancel and the end of the run may cross: the coordinator has not read the request
+// when it records the end.
 func TestFinishOfARunThatIsBeingCancelledSaysCancelled(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.cancel(true)

@@ -40,13 +40,15 @@ func (j *Journal) Coordinators(ctx context.Context) ([]CoordinatorInfo, error) {
 	err := j.heard(ctx, coordinatorsKey, func(id string, age time.Duration, info []byte) {
 		c := CoordinatorInfo{}
 		if age < WorkerTTL && json.Unmarshal(info, &c) == nil {
-			c.ID, c.Age = id, age
+			c.ID = id
+			c.Age = age
 			list = append(list, c)
 		}
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list coordinators: %w", err)
 	}
+
 	return list, nil
 }
 
@@ -65,10 +67,12 @@ func (j *Journal) heard(ctx context.Context, list string, each func(id string, a
 	if err != nil {
 		return err
 	}
+
 	for ; len(got) >= 3; got = got[3:] {
 		if info, ok := got[2].(string); ok {
 			each(got[0].(string), time.Duration(got[1].(int64))*time.Millisecond, []byte(info))
 		}
 	}
+
 	return nil
 }

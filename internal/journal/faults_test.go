@@ -72,7 +72,8 @@ func TestScriptsThatRedisForgotAreSentAgain(t *testing.T) {
 	})
 }
 
-// A Redis that comes back without its last second, or a replica that takes its place, has lost what it had confirmed.
+// A Redis that comes back without its last second, or a replica that takes its place, has lost what
+// it had confirmed.
 func TestNothingIsRecordedThatFollowsFromWhatRedisHasLost(t *testing.T) {
 	journals(t, func(f *fixture) {
 		ctx := f.t.Context()
@@ -85,7 +86,8 @@ func TestNothingIsRecordedThatFollowsFromWhatRedisHasLost(t *testing.T) {
 		if err := f.rdb.XDel(ctx, "godags:{"+string(run)+"}:journal", last).Err(); err != nil {
 			f.t.Fatal(err)
 		}
-		f.claim("w1", tokenA, []journal.Attempted{at(1, 1)}, true) // it follows from nothing that is lost
+		// it follows from nothing that is lost
+		f.claim("w1", tokenA, []journal.Attempted{at(1, 1)}, true)
 		_, errRead := f.Read(ctx, run, last, 0)
 		_, errClaim := f.Claim(ctx, journal.Claimant{Run: run, Digest: digest, Worker: "w1", Token: tokenB, After: last}, []journal.Attempted{at(2, 1)})
 		knowing := f.Knowing(last)

@@ -9,8 +9,8 @@ import (
 	"github.com/godags/godags/internal/guard"
 )
 
-// Guard returns what holds while one of the attempts is claimed with the token. The stage of a chain may be executed before it is claimed:
-// whoever executes it has the claim of one before it.
+// Guard returns what holds while one of the attempts is claimed with the token. The stage of a
+// chain may be executed before it is claimed: whoever executes it has the claim of one before it.
 func (j *Journal) Guard(run RunID, token Token, attempts ...Attempted) guard.Guard {
 	g := guard.Guard{Key: j.key(run, "fence")}
 	for _, a := range attempts {
@@ -25,7 +25,8 @@ const cellSize = 8
 
 // GuardRemoval returns what holds while nobody else has begun to remove the run.
 func (j *Journal) GuardRemoval(c *Condemned) guard.Guard {
-	mark := append(make([]byte, cellSize-len(c.token)), c.token[:]...) // no claim: attempts count from 1
+	// no claim: attempts count from 1
+	mark := append(make([]byte, cellSize-len(c.token)), c.token[:]...)
 	return guard.Guard{Key: j.key(c.Run, "fence"), Cells: []guard.Cell{{Want: string(mark)}}}
 }
 
@@ -41,10 +42,12 @@ func (j *Journal) Holds(ctx context.Context, g guard.Guard) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("look up a claim: %w", err)
 	}
+
 	for i, c := range g.Cells {
 		if cells[i].Val() == c.Want {
 			return true, nil
 		}
 	}
+
 	return false, nil
 }

@@ -12,19 +12,22 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// handlersLife is how long a list of handlers stays after it was last published; [HandlersEvery] is how often a worker should do so.
+// handlersLife is how long a list of handlers stays after it was last published; [HandlersEvery] is
+// how often a worker should do so.
 const (
 	handlersLife  = time.Hour
 	HandlersEvery = 10 * time.Minute
 )
 
-// HandlersDigest identifies a list of the tasks that a worker has handlers for. The names are sorted.
+// HandlersDigest identifies a list of the tasks that a worker has handlers for. The names are
+// sorted.
 func HandlersDigest(names []string) string {
 	sum := sha256.Sum256([]byte(strings.Join(names, "\n")))
 	return hex.EncodeToString(sum[:8])
 }
 
-// PublishHandlers says which tasks workers have handlers for whose heartbeats name the digest of the list.
+// PublishHandlers says which tasks workers have handlers for whose heartbeats name the digest of
+// the list.
 func (j *Journal) PublishHandlers(ctx context.Context, names []string) error {
 	err := j.rdb.Set(ctx, handlersPrefix+HandlersDigest(names), strings.Join(names, "\n"), handlersLife).Err()
 	if err != nil {
@@ -42,6 +45,7 @@ func (j *Journal) Handlers(ctx context.Context, digest string) (map[string]bool,
 	if err != nil {
 		return nil, fmt.Errorf("read the names of handlers: %w", err)
 	}
+
 	tasks := make(map[string]bool)
 	for name := range strings.SplitSeq(text, "\n") {
 		tasks[name] = true
@@ -52,26 +56,30 @@ func (j *Journal) Handlers(ctx context.Context, digest string) (map[string]bool,
 // Crews says which workers listen to which queues, by the handlers that they have.
 type Crews struct {
 	byQueue map[string]map[string]bool // digests of the handlers of the workers that listen there
-	tasks   map[string]map[string]bool // by digest; a digest that is missing is of workers that may have any handler
+	// by digest; a digest that is missing is of workers that may have any handler
+	tasks map[string]map[string]bool
 }
 
-// Crews groups the workers of a list that serve a run and have the key with this fingerprint. It fetches what handlers they have, unless the
-// crews before, which may be nil, tell already.
+// Crews groups the workers of a list that serve a run and have the key with this fingerprint. It
+// fetches what handlers they have, unless the crews before, which may be nil, tell already.
 func (j *Journal) Crews(ctx context.Context, list []WorkerInfo, run RunID, key string, before *Crews) (*Crews, error) {
 	c := &Crews{byQueue: make(map[string]map[string]bool), tasks: make(map[string]map[string]bool)}
 	for _, w := range list {
 		if !w.Serves(run) || w.Key != key || !w.Able() {
 			continue
 		}
+
 		for _, q := range w.Queues {
 			if c.byQueue[q] == nil {
 				c.byQueue[q] = make(map[string]bool)
 			}
 			c.byQueue[q][w.Handlers] = true
 		}
+
 		if c.tasks[w.Handlers] != nil || w.Handlers == "" {
 			continue
 		}
+
 		tasks := before.of(w.Handlers)
 		if tasks == nil {
 			var err error
@@ -79,10 +87,12 @@ func (j *Journal) Crews(ctx context.Context, list []WorkerInfo, run RunID, key s
 				return nil, err
 			}
 		}
+
 		if tasks != nil {
 			c.tasks[w.Handlers] = tasks
 		}
 	}
+
 	return c, nil
 }
 
@@ -98,18 +108,21 @@ func (c *Crews) Lack(queue, task string) bool {
 	if task == "" || len(c.byQueue[queue]) == 0 {
 		return false
 	}
+
 	for digest := range c.byQueue[queue] {
 		if tasks := c.tasks[digest]; tasks == nil || tasks[task] {
 			return false
 		}
 	}
+
 	return true
 }
 
 // Unserved is what no live worker can execute although stages wait for it.
 type Unserved struct {
-	Queue  string
-	Task   string // that no worker which listens to the queue has a handler for; empty: no worker listens
+	Queue string
+	// that no worker which listens to the queue has a handler for; empty: no worker listens
+	Task   string
 	Stage  string // the first of those that wait
 	Stages int
 	For    time.Duration
@@ -117,5 +130,7 @@ type Unserved struct {
 
 	Strangers []string // live workers that do listen, but have another key
 	Unhealthy []string // live workers that do listen, but cannot execute stages; with the reasons
-	Listeners []string // live workers that do listen, but have no handler or, without a task, cannot read the pipeline; with their versions
+	// live workers that do listen, but have no handler or, without a task, cannot read the
+	// pipeline; with their versions
+	Listeners []string
 }

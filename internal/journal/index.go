@@ -9,8 +9,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// relist brings the lists into line with what Redis has of a run. Scripts keep them so; what was left by another version,
-// or by an AOF that was cut off within a script, is mended by the next reader.
+// relist brings the lists into line with what Redis has of a run. Scripts keep them so; what was
+// left by another version, or by an AOF that was cut off within a script, is mended by the next
+// reader.
 func (j *Journal) relist(ctx context.Context, run RunID) error {
 	keys := []string{j.key(run, "run"), j.key(run, "journal"), runsKey, openKey, endedKey}
 	return named(run, relistScript.Run(ctx, j.rdb, keys, string(run)).Err())
@@ -28,6 +29,7 @@ func (j *Journal) Open(ctx context.Context) (open []Lead, err error) {
 		for i, z := range some {
 			ids[i] = RunID(z.Member.(string))
 		}
+
 		var leads []Lead
 		leads, err = j.Leads(ctx, ids...)
 		for _, l := range leads {
@@ -41,6 +43,7 @@ func (j *Journal) Open(ctx context.Context) (open []Lead, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("list open runs: %w", err)
 	}
+
 	return open, nil
 }
 
@@ -55,11 +58,13 @@ func (j *Journal) Runs(ctx context.Context, limit int, match func(Summary) bool)
 		if len(entries) == 0 {
 			break
 		}
+
 		for _, z := range entries {
 			if alien(z) {
 				next++
 				continue
 			}
+
 			id := RunID(z.Member.(string))
 			s, err := j.Summary(ctx, id)
 			if errors.Is(err, ErrGone) {
@@ -68,18 +73,22 @@ func (j *Journal) Runs(ctx context.Context, limit int, match func(Summary) bool)
 				}
 				continue
 			}
+
 			next++
 			if err != nil && !errors.Is(err, ErrDamaged) {
 				return nil, err
 			}
+
 			if match == nil || match(s) {
 				list = append(list, s)
 			}
+
 			if len(list) == limit {
 				return list, nil
 			}
 		}
 	}
+
 	return list, nil
 }
 

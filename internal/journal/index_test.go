@@ -85,7 +85,8 @@ func TestADetachedRunIsQueuedUntilACoordinatorTakesIt(t *testing.T) {
 	})
 }
 
-// A submission that is stopped before its script reaches Redis has written nothing; once it has, no reader of the lists can undo a part.
+// A submission that is stopped before its script reaches Redis has written nothing; once it has, no
+// reader of the lists can undo a part.
 func TestSubmitEntersTheListsTogetherWithTheRun(t *testing.T) {
 	journals(t, func(f *fixture) {
 		ctx := f.t.Context()
@@ -101,7 +102,8 @@ func TestSubmitEntersTheListsTogetherWithTheRun(t *testing.T) {
 	})
 }
 
-// Redis has lost the journal of a run, and nothing else: nobody can do anything with the run, and its id is free again.
+// Redis has lost the journal of a run, and nothing else: nobody can do anything with the run, and
+// its id is free again.
 func TestRemove_ARunWithoutAJournalIsDue(t *testing.T) {
 	journals(t, func(f *fixture) {
 		ctx := f.t.Context()

@@ -1,8 +1,10 @@
-// Package journal is the state of runs in Redis. It is the only package that knows a run's keys and scripts.
+// Package journal is the state of runs in Redis. It is the only package that knows a run's keys and
+// scripts.
 //
-// A run is a stream of entries: who claimed which attempt of which stage, how it ended, what the coordinator decided. Everything
-// else (progress, status, resume) is read from it. A claim decides who executes an attempt and a fence refuses what comes from a
-// worker that has been replaced, so that every outcome is recorded exactly once however often a message is delivered.
+// A run is a stream of entries: who claimed which attempt of which stage, how it ended, what the
+// coordinator decided. Everything else (progress, status, resume) is read from it. A claim decides
+// who executes an attempt and a fence refuses what comes from a worker that has been replaced, so
+// that every outcome is recorded exactly once however often a message is delivered.
 //
 // Keys, all under one prefix; {R} is the run's id and keeps its keys in one hash slot:
 //
@@ -34,7 +36,8 @@ type RunID string
 // MaxRunID is the length of the longest run id.
 const MaxRunID = 100
 
-// ParseRunID checks the text of a run id: 1 to [MaxRunID] letters, digits, '.', '_' and '-', the first a letter or digit, without "..".
+// ParseRunID checks the text of a run id: 1 to [MaxRunID] letters, digits, '.', '_' and '-', the
+// first a letter or digit, without "..".
 func ParseRunID(text string) (RunID, error) {
 	bad := len(text) == 0 || len(text) > MaxRunID
 	for i := 0; i < len(text) && !bad; i++ {
@@ -42,6 +45,7 @@ func ParseRunID(text string) (RunID, error) {
 		word := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 		bad = !word && (i == 0 || c != '.' && c != '_' && c != '-' || c == '.' && text[i-1] == '.')
 	}
+
 	if bad {
 		shown := text
 		if len(shown) > 60 {
@@ -49,14 +53,15 @@ func ParseRunID(text string) (RunID, error) {
 		}
 		return "", fmt.Errorf("illegal run id %q: use up to %d letters, digits, '.', '_' and '-', beginning with a letter or digit, without \"..\"", shown, MaxRunID)
 	}
+
 	return RunID(text), nil
 }
 
 // Latest is the word with which commands name the newest run.
 const Latest = "latest"
 
-// ChooseRunID checks the text of an id for a new run: [ParseRunID], and that commands can name the run later. They could not if the id were
-// [Latest], or looked like a pipeline file.
+// ChooseRunID checks the text of an id for a new run: [ParseRunID], and that commands can name the
+// run later. They could not if the id were [Latest], or looked like a pipeline file.
 func ChooseRunID(text string) (RunID, error) {
 	id, err := ParseRunID(text)
 	if err != nil {
@@ -65,10 +70,12 @@ func ChooseRunID(text string) (RunID, error) {
 	if text == Latest {
 		return "", fmt.Errorf("illegal run id %q: this word names the newest run", text)
 	}
+
 	switch extension := strings.ToLower(path.Ext(text)); extension {
 	case ".yaml", ".yml", ".json":
 		return "", fmt.Errorf("illegal run id %q: commands take what ends in %s for a pipeline file", text, extension)
 	}
+
 	return id, nil
 }
 
@@ -89,8 +96,9 @@ type Journal struct {
 	known string // see Knowing
 }
 
-// Knowing returns the journal for somebody who knows a run up to an entry. What is decided then follows from that entry: if the
-// journal has lost it, decisions and the end of the run are refused with [ErrCut].
+// Knowing returns the journal for somebody who knows a run up to an entry. What is decided then
+// follows from that entry: if the journal has lost it, decisions and the end of the run are refused
+// with [ErrCut].
 func (j *Journal) Knowing(entry string) *Journal {
 	if entry == Start {
 		entry = ""

@@ -13,9 +13,10 @@ type Lead struct {
 	Run         RunID
 	Coordinator string // the last that drove it; empty if none has yet
 	Epoch       int64
-	Left        time.Duration // of its lease, by the clock of Redis; not positive: nobody drives the run
-	Finished    bool
-	Gone        bool // Redis does not have the run
+	// of its lease, by the clock of Redis; not positive: nobody drives the run
+	Left     time.Duration
+	Finished bool
+	Gone     bool // Redis does not have the run
 }
 
 // Leads says who drives runs, in their order, at the cost of one round trip.
@@ -26,15 +27,18 @@ func (j *Journal) Leads(ctx context.Context, runs ...RunID) ([]Lead, error) {
 	for i, run := range runs {
 		fields[i] = pipe.HMGet(ctx, j.key(run, "run"), "digest", "owner", "until", "state", "epoch", "lease")
 	}
+
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, err
 	}
+
 	leads := make([]Lead, len(runs))
 	for i, f := range fields {
 		m := make([]string, 6)
 		for k, v := range f.Val() {
 			m[k], _ = v.(string)
 		}
+
 		until, _ := strconv.ParseInt(m[2], 10, 64) // nonsense means that nobody drives the run
 		leads[i] = Lead{Run: runs[i], Coordinator: m[1], Left: left(until, m[5], now.Val()), Finished: m[3] == "finished", Gone: m[0] == ""}
 		leads[i].Epoch, _ = strconv.ParseInt(m[4], 10, 64)
@@ -42,11 +46,13 @@ func (j *Journal) Leads(ctx context.Context, runs ...RunID) ([]Lead, error) {
 			leads[i].Coordinator = ""
 		}
 	}
+
 	return leads, nil
 }
 
-// left returns what is left of a lease. If it is more than the lease was long, it was granted while the clock was ahead, and nobody knows
-// how old it is: nothing is left, and [Journal.Acquire] finds out whether its owner lives.
+// left returns what is left of a lease. If it is more than the lease was long, it was granted while
+// the clock was ahead, and nobody knows how old it is: nothing is left, and [Journal.Acquire] finds
+// out whether its owner lives.
 func left(until int64, length string, now time.Time) time.Duration {
 	left := time.UnixMilli(until).Sub(now)
 	if ms, err := strconv.ParseInt(length, 10, 64); err == nil && left > time.Duration(ms)*time.Millisecond {

@@ -38,7 +38,8 @@ func TestASavedLogSurvivesTheReport(t *testing.T) {
 	})
 }
 
-// What a worker sent before the report may come after it: go-redis sends again what was not answered.
+// What a worker sent before the report may come after it: go-redis sends again what was not
+// answered.
 func TestALogThatIsSavedLateDoesNotReplaceTheReportedOne(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.claim("w1", tokenA, []journal.Attempted{at(0, 1)}, true)

@@ -42,8 +42,8 @@ var (
 	tokenB = journal.Token{1, 0, 255, '\n', 'b'}
 )
 
-// journals runs a test on both kinds of Redis, and on both again with every script sent twice: go-redis does that when
-// a reply is lost, and it must not make a difference.
+// journals runs a test on both kinds of Redis, and on both again with every script sent twice:
+// go-redis does that when a reply is lost, and it must not make a difference.
 func journals(t *testing.T, test func(f *fixture)) {
 	t.Helper()
 	t.Run("sent once", func(t *testing.T) {

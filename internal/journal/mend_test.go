@@ -8,7 +8,8 @@ import (
 	"github.com/godags/godags/internal/journal"
 )
 
-// forgotten takes the entry of what happens out of the journal, as a Redis does that has lost part of a transaction.
+// forgotten takes the entry of what happens out of the journal, as a Redis does that has lost part
+// of a transaction.
 func (f *fixture) forgotten(happens func()) {
 	f.t.Helper()
 	happens()
@@ -36,7 +37,8 @@ func TestWhatOnlyTheFenceKnowsIsTakenBack(t *testing.T) {
 		})
 		f.forgotten(func() { f.claim("w2", tokenB, []journal.Attempted{at(2, 1)}, true) })
 
-		if err := f.mend(f.epoch, entries[0].ID); err != nil { // of a coordinator that has not read all
+		// of a coordinator that has not read all
+		if err := f.mend(f.epoch, entries[0].ID); err != nil {
 			f.t.Error(err)
 		}
 		f.claim("w1", tokenA, []journal.Attempted{at(2, 1)}, false)

@@ -15,8 +15,9 @@ import (
 	"github.com/godags/godags/internal/redistest"
 )
 
-// Two coordinators and three workers work on a run of a random graph. They read late, act on what is no longer true, take over
-// from each other, take workers for dead that are not, get stages delivered again and again, and send everything up to three times.
+// Two coordinators and three workers work on a run of a random graph. They read late, act on what
+// is no longer true, take over from each other, take workers for dead that are not, get stages
+// delivered again and again, and send everything up to three times.
 func TestWhateverHappensTheStreamStaysTrue(t *testing.T) {
 	redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
 		j, runs := journal.New(rdb), 0
@@ -52,11 +53,13 @@ type world struct {
 	twin  twin
 
 	coordinators [2]coordinator
-	tasks        []journal.Attempted // everything that was ever handed to the queue: any of it may be delivered at any time
-	claims       []*claim            // everything that was ever claimed
+	// everything that was ever handed to the queue: any of it may be delivered at any time
+	tasks  []journal.Attempted
+	claims []*claim // everything that was ever claimed
 }
 
-// coordinator is what a coordinator knows, and has not done yet. One that does not drive knows nothing.
+// coordinator is what a coordinator knows, and has not done yet. One that does not drive knows
+// nothing.
 type coordinator struct {
 	id       string
 	epoch    int64
@@ -101,7 +104,8 @@ func drawGraph(t *rapid.T) *dag.Graph {
 	return g
 }
 
-// repeat sends something up to three times, as go-redis does when replies are lost. The last reply is what the sender sees.
+// repeat sends something up to three times, as go-redis does when replies are lost. The last reply
+// is what the sender sees.
 func repeat(t *rapid.T, send func() error) {
 	for range rapid.IntRange(1, 3).Draw(t, "sent") {
 		if err := send(); err != nil {
@@ -193,7 +197,8 @@ func (w *world) decide(t *rapid.T, c *coordinator, decisions []journal.Decision)
 	w.asDriver(t, c, same, func() error { return w.j.Decide(w.ctx, w.run, c.epoch, decisions) })
 }
 
-// asDriver does something that only the run's driver may do. A coordinator that is refused gives up.
+// asDriver does something that only the run's driver may do. A coordinator that is refused gives
+// up.
 func (w *world) asDriver(t *rapid.T, c *coordinator, same func(), do func() error) {
 	if c.state == nil {
 		return
@@ -209,7 +214,8 @@ func (w *world) asDriver(t *rapid.T, c *coordinator, same func(), do func() erro
 	*c = coordinator{id: c.id}
 }
 
-// lose makes a coordinator end a claim that it knows of, as if the worker were dead or did not stop in time.
+// lose makes a coordinator end a claim that it knows of, as if the worker were dead or did not stop
+// in time.
 func (w *world) lose(t *rapid.T) {
 	c := w.anyCoordinator(t)
 	running := w.running(c)
@@ -292,8 +298,8 @@ func (w *world) report(t *rapid.T, c *claim) {
 	}
 }
 
-// chain reports the success of a stage together with the claims, and perhaps the ends, of those that follow from it. What was claimed
-// and not ended in this step may be reported later.
+// chain reports the success of a stage together with the claims, and perhaps the ends, of those
+// that follow from it. What was claimed and not ended in this step may be reported later.
 func (w *world) chain(t *rapid.T) {
 	if len(w.claims) == 0 {
 		return
@@ -331,7 +337,8 @@ func (w *world) moves(t *rapid.T, c *claim, moves []journal.Move) {
 	}
 }
 
-// follower returns the claim of a stage that may be executed as soon as the claimed one has succeeded; nil if that has not, or nothing does.
+// follower returns the claim of a stage that may be executed as soon as the claimed one has
+// succeeded; nil if that has not, or nothing does.
 func (w *world) follower(t *rapid.T, c *claim) *claim {
 	if c.outcome.Record.Type != journal.StageSucceeded {
 		return nil

@@ -7,13 +7,15 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Denied returns what the user of the connection may not do of all that a coordinator does: commands with their keys, or what Redis says.
+// Denied returns what the user of the connection may not do of all that a coordinator does:
+// commands with their keys, or what Redis says.
 func (j *Journal) Denied(ctx context.Context) ([]string, error) {
 	const nobody = "doctor?" // no run can have this id
 	var keys []string
 	for _, what := range []string{"run", "spec", "journal", "fence"} {
 		keys = append(keys, j.key(nobody, what))
 	}
+
 	denied, err := probeScript.Run(ctx, j.rdb, append(keys, runsKey, openKey, endedKey)).StringSlice()
 	if redis.IsPermissionError(err) {
 		return []string{err.Error()}, nil
@@ -21,5 +23,6 @@ func (j *Journal) Denied(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("try what the user may do: %w", err)
 	}
+
 	return denied, nil
 }

@@ -49,33 +49,40 @@ func splitID(id string) (ms, n uint64) {
 	return ms, n
 }
 
-// Read returns the entries after a position, oldest first and at most a few thousand. If there are none yet it waits for one
-// up to the given time; less than a millisecond means that it does not wait. If the entry at the position is not there any more it
-// returns [ErrCut]: what was read before is not what the entries after it follow from. What comes before an entry that cannot be understood
-// is returned first, and [ErrDamaged] when that entry is the next.
+// Read returns the entries after a position, oldest first and at most a few thousand. If there are
+// none yet it waits for one up to the given time; less than a millisecond means that it does not
+// wait. If the entry at the position is not there any more it returns [ErrCut]: what was read
+// before is not what the entries after it follow from. What comes before an entry that cannot be
+// understood is returned first, and [ErrDamaged] when that entry is the next.
 func (j *Journal) Read(ctx context.Context, run RunID, after string, wait time.Duration) ([]Entry, error) {
 	if wait < time.Millisecond {
 		wait = -1 // go-redis would round it to 0, which means forever
 	}
-	pipe, key := j.rdb.Pipeline(), j.key(run, "journal")
+
+	pipe := j.rdb.Pipeline()
+	key := j.key(run, "journal")
 	streams := pipe.XRead(ctx, &redis.XReadArgs{Streams: []string{key, after}, Count: 2000, Block: wait})
 	last := pipe.XRangeN(ctx, key, after, after, 1)
 	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return nil, named(run, err)
 	}
+
 	if after != Start && len(last.Val()) == 0 {
 		if err := j.exists(ctx, run); err != nil {
 			return nil, err
 		}
 		return nil, named(run, ErrCut)
 	}
+
 	if len(streams.Val()) == 0 {
 		return nil, j.exists(ctx, run)
 	}
+
 	list, err := entries(run, streams.Val()[0].Messages)
 	if len(list) > 0 {
 		return list, nil
 	}
+
 	return nil, err
 }
 
@@ -113,18 +120,22 @@ func entries(run RunID, messages []redis.XMessage) ([]Entry, error) {
 			e.Time = time.UnixMilli(at)
 			e.Records, err = decodeRecords(data, make([]Record, 0, 1+len(data)/16))
 		}
+
 		if err == nil && len(e.Records) == 0 {
 			err = errors.New("it has no records")
 		}
 		if err != nil {
 			return list, Damaged(run, m.ID, err)
 		}
+
 		list = append(list, e)
 	}
+
 	return list, nil
 }
 
-// Identity says which run it is that has an id, by what was recorded at its submission. Whoever acts on it verifies the signature first.
+// Identity says which run it is that has an id, by what was recorded at its submission. Whoever
+// acts on it verifies the signature first.
 type Identity struct {
 	Run         RunID
 	Incarnation string // tells the run from others of the same id, before it and after it
@@ -132,7 +143,8 @@ type Identity struct {
 	Signature   string // of all this; empty if there is none
 }
 
-// Identity returns the identity of a run as recorded at its submission. Of a run that is being removed it returns what is left of it, and [ErrGone].
+// Identity returns the identity of a run as recorded at its submission. Of a run that is being
+// removed it returns what is left of it, and [ErrGone].
 func (j *Journal) Identity(ctx context.Context, run RunID) (Identity, error) {
 	recorded, err := j.rdb.HMGet(ctx, j.key(run, "run"), "incarnation", "digest", "signature").Result()
 	if err != nil {
@@ -143,18 +155,22 @@ func (j *Journal) Identity(ctx context.Context, run RunID) (Identity, error) {
 	for i, v := range recorded {
 		fields[i], _ = v.(string)
 	}
+
 	id := Identity{run, fields[0], fields[1], fields[2]}
 	if id.Digest == "" {
 		return id, named(run, ErrGone)
 	}
+
 	return id, nil
 }
 
-// Spec returns the frozen pipeline of a run and its digest as recorded at submission. If they do not fit the error is [ErrDigest].
-// It reads no more bytes than a frozen pipeline can have: others may have written the key.
+// Spec returns the frozen pipeline of a run and its digest as recorded at submission. If they do
+// not fit the error is [ErrDigest]. It reads no more bytes than a frozen pipeline can have: others
+// may have written the key.
 func (j *Journal) Spec(ctx context.Context, run RunID) (encoded []byte, digest string, err error) {
 	pipe := j.rdb.Pipeline()
-	stored, recorded := pipe.GetRange(ctx, j.key(run, "spec"), 0, spec.MaxEncoded), pipe.HGet(ctx, j.key(run, "run"), "digest")
+	stored := pipe.GetRange(ctx, j.key(run, "spec"), 0, spec.MaxEncoded)
+	recorded := pipe.HGet(ctx, j.key(run, "run"), "digest")
 	if _, err := pipe.Exec(ctx); errors.Is(err, redis.Nil) {
 		return nil, "", named(run, ErrGone)
 	} else if err != nil {
@@ -170,15 +186,18 @@ func (j *Journal) Spec(ctx context.Context, run RunID) (encoded []byte, digest s
 	case len(encoded) > spec.MaxEncoded || spec.Digest(encoded) != digest:
 		err = fmt.Errorf("%w: the spec was changed in Redis after submission; run the pipeline again under another ID", ErrDigest)
 	}
+
 	return encoded, digest, named(run, err)
 }
 
 // Summary is what a list of runs shows of one.
 type Summary struct {
-	Run       RunID
-	Pipeline  string
-	Stages    int
-	State     string // running, stalled (its coordinator is gone), queued (no coordinator has taken it yet), cancelling, succeeded, failed, cancelled; damaged (nothing else is known)
+	Run      RunID
+	Pipeline string
+	Stages   int
+	// running, stalled (its coordinator is gone), queued (no coordinator has taken it yet),
+	// cancelling, succeeded, failed, cancelled; damaged (nothing else is known)
+	State     string
 	Submitted time.Time
 	Asked     time.Time      // when this was so, by the clock of Redis
 	Finished  time.Time      // zero while the run goes on
@@ -186,13 +205,18 @@ type Summary struct {
 	Counts    map[string]int // of stages by terminal state; nil while the run goes on
 }
 
-// Summary describes one run by the first and the last entry of its stream. With [ErrDamaged] it returns what is known nevertheless.
+// Summary describes one run by the first and the last entry of its stream. With [ErrDamaged] it
+// returns what is known nevertheless.
 func (j *Journal) Summary(ctx context.Context, run RunID) (Summary, error) {
 	pipe := j.rdb.Pipeline()
-	first, last := pipe.XRangeN(ctx, j.key(run, "journal"), "-", "+", 1), pipe.XRevRangeN(ctx, j.key(run, "journal"), "+", "-", 1)
-	until, state := pipe.HGet(ctx, j.key(run, "run"), "until"), pipe.HGet(ctx, j.key(run, "run"), "state")
-	digest, expires := pipe.HGet(ctx, j.key(run, "run"), "digest"), pipe.HGet(ctx, j.key(run, "run"), "expires")
-	epoch, lease := pipe.HGet(ctx, j.key(run, "run"), "epoch"), pipe.HGet(ctx, j.key(run, "run"), "lease")
+	first := pipe.XRangeN(ctx, j.key(run, "journal"), "-", "+", 1)
+	last := pipe.XRevRangeN(ctx, j.key(run, "journal"), "+", "-", 1)
+	until := pipe.HGet(ctx, j.key(run, "run"), "until")
+	state := pipe.HGet(ctx, j.key(run, "run"), "state")
+	digest := pipe.HGet(ctx, j.key(run, "run"), "digest")
+	expires := pipe.HGet(ctx, j.key(run, "run"), "expires")
+	epoch := pipe.HGet(ctx, j.key(run, "run"), "epoch")
+	lease := pipe.HGet(ctx, j.key(run, "run"), "lease")
 	now := pipe.Time(ctx)
 	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return Summary{}, named(run, err)
@@ -200,36 +224,47 @@ func (j *Journal) Summary(ctx context.Context, run RunID) (Summary, error) {
 	if digest.Val() == "" || len(first.Val()) == 0 || len(last.Val()) == 0 {
 		return Summary{}, named(run, ErrGone)
 	}
+
 	damaged := Summary{Run: run, State: "damaged", Asked: now.Val()}
 	ends, err := entries(run, []redis.XMessage{first.Val()[0], last.Val()[0]})
 	if err != nil {
 		return damaged, err
 	}
+
 	s := Summary{Run: run, State: state.Val(), Submitted: ends[0].Time, Asked: now.Val()}
 	var begin Submitted
 	if err := json.Unmarshal([]byte(ends[0].Records[0].Text), &begin); err != nil {
 		return damaged, Damaged(run, ends[0].ID, err)
 	}
-	s.Pipeline, s.Stages = begin.Pipeline, begin.Stages
+
+	s.Pipeline = begin.Pipeline
+	s.Stages = begin.Stages
 	if over, err := until.Int64(); err != nil || left(over, lease.Val(), now.Val()) <= 0 {
 		s.State = "stalled"
 		if epoch.Val() == "0" {
 			s.State = "queued"
 		}
 	}
+
 	if at, err := expires.Int64(); err == nil {
 		s.Expires = time.UnixMilli(at)
 	}
+
 	if end := ends[1].Records[len(ends[1].Records)-1]; end.Type == RunFinished {
 		var f Finished
 		if err := json.Unmarshal([]byte(end.Text), &f); err != nil {
 			return damaged, Damaged(run, ends[1].ID, err)
 		}
-		s.State, s.Finished, s.Counts, s.Stages = f.State, ends[1].Time, f.Counts, 0
+
+		s.State = f.State
+		s.Finished = ends[1].Time
+		s.Counts = f.Counts
+		s.Stages = 0
 		for _, n := range f.Counts { // with the instances that came about
 			s.Stages += n
 		}
 	}
+
 	return s, nil
 }
 
@@ -238,27 +273,33 @@ func (j *Journal) Outputs(ctx context.Context, run RunID, stages ...dag.StageID)
 	if len(stages) == 0 {
 		return nil, nil
 	}
+
 	fields := make([]string, len(stages))
 	for i, s := range stages {
 		fields[i] = strconv.Itoa(int(s))
 	}
+
 	var values *redis.SliceCmd
 	var known *redis.IntCmd
 	if _, err := j.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		values, known = p.HMGet(ctx, j.key(run, "out"), fields...), p.Exists(ctx, j.key(run, "run"))
+		values = p.HMGet(ctx, j.key(run, "out"), fields...)
+		known = p.Exists(ctx, j.key(run, "run"))
 		return nil
 	}); err != nil {
 		return nil, named(run, fmt.Errorf("read outputs: %w", err))
 	}
+
 	if known.Val() == 0 {
 		return nil, named(run, ErrGone)
 	}
+
 	outputs := make([][]byte, len(stages))
 	for i, v := range values.Val() {
 		if text, ok := v.(string); ok {
 			outputs[i] = []byte(text)
 		}
 	}
+
 	return outputs, nil
 }
 

@@ -59,18 +59,26 @@ const NotBegun = "not begun"
 
 // Record is one fact about a stage or the run.
 type Record struct {
-	Type     Type
-	Stage    dag.StageID   // nothing for run.* types, except that run.reopened has the stage that was named, or dag.NoStage
-	Attempt  dag.Attempt   // of what a worker reports, and of stage.lost
-	Root     dag.StageID   // of stage.skipped: the stage that is the cause
-	Count    uint32        // of stage.succeeded: the number of elements, if there are instances for each
-	Fatal    bool          // of stage.failed: it must not be tried again
-	Duration time.Duration // of the attempt's execution, to the microsecond; of run.cancelling: the time limit that is over, if that is why
-	Note     string        // the last line that the attempt printed
-	Text     string        // stage.failed: the error; stage.lost, stage.cancelled, run.cancelling: the reason; other run.*: JSON
+	Type Type
+	// nothing for run.* types, except that run.reopened has the stage that was named, or
+	// dag.NoStage
+	Stage   dag.StageID
+	Attempt dag.Attempt // of what a worker reports, and of stage.lost
+	Root    dag.StageID // of stage.skipped: the stage that is the cause
+	// of stage.succeeded: the number of elements, if there are instances for each
+	Count uint32
+	Fatal bool // of stage.failed: it must not be tried again
+	// of the attempt's execution, to the microsecond; of run.cancelling: the time limit that is
+	// over, if that is why
+	Duration time.Duration
+	Note     string // the last line that the attempt printed
+	// stage.failed: the error; stage.lost, stage.cancelled, run.cancelling: the reason; other
+	// run.*: JSON
+	Text string
 }
 
-// Event returns what the record means to the run's state machine. It is false for run.submitted, which means nothing to it.
+// Event returns what the record means to the run's state machine. It is false for run.submitted,
+// which means nothing to it.
 func (r Record) Event() (dag.Event, bool) {
 	return dag.Event{Type: types[r.Type].event, Stage: r.Stage, Attempt: r.Attempt, Root: r.Root, Count: r.Count, Fatal: r.Fatal}, r.Type != RunSubmitted
 }
@@ -103,15 +111,19 @@ func (r Record) append(buf []byte) []byte {
 	if fields&hasRoot != 0 {
 		buf = binary.AppendUvarint(buf, uint64(r.Root))
 	}
+
 	if fields&hasCount != 0 {
 		buf = binary.AppendUvarint(buf, uint64(r.Count))
 	}
+
 	if fields&hasDuration != 0 {
 		buf = binary.AppendUvarint(buf, uint64(r.Duration.Microseconds()))
 	}
+
 	if fields&hasNote != 0 {
 		buf = appendText(buf, r.Note, MaxNote)
 	}
+
 	if fields&hasText != 0 {
 		buf = appendText(buf, r.Text, MaxText)
 	}
@@ -146,23 +158,31 @@ func decodeRecords(data string, records []Record) ([]Record, error) {
 		if fields&hasRoot != 0 {
 			r.Root = dag.StageID(d.uint(1<<32 - 1))
 		}
+
 		if fields&hasCount != 0 {
 			r.Count = uint32(d.uint(dag.MaxInstances))
 		}
+
 		if fields&hasDuration != 0 {
 			r.Duration = time.Duration(d.uint(math.MaxInt64/1000)) * time.Microsecond
 		}
+
 		if fields&hasNote != 0 {
 			r.Note = d.text()
 		}
+
 		if fields&hasText != 0 {
 			r.Text = d.text()
 		}
+
 		if !r.Type.known() || d.bad || fields > allFields {
 			return records, errors.New("a record cannot be decoded")
 		}
-		records, data = append(records, r), d.data
+
+		records = append(records, r)
+		data = d.data
 	}
+
 	return records, nil
 }
 
@@ -192,6 +212,7 @@ func (d *decoder) uint(most uint64) uint64 {
 			return v
 		}
 	}
+
 	d.bad = true
 	return 0
 }

@@ -10,15 +10,17 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Due returns finished runs whose time is over, at most limit of them. When there are more, each is as likely to be among those that it returns: some that
-// cannot be removed are not in the way of the others for ever.
+// Due returns finished runs whose time is over, at most limit of them. When there are more, each is
+// as likely to be among those that it returns: some that cannot be removed are not in the way of
+// the others for ever.
 func (j *Journal) Due(ctx context.Context, limit int64) ([]RunID, error) {
-	// Both clocks must say so: one that is ahead for a moment, as that of Redis may be after a fail-over, must not cost anybody
-	// what he wants to keep.
+	// Both clocks must say so: one that is ahead for a moment, as that of Redis may be after a
+	// fail-over, must not cost anybody what he wants to keep.
 	redisNow, err := j.Now(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list runs to remove: %w", err)
 	}
+
 	now := strconv.FormatInt(min(time.Now().UnixMilli(), redisNow.UnixMilli()), 10)
 	n, err := j.rdb.ZCount(ctx, endedKey, "-inf", now).Result()
 	var ids []string
@@ -29,6 +31,7 @@ func (j *Journal) Due(ctx context.Context, limit int64) ([]RunID, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list runs to remove: %w", err)
 	}
+
 	runs := make([]RunID, len(ids))
 	for i, id := range ids {
 		runs[i] = RunID(id)
@@ -56,8 +59,9 @@ type Condemned struct {
 	token Token
 }
 
-// Condemn begins to remove a run, if the condition holds and nobody else is at it; otherwise it returns nil. From now on the run is
-// [ErrGone] for everybody, and its id is not free yet. [Journal.Erase] comes next.
+// Condemn begins to remove a run, if the condition holds and nobody else is at it; otherwise it
+// returns nil. From now on the run is [ErrGone] for everybody, and its id is not free yet.
+// [Journal.Erase] comes next.
 func (j *Journal) Condemn(ctx context.Context, run RunID, when Condition) (*Condemned, error) {
 	token := NewToken()
 	keys := []string{j.key(run, "run"), j.key(run, "spec"), j.key(run, "fence"), j.key(run, "journal")}
@@ -69,15 +73,18 @@ func (j *Journal) Condemn(ctx context.Context, run RunID, when Condition) (*Cond
 	return &Condemned{run, []byte(text), token}, nil
 }
 
-// Erase removes all that is left of a condemned run. It does nothing if somebody else has begun to remove the run since.
+// Erase removes all that is left of a condemned run. It does nothing if somebody else has begun to
+// remove the run since.
 func (j *Journal) Erase(ctx context.Context, c *Condemned) error {
 	var keys []string
 	for _, what := range []string{"run", "spec", "journal", "fence", "out", "log"} {
 		keys = append(keys, j.key(c.Run, what))
 	}
+
 	err := eraseScript.Run(ctx, j.rdb, append(keys, runsKey, openKey, endedKey), string(c.Run), c.token[:]).Err()
 	if err != nil {
 		return named(c.Run, fmt.Errorf("remove: %w", err))
 	}
+
 	return nil
 }

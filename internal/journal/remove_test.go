@@ -91,7 +91,8 @@ func TestARunIsKeptForItsTimeAndThenRemovedWholly(t *testing.T) {
 		}
 		f.condemn("long", journal.WhenDue, false)
 		f.condemn("short", journal.WhenDue, true)
-		// Whoever removes it dies here. The run is gone for everybody, its id is not free yet, and it is still to be removed.
+		// Whoever removes it dies here. The run is gone for everybody, its id is not free yet, and
+		// it is still to be removed.
 		if _, err := f.Summary(ctx, "short"); !errors.Is(err, journal.ErrGone) {
 			f.t.Errorf("error %v, want that it is gone", err)
 		}
@@ -156,7 +157,8 @@ func TestEveryRunWhoseTimeIsOverHasItsTurn(t *testing.T) {
 	})
 }
 
-// A remover that was stopped for longer than it had time wakes up when another has removed the run, and its id is used again.
+// A remover that was stopped for longer than it had time wakes up when another has removed the run,
+// and its id is used again.
 func TestEraseByALateRemoverLeavesTheNextRunAlone(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.finish()

@@ -17,10 +17,11 @@ type Reopening struct {
 	Lease       time.Duration
 }
 
-// Reopen lets a finished run go on, and returns the epoch in which the coordinator drives it. If somebody else was quicker it
-// returns [ErrFenced].
+// Reopen lets a finished run go on, and returns the epoch in which the coordinator drives it. If
+// somebody else was quicker it returns [ErrFenced].
 func (j *Journal) Reopen(ctx context.Context, r Reopening) (epoch int64, err error) {
-	// First the cells and outputs, some at a time: while the run is finished nothing can be claimed. Who dies here leaves a finished run, to be reopened again.
+	// First the cells and outputs, some at a time: while the run is finished nothing can be
+	// claimed. Who dies here leaves a finished run, to be reopened again.
 	keys := []string{j.key(r.Run, "run"), j.key(r.Run, "fence"), j.key(r.Run, "out")}
 	for again := r.Again; len(again) > 0; again = again[min(len(again), maxBatch):] {
 		args := []any{r.Epoch}
@@ -31,6 +32,7 @@ func (j *Journal) Reopen(ctx context.Context, r Reopening) (epoch int64, err err
 			return 0, named(r.Run, err)
 		}
 	}
+
 	record := Record{Type: RunReopened, Stage: r.Stage}.append(nil)
 	keys = []string{j.key(r.Run, "run"), j.key(r.Run, "journal"), runsKey, openKey, endedKey}
 	epoch, err = reopenScript.Run(ctx, j.rdb, keys, r.Epoch, r.Coordinator, r.Lease.Milliseconds(), record, string(r.Run)).Int64()

@@ -95,7 +95,8 @@ func TestAReopenedRunIsNotRemovedWhileItGoesOn(t *testing.T) {
 	})
 }
 
-// A task that was sent in the run's first life, and that nobody took, must not be mistaken for one of its second.
+// A task that was sent in the run's first life, and that nobody took, must not be mistaken for one
+// of its second.
 func TestAClaimFromBeforeTheRunWasReopenedIsRefused(t *testing.T) {
 	journals(t, func(f *fixture) {
 		before := f.entries()[0].ID
@@ -118,7 +119,8 @@ func TestAClaimFromBeforeTheRunWasReopenedIsRefused(t *testing.T) {
 	})
 }
 
-// A coordinator that was paused when the time of its run was over does not end what was reopened in the meantime.
+// A coordinator that was paused when the time of its run was over does not end what was reopened in
+// the meantime.
 func TestTheTimeLimitOfAnOldCoordinatorEndsNothing(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.failAndFinish()

@@ -43,11 +43,13 @@ func script(name string) *redis.Script {
 }
 
 var (
-	// ErrGone says that Redis does not have the run: it never did, it expired, or Redis lost its data.
+	// ErrGone says that Redis does not have the run: it never did, it expired, or Redis lost its
+	// data.
 	ErrGone = errors.New("the run is not in Redis")
 	// ErrFenced says that another coordinator drives the run.
 	ErrFenced = errors.New("another coordinator drives the run")
-	// ErrCut says that the journal of the run has lost its end: Redis came back without what it had confirmed last.
+	// ErrCut says that the journal of the run has lost its end: Redis came back without what it had
+	// confirmed last.
 	ErrCut = errors.New("the journal has lost its end")
 	// ErrDigest says that the run was submitted with another spec.
 	ErrDigest = errors.New("spec digest mismatch")
@@ -58,11 +60,13 @@ func named(run RunID, err error) error {
 	if err == nil {
 		return nil
 	}
+
 	for word, sentinel := range map[string]error{"GONE ": ErrGone, "FENCED ": ErrFenced, "DIGEST ": ErrDigest, "CUT ": ErrCut} {
 		if strings.HasPrefix(err.Error(), word) {
 			err = sentinel
 		}
 	}
+
 	return fmt.Errorf("run %s: %w", run, err)
 }
 

@@ -31,20 +31,26 @@ type Claimant struct {
 	Digest string // of the spec that the run must have
 	Worker string
 	Token  Token
-	After  string // entry of the journal that the claims follow from; empty for none. If the journal has lost it, or the run was reopened since, they are refused with [ErrCut].
+	// entry of the journal that the claims follow from; empty for none. If the journal has lost it,
+	// or the run was reopened since, they are refused with [ErrCut].
+	After string
 }
 
 // Outcome is how an attempt ended.
 type Outcome struct {
-	Record Record // of type StageSucceeded, StageFailed, StageSkipped (by itself), StageLost (handed back) or StageCancelled
+	// of type StageSucceeded, StageFailed, StageSkipped (by itself), StageLost (handed back) or
+	// StageCancelled
+	Record Record
 	Output []byte // recorded with a success; nil for none
 	Log    []byte // the attempt's captured output
 }
 
 // Move is one line of a [Journal.Step]: how an attempt ended, or the claim of one.
 type Move struct {
-	Outcome      // a record of type StageStarted is a claim
-	Linked  bool // a claim that follows from the move before it: granted only if that one ended its stage, and was accepted
+	Outcome // a record of type StageStarted is a claim
+	// a claim that follows from the move before it: granted only if that one ended its stage, and
+	// was accepted
+	Linked  bool
 	CleanUp bool // a claim that is granted while the run is being cancelled too
 }
 
@@ -56,11 +62,13 @@ func ClaimOf(a Attempted) Move {
 // Of returns the attempt that the move is about.
 func (m Move) Of() Attempted { return Attempted{m.Record.Stage, m.Record.Attempt} }
 
-// Step makes moves in their order, in one call to Redis and in one entry of the journal. It answers for each whether it was accepted: the outcome
-// of an attempt that was revoked is not. At most one claim of an attempt is, and none once the run is being cancelled, unless it is for cleaning up.
+// Step makes moves in their order, in one call to Redis and in one entry of the journal. It answers
+// for each whether it was accepted: the outcome of an attempt that was revoked is not. At most one
+// claim of an attempt is, and none once the run is being cancelled, unless it is for cleaning up.
 //
-// With a linked claim the attempt may have been executed before it was claimed: nobody else can be given a stage before the success of its
-// only dependency is recorded, which takes the claim of that one.
+// With a linked claim the attempt may have been executed before it was claimed: nobody else can be
+// given a stage before the success of its only dependency is recorded, which takes the claim of
+// that one.
 func (j *Journal) Step(ctx context.Context, c Claimant, moves []Move) (accepted []bool, err error) {
 	keys := []string{j.key(c.Run, "run"), j.key(c.Run, "fence"), j.key(c.Run, "journal"), j.key(c.Run, "out"), j.key(c.Run, "log")}
 	answers, err := stepScript.Run(ctx, j.rdb, keys, stepArgs(c, moves)...).Text()
@@ -70,6 +78,7 @@ func (j *Journal) Step(ctx context.Context, c Claimant, moves []Move) (accepted 
 	if err != nil {
 		return nil, named(c.Run, err)
 	}
+
 	accepted = make([]bool, len(moves))
 	for i := range accepted {
 		accepted[i] = answers[i] == '1'
@@ -96,29 +105,37 @@ func (m Move) kind() byte {
 	case StageSucceeded, StageSkipped, StageCancelled:
 		k = cellTerminal
 	}
+
 	if m.Output != nil {
 		k += withOutput
 	}
+
 	if len(m.Log) > 0 {
 		k += withLog
 	}
+
 	if m.Linked {
 		k += linked
 	}
+
 	if m.CleanUp {
 		k += cleanUp
 	}
 	return k
 }
 
-// stepArgs packs the arguments of the script, which says how: many short ones would cost more than all else.
+// stepArgs packs the arguments of the script, which says how: many short ones would cost more than
+// all else.
 func stepArgs(c Claimant, moves []Move) []any {
 	stages := make([]dag.StageID, len(moves))
 	for i, m := range moves {
 		stages[i] = m.Record.Stage
 	}
+
 	packed, places := ranges(stages)
-	digest, lines, records := "", make([]byte, 0, 7*len(moves)), make([]byte, 0, 16*len(moves))
+	digest := ""
+	lines := make([]byte, 0, 7*len(moves))
+	records := make([]byte, 0, 16*len(moves))
 	args := []any{c.Worker, c.Token[:], nil, packed, nil, nil, c.After}
 	for _, m := range moves {
 		before := len(records)
@@ -130,13 +147,16 @@ func stepArgs(c Claimant, moves []Move) []any {
 		if m.Record.Type == StageStarted {
 			digest = c.Digest
 		}
+
 		if m.Output != nil {
 			args = append(args, uint32(m.Record.Stage), m.Output)
 		}
+
 		if len(m.Log) > 0 {
 			args = append(args, logField(m.Of()), m.Log)
 		}
 	}
+
 	args[2], args[4], args[5] = digest, lines, records
 	return args
 }
@@ -144,22 +164,25 @@ func stepArgs(c Claimant, moves []Move) []any {
 // maxGap is how many cells between two others are cheaper to read and write than a further call.
 const maxGap = 4
 
-// ranges packs the cells of stages as ranges that are read and written at once, and returns the place of each among all their cells, from 1.
-// It sorts the stages.
+// ranges packs the cells of stages as ranges that are read and written at once, and returns the
+// place of each among all their cells, from 1. It sorts the stages.
 func ranges(stages []dag.StageID) (packed []byte, places map[dag.StageID]uint16) {
 	slices.Sort(stages)
 	places = make(map[dag.StageID]uint16, len(stages))
 	cells := 0
 	for i := 0; i < len(stages); {
-		first, last := stages[i], stages[i]
+		first := stages[i]
+		last := stages[i]
 		for ; i < len(stages) && stages[i]-last <= maxGap+1; i++ {
 			last = stages[i]
 			places[last] = uint16(cells + int(last-first) + 1)
 		}
+
 		cells += int(last-first) + 1
 		packed = binary.BigEndian.AppendUint32(packed, uint32(first))
 		packed = binary.BigEndian.AppendUint32(packed, uint32(last-first+1))
 	}
+
 	return packed, places
 }
 

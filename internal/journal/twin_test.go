@@ -5,7 +5,8 @@ import (
 	"github.com/godags/godags/internal/journal"
 )
 
-// twin is the journal of one run in the simplest form: a list of facts. It answers every question by going through all of them.
+// twin is the journal of one run in the simplest form: a list of facts. It answers every question
+// by going through all of them.
 type twin struct {
 	epoch                int64
 	owner                string
@@ -22,7 +23,8 @@ type fact struct {
 
 func (w *twin) say(f fact) { w.facts = append(w.facts, f) }
 
-// newest returns the newest start of a stage (attempt 0 if there is none), and whether that attempt goes on.
+// newest returns the newest start of a stage (attempt 0 if there is none), and whether that attempt
+// goes on.
 func (w *twin) newest(s dag.StageID) (started fact, open bool) {
 	for _, f := range w.facts {
 		switch {
@@ -63,7 +65,8 @@ func (w *twin) closed(s dag.StageID) bool {
 	return false
 }
 
-// step makes moves one after the other. A linked claim is refused unless the move before it has ended its stage.
+// step makes moves one after the other. A linked claim is refused unless the move before it has
+// ended its stage.
 func (w *twin) step(worker string, token journal.Token, moves []journal.Move) (accepted []bool) {
 	for i, m := range moves {
 		switch {
@@ -80,7 +83,8 @@ func (w *twin) step(worker string, token journal.Token, moves []journal.Move) (a
 	return accepted
 }
 
-// claimed reports whether the attempt was claimed with the token and nobody else has said anything about the stage since.
+// claimed reports whether the attempt was claimed with the token and nobody else has said anything
+// about the stage since.
 func (w *twin) claimed(token journal.Token, a journal.Attempted) bool {
 	started, _ := w.newest(a.Stage)
 	return started.Attempt == a.Attempt && started.token == token && w.last(a.Stage).token == token

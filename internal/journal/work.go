@@ -26,6 +26,7 @@ func (j *Journal) Check(ctx context.Context, run RunID, token Token, attempts []
 	for _, a := range attempts {
 		args = append(args, uint32(a.Stage), uint16(a.Attempt))
 	}
+
 	flags, err := j.flags(ctx, checkScript, run, []string{j.key(run, "run"), j.key(run, "fence")}, len(attempts), args)
 	orders := make([]Order, len(flags))
 	for i, f := range flags {
@@ -46,26 +47,30 @@ func logField(a Attempted) string {
 
 // WorkerInfo is what a worker says of itself.
 type WorkerInfo struct {
-	ID       string        `json:"-"`
-	Age      time.Duration `json:"-"` // since its last beat, by the clock of Redis
-	Host     string        `json:"host"`
-	PID      int           `json:"pid"`
-	Queues   []string      `json:"queues"`
-	Run      RunID         `json:"run,omitempty"`      // the only run that it serves; empty: it serves all
-	Slots    int           `json:"slots"`              // stages that it executes at once
-	Busy     int           `json:"busy"`               // stages that it executes now
-	Handlers string        `json:"handlers,omitempty"` // digest of its list of handlers: see [Journal.Handlers]
-	Format   int           `json:"format,omitempty"`   // of pipelines that it reads: [spec.Format]
-	Version  string        `json:"version"`            // of godags
+	ID     string        `json:"-"`
+	Age    time.Duration `json:"-"` // since its last beat, by the clock of Redis
+	Host   string        `json:"host"`
+	PID    int           `json:"pid"`
+	Queues []string      `json:"queues"`
+	// the only run that it serves; empty: it serves all
+	Run   RunID `json:"run,omitempty"`
+	Slots int   `json:"slots"` // stages that it executes at once
+	Busy  int   `json:"busy"`  // stages that it executes now
+	// digest of its list of handlers: see [Journal.Handlers]
+	Handlers string `json:"handlers,omitempty"`
+	Format   int    `json:"format,omitempty"` // of pipelines that it reads: [spec.Format]
+	Version  string `json:"version"`          // of godags
 	// Unhealthy is why it cannot execute stages, and takes none; empty if it can.
 	Unhealthy string    `json:"unhealthy,omitempty"`
 	Key       string    `json:"key"`     // fingerprint of the key with which stages must be signed
 	Started   time.Time `json:"started"` // by its own clock
 
-	// Holds is what it has claimed, and not reported yet. It is nil if the worker is of a version that does not say so.
+	// Holds is what it has claimed, and not reported yet. It is nil if the worker is of a version
+	// that does not say so.
 	Holds map[RunID][]Attempted `json:"holds"`
 
-	// Delivered are the ids of tasks that it has taken from a queue, and has claimed nothing of yet.
+	// Delivered are the ids of tasks that it has taken from a queue, and has claimed nothing of
+	// yet.
 	Delivered []string `json:"delivered,omitempty"`
 }
 
@@ -81,7 +86,8 @@ func (w WorkerInfo) Alive() bool { return w.Age < WorkerTTL }
 // Serves reports whether the worker lives and takes stages of the run.
 func (w WorkerInfo) Serves(run RunID) bool { return w.Alive() && (w.Run == "" || w.Run == run) }
 
-// Able reports whether the worker can execute the stages that this program submits: it is well, and reads their pipelines.
+// Able reports whether the worker can execute the stages that this program submits: it is well, and
+// reads their pipelines.
 func (w WorkerInfo) Able() bool { return w.Unhealthy == "" && w.Reads() }
 
 // Reads reports whether the worker reads the pipelines that this program writes.
@@ -111,11 +117,13 @@ func (j *Journal) Workers(ctx context.Context) ([]WorkerInfo, error) {
 		if json.Unmarshal(info, &w) != nil {
 			return // somebody else's entry
 		}
-		w.ID, w.Age = id, age
+		w.ID = id
+		w.Age = age
 		workers = append(workers, w)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list workers: %w", err)
 	}
+
 	return workers, nil
 }

@@ -172,7 +172,8 @@ func TestAReportWithoutTheClaimIsRefused(t *testing.T) {
 	})
 }
 
-// The worker was stopped for a while (SIGSTOP, a cut cable) and comes back with what it did meanwhile.
+// The worker was stopped for a while (SIGSTOP, a cut cable) and comes back with what it did
+// meanwhile.
 func TestAWorkerThatWasTakenForDeadCannotReport(t *testing.T) {
 	for _, how := range []journal.Type{journal.StageSucceeded, journal.StageFailed, journal.StageLost, journal.StageCancelled} {
 		t.Run(how.String(), func(t *testing.T) {
@@ -291,7 +292,8 @@ func TestOutputsAreKeptToTheByte(t *testing.T) {
 	})
 }
 
-// A chain is recorded as if each stage had been claimed when the one before it had succeeded, although it is sent when all is over.
+// A chain is recorded as if each stage had been claimed when the one before it had succeeded,
+// although it is sent when all is over.
 func TestWhatFollowsFromARefusedReportIsRefused(t *testing.T) {
 	journals(t, func(f *fixture) {
 		step := func(want ...bool) {

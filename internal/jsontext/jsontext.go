@@ -1,5 +1,6 @@
-// Package jsontext finds what encoding/json changes without an error. It puts U+FFFD in place of bytes that are not UTF-8 and of halves of
-// surrogate pairs, and of several members of an object with one name it keeps the last.
+// Package jsontext finds what encoding/json changes without an error. It puts U+FFFD in place of
+// bytes that are not UTF-8 and of halves of surrogate pairs, and of several members of an object
+// with one name it keeps the last.
 package jsontext
 
 import (
@@ -10,7 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// Check returns an error if data, which is JSON, holds text that is not exact: bytes that are not UTF-8, or half of a surrogate pair.
+// Check returns an error if data, which is JSON, holds text that is not exact: bytes that are not
+// UTF-8, or half of a surrogate pair.
 func Check(data []byte) error {
 	if !utf8.Valid(data) {
 		at := invalidAt(string(data))
@@ -23,6 +25,7 @@ func Check(data []byte) error {
 		if next < 0 || at+next+1 >= len(data) {
 			return nil
 		}
+
 		at += next
 		unit, escaped := codeUnit(data[at:])
 		switch {
@@ -59,6 +62,7 @@ func invalidAt(text string) int {
 			return at
 		}
 	}
+
 	return -1
 }
 
@@ -76,11 +80,13 @@ func CheckText(text string) error {
 	return nil
 }
 
-// CheckMembers returns an error if an object in data, which is valid JSON, has two members with one name.
+// CheckMembers returns an error if an object in data, which is valid JSON, has two members with one
+// name.
 func CheckMembers(data []byte) error {
 	if bytes.IndexByte(data, '{') < 0 {
 		return nil
 	}
+
 	type level struct {
 		names map[string]bool // nil in a list
 		value bool            // a value comes next, not a name
@@ -93,6 +99,7 @@ func CheckMembers(data []byte) error {
 		if err != nil {
 			return nil // the end, or not valid, which the reader of the value says
 		}
+
 		top := len(levels) - 1
 		if name, isText := token.(string); isText && top >= 0 && levels[top].names != nil && !levels[top].value {
 			if levels[top].names[name] {
@@ -102,9 +109,11 @@ func CheckMembers(data []byte) error {
 			levels[top].value = true
 			continue
 		}
+
 		if top >= 0 {
 			levels[top].value = false
 		}
+
 		switch token {
 		case json.Delim('{'):
 			levels = append(levels, level{names: make(map[string]bool)})

@@ -54,7 +54,8 @@ func TestText(t *testing.T) {
 	}
 }
 
-// What Check lets pass, package json reads without putting U+FFFD anywhere, and what Marshal writes is read back as it was.
+// What Check lets pass, package json reads without putting U+FFFD anywhere, and what Marshal writes
+// is read back as it was.
 func FuzzCheck(f *testing.F) {
 	for _, seed := range []string{`"a"`, `{"a":"\ud83d\ude00"}`, `"\udce9"`, "\"\xff\"", `"\\ufffd"`} {
 		f.Add([]byte(seed))

@@ -20,12 +20,14 @@ func Marshal(v any) ([]byte, error) {
 		return nil, err // a json.Marshaler has written it: all else is replaced
 	}
 
-	// encoding/json writes this escape in place of a bad byte, and the character itself where a text has it. A json.Marshaler may write either.
+	// encoding/json writes this escape in place of a bad byte, and the character itself where a
+	// text has it. A json.Marshaler may write either.
 	if bytes.Contains(data, []byte(`\ufffd`)) {
 		if err := find(reflect.ValueOf(v), ""); err != nil {
 			return nil, err
 		}
 	}
+
 	return data, nil
 }
 
@@ -34,11 +36,13 @@ var (
 	textMarshaler = reflect.TypeFor[encoding.TextMarshaler]()
 )
 
-// find returns an error about the first text in v that is not UTF-8. It looks at what encoding/json writes, which has found out that there is no cycle.
+// find returns an error about the first text in v that is not UTF-8. It looks at what encoding/json
+// writes, which has found out that there is no cycle.
 func find(v reflect.Value, path string) error {
 	if !v.IsValid() || v.Type().Implements(jsonMarshaler) {
 		return nil
 	}
+
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
 		return find(v.Elem(), path)
@@ -53,6 +57,7 @@ func find(v reflect.Value, path string) error {
 				return err
 			}
 		}
+
 	case reflect.Map:
 		for key, value := range v.Seq2() {
 			place := fmt.Sprintf("%s[%q]", path, fmt.Sprint(key))
@@ -63,9 +68,11 @@ func find(v reflect.Value, path string) error {
 				return err
 			}
 		}
+
 	case reflect.Struct:
 		return findInStruct(v, path)
 	}
+
 	if v.Type().Implements(textMarshaler) && v.CanInterface() {
 		text, err := v.Interface().(encoding.TextMarshaler).MarshalText()
 		if err == nil {
@@ -73,6 +80,7 @@ func find(v reflect.Value, path string) error {
 		}
 		return err
 	}
+
 	return nil
 }
 
@@ -86,6 +94,7 @@ func findInStruct(v reflect.Value, path string) error {
 			return err
 		}
 	}
+
 	return nil
 }
 

@@ -102,7 +102,8 @@ func allowed(a, b string) int {
 	return min(3, longer/3)
 }
 
-// edits is the number of edits between two words, by trying all for the last letter (nothing is swapped and then edited again).
+// edits is the number of edits between two words, by trying all for the last letter (nothing is
+// swapped and then edited again).
 func edits(a, b []rune) int {
 	known := make(map[[2]int]int)
 	var of func(i, j int) int

@@ -11,7 +11,8 @@ import (
 	"syscall"
 )
 
-// Check returns an error if what info describes belongs to another user. Root is no other user: it could do everything anyway.
+// Check returns an error if what info describes belongs to another user. Root is no other user: it
+// could do everything anyway.
 func Check(path string, info fs.FileInfo) error {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {

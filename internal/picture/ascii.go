@@ -25,6 +25,7 @@ func writeASCII(w *bufio.Writer, in Input) error {
 	if len(s.nodes) == 0 {
 		return nil
 	}
+
 	w.WriteByte('\n')
 	if s.stages <= mostDrawn {
 		if c := drawText(s, in.Width); c != nil {
@@ -32,6 +33,7 @@ func writeASCII(w *bufio.Writer, in Input) error {
 			return nil
 		}
 	}
+
 	writeLevels(w, s, in.Width)
 	return nil
 }
@@ -44,7 +46,8 @@ func writeLines(w *bufio.Writer, lines ...string) {
 	}
 }
 
-// writeLevels lists the stages: level, name, state, and what each comes after. Lines end where the terminal does, if its width is known.
+// writeLevels lists the stages: level, name, state, and what each comes after. Lines end where the
+// terminal does, if its width is known.
 func writeLevels(w *bufio.Writer, s *sketch, width int) {
 	after := make([][]string, len(s.nodes))
 	for _, e := range s.edges {
@@ -54,14 +57,18 @@ func writeLevels(w *bufio.Writer, s *sketch, width int) {
 		}
 		after[e.to] = append(after[e.to], name)
 	}
+
 	rows := [][]string{{"level", "stage", "", ""}}
 	if s.run != "" {
 		rows[0][2] = "state"
 	}
-	level, name := -1, 48
+
+	level := -1
+	name := 48
 	if width > 0 {
 		name = min(name, max(12, width-26)) // and room for a state
 	}
+
 	for _, i := range s.byLevel() {
 		n := &s.nodes[i]
 		number := ""
@@ -71,6 +78,7 @@ func writeLevels(w *bufio.Writer, s *sketch, width int) {
 		}
 		rows = append(rows, []string{number, cells.Shorten(n.name, name), detailLine(n), arrowTo(after[i])})
 	}
+
 	writeTable(w, rows, cmp.Or(width, math.MaxInt))
 }
 
@@ -100,6 +108,7 @@ func writeTable(w *bufio.Writer, rows [][]string, most int) {
 			widths[k] = max(widths[k], cells.Of(text))
 		}
 	}
+
 	for _, row := range rows {
 		line := strings.Repeat(" ", widths[0]-cells.Of(row[0])) + row[0]
 		for k, text := range row[1:] {

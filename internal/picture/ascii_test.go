@@ -72,7 +72,8 @@ func (r reader) edges(name string) (left, right int) {
 	return left, right
 }
 
-// dependents returns the names of the boxes to which lines lead from the lower side of the named one.
+// dependents returns the names of the boxes to which lines lead from the lower side of the named
+// one.
 func (r reader) dependents(name string) []string {
 	from, to := r.edges(name)
 	y := r.at[name][1] + 1
@@ -90,7 +91,8 @@ func (r reader) dependents(name string) []string {
 	return names
 }
 
-// follow walks on in a direction. Lines cross where one of them is interrupted, and nothing flows up.
+// follow walks on in a direction. Lines cross where one of them is interrupted, and nothing flows
+// up.
 func (r reader) follow(x, y, direction int, found map[string]bool) {
 	cell := r.canvas.lines[y][x]
 	if cell == "▼" {

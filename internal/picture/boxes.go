@@ -15,28 +15,36 @@ type textScene struct {
 	x      []int // per item, the column of its centre
 }
 
-// drawText draws boxes, at least one, and lines, breaking the rows so that the picture is narrow enough for a terminal, but not much longer.
-// It returns nil if it is too wide for the terminal, even for a large one if its width is not known, or a box is too small for its lines.
+// drawText draws boxes, at least one, and lines, breaking the rows so that the picture is narrow
+// enough for a terminal, but not much longer. It returns nil if it is too wide for the terminal,
+// even for a large one if its width is not known, or a box is too small for its lines.
 func drawText(s *sketch, width int) *canvas {
-	usual, most := usualWide, mostWide
+	usual := usualWide
+	most := mostWide
 	if width > 0 {
-		usual, most = width, width
+		usual = width
+		most = width
 	}
+
 	var best *canvas
 	least := 0
 	for _, limit := range [...]int{usual - 4, 76, 60, 44, 28} {
 		if limit > usual-4 {
 			continue
 		}
+
 		c := newTextScene(s, float64(limit)).draw()
 		if c == nil || c.width > most {
 			continue
 		}
+
 		// a picture that is too wide by half is as bad as one of twice the length
 		if cost := len(c.lines) * (usual + 2*max(0, c.width-usual)); best == nil || cost < least {
-			best, least = c, cost
+			best = c
+			least = cost
 		}
 	}
+
 	return best
 }
 
@@ -46,17 +54,20 @@ func (sc *textScene) draw() *canvas {
 	for i := range sc.items {
 		c.width = max(c.width, sc.x[i]+int(sc.items[i].width)/2+2) // and one for a lane that moves
 	}
+
 	for r, row := range sc.rows {
 		ch := channel{nets: sc.netsOf(row)}
 		if !sc.pinAbove(row, ch.nets) || r+1 < len(sc.rows) && !sc.pinBelow(sc.rows[r+1], ch.nets) {
 			return nil
 		}
+
 		ch.layTracks()
 		sc.drawRow(c, row, ch.nets)
 		if r+1 < len(sc.rows) {
 			ch.draw(c, c.grow(ch.tracks+1), sc.lane)
 		}
 	}
+
 	return c
 }
 
@@ -71,7 +82,8 @@ func newTextScene(s *sketch, limit float64) *textScene {
 	return sc
 }
 
-// alike makes boxes as wide as most are at least, and all widths odd, or all even: then the text is in the middle of most boxes.
+// alike makes boxes as wide as most are at least, and all widths odd, or all even: then the text is
+// in the middle of most boxes.
 func alike(widths []float64) {
 	median := slices.Sorted(slices.Values(widths))[len(widths)/2]
 	odd := 0
@@ -79,10 +91,12 @@ func alike(widths []float64) {
 		odd += int(widths[i]) % 2
 		widths[i] = max(widths[i], median)
 	}
+
 	parity := 0
 	if 2*odd > len(widths) {
 		parity = 1
 	}
+
 	for i := range widths {
 		if int(widths[i])%2 != parity {
 			widths[i]++
@@ -122,12 +136,13 @@ func (sc *textScene) pinAbove(row []int32, nets []net) bool {
 	return sc.spread(row, nets, func(n *net) []pin { return n.above }, func(n *net) []pin { return n.below })
 }
 
-// pinBelow does so for the nets that enter, straight down where that is possible, and never below another net's pin:
-// their lines would lie on each other.
+// pinBelow does so for the nets that enter, straight down where that is possible, and never below
+// another net's pin: their lines would lie on each other.
 func (sc *textScene) pinBelow(row []int32, nets []net) bool {
 	if !sc.spread(row, nets, func(n *net) []pin { return n.below }, func(n *net) []pin { return n.above }) {
 		return false
 	}
+
 	for i := range nets {
 		for k := range nets[i].below {
 			if !sc.settle(nets, i, k) {
@@ -135,6 +150,7 @@ func (sc *textScene) pinBelow(row []int32, nets []net) bool {
 			}
 		}
 	}
+
 	return true
 }
 
@@ -145,18 +161,21 @@ func (sc *textScene) spread(row []int32, nets []net, near, far func(*net) []pin)
 			pins[p.item] = append(pins[p.item], &nets[i])
 		}
 	}
+
 	for _, item := range row {
 		meeting := pins[item]
 		slices.SortStableFunc(meeting, func(a, b *net) int { return cmp.Compare(sc.middle(far(a)), sc.middle(far(b))) })
 		if len(meeting) > 1 && len(meeting) > int(sc.items[item].width)/2-1 {
 			return false
 		}
+
 		for k, n := range meeting {
 			side := near(n)
 			p := slices.IndexFunc(side, func(p pin) bool { return p.item == item })
 			side[p].x = sc.x[item] + 2*k - (len(meeting) - 1)
 		}
 	}
+
 	return true
 }
 
@@ -168,21 +187,24 @@ func (sc *textScene) middle(pins []pin) float64 {
 	return float64(sum) / float64(len(pins))
 }
 
-// settle moves pin k below net i to a free column: one from which the net goes straight up, or else the nearest to where it is.
-// A lane moves with its pin.
+// settle moves pin k below net i to a free column: one from which the net goes straight up, or else
+// the nearest to where it is. A lane moves with its pin.
 func (sc *textScene) settle(nets []net, i, k int) bool {
 	p := &nets[i].below[k]
 	reach := int(sc.items[p.item].width-1)/2 - 1
 	if sc.lane(p.item) {
 		reach = 1
 	}
+
 	var wishes []int
 	for _, above := range nets[i].above {
 		wishes = append(wishes, above.x)
 	}
+
 	for d := 0; d <= 2*reach; d++ {
 		wishes = append(wishes, p.x+d, p.x-d)
 	}
+
 	for _, x := range wishes {
 		if abs(x-sc.x[p.item]) <= reach && free(nets, i, k, x) {
 			p.x = x
@@ -192,6 +214,7 @@ func (sc *textScene) settle(nets []net, i, k int) bool {
 			return true
 		}
 	}
+
 	return false
 }
 
@@ -203,12 +226,14 @@ func free(nets []net, i, k, x int) bool {
 				return false
 			}
 		}
+
 		for m, p := range nets[j].below {
 			if p.x == x && (j != i || m != k) {
 				return false
 			}
 		}
 	}
+
 	return true
 }
 
@@ -222,20 +247,24 @@ func (sc *textScene) drawRow(c *canvas, row []int32, nets []net) {
 			height = max(height, len(sc.sketch.nodes[i].details())+3)
 		}
 	}
+
 	y := c.grow(height)
 	for _, i := range row {
 		if sc.lane(i) {
 			c.vertical(sc.x[i], y, y+height-1)
 			continue
 		}
+
 		n := &sc.sketch.nodes[i]
 		lines := append([]string{textName(n)}, n.details()...)
 		for len(lines) < height-2 {
 			lines = append(lines, "")
 		}
+
 		width := int(sc.items[i].width)
 		c.box(sc.x[i]-width/2, y, width, lines)
 	}
+
 	for i := range nets {
 		for _, p := range nets[i].above {
 			if !sc.lane(p.item) {

@@ -37,6 +37,7 @@ func (c *canvas) grow(lines int) int {
 		}
 		c.lines = append(c.lines, line)
 	}
+
 	return first
 }
 

@@ -6,8 +6,9 @@ import (
 	"slices"
 )
 
-// channel routes the wires between two rows on a terminal: down from a pin, along a track, down to a pin.
-// A crossing of two lines is never a joint: every line that is drawn joined means that all above it come before all below it.
+// channel routes the wires between two rows on a terminal: down from a pin, along a track, down to
+// a pin. A crossing of two lines is never a joint: every line that is drawn joined means that all
+// above it come before all below it.
 type channel struct {
 	nets   []net
 	tracks int
@@ -26,12 +27,15 @@ type pin struct {
 }
 
 func (n *net) ends() (from, to int) {
-	from, to = n.above[0].x, n.above[0].x
+	from = n.above[0].x
+	to = n.above[0].x
 	for _, pins := range [...][]pin{n.above, n.below} {
 		for _, p := range pins {
-			from, to = min(from, p.x), max(to, p.x)
+			from = min(from, p.x)
+			to = max(to, p.x)
 		}
 	}
+
 	return from, to
 }
 
@@ -49,10 +53,12 @@ func (l *layout) netsOf(row []int32) []net {
 				byStar[star] = n
 				order = append(order, n)
 			}
+
 			n.above = addPin(n.above, wire.from)
 			n.below = addPin(n.below, wire.to)
 		}
 	}
+
 	order = join(order, func(n *net) []pin { return n.below }, func(to, n *net) { to.above = append(to.above, n.above...) })
 	order = join(order, func(n *net) []pin { return n.above }, func(to, n *net) { to.below = append(to.below, n.below...) })
 	nets := make([]net, len(order))
@@ -62,9 +68,11 @@ func (l *layout) netsOf(row []int32) []net {
 	return nets
 }
 
-// star says at which end a wire shares its net with others. A lane has only one pin, so there is no choice at a lane's busy end.
+// star says at which end a wire shares its net with others. A lane has only one pin, so there is no
+// choice at a lane's busy end.
 func (l *layout) star(w wire) int64 {
-	in, out := len(l.items[w.to].up), len(l.items[w.from].down)
+	in := len(l.items[w.to].up)
+	out := len(l.items[w.from].down)
 	toTarget := in > out
 	switch {
 	case l.lane(w.to) && in > 1:
@@ -72,9 +80,11 @@ func (l *layout) star(w wire) int64 {
 	case l.lane(w.from) && out > 1:
 		toTarget = false
 	}
+
 	if toTarget {
 		return -1 - int64(w.to)
 	}
+
 	return int64(w.from)
 }
 
@@ -96,12 +106,14 @@ func join(nets []*net, side func(*net) []pin, into func(to, n *net)) []*net {
 			into(to, n)
 			return true
 		}
+
 		known[key] = n
 		return false
 	})
 }
 
-// layTracks gives each net that needs one a track, the first being the topmost, so that few lines cross.
+// layTracks gives each net that needs one a track, the first being the topmost, so that few lines
+// cross.
 func (c *channel) layTracks() {
 	var bent []*net
 	for i := range c.nets {
@@ -111,6 +123,7 @@ func (c *channel) layTracks() {
 			bent = append(bent, n)
 		}
 	}
+
 	for range bent { // bubble sort, for the order is no total one
 		for k := 0; k+1 < len(bent); k++ {
 			if hits(bent[k+1], bent[k]) < hits(bent[k], bent[k+1]) {
@@ -118,6 +131,7 @@ func (c *channel) layTracks() {
 			}
 		}
 	}
+
 	for k, n := range bent {
 		n.track = 0
 		for _, before := range bent[:k] {
@@ -139,11 +153,13 @@ func hits(a, b *net) int {
 			count++
 		}
 	}
+
 	for _, p := range b.above {
 		if aFrom <= p.x && p.x <= aTo {
 			count++
 		}
 	}
+
 	return count
 }
 
@@ -159,6 +175,7 @@ func (c *channel) draw(to *canvas, y int, lane func(int32) bool) {
 	for i := range c.nets {
 		c.nets[i].drawTrack(to, y)
 	}
+
 	for i := range c.nets {
 		n := &c.nets[i]
 		for _, p := range n.above {
@@ -168,6 +185,7 @@ func (c *channel) draw(to *canvas, y int, lane func(int32) bool) {
 			}
 			to.vertical(p.x, y, last)
 		}
+
 		for _, p := range n.below {
 			to.vertical(p.x, y+n.track+1, bottom)
 			if !lane(p.item) {
@@ -181,22 +199,27 @@ func (n *net) drawTrack(to *canvas, y int) {
 	if n.track < 0 {
 		return
 	}
+
 	from, until := n.ends()
 	for x := from; x <= until; x++ {
 		arms := left | right
 		if x == from {
 			arms &^= left
 		}
+
 		if x == until {
 			arms &^= right
 		}
+
 		at := func(p pin) bool { return p.x == x }
 		if slices.ContainsFunc(n.above, at) {
 			arms |= up
 		}
+
 		if slices.ContainsFunc(n.below, at) {
 			arms |= down
 		}
+
 		to.text(x, y+n.track, strokes[arms])
 	}
 }

@@ -27,17 +27,20 @@ func alone(g *dag.Graph) grouping {
 	return groups
 }
 
-// collapse groups stages by level and stem, or, if that is still too much to draw, by level or a few levels at a time.
+// collapse groups stages by level and stem, or, if that is still too much to draw, by level or a
+// few levels at a time.
 func collapse(g *dag.Graph, most limits) (grouping, []edge) {
 	if groups, ok := byStem(g, most.nodes); ok {
 		if edges := merge(g, groups); len(edges) <= most.edges {
 			return groups, edges
 		}
 	}
+
 	levels := 0
 	for s := range g.Len() {
 		levels = max(levels, g.Level(dag.StageID(s))+1)
 	}
+
 	for i := 0; ; i++ {
 		height := round(i)
 		if (levels+height-1)/height > most.nodes {
@@ -68,7 +71,8 @@ func byStem(g *dag.Graph, most int) (grouping, bool) {
 	groups := grouping{of: make([]int32, g.Len())}
 	known := map[key]int32{}
 	for s := range groups.of {
-		name, level := g.Name(dag.StageID(s)), g.Level(dag.StageID(s))
+		name := g.Name(dag.StageID(s))
+		level := g.Level(dag.StageID(s))
 		before, after := stem(name)
 		k := key{level, before + after}
 		n, ok := known[k]
@@ -82,12 +86,15 @@ func byStem(g *dag.Graph, most int) (grouping, bool) {
 		case groups.nodes[n].count == 1: // the second of its kind
 			groups.nodes[n].name = clean(before + "*" + after)
 		}
+
 		groups.put(s, n)
 	}
+
 	return groups, true
 }
 
-// stem splits a name around its index: "l3_" for l3_17, "train[" and "]" for train[4]. A name without an index is all stem.
+// stem splits a name around its index: "l3_" for l3_17, "train[" and "]" for train[4]. A name
+// without an index is all stem.
 func stem(name string) (before, after string) {
 	if open := strings.LastIndexByte(name, '['); open >= 0 && strings.HasSuffix(name, "]") {
 		return name[:open+1], "]"
@@ -103,6 +110,7 @@ func byLevel(g *dag.Graph, levels, height int) grouping {
 		groups.put(s, int32(n))
 		groups.nodes[n].name = g.Name(dag.StageID(s))
 	}
+
 	for i := range groups.nodes {
 		n := &groups.nodes[i]
 		n.level = i * height
@@ -115,6 +123,7 @@ func byLevel(g *dag.Graph, levels, height int) grouping {
 			n.name = fmt.Sprintf("level %d", n.level)
 		}
 	}
+
 	return groups
 }
 
@@ -127,11 +136,13 @@ func merge(g *dag.Graph, groups grouping) []edge {
 			counts[int(groups.of[from])*n+int(node)]++
 		}
 	}
+
 	var edges []edge
 	for i, count := range counts {
 		if from, to := i/n, i%n; count > 0 && from != to {
 			edges = append(edges, edge{int32(from), int32(to), int(count)})
 		}
 	}
+
 	return edges
 }

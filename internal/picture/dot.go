@@ -21,6 +21,7 @@ func writeDOT(w *bufio.Writer, in Input) error {
 	for i := range s.nodes {
 		nodes[i] = dotNode(g, i, &s.nodes[i])
 	}
+
 	for _, e := range s.edges {
 		line := g.Edge(nodes[e.from], nodes[e.to]).Attr("color", "#8a94a3").Attr("arrowsize", "0.7")
 		if e.count > 1 {
@@ -28,6 +29,7 @@ func writeDOT(w *bufio.Writer, in Input) error {
 				Attr("fontcolor", "#64748b").Attr("penwidth", fmt.Sprintf("%.1f", thickness(e.count)))
 		}
 	}
+
 	_, err := w.WriteString(g.String())
 	return err
 }
@@ -44,10 +46,12 @@ func dotNode(g *dot.Graph, i int, n *node) dot.Node {
 	return d
 }
 
-// thickness makes an edge that stands for many dependencies thicker: 1 for one, 1.5 for ten, 2 for a hundred.
+// thickness makes an edge that stands for many dependencies thicker: 1 for one, 1.5 for ten, 2 for
+// a hundred.
 func thickness(count int) float64 { return 1 + math.Log10(float64(count))/2 }
 
-// quoted makes a DOT string of lines that are not empty. Graphviz reads backslashes and HTML entities in labels, so both are escaped.
+// quoted makes a DOT string of lines that are not empty. Graphviz reads backslashes and HTML
+// entities in labels, so both are escaped.
 func quoted(lines ...string) dot.Literal {
 	lines = strings.FieldsFunc(strings.Join(lines, "\n"), func(r rune) bool { return r == '\n' })
 	text := strings.NewReplacer(`"`, `\"`, `\`, `\\`, `&`, `&amp;`).Replace(strings.Join(lines, "\n"))

@@ -34,6 +34,7 @@ func writeJSON(w *bufio.Writer, in Input) error {
 	if err != nil {
 		return err
 	}
+
 	w.Write(cells.EscapeJSON(head[:len(head)-1]))
 	w.WriteString(`,"stages":[`)
 	for s := range in.Graph.Len() {
@@ -41,12 +42,15 @@ func writeJSON(w *bufio.Writer, in Input) error {
 		if err != nil {
 			return err
 		}
+
 		if s > 0 {
 			w.WriteByte(',')
 		}
+
 		w.WriteByte('\n')
 		w.Write(cells.EscapeJSON(line))
 	}
+
 	tail, err := json.Marshal(struct {
 		Edges     int  `json:"edges"`
 		Collapsed bool `json:"collapsed"`
@@ -54,6 +58,7 @@ func writeJSON(w *bufio.Writer, in Input) error {
 	if err != nil {
 		return err
 	}
+
 	w.WriteString("\n],")
 	w.Write(tail[1:])
 	return w.WriteByte('\n')
@@ -65,6 +70,7 @@ func stageOf(in Input, s dag.StageID) Stage {
 	for i, d := range deps {
 		stage.After[i] = in.Graph.Name(d)
 	}
+
 	if in.State != nil {
 		stage.State = in.State(s).String()
 	}

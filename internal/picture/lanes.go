@@ -1,8 +1,8 @@
 package picture
 
-// Edges that pass rows between their ends do so in lanes: straight, with room to both sides. All long edges of one node
-// share one lane, from which they leave (or which they enter) one by one; this keeps a fan of a hundred edges readable, and
-// the number of items within nodes times rows.
+// Edges that pass rows between their ends do so in lanes: straight, with room to both sides. All
+// long edges of one node share one lane, from which they leave (or which they enter) one by one;
+// this keeps a fan of a hundred edges readable, and the number of items within nodes times rows.
 
 // span is a lane: the rows it passes, and whose it is.
 type span struct {
@@ -15,22 +15,28 @@ func lanesOf(rows []int, edges []edge) []span {
 	spans := make([]span, 2*len(rows))
 	bundle := newBundles(rows, edges)
 	for _, e := range edges {
-		top, bottom := rows[e.from]+1, rows[e.to]-1
+		top := rows[e.from] + 1
+		bottom := rows[e.to] - 1
 		if top > bottom {
 			continue
 		}
+
 		s := &spans[bundle.of(e)]
 		if s.top == 0 { // no lane passes the topmost row
 			s.top = top
 		}
-		s.top, s.bottom = min(s.top, top), max(s.bottom, bottom)
+
+		s.top = min(s.top, top)
+		s.bottom = max(s.bottom, bottom)
 	}
+
 	lanes := spans[:0]
 	for i, s := range spans {
 		if s.top > 0 {
 			lanes = append(lanes, span{int32(i), s.top, s.bottom})
 		}
 	}
+
 	return lanes
 }
 
@@ -53,7 +59,8 @@ func newBundles(rows []int, edges []edge) bundles {
 
 func (b bundles) long(e edge) bool { return b.rows[e.to]-b.rows[e.from] > 1 }
 
-// of returns the bundle: twice the node for the edges that lead to it, and one more for those that lead from it.
+// of returns the bundle: twice the node for the edges that lead to it, and one more for those that
+// lead from it.
 func (b bundles) of(e edge) int32 {
 	if b.long(e) && b.in[e.to] > b.out[e.from] {
 		return 2 * e.to
@@ -67,10 +74,12 @@ func (l *layout) connect(edges []edge) {
 	for i := range rows {
 		rows[i] = l.items[i].row
 	}
+
 	first := make([]int32, 2*len(rows)) // item of each bundle's lane
 	for _, s := range lanesOf(rows, edges) {
 		first[s.bundle] = l.addLane(s)
 	}
+
 	bundle := newBundles(rows, edges)
 	for _, e := range edges {
 		w := wire{e.from, e.to, e.count, bundle.of(e)}
@@ -82,6 +91,7 @@ func (l *layout) connect(edges []edge) {
 				w.from = lane + int32(rows[e.to]-1-l.items[lane].row)
 			}
 		}
+
 		l.addWire(w)
 		l.via = append(l.via, w.bundle)
 	}
@@ -98,12 +108,15 @@ func (l *layout) addLane(s span) int32 {
 			l.addWire(wire{i - 1, i, 0, s.bundle})
 		}
 	}
-	node, last := s.bundle/2, int32(len(l.items)-1)
+
+	node := s.bundle / 2
+	last := int32(len(l.items) - 1)
 	if s.bundle%2 == 0 {
 		l.addWire(wire{last, node, 0, s.bundle})
 	} else {
 		l.addWire(wire{node, first, 0, s.bundle})
 	}
+
 	return first
 }
 

@@ -5,7 +5,8 @@ import (
 	"math"
 )
 
-// layout is a drawing in rows, top to bottom. Its units are the caller's: pixels or terminal columns.
+// layout is a drawing in rows, top to bottom. Its units are the caller's: pixels or terminal
+// columns.
 type layout struct {
 	items []item // the nodes, in order, and then the lanes
 	wires []wire
@@ -24,7 +25,8 @@ type item struct {
 	next     int32   // of a lane: its item in the row below, or -1
 }
 
-// wire joins items of neighbouring rows, and is all or part of one edge or, within a lane, of several.
+// wire joins items of neighbouring rows, and is all or part of one edge or, within a lane, of
+// several.
 type wire struct {
 	from, to int32
 	count    int   // dependencies; 0 within a lane
@@ -39,13 +41,15 @@ type gaps struct {
 	row  float64 // height of a row and the space below it, to choose how many rows there are
 }
 
-// newLayout arranges the edges between nodes of the given widths so that they fit in limit, or, if that is 0, look well on a screen.
+// newLayout arranges the edges between nodes of the given widths so that they fit in limit, or, if
+// that is 0, look well on a screen.
 func newLayout(widths []float64, edges []edge, gaps gaps, limit float64) *layout {
 	rows := stack(widths, edges, gaps, limit)
 	l := &layout{gaps: gaps, boxes: len(widths), items: make([]item, len(widths))}
 	for i := range l.items {
 		l.items[i] = item{row: rows[i], width: widths[i], next: -1}
 	}
+
 	l.connect(edges)
 	l.order()
 	l.place()
@@ -71,6 +75,7 @@ func (l *layout) neighbours(i int32, above bool) iter.Seq[int32] {
 		if above {
 			wires = l.items[i].up
 		}
+
 		for _, w := range wires {
 			other := l.wires[w].to
 			if above {
@@ -91,6 +96,7 @@ func (l *layout) wired(i int32) iter.Seq2[wire, int32] {
 				return
 			}
 		}
+
 		for _, w := range l.items[i].down {
 			if !yield(l.wires[w], l.wires[w].to) {
 				return
@@ -101,10 +107,12 @@ func (l *layout) wired(i int32) iter.Seq2[wire, int32] {
 
 // extent returns where the drawing begins and ends.
 func (l *layout) extent() (left, right float64) {
-	left, right = math.Inf(1), math.Inf(-1)
+	left = math.Inf(1)
+	right = math.Inf(-1)
 	for i := range l.items {
 		it := &l.items[i]
-		left, right = min(left, it.x-it.width/2), max(right, it.x+it.width/2)
+		left = min(left, it.x-it.width/2)
+		right = max(right, it.x+it.width/2)
 	}
 	return left, right
 }

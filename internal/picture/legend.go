@@ -17,19 +17,24 @@ type entry struct {
 // legend tells the counts per state of a run, in as many lines as it needs.
 func (sc *scene) legend() []entry {
 	var entries []entry
-	x, y := float64(margin), float64(margin+44)
+	x := float64(margin)
+	y := float64(margin + 44)
 	for _, s := range told {
 		if sc.sketch.tally[s] == 0 {
 			continue
 		}
+
 		text := commas(sc.sketch.tally[s]) + " " + s.String()
 		width := 16 + pixels(text)*12 + 14
 		if x+width > sc.width && x > margin {
-			x, y = margin, y+20
+			x = margin
+			y = y + 20
 		}
+
 		entries = append(entries, entry{s, text, x, y})
 		x += width
 	}
+
 	return entries
 }
 

@@ -9,11 +9,13 @@ import (
 	"github.com/godags/godags/internal/cells"
 )
 
-// mermaidLimits are what Mermaid accepts with its default settings, which a picture cannot change: 500 edges.
+// mermaidLimits are what Mermaid accepts with its default settings, which a picture cannot change:
+// 500 edges.
 var mermaidLimits = limits{nodes: usual.nodes, edges: 500, full: 500}
 
 func writeMermaid(w *bufio.Writer, in Input) error {
 	s := newSketch(in, mermaidLimits)
+
 	// unlike labels, a title knows no entities
 	title := strings.NewReplacer("<", "‹", ">", "›").Replace(s.heading() + ": " + s.summary())
 	fmt.Fprintf(w, "---\ntitle: %q\n---\nflowchart TD\n", title)
@@ -24,15 +26,20 @@ func writeMermaid(w *bufio.Writer, in Input) error {
 		for _, line := range n.details() {
 			text = append(text, entities(line))
 		}
-		open, shut := "(", ")"
+
+		open := "("
+		shut := ")"
 		if n.count > 1 {
-			open, shut = "[[", "]]"
+			open = "[["
+			shut = "]]"
 		}
+
 		fmt.Fprintf(w, "  n%d%s\"%s\"%s\n", i, open, strings.Join(text, "<br>"), shut)
 		if state, ok := n.tally.state(); ok {
 			members[state] = append(members[state], fmt.Sprintf("n%d", i))
 		}
 	}
+
 	for _, e := range s.edges {
 		arrow := "-->"
 		if e.count > 1 {
@@ -40,16 +47,19 @@ func writeMermaid(w *bufio.Writer, in Input) error {
 		}
 		fmt.Fprintf(w, "  n%d %s n%d\n", e.from, arrow, e.to)
 	}
+
 	for state, c := range palette {
 		if names := members[dag.State(state)]; names != nil {
 			fmt.Fprintf(w, "  classDef %s fill:%s,stroke:%s,color:%s\n", dag.State(state), c.light.fill, c.light.line, c.light.text)
 			fmt.Fprintf(w, "  class %s %s\n", strings.Join(names, ","), dag.State(state))
 		}
 	}
+
 	return nil
 }
 
-// entities writes everything as Mermaid's entities that Mermaid, or the Markdown in its labels, could take for markup.
+// entities writes everything as Mermaid's entities that Mermaid, or the Markdown in its labels,
+// could take for markup.
 func entities(s string) string {
 	var b strings.Builder
 	runes := []rune(strings.ReplaceAll(s, "$$", "＄＄")) // else a formula, even as entities
@@ -61,6 +71,7 @@ func entities(s string) string {
 			fmt.Fprintf(&b, "#%d;", r)
 		}
 	}
+
 	return b.String()
 }
 

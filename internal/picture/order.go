@@ -5,16 +5,20 @@ import (
 	"slices"
 )
 
-// order sorts each row so that few wires cross: from two starts, by barycentre sweeps down and up, then by swapping neighbours.
+// order sorts each row so that few wires cross: from two starts, by barycentre sweeps down and up,
+// then by swapping neighbours.
 func (l *layout) order() {
-	best, least := l.rows, -1
+	best := l.rows
+	least := -1
 	for _, start := range [...][][]int32{l.discovered(), l.numbered()} {
 		l.rows = start
 		rows, crossings := l.sweep()
 		if least < 0 || crossings < least {
-			best, least = rows, crossings
+			best = rows
+			least = crossings
 		}
 	}
+
 	l.rows = best
 	l.swap()
 }
@@ -49,6 +53,7 @@ func (l *layout) discovered() [][]int32 {
 			if seen[i] {
 				continue
 			}
+
 			seen[i] = true
 			it := &l.items[i]
 			rows[it.row] = append(rows[it.row], i)
@@ -57,14 +62,17 @@ func (l *layout) discovered() [][]int32 {
 			}
 		}
 	}
+
 	return rows
 }
 
-// sweep improves the rows until that fails several times in succession, and returns the best ones with their crossings.
+// sweep improves the rows until that fails several times in succession, and returns the best ones
+// with their crossings.
 func (l *layout) sweep() (best [][]int32, least int) {
 	const patience = 6
 	at := l.positions()
-	best, least = clone(l.rows), l.crossings(at)
+	best = clone(l.rows)
+	least = l.crossings(at)
 	for pass, failed := 0, 0; failed < patience && least > 0; pass++ {
 		if pass%2 == 0 {
 			for r := 1; r < len(l.rows); r++ {
@@ -75,11 +83,15 @@ func (l *layout) sweep() (best [][]int32, least int) {
 				l.sortRow(r, at, false)
 			}
 		}
+
 		failed++
 		if c := l.crossings(at); c < least {
-			best, least, failed = clone(l.rows), c, 0
+			best = clone(l.rows)
+			least = c
+			failed = 0
 		}
 	}
+
 	return best, least
 }
 
@@ -107,15 +119,18 @@ func (l *layout) sortRow(r int, at []int, above bool) {
 	row := l.rows[r]
 	mean := make(map[int32]float64, len(row))
 	for k, i := range row {
-		sum, n := 0, 0
+		sum := 0
+		n := 0
 		for other := range l.neighbours(i, above) {
 			sum += at[other]
 			n++
 		}
+
 		if mean[i] = float64(k); n > 0 {
 			mean[i] = float64(sum) / float64(n)
 		}
 	}
+
 	slices.SortStableFunc(row, func(a, b int32) int { return cmp.Compare(mean[a], mean[b]) })
 	for k, i := range row {
 		at[i] = k
@@ -135,8 +150,10 @@ func (l *layout) crossings(at []int) int {
 			}
 			slices.Sort(ends[begin:])
 		}
+
 		total += inversions(ends, len(l.rows[r+1]))
 	}
+
 	return total
 }
 
@@ -153,6 +170,7 @@ func inversions(ends []int, n int) int {
 			tree[k]++
 		}
 	}
+
 	return total
 }
 
@@ -164,7 +182,8 @@ func (l *layout) swap() {
 		improved := false
 		for _, row := range l.rows {
 			for k := 0; k+1 < len(row); k++ {
-				a, b := row[k], row[k+1]
+				a := row[k]
+				b := row[k+1]
 				if l.between(b, a, at) < l.between(a, b, at) {
 					row[k], row[k+1] = b, a
 					at[a], at[b] = k+1, k
@@ -172,6 +191,7 @@ func (l *layout) swap() {
 				}
 			}
 		}
+
 		if !improved {
 			return
 		}
@@ -190,5 +210,6 @@ func (l *layout) between(a, b int32, at []int) int {
 			}
 		}
 	}
+
 	return total
 }

@@ -2,7 +2,8 @@ package picture
 
 import "github.com/godags/godags/dag"
 
-// colour is how a box looks: always with a word beside it. All are #rrggbb, the only form that Graphviz 2.42 knows.
+// colour is how a box looks: always with a word beside it. All are #rrggbb, the only form that
+// Graphviz 2.42 knows.
 type colour struct{ fill, line, text string }
 
 // plain is the box of a pipeline that is not run.

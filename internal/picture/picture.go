@@ -1,8 +1,10 @@
-// Package picture draws a pipeline, or a run of one: as DOT for Graphviz, as SVG, as Mermaid, as text for a terminal, and as JSON.
+// Package picture draws a pipeline, or a run of one: as DOT for Graphviz, as SVG, as Mermaid, as
+// text for a terminal, and as JSON.
 //
-// A pipeline becomes a sketch: the nodes and edges to draw. Too many stages collapse into groups there, so that no writer has to
-// care. SVG and text then share one layered layout: rows (every edge points down), lanes (where an edge passes rows between
-// its ends), order (few crossings), and places (straight lanes, parents above the middle of their children).
+// A pipeline becomes a sketch: the nodes and edges to draw. Too many stages collapse into groups
+// there, so that no writer has to care. SVG and text then share one layered layout: rows (every
+// edge points down), lanes (where an edge passes rows between its ends), order (few crossings), and
+// places (straight lanes, parents above the middle of their children).
 package picture
 
 import (
@@ -30,11 +32,12 @@ type Format string
 
 // The formats. All but JSON collapse more than 300 stages into groups.
 const (
-	DOT     Format = "dot"     // for Graphviz 2.42 or later
-	SVG     Format = "svg"     // for a browser, in light and dark
-	Mermaid Format = "mermaid" // for Markdown; more than 500 dependencies, which Mermaid refuses, collapse too
-	ASCII   Format = "ascii"   // for a terminal, without colour codes
-	JSON    Format = "json"    // for programs: see [Document]
+	DOT Format = "dot" // for Graphviz 2.42 or later
+	SVG Format = "svg" // for a browser, in light and dark
+	// for Markdown; more than 500 dependencies, which Mermaid refuses, collapse too
+	Mermaid Format = "mermaid"
+	ASCII   Format = "ascii" // for a terminal, without colour codes
+	JSON    Format = "json"  // for programs: see [Document]
 )
 
 var writers = []struct {
@@ -44,7 +47,8 @@ var writers = []struct {
 	{DOT, writeDOT}, {SVG, writeSVG}, {Mermaid, writeMermaid}, {ASCII, writeASCII}, {JSON, writeJSON},
 }
 
-// ParseFormat returns the format called s, in whatever case, or an error that lists the formats and names the one that may be meant.
+// ParseFormat returns the format called s, in whatever case, or an error that lists the formats and
+// names the one that may be meant.
 func ParseFormat(s string) (Format, error) {
 	var known []string
 	for _, w := range writers {
@@ -53,6 +57,7 @@ func ParseFormat(s string) (Format, error) {
 		}
 		known = append(known, string(w.format))
 	}
+
 	hint := ""
 	if near := nearest.Name(strings.ToLower(s), known); near != "" {
 		hint = fmt.Sprintf(" (did you mean %s?)", near)
@@ -67,6 +72,7 @@ func Draw(w io.Writer, in Input, f Format) error {
 		if known.format != f {
 			continue
 		}
+
 		out := bufio.NewWriter(w)
 		if err := known.write(out, in); err != nil {
 			return fmt.Errorf("draw %s: %w", f, err)
@@ -74,8 +80,10 @@ func Draw(w io.Writer, in Input, f Format) error {
 		if err := out.Flush(); err != nil {
 			return fmt.Errorf("draw %s: %w", f, err)
 		}
+
 		return nil
 	}
+
 	_, err := ParseFormat(string(f))
 	return err
 }

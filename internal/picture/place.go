@@ -2,7 +2,8 @@ package picture
 
 import "slices"
 
-// place gives every item its x: near to what it is wired to, in the order of its row, never closer than apart.
+// place gives every item its x: near to what it is wired to, in the order of its row, never closer
+// than apart.
 func (l *layout) place() {
 	l.pack()
 	l.relax(40, false)
@@ -13,6 +14,7 @@ func (l *layout) place() {
 		l.straighten(lanes, at)
 		l.relax(4, true)
 	}
+
 	l.straighten(runs, at)
 }
 
@@ -26,13 +28,15 @@ func (l *layout) pack() {
 			}
 			l.items[i].x = x
 		}
+
 		for _, i := range row {
 			l.items[i].x -= x / 2
 		}
 	}
 }
 
-// relax moves row after row, down and up again, to where it is best for the rows around it. Lanes may be nailed to where they are.
+// relax moves row after row, down and up again, to where it is best for the rows around it. Lanes
+// may be nailed to where they are.
 func (l *layout) relax(sweeps int, nailed bool) {
 	for range sweeps {
 		for r := range l.rows {
@@ -44,7 +48,8 @@ func (l *layout) relax(sweeps int, nailed bool) {
 	}
 }
 
-// pull moves a row to where the squares of its wires' slants, weighted by stiffness, sum to the least.
+// pull moves a row to where the squares of its wires' slants, weighted by stiffness, sum to the
+// least.
 func (l *layout) pull(r int, nailed bool) {
 	var blocks []block
 	row := l.rows[r]
@@ -53,16 +58,20 @@ func (l *layout) pull(r int, nailed bool) {
 		if k > 0 {
 			offset += l.apart(row[k-1], i)
 		}
+
 		x, weight := l.wish(i)
 		if nailed && l.lane(i) {
-			x, weight = l.items[i].x, 1e9
+			x = l.items[i].x
+			weight = 1e9
 		}
+
 		blocks = append(blocks, block{x - offset, weight, 1})
 		for n := len(blocks); n > 1 && blocks[n-2].x >= blocks[n-1].x; n-- {
 			blocks[n-2].join(blocks[n-1])
 			blocks = blocks[:n-1]
 		}
 	}
+
 	offset = 0
 	k := 0
 	for _, b := range blocks {
@@ -76,8 +85,8 @@ func (l *layout) pull(r int, nailed bool) {
 	}
 }
 
-// block is a run of neighbours that touch, at the weighted mean of where they want to be.
-// Joining blocks that would overlap finds the best places for a row in one pass (pool adjacent violators).
+// block is a run of neighbours that touch, at the weighted mean of where they want to be. Joining
+// blocks that would overlap finds the best places for a row in one pass (pool adjacent violators).
 type block struct {
 	x, weight float64
 	items     int
@@ -86,7 +95,8 @@ type block struct {
 func (b *block) join(right block) {
 	weight := b.weight + right.weight
 	b.x = (float64(b.x*b.weight) + float64(right.x*right.weight)) / weight
-	b.weight, b.items = weight, b.items+right.items
+	b.weight = weight
+	b.items = b.items + right.items
 }
 
 // wish is where its wires would have an item, and how much.
@@ -96,14 +106,16 @@ func (l *layout) wish(i int32) (x, weight float64) {
 		x += float64(s * l.items[other].x) // rounded here, not fused: every machine draws the same
 		weight += s
 	}
+
 	if weight == 0 {
 		return l.items[i].x, 0.01
 	}
+
 	return x / weight, weight
 }
 
-// stiffness is how much a wire wants to be straight: a bend within a lane is worse than one at its end,
-// and however many edges leave a lane at one place, together they must not bend it.
+// stiffness is how much a wire wants to be straight: a bend within a lane is worse than one at its
+// end, and however many edges leave a lane at one place, together they must not bend it.
 func (l *layout) stiffness(w wire) float64 {
 	switch from, to := l.lane(w.from), l.lane(w.to); {
 	case from && to:
@@ -113,5 +125,6 @@ func (l *layout) stiffness(w wire) float64 {
 	case to:
 		return 1 / float64(len(l.items[w.to].up))
 	}
+
 	return 1
 }

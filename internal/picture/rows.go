@@ -7,13 +7,15 @@ import (
 
 // stack gives every node a row below all its parents. Within limit, that is the longest path to it.
 //
-// A row that would be too wide goes on in the next one, the way a scheduler with too few workers would do it: nodes whose parents
-// came last go first, so that a chain stays together. If limit is 0, it is the one with which the picture comes out
-// largest on a screen, and few edges pass through rows between their ends.
+// A row that would be too wide goes on in the next one, the way a scheduler with too few workers
+// would do it: nodes whose parents came last go first, so that a chain stays together. If limit is
+// 0, it is the one with which the picture comes out largest on a screen, and few edges pass through
+// rows between their ends.
 func stack(widths []float64, edges []edge, gaps gaps, limit float64) []int {
 	if len(widths) == 0 {
 		return nil
 	}
+
 	f := newFamily(len(widths), edges)
 	best := f.rows(widths, gaps.box, math.Inf(1))
 	widest, _ := measure(best, widths, edges, gaps)
@@ -23,13 +25,16 @@ func stack(widths []float64, edges []edge, gaps gaps, limit float64) []int {
 		}
 		return best
 	}
+
 	least := cost(best, widths, edges, gaps)
 	for parts := 2.0; parts <= 16; parts++ {
 		rows := f.rows(widths, gaps.box, widest/parts+slices.Max(widths))
 		if c := cost(rows, widths, edges, gaps); c < least {
-			best, least = rows, c
+			best = rows
+			least = c
 		}
 	}
+
 	return best
 }
 
@@ -47,12 +52,14 @@ func measure(rows []int, widths []float64, edges []edge, gaps gaps) (widest floa
 	for i, r := range rows {
 		row[r] += widths[i] + gaps.box
 	}
+
 	for _, lane := range lanesOf(rows, edges) {
 		for r := lane.top; r <= lane.bottom; r++ {
 			row[r] += gaps.lane
 			lanes++
 		}
 	}
+
 	return slices.Max(row), lanes
 }
 
@@ -80,6 +87,7 @@ func (f family) rows(widths []float64, gap, limit float64) []int {
 			ready = append(ready, int32(i))
 		}
 	}
+
 	for row := 0; len(ready) > 0; row++ {
 		taken := fit(ready, widths, gap, limit)
 		var next []int32
@@ -91,9 +99,11 @@ func (f family) rows(widths []float64, gap, limit float64) []int {
 				}
 			}
 		}
+
 		slices.Sort(next)
 		ready = append(next, ready[taken:]...)
 	}
+
 	return rows
 }
 

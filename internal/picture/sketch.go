@@ -50,8 +50,8 @@ func (t tally) parts() []string {
 	return parts
 }
 
-// state is the one that says most about the stages: a failure counts more than any number of successes.
-// It is false for a pipeline that is not run.
+// state is the one that says most about the stages: a failure counts more than any number of
+// successes. It is false for a pipeline that is not run.
 func (t tally) state() (dag.State, bool) {
 	for _, s := range [...]dag.State{dag.Failed, dag.Running, dag.Retrying, dag.Ready, dag.Waiting, dag.Cancelled, dag.Skipped, dag.Succeeded} {
 		if t[s] > 0 {
@@ -66,16 +66,20 @@ func (n *node) details() []string {
 	if n.count > 1 {
 		return append([]string{commas(n.count) + " stages"}, wrap(n.tally.parts(), 30)...)
 	}
+
 	var words []string
 	if s, ok := n.tally.state(); ok {
 		words = append(words, s.String())
 	}
+
 	if n.label != "" {
 		words = append(words, n.label)
 	}
+
 	if len(words) == 0 {
 		return nil
 	}
+
 	return []string{strings.Join(words, " · ")}
 }
 
@@ -98,6 +102,7 @@ func (s *sketch) summary() string {
 	if len(s.nodes) < s.stages {
 		stages += " in " + plural(len(s.nodes), "group")
 	}
+
 	dependencies := commas(s.deps) + " dependencies"
 	if s.deps == 1 {
 		dependencies = "1 dependency"
@@ -119,10 +124,12 @@ type limits struct {
 	full  int // most dependencies of a pipeline that is drawn stage by stage
 }
 
-// usual keeps a picture readable. All dependencies of up to 300 stages are drawn, however many there are.
+// usual keeps a picture readable. All dependencies of up to 300 stages are drawn, however many
+// there are.
 var usual = limits{nodes: 300, edges: 2000, full: 300 * 300}
 
-// newSketch draws stage by stage if the limits allow, else groups of one level whose names share a stem, else levels.
+// newSketch draws stage by stage if the limits allow, else groups of one level whose names share a
+// stem, else levels.
 func newSketch(in Input, most limits) *sketch {
 	g := in.Graph
 	s := &sketch{name: clean(in.Name), run: clean(in.Run), stages: g.Len(), deps: g.Edges()}
@@ -133,6 +140,7 @@ func newSketch(in Input, most limits) *sketch {
 	} else {
 		groups, s.edges = collapse(g, most)
 	}
+
 	s.nodes = groups.nodes
 	s.fill(in, groups.of)
 	return s
@@ -147,6 +155,7 @@ func (s *sketch) fill(in Input, of []int32) {
 			n.tally[state]++
 			s.tally[state]++
 		}
+
 		if in.Label != nil && n.count == 1 {
 			n.label = clean(in.Label(dag.StageID(stage)))
 		}

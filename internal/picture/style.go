@@ -23,6 +23,7 @@ func styles() string {
 .godags .failed rect{stroke-width:2.2}
 .godags .waiting rect,.godags .skipped rect,.godags .cancelled rect{stroke-dasharray:5 3}
 `)
+
 	writeTheme(&b, "#ffffff", "#0f172a", "#64748b", "#94a3b8", false)
 	b.WriteString("@media (prefers-color-scheme:dark){\n")
 	writeTheme(&b, "#0d1117", "#f1f5f9", "#94a3b8", "#66748a", true)
@@ -44,6 +45,7 @@ func writeTheme(b *strings.Builder, page, title, small, wire string, dark bool) 
 		}
 		return c.light
 	}
+
 	class("plain", pick(plain))
 	for s, c := range palette {
 		class(dag.State(s).String(), pick(c))

@@ -42,6 +42,7 @@ func drawSVG(w *bufio.Writer, s *sketch) {
 	if n := len(sc.bottoms); n > 0 {
 		height = sc.bottoms[n-1] + margin
 	}
+
 	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" class="godags" width="%[1]s" height="%[2]s" viewBox="0 0 %[1]s %[2]s" role="img">`+"\n",
 		px(sc.width), px(height))
 	fmt.Fprintf(w, "<title>%s</title>\n<style>%s</style>\n", escape(s.heading()), styles())
@@ -51,6 +52,7 @@ func drawSVG(w *bufio.Writer, s *sketch) {
 	for i := range s.nodes {
 		sc.writeBox(w, int32(i))
 	}
+
 	fmt.Fprintln(w, "</svg>")
 }
 
@@ -61,20 +63,25 @@ func newScene(s *sketch) *scene {
 		widths[i] = boxWidth(&s.nodes[i])
 		usual = max(usual, min(widths[i], 150))
 	}
+
 	for i := range widths {
 		widths[i] = max(widths[i], usual)
 	}
+
 	sc := &scene{sketch: s, layout: newLayout(widths, s.edges, gaps{box: 22, lane: 13, row: 105}, 0)}
 	left, right := sc.extent()
 	if len(s.nodes) == 0 {
-		left, right = 0, 0
+		left = 0
+		right = 0
 	}
+
 	sc.width = max(right-left+2*margin, leastSVG, pixels(shortHeading(s))*18+2*margin, pixels(s.summary())*12+2*margin)
 	sc.left = left - (sc.width-(right-left))/2
 	sc.head = margin + 40
 	if legend := sc.legend(); len(legend) > 0 {
 		sc.head = legend[len(legend)-1].y + 18
 	}
+
 	sc.stackRows()
 	return sc
 }
@@ -99,13 +106,15 @@ func shortHeading(s *sketch) string { return cells.Shorten(s.heading(), 72) }
 
 func shortName(n *node) string { return cells.Shorten(n.name, 28) }
 
-// stackRows sets the rows' heights: the wider the wires between two rows spread, the more space they get.
+// stackRows sets the rows' heights: the wider the wires between two rows spread, the more space
+// they get.
 func (sc *scene) stackRows() {
 	spread := make([]float64, len(sc.rows))
 	for _, w := range sc.wires {
 		row := sc.items[w.from].row
 		spread[row] = max(spread[row], math.Abs(sc.items[w.from].x-sc.items[w.to].x))
 	}
+
 	y := sc.head
 	for r, row := range sc.rows {
 		tallest := 0.0
@@ -114,6 +123,7 @@ func (sc *scene) stackRows() {
 				tallest = max(tallest, boxHeight(&sc.sketch.nodes[i]))
 			}
 		}
+
 		sc.tops = append(sc.tops, y)
 		sc.bottoms = append(sc.bottoms, y+tallest)
 		y += tallest + min(44+spread[r]*0.07, 150)
@@ -123,10 +133,13 @@ func (sc *scene) stackRows() {
 // at is where item i is, from its top to its bottom.
 func (sc *scene) at(i int32) (x, top, bottom float64) {
 	it := &sc.items[i]
-	x, top, bottom = it.x-sc.left, sc.tops[it.row], sc.bottoms[it.row]
+	x = it.x - sc.left
+	top = sc.tops[it.row]
+	bottom = sc.bottoms[it.row]
 	if sc.lane(i) {
 		return x, top, bottom
 	}
+
 	spare := (bottom - top - boxHeight(&sc.sketch.nodes[i])) / 2
 	return x, top + spare, bottom - spare
 }
@@ -139,10 +152,12 @@ func (sc *scene) writeBox(w *bufio.Writer, i int32) {
 	if state, ok := n.tally.state(); ok {
 		class = state.String()
 	}
+
 	fmt.Fprintf(w, `<g class="%s"><title>%s</title>`, class, escape(n.title()))
 	if n.count > 1 {
 		writeRect(w, x-width/2+stackOffset, top+stackOffset, width, bottom-top)
 	}
+
 	writeRect(w, x-width/2, top, width, bottom-top)
 	y := top + boxPadding + nameSize - 2
 	fmt.Fprintf(w, `<text class="name" x="%s" y="%s">%s</text>`, px(x), px(y), escape(shortName(n)))
@@ -150,6 +165,7 @@ func (sc *scene) writeBox(w *bufio.Writer, i int32) {
 		y += lineHeight
 		fmt.Fprintf(w, `<text x="%s" y="%s">%s</text>`, px(x), px(y), escape(line))
 	}
+
 	fmt.Fprint(w, "</g>\n")
 	if n.count > 1 {
 		writeBar(w, n, x-width/2+boxPadding, y+9, width-2*boxPadding)
@@ -170,6 +186,7 @@ func writeBar(w *bufio.Writer, n *node, x, y, width float64) {
 		fmt.Fprintf(w, `<rect class="swatch-%s" x="%s" y="%s" width="%s" height="5"/>`, s, px(x), px(y), px(share))
 		x += share
 	}
+
 	if _, ok := n.tally.state(); ok {
 		fmt.Fprintln(w)
 	}

@@ -9,13 +9,16 @@ import (
 
 // writeWires draws each bundle as one path, so that pointing at it shows all of it.
 func (sc *scene) writeWires(w *bufio.Writer) {
-	wires, edges := make([][]wire, 2*sc.boxes), make([][]edge, 2*sc.boxes)
+	wires := make([][]wire, 2*sc.boxes)
+	edges := make([][]edge, 2*sc.boxes)
 	for _, wire := range sc.wires {
 		wires[wire.bundle] = append(wires[wire.bundle], wire)
 	}
+
 	for i, e := range sc.sketch.edges {
 		edges[sc.via[i]] = append(edges[sc.via[i]], e)
 	}
+
 	fmt.Fprintln(w, `<g class="wires">`)
 	for b := range wires {
 		if len(wires[b]) > 0 {
@@ -24,11 +27,13 @@ func (sc *scene) writeWires(w *bufio.Writer) {
 			fmt.Fprintln(w, "</g>")
 		}
 	}
+
 	fmt.Fprintln(w, "</g>")
 	sc.writeTimes(w)
 }
 
-// bundleTitle says what comes after what: "a → b, c ×2", or for edges that lead to one node "a, b → c".
+// bundleTitle says what comes after what: "a → b, c ×2", or for edges that lead to one node "a, b →
+// c".
 func (sc *scene) bundleTitle(b int, edges []edge) string {
 	const most = 12
 	var names []string
@@ -37,16 +42,20 @@ func (sc *scene) bundleTitle(b int, edges []edge) string {
 			names = append(names, commas(len(edges)-most)+" more")
 			break
 		}
+
 		end := e.to
 		if b%2 == 0 {
 			end = e.from
 		}
+
 		names = append(names, strings.TrimSpace(sc.sketch.nodes[end].name+" "+e.times()))
 	}
+
 	node := sc.sketch.nodes[b/2].name
 	if b%2 == 0 {
 		return strings.Join(names, ", ") + " → " + node
 	}
+
 	return node + " → " + strings.Join(names, ", ")
 }
 
@@ -62,34 +71,40 @@ func (sc *scene) writeBundle(w *bufio.Writer, wires []wire) {
 			fmt.Fprintf(&tips, "M%s %sl-4 -%dq4 2.5 8 0z", px(c.x1), px(c.arrive+arrow), arrow)
 		}
 	}
+
 	fmt.Fprintf(w, `<path d="%s"/>`, lines.String())
 	if tips.Len() > 0 {
 		fmt.Fprintf(w, `<path class="tip" d="%s"/>`, tips.String())
 	}
 }
 
-// curve is a wire: straight down from a box to the end of its row, bent, straight down again. It is bent only between two rows,
-// where nothing else is, so that it cannot touch a box.
+// curve is a wire: straight down from a box to the end of its row, bent, straight down again. It is
+// bent only between two rows, where nothing else is, so that it cannot touch a box.
 type curve struct{ x0, leave, y0, x1, y1, arrive float64 }
 
 func (sc *scene) curve(w wire) curve {
 	x0, _, leave := sc.at(w.from)
 	x1, arrive, _ := sc.at(w.to)
-	y0, y1 := sc.bottoms[sc.items[w.from].row], sc.tops[sc.items[w.to].row]
+	y0 := sc.bottoms[sc.items[w.from].row]
+	y1 := sc.tops[sc.items[w.to].row]
 	if !sc.lane(w.to) {
-		y1, arrive = y1-arrow, arrive-arrow
+		y1 = y1 - arrow
+		arrive = arrive - arrow
 	}
+
 	return curve{x0, leave, y0, x1, y1, arrive}
 }
 
 func (c curve) path() string {
 	bend := (c.y1 - c.y0) * 0.55
-	x0, x1 := px(c.x0), px(c.x1)
+	x0 := px(c.x0)
+	x1 := px(c.x1)
 	return fmt.Sprintf("M%s %sV%sC%s %s %s %s %s %sV%s",
 		x0, px(c.leave), px(c.y0), x0, px(c.y0+bend), x1, px(c.y1-bend), x1, px(c.y1), px(c.arrive))
 }
 
-// writeTimes labels edges that stand for several dependencies, the largest first, where there is room.
+// writeTimes labels edges that stand for several dependencies, the largest first, where there is
+// room.
 func (sc *scene) writeTimes(w *bufio.Writer) {
 	wires := slices.DeleteFunc(slices.Clone(sc.wires), func(w wire) bool { return w.count < 2 })
 	slices.SortStableFunc(wires, func(a, b wire) int { return b.count - a.count })
@@ -97,11 +112,14 @@ func (sc *scene) writeTimes(w *bufio.Writer) {
 	for _, wire := range wires {
 		c := sc.curve(wire)
 		text := edge{count: wire.count}.times()
-		x, row := (c.x0+c.x1)/2, sc.items[wire.from].row
-		from, to := x-pixels(text)*5-4, x+pixels(text)*5+4
+		x := (c.x0 + c.x1) / 2
+		row := sc.items[wire.from].row
+		from := x - pixels(text)*5 - 4
+		to := x + pixels(text)*5 + 4
 		if slices.ContainsFunc(taken[row], func(t [2]float64) bool { return from < t[1] && t[0] < to }) {
 			continue
 		}
+
 		taken[row] = append(taken[row], [2]float64{from, to})
 		fmt.Fprintf(w, `<text class="times" x="%s" y="%s">%s</text>`+"\n", px(x), px((c.y0+c.y1)/2+3), escape(text))
 	}

@@ -37,6 +37,7 @@ func wrap(parts []string, most int) []string {
 			lines = append(lines, part)
 		}
 	}
+
 	return lines
 }
 
@@ -57,5 +58,6 @@ func pixels(s string) float64 {
 			w += 0.68 * float64(cells.Rune(r))
 		}
 	}
+
 	return w
 }

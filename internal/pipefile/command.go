@@ -13,12 +13,14 @@ func (s *source) env(v value) (env value) {
 	env = value{kind: mapping, at: v.at}
 	s.members("env", v, func() {
 		for i := 0; i < len(v.items); i += 2 {
-			name, content := v.items[i], s.text("env "+printable(v.items[i].text), v.items[i+1])
+			name := v.items[i]
+			content := s.text("env "+printable(v.items[i].text), v.items[i+1])
 			if s.variable("env", name) && content.kind == text && s.noNUL("env", content) && s.fits(name, content) {
 				env.items = append(env.items, name, content)
 			}
 		}
 	})
+
 	return env
 }
 
@@ -28,10 +30,12 @@ func (s *source) variable(key string, name value) bool {
 		s.report(int(name.at), "%s: %v", key, err)
 		return false
 	}
+
 	if strings.HasPrefix(strings.ToUpper(name.text), "GODAGS_") {
 		s.report(int(name.at), "%s: names that begin with GODAGS_ are taken", key)
 		return false
 	}
+
 	return true
 }
 
@@ -84,6 +88,7 @@ func (s *source) shell(p *policy, v value) {
 		s.report(int(v.at), "shell must be a list of a program and its arguments, such as [bash, -c]")
 		return
 	}
+
 	before := len(s.problems) + s.omitted
 	for i, word := range v.items {
 		word = s.text("shell", word)
@@ -92,6 +97,7 @@ func (s *source) shell(p *policy, v value) {
 		}
 		s.noNUL("shell", word)
 	}
+
 	if len(s.problems)+s.omitted == before {
 		p.shell = v
 	}
@@ -103,6 +109,7 @@ func (s *source) codes(p *policy, v value) {
 	if v.kind != list {
 		items = []value{v}
 	}
+
 	p.codes = value{kind: list, at: v.at}
 	for _, item := range items {
 		code := 0
@@ -119,18 +126,21 @@ func (st *stage) commandParams() []byte {
 	if st.run.kind == list {
 		run = "argv"
 	}
+
 	params := value{kind: mapping}
 	add := func(key string, v value) {
 		if v.kind != absent {
 			params.items = append(params.items, value{kind: text, text: key}, v)
 		}
 	}
+
 	add(run, st.run)
 	add("dir", st.policy.dir)
 	add("no_retry_codes", st.policy.codes)
 	if len(st.env.items) > 0 {
 		add("env", st.env)
 	}
+
 	if run == "run" {
 		add("shell", st.policy.shell)
 	}

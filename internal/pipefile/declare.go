@@ -41,16 +41,19 @@ func (s *source) declareParam(p *pipeline, name, v value) {
 		s.report(int(name.at), "parameters %s and %s differ in case only, and would be the same variable GODAGS_PARAM_%s",
 			quote(p.settings.Params[i].Name), quote(name.text), strings.ToUpper(name.text))
 	}
+
 	d := declaration{fallback: v}
 	if v.kind == mapping {
 		d.fallback = value{}
 		before := len(s.problems) + s.omitted
 		readKeys(s, "a parameter", v, parameterKeys, &d)
 		if len(s.problems)+s.omitted > before {
-			p.settings.Params = append(p.settings.Params, spec.Param{Name: name.text}) // what follows is not a problem of its own
+			// what follows is not a problem of its own
+			p.settings.Params = append(p.settings.Params, spec.Param{Name: name.text})
 			return
 		}
 	}
+
 	s.addParam(p, name, v, d)
 }
 
@@ -58,7 +61,9 @@ func (s *source) addParam(p *pipeline, name, v value, d declaration) {
 	param := spec.Param{Name: name.text, Type: d.kind, Description: d.description}
 	fallback := appendJSON(nil, d.fallback)
 	switch {
-	case d.fallback.kind == number && d.fallback.text == "": // no number that JSON has: it has been reported
+	case d.fallback.kind == number && d.fallback.text == "":
+
+		// no number that JSON has: it has been reported
 	case d.fallback.kind == null:
 		s.report(int(d.fallback.at), `parameter %s has no default here: to ask each run for a value, write {type: string} or the like`, quote(name.text))
 	case d.fallback.kind == absent && d.kind == "":
@@ -72,5 +77,6 @@ func (s *source) addParam(p *pipeline, name, v value, d declaration) {
 			s.report(int(d.fallback.at), "%v", err)
 		}
 	}
+
 	p.settings.Params = append(p.settings.Params, param)
 }

@@ -22,7 +22,8 @@ type (
 	}
 )
 
-// A random file that is written in both formats means the same in both, and the same is wrong with it at the same places.
+// A random file that is written in both formats means the same in both, and the same is wrong with
+// it at the same places.
 func TestFormatsMeanTheSame(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		model := drawFile(t)
@@ -239,7 +240,8 @@ func (w *writer) flow(v any) string {
 
 var safe = regexp.MustCompile(`^[a-z_0-9äöü日本 -]*[a-z]$|^\d{4}-\d\d-\d\d$`)
 
-// text writes text without quotes when that is the same, and sometimes with an anchor, or as an alias.
+// text writes text without quotes when that is the same, and sometimes with an anchor, or as an
+// alias.
 func (w *writer) text(s string, anchors bool) string {
 	written := quoted(s)
 	if safe.MatchString(s) && !isYesNo(s) && s != "true" && s[0] != ' ' && s[0] != '-' {

@@ -44,6 +44,7 @@ func (e *FileError) Show(most int) string {
 	for _, p := range shown {
 		fmt.Fprintf(&b, "%s:%d:%d: %s%s\n%s\n", printable(e.Path), p.Line, p.Column, p.Message, didYouMean(p.Suggestion), p.excerpt)
 	}
+
 	if more := len(e.Problems) + e.Omitted - len(shown); more > 0 {
 		fmt.Fprintf(&b, "... and %d more", more)
 	}
@@ -60,22 +61,32 @@ func didYouMean(suggestion string) string {
 // fileError gives what was reported its positions, in one walk through the file.
 func (s *source) fileError(path string) *FileError {
 	slices.SortStableFunc(s.problems, func(a, b problem) int { return cmp.Compare(a.at, b.at) })
-	s.problems = slices.Compact(s.problems) // what is wrong with an anchor is found again at each alias
+
+	// what is wrong with an anchor is found again at each alias
+	s.problems = slices.Compact(s.problems)
 	e := &FileError{Path: path, Problems: make([]Problem, len(s.problems)), Omitted: s.omitted}
-	end := len(bytes.TrimRight(s.bytes, " \t\r\n")) // a problem at the end is shown behind the last thing that is there
-	line, column, last := 1, 1, 0
+
+	// a problem at the end is shown behind the last thing that is there
+	end := len(bytes.TrimRight(s.bytes, " \t\r\n"))
+	line := 1
+	column := 1
+	last := 0
 	for i, p := range s.problems {
 		at := min(p.at, end)
 		if at > last {
 			between := s.bytes[last:at]
 			if n := bytes.Count(between, []byte("\n")); n > 0 {
-				line, column = line+n, 1
+				line = line + n
+				column = 1
 				between = between[bytes.LastIndexByte(between, '\n')+1:]
 			}
-			column, last = column+utf8.RuneCount(between), at
+			column = column + utf8.RuneCount(between)
+			last = at
 		}
+
 		e.Problems[i] = Problem{line, column, printable(p.message), printable(p.suggestion), excerpt(s.bytes, at, p.end, line)}
 	}
+
 	return e
 }
 
@@ -98,6 +109,7 @@ func printable(s string) string {
 	if utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return s
 	}
+
 	var b strings.Builder
 	for len(s) > 0 {
 		r, size := utf8.DecodeRuneInString(s)
@@ -109,5 +121,6 @@ func printable(s string) string {
 		}
 		s = s[size:]
 	}
+
 	return b.String()
 }

@@ -22,12 +22,14 @@ func Excerpt(text string, at, end int) string {
 	return excerpt(src, at, max(end, at+1), bytes.Count(src[:at], []byte("\n"))+1)
 }
 
-// excerpt shows the line that a place is on, and marks what begins there, up to end; up to the end of the word if end is 0.
+// excerpt shows the line that a place is on, and marks what begins there, up to end; up to the end
+// of the word if end is 0.
 func excerpt(src []byte, at, end, line int) string {
 	begin := at
 	if end == 0 {
 		end = at + len(token(src, at))
 	}
+
 	var text strings.Builder
 	caret := 0 // columns before it
 	for n := 0; begin > 0 && src[begin-1] != '\n'; n++ {
@@ -39,16 +41,20 @@ func excerpt(src []byte, at, end, line int) string {
 		_, size := utf8.DecodeLastRune(src[:begin])
 		begin -= size
 	}
-	width, carets := caret, 0
+
+	width := caret
+	carets := 0
 	for i := begin; i < len(src) && src[i] != '\n'; {
 		if i > at && width > excerptWidth {
 			text.WriteString("...")
 			break
 		}
+
 		r, size := utf8.DecodeRune(src[i:])
 		if r == '\r' && (i+1 == len(src) || src[i+1] == '\n') {
 			break
 		}
+
 		s, columns := show(r, size)
 		text.WriteString(s)
 		width += columns
@@ -57,15 +63,18 @@ func excerpt(src []byte, at, end, line int) string {
 		} else if i < end {
 			carets += columns
 		}
+
 		i += size
 	}
+
 	number := fmt.Sprintf("%5d", line)
 	above := strings.TrimRight(number+" | "+text.String(), " ")
 	below := strings.Repeat(" ", len(number)) + " | " + strings.Repeat(" ", caret) + strings.Repeat("^", max(carets, 1))
 	return above + "\n" + below
 }
 
-// show returns a character in the form in which it can be shown, and the number of columns that it takes.
+// show returns a character in the form in which it can be shown, and the number of columns that it
+// takes.
 func show(r rune, size int) (string, int) {
 	switch {
 	case r == utf8.RuneError && size == 1:
@@ -76,13 +85,16 @@ func show(r rune, size int) (string, int) {
 		quoted := strconv.QuoteRune(r)
 		return quoted[1 : len(quoted)-1], len(quoted) - 2
 	}
+
 	return string(r), cells.Rune(r)
 }
 
-// within returns where a part of a text is in the file: its beginning is at bytes behind that of the text. It goes through what is written and
-// what it means side by side. Where they do not fit together, as at an alias, that is where the value begins.
+// within returns where a part of a text is in the file: its beginning is at bytes behind that of
+// the text. It goes through what is written and what it means side by side. Where they do not fit
+// together, as at an alias, that is where the value begins.
 func within(src []byte, v value, at int) int {
-	i, quote := int(v.at), byte(0)
+	i := int(v.at)
+	quote := byte(0)
 	switch {
 	case i >= len(src):
 		return i
@@ -92,8 +104,10 @@ func within(src []byte, v value, at int) int {
 	case src[i] == '|' || src[i] == '>':
 		i += bytes.IndexByte(src[i:], '\n') + 1
 	}
+
 	for n := 0; n < at && i < len(src); {
-		wide, means := 1, 1 // bytes as written, and what they mean
+		wide := 1
+		means := 1 // bytes as written, and what they mean
 		switch {
 		case quote == '"' && src[i] == '\\':
 			wide, means = escape(src[i:])
@@ -104,8 +118,11 @@ func within(src []byte, v value, at int) int {
 		case src[i] != v.text[n] && !isBlank(src[i]):
 			return int(v.at)
 		}
-		i, n = i+wide, n+means
+
+		i = i + wide
+		n = n + means
 	}
+
 	for at < len(v.text) && !isBlank(v.text[at]) && i < len(src) && isBlank(src[i]) {
 		i++
 	}
@@ -119,6 +136,7 @@ func escape(written []byte) (wide, means int) {
 	if len(written) == 1 {
 		return 1, 1
 	}
+
 	switch written[1] {
 	case 'x':
 		return 4, meant(written, 4)
@@ -133,6 +151,7 @@ func escape(written []byte) (wide, means int) {
 	case '\n', '\r': // a line that goes on in the next
 		return 1 + len(written[1:]) - len(bytes.TrimLeft(written[1:], " \t\r\n")), 0
 	}
+
 	return 2, 1
 }
 

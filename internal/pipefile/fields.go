@@ -17,7 +17,8 @@ type key[T any] struct {
 	read  func(s *source, into *T, v value)
 }
 
-// pipeline is a file's content. A value of a kind that its key cannot have has been reported, and is not used.
+// pipeline is a file's content. A value of a kind that its key cannot have has been reported, and
+// is not used.
 type pipeline struct {
 	name     value
 	settings spec.Settings
@@ -55,8 +56,10 @@ func readKeys[T any](s *source, what string, v value, keys []key[T], into *T) {
 			unknown = append(unknown, i)
 		}
 	}
+
 	for _, i := range unknown {
-		// It is read as the key that was meant: what follows from a slip is not a problem of its own.
+		// It is read as the key that was meant: what follows from a slip is not a problem of its
+		// own.
 		if s.endOfText(what, v.items[i], v.items[i+1]) {
 			continue
 		}
@@ -87,10 +90,12 @@ func (s *source) endOfText(what string, key, v value) bool {
 	if v.kind != null {
 		return false
 	}
+
 	rest := s.bytes[int(key.at)+len(token(s.bytes, int(key.at))):]
 	if rest = bytes.TrimLeft(rest, " \t\r\n"); len(rest) == 0 || rest[0] != ',' && rest[0] != '}' {
 		return false
 	}
+
 	s.report(int(key.at), "%s has no key %s: if it belongs to the text before, put all of that in quotes, since a comma ends it here", what, quote(key.text))
 	return true
 }
@@ -101,11 +106,13 @@ func (s *source) unknownKey(what string, key value, known []string) string {
 	if !slices.Contains(known, meant) {
 		meant = nearest.Name(key.text, known)
 	}
+
 	if meant == "" {
 		s.report(int(key.at), "%s has no key %s: it can have %s", what, quote(key.text), strings.Join(known, ", "))
 	} else {
 		s.suggest(int(key.at), meant, "%s has no key %s", what, quote(key.text))
 	}
+
 	return meant
 }
 
@@ -132,6 +139,7 @@ func (s *source) pipeline(root value) (p pipeline) {
 		s.report(int(root.at), "a pipeline is a mapping with the key stages, not %v", root.kind)
 		return p
 	}
+
 	readKeys(s, "a pipeline", root, pipelineKeys, &p)
 	if p.list.kind == absent {
 		s.report(int(root.at), `the pipeline has no stages: write "stages:" and a list of them`)

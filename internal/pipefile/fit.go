@@ -13,26 +13,32 @@ import (
 
 // Keys of stages that mean nothing without others.
 var (
-	commandKeys = []string{"env", "dir", "shell", "no_retry_codes"}                                          // need run
-	workKeys    = []string{"retries", "backoff", "timeout", "secrets", "for_each", "matrix", "max_parallel"} // need run or task
+	// need run
+	commandKeys = []string{"env", "dir", "shell", "no_retry_codes"}
+	// need run or task
+	workKeys = []string{"retries", "backoff", "timeout", "secrets", "for_each", "matrix", "max_parallel"}
 )
 
-// fit reports keys of the stage that do nothing beside its others, and takes from kind what the defaults say without effect.
+// fit reports keys of the stage that do nothing beside its others, and takes from kind what the
+// defaults say without effect.
 func (c *checker) fit(st *stage, kind *spec.Kind) {
 	for _, key := range st.keysOf(commandKeys) {
 		if st.run.kind == absent {
 			c.report(int(key.at), "%s is for a stage with run", key.name)
 		}
 	}
+
 	works := st.run.kind != absent || st.task.kind != absent
 	for _, key := range st.keysOf(workKeys) {
 		if !works {
 			c.report(int(key.at), "%s is for a stage with run or task: this one executes nothing", key.name)
 		}
 	}
+
 	if !works {
 		kind.Policy = spec.Policy{Trigger: kind.Trigger, When: kind.When, Priority: kind.Priority}
 	}
+
 	if st.forEach.kind == absent && st.matrix.kind == absent {
 		kind.MaxParallel = 0
 		if at := st.ownAt("max_parallel"); at >= 0 && works {
@@ -41,15 +47,18 @@ func (c *checker) fit(st *stage, kind *spec.Kind) {
 	} else if st.forEach.kind != absent && st.matrix.kind != absent {
 		c.report(int(max(st.forEach.at, st.matrix.at)), "a stage has for_each or matrix, not both")
 	}
+
 	if len(st.after) == 0 && kind.Trigger != dag.AllSuccess {
 		if at := st.ownAt("trigger"); at >= 0 {
 			c.report(at, "trigger %v is about the stages in after, and there are none", kind.Trigger)
 		}
 		kind.Trigger = dag.AllSuccess
 	}
+
 	if at := st.ownAt("shell"); at >= 0 && st.run.kind == list {
 		c.report(at, "shell is for a run that is text: a list is executed without one")
 	}
+
 	if st.run.kind != absent {
 		c.twice(st, kind.Secrets)
 	}
@@ -72,6 +81,7 @@ func (st *stage) keysOf(names []string) []ownKey {
 			found = append(found, k)
 		}
 	}
+
 	for _, k := range []struct {
 		name string
 		v    value
@@ -80,6 +90,7 @@ func (st *stage) keysOf(names []string) []ownKey {
 			found = append(found, ownKey{k.name, k.v.at})
 		}
 	}
+
 	return found
 }
 
@@ -98,18 +109,22 @@ func (b *builder) checkLists() {
 	if len(b.fans) == 0 {
 		return
 	}
-	named, fans := make(map[string]*added), make(map[string]bool)
+
+	named := make(map[string]*added)
+	fans := make(map[string]bool)
 	for i := range b.added {
 		if a := &b.added[i]; !a.cell {
 			named[a.name] = a
 		}
 	}
+
 	for _, f := range b.fans {
 		fans[f.name] = f.name != ""
 		if list := named[f.over.text]; list != nil && list.name != f.name && !list.works {
 			b.report(int(f.over.at), "for_each: stage %s has no output: it has neither run nor task", quote(list.name))
 		}
 	}
+
 	for i := range b.added {
 		a := &b.added[i]
 		if of := instanceOf(a.name); !a.cell && fans[of] {
@@ -128,27 +143,32 @@ func instanceOf(name string) string {
 	return of
 }
 
-// checkWhen reports what is wrong with a condition. Stages that have it from the defaults mostly differ in what they come after,
-// but read the same: it is compiled again only for a stage that lacks something.
+// checkWhen reports what is wrong with a condition. Stages that have it from the defaults mostly
+// differ in what they come after, but read the same: it is compiled again only for a stage that
+// lacks something.
 func (b *builder) checkWhen(st *stage) {
 	scope := condition.Scope{Params: b.settings.Params, Env: b.settings.Env, Item: st.forEach.kind != absent || st.matrix.kind != absent}
 	for _, dep := range st.after {
 		scope.Outputs = append(scope.Outputs, dep.text)
 	}
+
 	when := st.policy.when
 	id := when.text
 	if scope.Item {
 		id += "\x00"
 	}
+
 	lacks := func(name string) bool { return !slices.Contains(scope.Outputs, name) }
 	if c := b.compiled[id]; c != nil && !slices.ContainsFunc(c.Outputs(), lacks) {
 		return
 	}
+
 	c, err := condition.Compile(when.text, scope)
 	whose := st.String()
 	if when.at == b.defaults.when.at {
 		whose = "defaults" // so that it is reported once
 	}
+
 	if wrong, ok := errors.AsType[*condition.Error](err); ok {
 		at := within(b.bytes, when, wrong.At)
 		end := max(at+1, within(b.bytes, when, max(wrong.At, wrong.End)))

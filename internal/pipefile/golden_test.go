@@ -164,7 +164,8 @@ func (known) Validate(task string, params json.RawMessage) error {
 	return unknown
 }
 
-// checkError fails unless every problem is at a place that the file has, and can be printed on any terminal.
+// checkError fails unless every problem is at a place that the file has, and can be printed on any
+// terminal.
 func checkError(t *testing.T, data []byte, err error) {
 	t.Helper()
 	e, ok := errors.AsType[*FileError](err)

@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// jsonReader finds the values in valid JSON. Since encoding/json has judged the text, and knows no positions,
-// what is left to do is short and cannot meet a syntax error.
+// jsonReader finds the values in valid JSON. Since encoding/json has judged the text, and knows no
+// positions, what is left to do is short and cannot meet a syntax error.
 type jsonReader struct {
 	*source
 	pos    int
@@ -18,15 +18,18 @@ type jsonReader struct {
 	stream bool // leave the list of stages open
 }
 
-// readJSON returns the value of the file. If stream is true, the list under the key stages is left open.
+// readJSON returns the value of the file. If stream is true, the list under the key stages is left
+// open.
 func (s *source) readJSON(stream bool) (value, bool) {
 	if len(bytes.TrimSpace(s.bytes)) == 0 {
 		return value{kind: null}, true
 	}
+
 	if !json.Valid(s.bytes) {
 		s.reportJSON()
 		return value{}, false
 	}
+
 	r := jsonReader{source: s, stream: stream}
 	return r.value()
 }
@@ -38,7 +41,8 @@ func (s *source) within(v value) *jsonReader {
 
 // openList steps over a list.
 func (r *jsonReader) openList() value {
-	at, depth := r.pos, 0
+	at := r.pos
+	depth := 0
 	for {
 		switch r.bytes[r.pos] {
 		case '"':
@@ -47,11 +51,13 @@ func (r *jsonReader) openList() value {
 					r.pos++
 				}
 			}
+
 		case '[', '{':
 			depth++
 		case ']', '}':
 			depth--
 		}
+
 		if r.pos++; depth == 0 {
 			return value{kind: list, at: uint32(at), open: true}
 		}
@@ -72,6 +78,7 @@ func (r *jsonReader) value() (v value, ok bool) {
 	default:
 		v = r.literal(c)
 	}
+
 	v.at = uint32(at)
 	return v, r.weigh(at, valueWeight+len(v.text))
 }
@@ -99,6 +106,7 @@ func (r *jsonReader) list() (value, bool) {
 		}
 		items = append(items, v)
 	}
+
 	r.pos++
 	return r.collected(list, at, items), r.weigh(at, valueWeight)
 }
@@ -121,6 +129,7 @@ func (r *jsonReader) mapping() (value, bool) {
 		if !ok {
 			return key, false
 		}
+
 		r.skip(" \t\r\n:")
 		var v value
 		if r.stream && r.depth == 1 && key.text == "stages" && r.bytes[r.pos] == '[' {
@@ -128,8 +137,10 @@ func (r *jsonReader) mapping() (value, bool) {
 		} else if v, ok = r.value(); !ok {
 			return v, false
 		}
+
 		r.addNew(&m, key, v)
 	}
+
 	r.pos++
 	return r.collected(mapping, at, m.items), r.weigh(at, valueWeight)
 }
@@ -139,28 +150,33 @@ func (r *jsonReader) literal(c byte) value {
 	for r.pos < len(r.bytes) && strings.IndexByte(",]} \t\r\n", r.bytes[r.pos]) < 0 {
 		r.pos++
 	}
+
 	switch c {
 	case 'n':
 		return value{kind: null}
 	case 't', 'f':
 		return value{kind: boolean, text: string(r.bytes[begin:r.pos])}
 	}
+
 	return value{kind: number, text: string(r.bytes[begin:r.pos])}
 }
 
 func (r *jsonReader) text() string {
-	begin, escaped := r.pos, false
+	begin := r.pos
+	escaped := false
 	for r.pos++; r.bytes[r.pos] != '"'; r.pos++ {
 		if r.bytes[r.pos] == '\\' {
 			escaped = true
 			r.pos++
 		}
 	}
+
 	r.pos++
 	quoted := r.bytes[begin:r.pos]
 	if !escaped {
 		return string(quoted[1 : len(quoted)-1])
 	}
+
 	return r.unquote(begin, quoted)
 }
 
@@ -170,6 +186,7 @@ func (r *jsonReader) unquote(at int, quoted []byte) string {
 	if err := json.Unmarshal(quoted, &s); err != nil {
 		r.report(at, "not valid JSON: %v", err)
 	}
+
 	written := bytes.Count(quoted, []byte("\uFFFD")) + bytes.Count(bytes.ToLower(quoted), []byte(`\ufffd`))
 	if strings.Count(s, string(utf8.RuneError)) > written {
 		r.report(at, "half of a surrogate pair is no character: \\ud800 to \\udfff come in twos")
@@ -189,6 +206,7 @@ func (s *source) reportJSON() {
 		s.report(len(bytes.TrimSpace(s.bytes)), "the file ends in the middle: a closing bracket or quote is missing")
 		return
 	}
+
 	s.report(s.explain(err.Error(), min(max(int(syntax.Offset)-1, 0), len(s.bytes)-1)))
 }
 
@@ -218,5 +236,6 @@ func (s *source) explain(message string, at int) (place int, text string) {
 		word := bytes.TrimRightFunc(s.bytes[:at], unicode.IsLetter)
 		return len(word), "JSON wants text in double quotes: only numbers, true, false and null go without"
 	}
+
 	return at, "not valid JSON: " + message
 }

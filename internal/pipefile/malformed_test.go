@@ -22,7 +22,8 @@ func TestWrongValuesAreReportedWhereTheyAre(t *testing.T) {
 				continue
 			}
 			checkError(t, data, err)
-			line := strings.Count(w.file[:w.at], "\n") + 1 // one less for a value that is missing: its key is there
+			// one less for a value that is missing: its key is there
+			line := strings.Count(w.file[:w.at], "\n") + 1
 			if !slices.ContainsFunc(e.Problems, func(p Problem) bool { return p.Line == line || p.Line == line-1 }) {
 				t.Errorf("%s: %s\ngives %v, and nothing on line %d", w.key, w.file, err, line)
 			}

@@ -13,14 +13,17 @@ const (
 	maxAllCells = 100_000 // of all in a file
 )
 
-// matrix returns a mapping of names and lists of values from which cells can be made, or reports why there is none.
+// matrix returns a mapping of names and lists of values from which cells can be made, or reports
+// why there is none.
 func (s *source) matrix(v value) (matrix value) {
 	s.members("matrix", v, func() {
-		before, cells := len(s.problems)+s.omitted, 1
+		before := len(s.problems) + s.omitted
+		cells := 1
 		for i := 0; i < len(v.items); i += 2 {
 			s.axis(v.items[i], v.items[i+1])
 			cells = min(cells*len(v.items[i+1].items), maxCells+1)
 		}
+
 		switch {
 		case len(s.problems)+s.omitted > before:
 		case len(v.items) == 0:
@@ -34,6 +37,7 @@ func (s *source) matrix(v value) (matrix value) {
 			matrix = v
 		}
 	})
+
 	return matrix
 }
 
@@ -42,9 +46,11 @@ func (s *source) axis(name, values value) {
 	if err := spec.CheckVariable(name.text); err != nil {
 		s.report(int(name.at), "matrix: %v", err)
 	}
+
 	if values.kind != list || len(values.items) == 0 {
 		s.report(int(values.at), "matrix: %s must be a list of values", quote(name.text))
 	}
+
 	seen := make(map[string]bool)
 	for _, v := range values.items {
 		shown := cellText(v)
@@ -56,6 +62,7 @@ func (s *source) axis(name, values value) {
 		case seen[shown]:
 			s.report(int(v.at), "matrix: %s has %s twice", quote(name.text), quote(shown))
 		}
+
 		seen[shown] = true
 	}
 }
@@ -75,6 +82,7 @@ func (st *stage) cells() (names []string, items []json.RawMessage) {
 			label[a] = axes[2*a].text + "=" + cellText(v)
 			item.items = append(item.items, axes[2*a], v)
 		}
+
 		names = append(names, st.name.text+"["+strings.Join(label, ",")+"]")
 		items = append(items, appendJSON(nil, item))
 		a := len(at) - 1
@@ -84,6 +92,7 @@ func (st *stage) cells() (names []string, items []json.RawMessage) {
 			}
 			at[a] = 0
 		}
+
 		if a < 0 {
 			return names, items
 		}

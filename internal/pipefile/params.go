@@ -7,17 +7,20 @@ import (
 	"strings"
 )
 
-// ReadParams reads values of parameters, as JSON, from a file of at most [MaxSize] bytes that is a mapping. The extension says what
-// it is: .yaml, .yml or .json. An error about what the file says is a [*FileError].
+// ReadParams reads values of parameters, as JSON, from a file of at most [MaxSize] bytes that is a
+// mapping. The extension says what it is: .yaml, .yml or .json. An error about what the file says
+// is a [*FileError].
 func ReadParams(path string) (map[string]json.RawMessage, error) {
 	data, err := load(path, MaxSize)
 	if err != nil {
 		return nil, err
 	}
+
 	isJSON, err := formatOf(path)
 	if err != nil {
 		return nil, err
 	}
+
 	s := &source{bytes: bytes.TrimPrefix(data, []byte("\uFEFF"))}
 	params := make(map[string]json.RawMessage)
 	if root, ok := s.read(isJSON, false); ok {
@@ -27,9 +30,11 @@ func ReadParams(path string) (map[string]json.RawMessage, error) {
 			}
 		})
 	}
+
 	if len(s.problems) > 0 {
 		return nil, s.fileError(path)
 	}
+
 	return params, nil
 }
 
@@ -50,9 +55,11 @@ func appendJSON(b []byte, v value) []byte {
 			b = appendJSON(b, item)
 		}
 		return append(b, ']')
+
 	case mapping:
 		return appendMapping(b, v)
 	}
+
 	return append(b, "null"...)
 }
 
@@ -61,6 +68,7 @@ func appendMapping(b []byte, v value) []byte {
 	for i := 0; i < len(v.items); i += 2 {
 		keys = append(keys, i)
 	}
+
 	slices.SortFunc(keys, func(i, j int) int { return strings.Compare(v.items[i].text, v.items[j].text) })
 	b = append(b, '{')
 	for n, i := range keys {
@@ -70,6 +78,7 @@ func appendMapping(b []byte, v value) []byte {
 		b = append(appendText(b, v.items[i].text), ':')
 		b = appendJSON(b, v.items[i+1])
 	}
+
 	return append(b, '}')
 }
 
@@ -78,6 +87,7 @@ func appendText(b []byte, s string) []byte {
 	if strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
 		return append(append(append(b, '"'), s...), '"')
 	}
+
 	var quoted bytes.Buffer
 	e := json.NewEncoder(&quoted)
 	e.SetEscapeHTML(false) // parameters are often shell commands, and people read them

@@ -23,6 +23,7 @@ func (s *source) duration(into *time.Duration, key string, v value) {
 		s.report(int(v.at), `%s must be a duration with its unit, such as "90s", "10m" or "1h30m"`, key)
 		return
 	}
+
 	d, err := time.ParseDuration(v.text)
 	switch {
 	case err != nil:
@@ -85,10 +86,12 @@ func (s *source) oneOf(key string, v value, words ...string) string {
 	} else if v = s.text(key, v); v.kind != text {
 		return ""
 	}
+
 	if !slices.Contains(words, v.text) {
 		s.suggest(int(v.at), nearest.Name(v.text, words), "%s must be %s, not %s", key, orList(words), quote(v.text))
 		return ""
 	}
+
 	return v.text
 }
 
@@ -102,10 +105,12 @@ func orList(words []string) string {
 			all += ", " + w
 		}
 	}
+
 	return all
 }
 
-// triggersElsewhere are words of other tools, with those that mean the same here; some mean what nothing does here, whatever they look like.
+// triggersElsewhere are words of other tools, with those that mean the same here; some mean what
+// nothing does here, whatever they look like.
 var triggersElsewhere = map[string]string{
 	"always": "all_done", "one_success": "any_success", "one_failed": "any_failed", "none_failed": "", "all_failed": "", "none_skipped": "", "one_done": "",
 }
@@ -143,13 +148,15 @@ func (s *source) backoff(p *policy, v value) {
 		p.Backoff.Max = max(p.Backoff.Max, p.Backoff.Initial)
 		return
 	}
+
 	s.members("backoff", v, func() {
 		readKeys(s, "backoff", v, backoffKeys, &p.Backoff)
 		p.Backoff.Max = s.atLeastInitial(v, p.Backoff)
 	})
 }
 
-// atLeastInitial returns the longest wait: the first one, if that is longer than what holds by default.
+// atLeastInitial returns the longest wait: the first one, if that is longer than what holds by
+// default.
 func (s *source) atLeastInitial(v value, b spec.Backoff) time.Duration {
 	if i := v.member("max"); i.kind != absent && b.Max < b.Initial {
 		s.report(int(i.at), "max (%v) is less than initial (%v)", b.Max, b.Initial)

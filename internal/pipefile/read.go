@@ -17,8 +17,8 @@ import (
 	"github.com/godags/godags/internal/spec"
 )
 
-// MaxSize is the size in bytes of the largest file that is read, and MaxJSON that of the largest pipeline in a file with the
-// extension .json: its stages are read one by one.
+// MaxSize is the size in bytes of the largest file that is read, and MaxJSON that of the largest
+// pipeline in a file with the extension .json: its stages are read one by one.
 const (
 	MaxSize = 64 << 20
 	MaxJSON = 512 << 20
@@ -31,9 +31,10 @@ type Validator interface {
 	Validate(task string, params json.RawMessage) error
 }
 
-// Read reads the pipeline in a file of at most [MaxSize] bytes, or [MaxJSON]. The extension says what it is: .yaml, .yml or .json.
-// Tasks and their parameters are checked by v unless it is nil.
-// An error about what the file says is a [*FileError]; other errors say why there is no such file to read.
+// Read reads the pipeline in a file of at most [MaxSize] bytes, or [MaxJSON]. The extension says
+// what it is: .yaml, .yml or .json. Tasks and their parameters are checked by v unless it is nil.
+// An error about what the file says is a [*FileError]; other errors say why there is no such file
+// to read.
 func Read(path string, v Validator) (*spec.Spec, error) {
 	data, err := load(path, maxSize(path))
 	if err != nil {
@@ -50,7 +51,8 @@ func maxSize(name string) int64 {
 	return MaxSize
 }
 
-// load returns the content of a regular file whose name says what it is, and that has at most so many bytes.
+// load returns the content of a regular file whose name says what it is, and that has at most so
+// many bytes.
 func load(path string, most int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -65,13 +67,16 @@ func load(path string, most int64) ([]byte, error) {
 	case info.Size() > most:
 		return nil, tooLarge(path, info.Size(), most)
 	}
+
 	if _, err := formatOf(path); err != nil {
 		return nil, err
 	}
+
 	data, err := readFile(path, info.Size(), most)
 	if err != nil {
 		return nil, unreadable(path, err)
 	}
+
 	return data, nil
 }
 
@@ -87,8 +92,8 @@ func readFile(path string, size, most int64) ([]byte, error) {
 	return data.Bytes(), errors.Join(err, f.Close())
 }
 
-// Parse is [Read] for a file that is in memory. Its name has the extension, is used in messages, and
-// names a pipeline that has no name of its own.
+// Parse is [Read] for a file that is in memory. Its name has the extension, is used in messages,
+// and names a pipeline that has no name of its own.
 func Parse(name string, data []byte, v Validator) (*spec.Spec, error) {
 	isJSON, err := formatOf(name)
 	if err != nil {
@@ -97,11 +102,13 @@ func Parse(name string, data []byte, v Validator) (*spec.Spec, error) {
 	if most := maxSize(name); int64(len(data)) > most {
 		return nil, tooLarge(name, int64(len(data)), most)
 	}
+
 	s := &source{bytes: bytes.TrimPrefix(data, []byte("\uFEFF"))}
 	sp := s.parse(isJSON, name, v)
 	if len(s.problems) > 0 {
 		return nil, s.fileError(name)
 	}
+
 	return sp, nil
 }
 
@@ -114,16 +121,19 @@ func (s *source) parse(isJSON bool, name string, v Validator) *spec.Spec {
 	return s.build(s.pipeline(root), stem(name), v)
 }
 
-// read returns what the file holds. It returns false when that is not known. If stream is true, the list of stages is left open if it can be.
+// read returns what the file holds. It returns false when that is not known. If stream is true, the
+// list of stages is left open if it can be.
 func (s *source) read(isJSON, stream bool) (value, bool) {
 	if !s.checkEncoding() {
 		return value{}, false
 	}
+
 	// A YAML file may hold JSON, for which the JSON reader is much faster.
 	isJSON = isJSON || bytes.HasPrefix(bytes.TrimLeft(s.bytes, " \t\r\n"), []byte("{")) && json.Valid(s.bytes)
 	if isJSON {
 		return s.readJSON(stream)
 	}
+
 	return s.readYAML()
 }
 
@@ -138,6 +148,7 @@ func (s *source) checkEncoding() bool {
 	if utf8.Valid(text) && !slices.ContainsFunc(text, isControl) && !bytes.Contains(text, []byte("\uFFFE")) && !bytes.Contains(text, []byte("\uFFFF")) {
 		return true
 	}
+
 	for at := 0; at < len(text); {
 		r, size := utf8.DecodeRune(text[at:])
 		switch {
@@ -148,8 +159,10 @@ func (s *source) checkEncoding() bool {
 			s.report(at, "a file cannot have the character U+%04X: write it as \"\\u%04x\" in quotes, or remove it", r, r)
 			return false
 		}
+
 		at += size
 	}
+
 	return true
 }
 
@@ -184,6 +197,7 @@ func missing(path string) error {
 			suggestion = e.Name()
 		}
 	}
+
 	if suggestion == "" {
 		suggestion = nearest.Name(filepath.Base(path), names)
 	}

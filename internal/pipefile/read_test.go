@@ -19,7 +19,8 @@ func TestReadSaysWhatIsInTheWay(t *testing.T) {
 	}
 	for name, size := range map[string]int64{"big.yaml": 200 << 20, "big.json": 600 << 20} {
 		write(t, filepath.Join(dir, name), "")
-		if err := os.Truncate(filepath.Join(dir, name), size); err != nil { // a hole: it takes no space
+		// a hole: it takes no space
+		if err := os.Truncate(filepath.Join(dir, name), size); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// text returns v if it is text. Otherwise it reports what the key wants, and returns numbers and booleans as the text that
-// was probably meant, so that nothing that follows from the mistake is reported too.
+// text returns v if it is text. Otherwise it reports what the key wants, and returns numbers and
+// booleans as the text that was probably meant, so that nothing that follows from the mistake is
+// reported too.
 func (s *source) text(key string, v value) value {
 	switch v.kind {
 	case text:
@@ -16,6 +17,7 @@ func (s *source) text(key string, v value) value {
 			s.report(int(v.at), "some YAML programs take %s for true or false: put it in quotes: %[1]q", v.text)
 		}
 		return v
+
 	case number, boolean:
 		v.kind, v.text = text, string(token(s.bytes, int(v.at)))
 		s.report(int(v.at), "%s must be text: put it in quotes: %s", key, quote(v.text))
@@ -24,6 +26,7 @@ func (s *source) text(key string, v value) value {
 	default:
 		s.report(int(v.at), "%s must be text, not %v", key, v.kind)
 	}
+
 	return v
 }
 
@@ -52,12 +55,14 @@ func (s *source) texts(key string, v value) []value {
 	default:
 		v.items = []value{v}
 	}
+
 	texts := make([]value, 0, len(v.items))
 	for _, item := range v.items {
 		if item = s.text(key, item); item.kind == text {
 			texts = append(texts, item)
 		}
 	}
+
 	return texts
 }
 
@@ -67,10 +72,12 @@ func (s *source) run(st *stage, v value) {
 	if v.kind == list {
 		words = v.items
 	}
+
 	before := len(s.problems) + s.omitted
 	if len(words) == 0 {
 		s.report(int(v.at), "run is an empty list: it takes a program and its arguments")
 	}
+
 	for i, word := range words {
 		word = s.text("run", word)
 		switch {
@@ -80,6 +87,7 @@ func (s *source) run(st *stage, v value) {
 			s.report(int(word.at), "no command can take the character U+0000")
 		}
 	}
+
 	if st.run = v; len(s.problems)+s.omitted > before {
 		st.run.kind = null // it is not checked any further
 	}
@@ -106,16 +114,19 @@ func (s *source) queue(p *policy, v value) {
 	p.queue = v.text
 }
 
-// token returns the text of a scalar as it is written, up to the end of its line, and not more than anybody wants to see.
+// token returns the text of a scalar as it is written, up to the end of its line, and not more than
+// anybody wants to see.
 func token(src []byte, at int) []byte {
 	const most = 200
 	src = src[min(at, len(src)):min(at+most, len(src))]
 	if i := bytes.IndexAny(src, "\r\n"); i >= 0 {
 		src = src[:i]
 	}
+
 	if len(src) == 0 {
 		return src
 	}
+
 	switch src[0] {
 	case '"', '\'':
 		for i := 1; i < len(src); i++ {
@@ -126,15 +137,18 @@ func token(src []byte, at int) []byte {
 			}
 		}
 		return src
+
 	case '[', ']', '{', '}', ',':
 		return src[:1]
 	}
+
 	end := len(src)
 	for _, stop := range []string{",", "]", "}", ": ", " #"} {
 		if i := bytes.Index(src[:end], []byte(stop)); i > 0 {
 			end = i
 		}
 	}
+
 	if bytes.HasSuffix(src[:end], []byte(":")) {
 		end--
 	}

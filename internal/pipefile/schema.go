@@ -40,7 +40,8 @@ func shapeNumber(least, most int) shape {
 }
 func shapeNot(keys ...string) shape { return shape{"not": shape{"required": keys}} }
 
-// Schema returns a JSON Schema, draft 2020-12, of pipeline files. It is made of the tables of keys from which files are read.
+// Schema returns a JSON Schema, draft 2020-12, of pipeline files. It is made of the tables of keys
+// from which files are read.
 func Schema() ([]byte, error) {
 	stage := shapeKeys(stageKeys, "name")
 	paramsNeedTask := shape{"anyOf": []shape{{"required": []string{"task"}}, {"properties": shape{"params": shape{"type": "null"}}}}}
@@ -50,6 +51,7 @@ func Schema() ([]byte, error) {
 	for _, key := range commandKeys {
 		needs[key] = []string{"run"}
 	}
+
 	stage["dependentRequired"] = needs
 	parameter := shapeKeys(parameterKeys)
 	parameter["anyOf"] = []shape{{"required": []string{"type"}}, {"required": []string{"default"}}}
@@ -61,6 +63,7 @@ func Schema() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("schema of pipeline files: %w", err)
 	}
+
 	return append(text, '\n'), nil
 }
 
@@ -74,6 +77,7 @@ func shapeKeys[T any](keys []key[T], required ...string) shape {
 		}
 		properties[k.name] = of
 	}
+
 	s := shape{"type": "object", "properties": properties, "additionalProperties": false}
 	if len(required) > 0 {
 		s["required"] = required

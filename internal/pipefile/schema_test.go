@@ -12,7 +12,8 @@ import (
 	"testing"
 )
 
-// A schema is for editors: it must not mark what is right. That it marks much of what is wrong is what it is good for.
+// A schema is for editors: it must not mark what is right. That it marks much of what is wrong is
+// what it is good for.
 func TestSchemaAgreesWithTheReader(t *testing.T) {
 	schema := loadSchema(t)
 	wrong, marked := 0, 0

@@ -25,7 +25,8 @@ type ownKey struct {
 	at   uint32
 }
 
-// policy is what the defaults can say as well. Values are valid, or have been reported and are the default.
+// policy is what the defaults can say as well. Values are valid, or have been reported and are the
+// default.
 type policy struct {
 	spec.Policy
 	queue             string
@@ -90,6 +91,7 @@ func lifted(keys []key[policy]) []key[stage] {
 			k.read(s, st.policy, v)
 		}}
 	}
+
 	return of
 }
 

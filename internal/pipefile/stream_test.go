@@ -28,7 +28,8 @@ func (s *source) parseTree(name string) *spec.Spec {
 	return s.build(s.pipeline(root), stem(name), known{})
 }
 
-// compareWithTree fails unless a file means the same, and the same is wrong with it, when its stages are read one by one.
+// compareWithTree fails unless a file means the same, and the same is wrong with it, when its
+// stages are read one by one.
 func compareWithTree(t interface{ Fatalf(string, ...any) }, data []byte) {
 	const name = "p.json"
 	data = bytes.TrimPrefix(data, []byte("\uFEFF"))
@@ -143,7 +144,8 @@ func TestStream_ManyProblemsAreFoundFast(t *testing.T) {
 	checkError(t, data.Bytes(), err)
 }
 
-// makeLayers writes a file of layers of stages, each after three random ones of the layer before, and one after all of the last.
+// makeLayers writes a file of layers of stages, each after three random ones of the layer before,
+// and one after all of the last.
 func makeLayers(layers, width int) []byte {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	var b bytes.Buffer
@@ -165,7 +167,8 @@ func makeLayers(layers, width int) []byte {
 	return b.Bytes()
 }
 
-// BenchmarkParseMillion reads 1,000,001 stages with 3 million edges. The most memory that is in use at any time is what counts here:
+// BenchmarkParseMillion reads 1,000,001 stages with 3 million edges. The most memory that is in use
+// at any time is what counts here:
 //
 //	go test ./internal/pipefile -run '^$' -bench ParseMillion -benchtime 1x
 func BenchmarkParseMillion(b *testing.B) {

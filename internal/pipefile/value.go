@@ -32,11 +32,13 @@ type value struct {
 const (
 	maxDepth = 100 // of lists and mappings
 
-	// maxWeight bounds the memory that a file takes, with its aliases expanded. It is enough for MaxSize bytes in 4 million values.
+	// maxWeight bounds the memory that a file takes, with its aliases expanded. It is enough for
+	// MaxSize bytes in 4 million values.
 	maxWeight   = MaxSize + 4<<20*valueWeight
 	valueWeight = 32
 
-	// maxParts is how many stages and dependencies a file may have. Each takes some hundred bytes until the pipeline is built.
+	// maxParts is how many stages and dependencies a file may have. Each takes some hundred bytes
+	// until the pipeline is built.
 	maxParts = 16_000_000
 
 	// maxProblems is how many problems are kept.
@@ -115,8 +117,9 @@ func (s *source) deep(at int) value {
 	return value{kind: null, at: uint32(at)}
 }
 
-// each calls do for each item of a list, one after the other, until it returns false. The items of an open list are read, and
-// dropped, one by one: all of a large file, as values, would take some gigabytes. It returns false if it did not come to the end.
+// each calls do for each item of a list, one after the other, until it returns false. The items of
+// an open list are read, and dropped, one by one: all of a large file, as values, would take some
+// gigabytes. It returns false if it did not come to the end.
 func (s *source) each(v value, do func(i int, item value) bool) bool {
 	if !v.open {
 		for i, item := range v.items {
@@ -136,6 +139,7 @@ func (s *source) each(v value, do func(i int, item value) bool) bool {
 		}
 		s.weight = before
 	}
+
 	return true
 }
 
@@ -152,11 +156,13 @@ func (m *members) find(key string) int {
 		}
 		return -1
 	}
+
 	for i := 0; i < len(m.items); i += 2 {
 		if m.items[i].text == key {
 			return i
 		}
 	}
+
 	return -1
 }
 

@@ -8,7 +8,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// maxYAMLCost bounds the memory that the YAML parser takes before anything can be looked at: it is about 1.3 GB.
+// maxYAMLCost bounds the memory that the YAML parser takes before anything can be looked at: it is
+// about 1.3 GB.
 const maxYAMLCost = 3 << 20
 
 // yamlReader turns the nodes of the YAML parser into values.
@@ -30,12 +31,14 @@ func (s *source) readYAML() (value, bool) {
 		s.report(0, "the file holds more values than are read from YAML: write it as JSON, or build a pipeline of this size in Go")
 		return value{}, false
 	}
+
 	r := yamlReader{source: s, positions: positionsOf(s.bytes), anchors: make(map[*yaml.Node]*anchored)}
 	loader, err := yaml.NewLoader(bytes.NewReader(s.bytes))
 	if err != nil {
 		s.report(0, "not valid YAML: %v", err)
 		return value{}, false
 	}
+
 	var document, next yaml.Node
 	switch err := loader.Load(&document); {
 	case errors.Is(err, io.EOF):
@@ -44,17 +47,20 @@ func (s *source) readYAML() (value, bool) {
 		r.reportYAML(err)
 		return value{}, false
 	}
+
 	switch err := loader.Load(&next); {
 	case err == nil:
 		s.report(r.at(&next), "a second document begins here: a file holds one pipeline")
 	case !errors.Is(err, io.EOF):
 		r.reportYAML(err)
 	}
+
 	return r.value(document.Content[0])
 }
 
-// costOfYAML returns about how many values YAML text may have at the most: each is introduced by one of these characters.
-// Commas cost more, since the parser keeps all tokens of a list or mapping in brackets until it is closed.
+// costOfYAML returns about how many values YAML text may have at the most: each is introduced by
+// one of these characters. Commas cost more, since the parser keeps all tokens of a list or mapping
+// in brackets until it is closed.
 func costOfYAML(text []byte) int {
 	n := 0
 	for i, c := range text {
@@ -69,6 +75,7 @@ func costOfYAML(text []byte) int {
 			}
 		}
 	}
+
 	return n
 }
 
@@ -79,24 +86,29 @@ func (r *yamlReader) value(n *yaml.Node) (value, bool) {
 	if n.Kind == yaml.AliasNode {
 		return r.alias(n)
 	}
+
 	if n.Anchor == "" {
 		return r.plain(n)
 	}
+
 	a := &anchored{open: true, weight: -r.weight}
 	r.anchors[n] = a
 	v, ok := r.plain(n)
-	a.value, a.open = v, false
+	a.value = v
+	a.open = false
 	a.weight += r.weight
 	return v, ok
 }
 
 // alias returns what was read where the anchor is. Only the weight shows how often it is used.
 func (r *yamlReader) alias(n *yaml.Node) (value, bool) {
-	a, at := r.anchors[n.Alias], r.at(n)
+	a := r.anchors[n.Alias]
+	at := r.at(n)
 	if a == nil || a.open {
 		r.report(at, "*%s stands for something that it is part of", n.Value)
 		return value{}, false
 	}
+
 	v := a.value
 	v.at = uint32(at)
 	return v, r.weigh(at, a.weight)
@@ -107,6 +119,7 @@ func (r *yamlReader) plain(n *yaml.Node) (value, bool) {
 	if !r.weigh(at, valueWeight+len(n.Value)) {
 		return value{}, false
 	}
+
 	switch {
 	case n.Kind == yaml.SequenceNode && n.ShortTag() == "!!seq":
 		return r.sequence(at, n)
@@ -115,6 +128,7 @@ func (r *yamlReader) plain(n *yaml.Node) (value, bool) {
 	case n.Kind == yaml.ScalarNode:
 		return r.scalar(at, n), true
 	}
+
 	r.report(at, "the tag %s cannot be used here", n.Tag)
 	return value{kind: null, at: uint32(at)}, true
 }
@@ -138,13 +152,16 @@ func (r *yamlReader) mapping(at int, n *yaml.Node) (value, bool) {
 		if !ok {
 			return value{}, false
 		}
+
 		v, ok := r.value(n.Content[i+1])
 		if !ok {
 			return value{}, false
 		}
+
 		if v.kind == null && n.Content[i+1].Value == "" {
 			v.at = key.at // there is nothing to point at
 		}
+
 		switch {
 		case n.Content[i].Kind != yaml.ScalarNode || n.Content[i].ShortTag() != "!!merge":
 			if key, ok = r.asKey(key); ok {
@@ -156,6 +173,7 @@ func (r *yamlReader) mapping(at int, n *yaml.Node) (value, bool) {
 			merge = &v
 		}
 	}
+
 	if merge != nil {
 		r.merge(&m, *merge)
 	}
@@ -173,10 +191,12 @@ func (r *yamlReader) asKey(key value) (value, bool) {
 		r.report(int(key.at), "a key must be text, not %v", key.kind)
 		return key, false
 	}
+
 	return key, true
 }
 
-// merge adds what << stands for. The mapping's own keys win, then those of the mapping that is named first.
+// merge adds what << stands for. The mapping's own keys win, then those of the mapping that is
+// named first.
 func (r *yamlReader) merge(m *members, from value) {
 	switch from.kind {
 	case mapping:
@@ -185,6 +205,7 @@ func (r *yamlReader) merge(m *members, from value) {
 				m.add(from.items[i], from.items[i+1])
 			}
 		}
+
 	case list:
 		for _, v := range from.items {
 			if v.kind != mapping {
@@ -193,6 +214,7 @@ func (r *yamlReader) merge(m *members, from value) {
 			}
 			r.merge(m, v)
 		}
+
 	default:
 		r.report(int(from.at), "<< takes a mapping or a list of mappings, not %v", from.kind)
 	}

@@ -30,7 +30,8 @@ func positionsOf(text []byte) positions {
 	return p
 }
 
-// lineEnd returns the length of the line end that text begins with: YAML 1.1 knows some that no editor does.
+// lineEnd returns the length of the line end that text begins with: YAML 1.1 knows some that no
+// editor does.
 func lineEnd(text []byte) int {
 	switch {
 	case text[0] == '\n':
@@ -40,13 +41,16 @@ func lineEnd(text []byte) int {
 			return 2
 		}
 		return 1
+
 	case text[0] < 0xC2:
 		return 0
 	}
+
 	switch r, n := utf8.DecodeRune(text); r {
 	case '\u0085', '\u2028', '\u2029':
 		return n
 	}
+
 	return 0
 }
 
@@ -55,18 +59,22 @@ func (p *positions) of(line, column int) int {
 	if line > len(p.lines) {
 		return len(p.text)
 	}
+
 	line = max(line, 1)
 	if line != p.line || column < p.column {
 		p.line, p.column, p.offset = line, 1, p.lines[line-1]
 	}
+
 	for ; p.column < column && p.offset < len(p.text); p.column++ {
 		_, size := utf8.DecodeRune(p.text[p.offset:])
 		p.offset += size
 	}
+
 	return skipProperties(p.text, p.offset)
 }
 
-// skipProperties steps over anchors and tags to the value that they belong to, if it stands on the same line.
+// skipProperties steps over anchors and tags to the value that they belong to, if it stands on the
+// same line.
 func skipProperties(text []byte, at int) int {
 	i := at
 	for i < len(text) && (text[i] == '&' || text[i] == '!') {
@@ -77,9 +85,11 @@ func skipProperties(text []byte, at int) int {
 			i++
 		}
 	}
+
 	if i == len(text) || strings.IndexByte("\r\n,]}#", text[i]) >= 0 {
 		return at
 	}
+
 	return i
 }
 
@@ -103,17 +113,20 @@ func (r *yamlReader) reportYAML(err error) {
 		r.report(0, "not valid YAML: %v", err)
 		return
 	}
+
 	at := r.positions.of(load.Mark.Line, load.Mark.Column)
 	message := load.Message
 	if hint, ok := yamlHints[message]; ok {
 		message = hint
 	}
+
 	if message == "found character that cannot start any token" && at < len(r.bytes) {
 		message = "text cannot begin with this character: put it in quotes"
 		if r.bytes[at] == '\t' {
 			message = "a tab cannot indent: use spaces"
 		}
 	}
+
 	if load.ContextMark.Line > 0 {
 		begin := r.positions.of(load.ContextMark.Line, load.ContextMark.Column)
 		if len(bytes.TrimSpace(r.bytes[at:])) == 0 {
@@ -122,5 +135,6 @@ func (r *yamlReader) reportYAML(err error) {
 			message += fmt.Sprintf(" (%s that begins on line %d)", load.ContextMsg, r.line(begin))
 		}
 	}
+
 	r.report(at, "not valid YAML: %s", message)
 }

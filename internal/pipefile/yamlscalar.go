@@ -14,20 +14,25 @@ const quotedStyle = yaml.DoubleQuotedStyle | yaml.SingleQuotedStyle | yaml.Liter
 // scalar converts a node by its tag, which the parser has found out where none is written.
 func (r *yamlReader) scalar(at int, n *yaml.Node) value {
 	v := value{kind: text, at: uint32(at), text: n.Value}
-	// The parser takes numbers that are too large for a float64 for text. JSON, and so params, can have them.
+
+	// The parser takes numbers that are too large for a float64 for text. JSON, and so params, can
+	// have them.
 	if n.Style&(quotedStyle|yaml.TaggedStyle) == 0 && isJSONNumber(n.Value) {
 		v.kind = number
 		return v
 	}
+
 	switch tag := n.ShortTag(); tag {
 	case "!!str", "!!timestamp", "!!merge":
 	case "!!null":
-		v.kind, v.text = null, ""
+		v.kind = null
+		v.text = ""
 	case "!!bool":
 		v.kind, v.text = boolean, strings.ToLower(n.Value)
 		if v.text != "true" && v.text != "false" {
 			r.report(at, "%s is not true or false", quote(n.Value))
 		}
+
 	case "!!int", "!!float":
 		var ok bool
 		v.kind = number
@@ -36,9 +41,11 @@ func (r *yamlReader) scalar(at int, n *yaml.Node) value {
 		} else if octal.MatchString(n.Value) {
 			r.report(at, "some YAML programs read %s as octal: write it without the zero in front, or put it in quotes", n.Value)
 		}
+
 	default:
 		r.report(at, "the tag %s cannot be used here", tag)
 	}
+
 	return v
 }
 
@@ -56,6 +63,7 @@ func jsonNumber(s string) (string, bool) {
 	if isJSONNumber(s) {
 		return s, true
 	}
+
 	s = strings.ReplaceAll(s, "_", "")
 	if i, err := strconv.ParseInt(s, 0, 64); err == nil {
 		return strconv.FormatInt(i, 10), true
@@ -63,17 +71,22 @@ func jsonNumber(s string) (string, bool) {
 	if u, err := strconv.ParseUint(strings.TrimPrefix(s, "+"), 0, 64); err == nil {
 		return strconv.FormatUint(u, 10), true
 	}
+
 	part := yamlFloat.FindStringSubmatch(s)
 	if part == nil {
 		return "", false
 	}
-	whole, fraction := part[2], part[3]
+
+	whole := part[2]
+	fraction := part[3]
 	if whole == "" {
 		whole = "0"
 	}
+
 	if fraction != "" {
 		fraction = "." + fraction
 	}
+
 	s = strings.TrimPrefix(part[1], "+") + whole + fraction + part[4]
 	return s, isJSONNumber(s)
 }

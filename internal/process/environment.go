@@ -1,4 +1,5 @@
-// Package process separates this process from the one that has started it, and from those that it starts.
+// Package process separates this process from the one that has started it, and from those that it
+// starts.
 package process
 
 import "strings"

@@ -15,8 +15,10 @@ import (
 
 // Isolate is for the beginning of a program. It
 //
-//   - executes the program anew if its caller has blocked signals: commands of stages would inherit that, and not end when they are told to;
-//   - keeps what its caller has left open, such as the pipe of a jobserver, from commands of stages, which would hold it open;
+//   - executes the program anew if its caller has blocked signals: commands of stages would inherit
+//     that, and not end when they are told to;
+//   - keeps what its caller has left open, such as the pipe of a jobserver, from commands of
+//     stages, which would hold it open;
 //   - conceals private variables: see conceal.
 //
 // What fails does not harm this process, but the error says what others may see or get.
@@ -24,7 +26,8 @@ func Isolate() error {
 	return errors.Join(unblockSignals(), closeOnExec(), conceal())
 }
 
-// unblockSignals cannot be done in place: Go gives the mask that the process began with to every thread, and to every process it starts.
+// unblockSignals cannot be done in place: Go gives the mask that the process began with to every
+// thread, and to every process it starts.
 func unblockSignals() error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -39,6 +42,7 @@ func unblockSignals() error {
 	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &none, nil); err != nil {
 		return fmt.Errorf("unblock signals: %w", err)
 	}
+
 	err := syscall.Exec("/proc/self/exe", os.Args, os.Environ())
 	return fmt.Errorf("unblock signals: %w", err)
 }
@@ -49,31 +53,39 @@ func closeOnExec() error {
 	if err == nil {
 		return nil
 	}
+
 	open, err := os.ReadDir("/proc/self/fd") // Linux before 5.11
 	if err != nil {
 		return fmt.Errorf("list open descriptors: %w", err)
 	}
+
 	for _, entry := range open {
 		if fd, err := strconv.Atoi(entry.Name()); err == nil && fd > 2 {
 			syscall.CloseOnExec(fd)
 		}
 	}
+
 	return nil
 }
 
-// conceal makes private variables unreadable from outside this process: /proc/PID/environ shows them no more, and other processes of the
-// same user, such as commands of stages, can neither read this process's memory nor its descriptors. [os.Getenv] knows them still, since Go
-// has copied them. Root can read everything.
+// conceal makes private variables unreadable from outside this process: /proc/PID/environ shows
+// them no more, and other processes of the same user, such as commands of stages, can neither read
+// this process's memory nor its descriptors. [os.Getenv] knows them still, since Go has copied
+// them. Root can read everything.
 //
-// It also means that no debugger of the same user can attach to the process, and that it leaves no core dump.
+// It also means that no debugger of the same user can attach to the process, and that it leaves no
+// core dump.
 func conceal() error {
 	if dumpable, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0); err == nil && dumpable != 1 {
-		return nil // it is sealed already, as that of a program which its user may execute but not read
+		// it is sealed already, as that of a program which its user may execute but not read
+		return nil
 	}
+
 	blank := blankBlock() // before the process is sealed: then it could not open its own memory
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("conceal the environment: %w", err)
 	}
+
 	return blank
 }
 
@@ -83,10 +95,12 @@ func blankBlock() error {
 	if err != nil {
 		return fmt.Errorf("conceal the environment: %w", err)
 	}
+
 	start, err := environStart()
 	if err != nil {
 		return fmt.Errorf("conceal the environment: %w", err)
 	}
+
 	memory, err := os.OpenFile("/proc/self/mem", os.O_RDWR, 0)
 	if err != nil {
 		return fmt.Errorf("conceal the environment: %w", err)
@@ -103,6 +117,7 @@ func blankBlock() error {
 		}
 		offset += len(entry) + 1
 	}
+
 	return nil
 }
 
@@ -112,10 +127,13 @@ func environStart() (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:]) // the name, field 2, may contain anything
+
+	// the name, field 2, may contain anything
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
 	const envStart = 50 - 3
 	if len(fields) <= envStart {
 		return 0, fmt.Errorf("/proc/self/stat has %d fields", len(fields)+2)
 	}
+
 	return strconv.ParseInt(string(fields[envStart]), 10, 64)
 }

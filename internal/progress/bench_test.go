@@ -12,7 +12,8 @@ import (
 	"github.com/godags/godags/internal/view"
 )
 
-// BenchmarkObserve shows how many events a second each mode can show. An entry has a stage's end and the next one's start.
+// BenchmarkObserve shows how many events a second each mode can show. An entry has a stage's end
+// and the next one's start.
 func BenchmarkObserve(b *testing.B) {
 	const stages = 100_000
 	sp := wideSpec(b, stages)

@@ -12,7 +12,8 @@ import (
 
 const maxRows = 10 // of running stages
 
-// render makes the block: an empty line, running stages, a line that sums up; then the cursor goes back to the top.
+// render makes the block: an empty line, running stages, a line that sums up; then the cursor goes
+// back to the top.
 func (t *tty) render(now time.Time) []byte {
 	var block []byte
 	rows := 0
@@ -24,19 +25,23 @@ func (t *tty) render(now time.Time) []byte {
 	if t.graph == nil || t.height < 2 {
 		return append(block, eraseDown...)
 	}
+
 	running := t.oldest()
 	show := len(running)
 	if most := max(0, min(maxRows, t.height-3)); show > most {
 		show = max(0, most-1) // and a row for how many there are besides
 	}
+
 	for _, a := range running[:show] {
 		add(t.active(a, now))
 	}
+
 	if more := len(running) - show; more > 0 && t.height > 3 {
 		r := t.row()
 		r.put(dim, "  +"+commas(more)+" more running")
 		add(r)
 	}
+
 	add(t.footer(now))
 	block = append(block, eraseDown...)
 	return append(block, fmt.Sprintf("\r\x1b[%dA", rows)...)
@@ -52,9 +57,11 @@ func (t *tty) active(a attempt, now time.Time) row {
 	if a.number > 1 {
 		remark = "attempt " + strconv.Itoa(int(a.number))
 	}
+
 	if t.several {
 		remark = joined(remark, "on "+clean(a.worker))
 	}
+
 	remark = joined(remark, t.tails[journal.Attempted{Stage: a.stage, Attempt: a.number}])
 	t.stage(&r, clean(a.name), look{word: "running", style: cyan}, lasts(t.clock(now).Sub(a.since)), remark)
 	return r

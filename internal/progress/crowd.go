@@ -6,8 +6,9 @@ import (
 	"github.com/godags/godags/internal/journal"
 )
 
-// crowd holds back the lines of routine events when there are more in a second than a person can read: first those beyond the limit, and then
-// all of them until there are fewer again. It always holds back the stages that a cancelled run does not come to.
+// crowd holds back the lines of routine events when there are more in a second than a person can
+// read: first those beyond the limit, and then all of them until there are fewer again. It always
+// holds back the stages that a cancelled run does not come to.
 type crowd struct {
 	since  time.Time // when this second began
 	events int       // routine ones in it
@@ -33,11 +34,15 @@ func (t *tty) turn(now time.Time) {
 	if now.Sub(t.crowd.since) < time.Second {
 		return
 	}
+
 	dense := t.crowd.events > crowdLimit
 	if !dense {
 		t.admit()
 	}
-	t.crowd.since, t.crowd.events, t.crowd.dense = now, 0, dense
+
+	t.crowd.since = now
+	t.crowd.events = 0
+	t.crowd.dense = dense
 }
 
 // admit adds a line that says what was held back.
@@ -52,6 +57,7 @@ func (t *tty) admit() {
 		}
 		text += " " + commas(n) + " more " + looks[kind].word
 	}
+
 	t.crowd.hidden = [len(looks)]int{}
 	if text != "..." {
 		t.line(none, "", func(r *row) { r.put(dim, "  "+text) })

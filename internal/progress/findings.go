@@ -38,30 +38,37 @@ func (s *summary) results() {
 		if out, ok := s.Outputs[s.run.Name(id)]; ok {
 			text = value(out)
 		}
+
 		switch {
 		case text == "" || s.run.State.State(id) != dag.Succeeded:
 		case len(names) == mostResults:
 			more++
 		default:
-			names, texts = append(names, s.name(id)), append(texts, text)
+			names = append(names, s.name(id))
+			texts = append(texts, text)
 		}
 	}
+
 	if len(names) == 0 {
 		return
 	}
+
 	s.section("results", "")
 	var single, lines []string
 	for i, text := range texts {
 		if !strings.Contains(text, "\n") {
-			single, lines = append(single, names[i]), append(lines, text)
+			single = append(single, names[i])
+			lines = append(lines, text)
 		}
 	}
+
 	s.table(single, func(i int, r *row) { r.put(green, lines[i]) })
 	for i, text := range texts {
 		if strings.Contains(text, "\n") {
 			s.block(names[i], strings.Split(text, "\n"))
 		}
 	}
+
 	s.more(more, "")
 }
 
@@ -83,6 +90,7 @@ func value(out json.RawMessage) string {
 			text = b.String()
 		}
 	}
+
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	for i, line := range lines {
 		lines[i] = cells.Cut(clean(line), mostCells)
@@ -96,14 +104,17 @@ func (s *summary) failures() {
 	for _, f := range list[:told] {
 		s.failure(f)
 	}
+
 	if told == len(list) {
 		return
 	}
+
 	s.section("failed as well", "")
 	var names []string
 	for _, f := range list[told:min(len(list), mostFailures)] {
 		names = append(names, s.name(f.Stage))
 	}
+
 	s.table(names, func(i int, r *row) { r.put(none, clean(firstLine(list[told+i].Text))) })
 	s.more(len(list)-mostFailures, "")
 }
@@ -113,20 +124,25 @@ func (s *summary) failure(f view.Failure) {
 	if f.Attempt > 1 {
 		where = fmt.Sprintf("attempt %d", f.Attempt)
 	}
+
 	if d := s.run.Duration(f.Stage); d > 0 {
 		where = joined(where, "after "+took(d))
 	}
+
 	if f.Worker != "" {
 		where = joined(where, "on "+clean(f.Worker))
 	}
+
 	if where != "" {
 		where = "  " + where
 	}
+
 	s.line()
 	s.line(span{loud, "✗ " + s.name(f.Stage) + " failed"}, span{dim, where})
 	for line := range strings.SplitSeq(strings.TrimRight(f.Text, "\n"), "\n") {
 		s.line(span{none, "  " + clean(line)})
 	}
+
 	s.log(f)
 }
 
@@ -137,20 +153,24 @@ func (s *summary) log(f view.Failure) {
 	if s.Log == nil {
 		return
 	}
+
 	log, err := s.Log(journal.Attempted{Stage: f.Stage, Attempt: f.Attempt})
 	if err != nil {
 		s.line(span{yellow, "  its log cannot be read: " + clean(err.Error())})
 		return
 	}
+
 	log = bytes.TrimRight(log, "\r\n\t ")
 	if len(log) == 0 {
 		return
 	}
+
 	lines := strings.Split(string(log), "\n")
 	if more := len(lines) - mostLines; more > 0 {
 		s.line(span{dim, bar + "... " + plural(more, "line") + " before"})
 		lines = lines[more:]
 	}
+
 	for _, line := range lines {
 		for _, line := range cells.Wrap(cells.Cut(clean(cells.Seen(line)), mostCells), s.Width-cells.Of(bar)) {
 			s.line(span{dim, bar}, span{none, line})
@@ -160,23 +180,28 @@ func (s *summary) log(f view.Failure) {
 
 // skips says which stages were skipped, and why.
 func (s *summary) skips() {
-	count, names := make(map[string]int), make(map[string][]string)
+	count := make(map[string]int)
+	names := make(map[string][]string)
 	var reasons []string
 	for id := range s.run.State.Stages() {
 		if s.run.State.State(id) != dag.Skipped {
 			continue
 		}
+
 		why := s.run.WhySkipped(id)
 		if count[why]++; count[why] == 1 {
 			reasons = append(reasons, why)
 		}
+
 		if count[why] <= mostNames {
 			names[why] = append(names[why], s.name(id))
 		}
 	}
+
 	if len(reasons) == 0 {
 		return
 	}
+
 	s.section("skipped", "")
 	slices.SortStableFunc(reasons, func(a, b string) int { return cmp.Compare(count[b], count[a]) })
 	for _, why := range reasons[:min(len(reasons), mostReasons)] {
@@ -186,6 +211,7 @@ func (s *summary) skips() {
 		}
 		s.line(span{none, "  " + list}, span{dim, "  " + clean(why)})
 	}
+
 	s.more(len(reasons)-mostReasons, " stages made others be skipped")
 }
 
@@ -195,12 +221,14 @@ func (s *summary) path() {
 	if sum < shortestPath || len(path) < 2 {
 		return
 	}
+
 	s.section("critical path", fmt.Sprintf("  %s, %s", plural(len(path), "stage"), took(sum)))
 	slices.SortStableFunc(path, func(a, b dag.StageID) int { return cmp.Compare(s.run.Took(b), s.run.Took(a)) })
 	var names []string
 	for _, id := range path[:min(len(path), mostOfPath)] {
 		names = append(names, s.name(id))
 	}
+
 	s.table(names, func(i int, r *row) {
 		d := s.run.Took(path[i])
 		r.right(none, took(d), 7)

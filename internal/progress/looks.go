@@ -40,7 +40,8 @@ func routine(t journal.Type) bool {
 	return t == journal.StageSucceeded || t == journal.StageSkipped || t == journal.StageCancelled
 }
 
-// remark says in a line what there is to say about an event of the entry that the run was fed last: why, or what the stage printed last.
+// remark says in a line what there is to say about an event of the entry that the run was fed last:
+// why, or what the stage printed last.
 func remark(run *view.Run, e journal.Entry, r journal.Record) string {
 	text := firstLine(r.Text)
 	pause, paused := run.Pauses[r.Stage]
@@ -52,6 +53,7 @@ func remark(run *view.Run, e journal.Entry, r journal.Record) string {
 	case r.Type == journal.StageCancelled:
 		text = firstLine(run.WhyCancelled(e, r))
 	}
+
 	if text == "" {
 		text = r.Note
 	}
@@ -61,10 +63,11 @@ func remark(run *view.Run, e journal.Entry, r journal.Record) string {
 // sampled is the number of stages whose names are looked at to find the width of their column.
 const sampled = 1000
 
-// nameWidth is the width of the longest name of a stage, or of its instances, or most if that is less. While it is not known how many instances
-// there will be it takes them for a few.
+// nameWidth is the width of the longest name of a stage, or of its instances, or most if that is
+// less. While it is not known how many instances there will be it takes them for a few.
 func nameWidth(run *view.Run, most int) int {
-	width, n := 1, run.Spec.Graph.Len()
+	width := 1
+	n := run.Spec.Graph.Len()
 	for s := n - 1; s >= 0; s -= max(1, n/sampled) {
 		name := run.Name(dag.StageID(s))
 		if base, instances, ok := run.State.Instances(dag.StageID(s)); ok && instances > 0 {
@@ -74,5 +77,6 @@ func nameWidth(run *view.Run, most int) int {
 		}
 		width = max(width, cells.Of(clean(name)))
 	}
+
 	return min(width, most)
 }

@@ -55,18 +55,20 @@ var Colors = []Color{ColorAuto, ColorAlways, ColorNever}
 // ParseColor returns the choice with the given name. The error suggests the nearest one.
 func ParseColor(name string) (Color, error) { return parse("color", name, Colors) }
 
-// Enabled decides whether text for out is coloured: the choice, if there is one, else NO_COLOR, else CLICOLOR_FORCE, else TERM=dumb,
-// else whether out is a terminal.
+// Enabled decides whether text for out is coloured: the choice, if there is one, else NO_COLOR,
+// else CLICOLOR_FORCE, else TERM=dumb, else whether out is a terminal.
 func (c Color) Enabled(out io.Writer, env func(string) (string, bool)) bool {
 	if c == ColorAlways || c == ColorNever {
 		return c == ColorAlways
 	}
+
 	if v, _ := env("NO_COLOR"); v != "" {
 		return false
 	}
 	if v, _ := env("CLICOLOR_FORCE"); v != "" && v != "0" {
 		return true
 	}
+
 	return !dumb(env) && isTerminal(out)
 }
 
@@ -84,10 +86,12 @@ func parse[T ~string](what, name string, all []T) (T, error) {
 	if slices.Contains(all, T(name)) {
 		return T(name), nil
 	}
+
 	words := make([]string, len(all))
 	for i, v := range all {
 		words[i] = string(v)
 	}
+
 	hint := ""
 	if near := nearest.Name(name, words); near != "" {
 		hint = fmt.Sprintf(", did you mean %q?", near)

@@ -10,7 +10,8 @@ import (
 	"github.com/godags/godags/internal/journal"
 )
 
-// triedAgain is a run that failed and was reopened, seen by whoever reopened it after its fifth entry.
+// triedAgain is a run that failed and was reopened, seen by whoever reopened it after its fifth
+// entry.
 func triedAgain(s *story) {
 	s.t.Helper()
 	s.submit()

@@ -11,7 +11,8 @@ import (
 	"github.com/godags/godags/internal/view"
 )
 
-// plain shows a run as lines in columns: time since the start, status, stage, attempt, duration, remark.
+// plain shows a run as lines in columns: time since the start, status, stage, attempt, duration,
+// remark.
 type plain struct {
 	tally
 	color      bool
@@ -36,9 +37,11 @@ func (p *plain) observe(buf []byte, run *view.Run, e journal.Entry, now time.Tim
 			r.put(none, fmt.Sprintf(": %s, run %s", plural(p.total(), "stage"), clean(string(run.ID))))
 		})
 	}
+
 	if p.total() != known {
 		p.names = max(p.names, nameWidth(run, widestName))
 	}
+
 	at := max(0, e.Time.Sub(p.submitted))
 	if past, last := p.isPast(e); last {
 		return p.line(buf, at, look{word: "so far"}, func(r *row) {
@@ -48,6 +51,7 @@ func (p *plain) observe(buf []byte, run *view.Run, e journal.Entry, now time.Tim
 	} else if past {
 		return buf
 	}
+
 	for _, record := range e.Records {
 		look := lookOf(run, e, record)
 		switch {
@@ -59,6 +63,7 @@ func (p *plain) observe(buf []byte, run *view.Run, e journal.Entry, now time.Tim
 			buf = p.line(buf, at, look, func(r *row) { p.stage(r, run, e, record) })
 		}
 	}
+
 	return buf
 }
 
@@ -71,19 +76,23 @@ func (p *plain) line(buf []byte, at time.Duration, look look, rest func(*row)) [
 		r.column(look.style, look.word, len("cancelling"))
 		r.gap(2)
 	}
+
 	rest(&r)
 	return append(bytes.TrimRight(r.buf, " "), '\n')
 }
 
 func (p *plain) stage(r *row, run *view.Run, e journal.Entry, record journal.Record) {
 	r.column(none, clean(run.Name(record.Stage)), p.names)
-	attempt, duration := "", ""
+	attempt := ""
+	duration := ""
 	if record.Attempt > 1 {
 		attempt = "#" + strconv.Itoa(int(record.Attempt))
 	}
+
 	if record.Duration > 0 {
 		duration = took(record.Duration)
 	}
+
 	r.gap(1)
 	r.right(dim, attempt, 3)
 	r.gap(1)
@@ -95,7 +104,8 @@ func (p *plain) stage(r *row, run *view.Run, e journal.Entry, record journal.Rec
 func (p *plain) say(buf []byte, m message, now time.Time) []byte {
 	look := look{}
 	if m.waiting {
-		look.word, look.style = "waiting", yellow
+		look.word = "waiting"
+		look.style = yellow
 	}
 	return p.line(buf, p.elapsed(now), look, func(r *row) { r.put(none, clean(m.text)) })
 }
@@ -105,12 +115,15 @@ func (p *plain) draw(buf []byte, now time.Time) []byte {
 	if p.graph == nil {
 		return buf
 	}
+
 	p.pace.update(now, p.executed())
 	at := p.elapsed(now)
 	if len(p.running) > 0 && at-p.namedAt >= nameEvery {
-		p.namedAt, p.reportedAt = at, at
+		p.namedAt = at
+		p.reportedAt = at
 		buf = p.line(buf, at, look{word: "running", style: cyan}, func(r *row) { p.runs(r, now) })
 	}
+
 	// The longer a run goes on, the less often it reports: nobody reads thousands of lines.
 	if every := min(max(time.Second, at/60), nameEvery); at-p.reportedAt >= every {
 		buf = p.report(buf, at, now)
@@ -140,6 +153,7 @@ func (p *plain) runs(r *row, now time.Time) {
 		r.put(none, clean(a.name))
 		r.put(dim, " ("+rough(p.clock(now).Sub(a.since))+")")
 	}
+
 	if more := len(oldest) - namesShown; more > 0 {
 		r.put(none, ", +"+commas(more)+" more")
 	}

@@ -19,16 +19,18 @@ import (
 
 // Config says how and where a run is shown. Only Out is needed.
 type Config struct {
-	Out           io.Writer                   // where progress goes: standard error
-	Mode          Mode                        // Auto if empty
-	Color         Color                       // ColorAuto if empty
-	Env           func(string) (string, bool) // looks up environment variables; nil: os.LookupEnv
-	Size          func() (width, height int)  // of the terminal; nil: Out is asked; 80 x 24 if it does not know
-	WorkerCommand func(queue string) string   // the hint that starts a worker for a queue; nil: none is given
+	Out   io.Writer                   // where progress goes: standard error
+	Mode  Mode                        // Auto if empty
+	Color Color                       // ColorAuto if empty
+	Env   func(string) (string, bool) // looks up environment variables; nil: os.LookupEnv
+	// of the terminal; nil: Out is asked; 80 x 24 if it does not know
+	Size func() (width, height int)
+	// the hint that starts a worker for a queue; nil: none is given
+	WorkerCommand func(queue string) string
 }
 
-// Printer shows one run. All its methods may be called at the same time. None of them waits for Out except Close: a terminal that is
-// stopped does not stop the run.
+// Printer shows one run. All its methods may be called at the same time. None of them waits for Out
+// except Close: a terminal that is stopped does not stop the run.
 type Printer struct {
 	out           io.Writer
 	workerCommand func(queue string) string
@@ -37,15 +39,17 @@ type Printer struct {
 	once          sync.Once
 
 	mu      sync.Mutex
-	display display                  // nil: nothing is shown, or no longer
-	buf     []byte                   // what is not written yet
-	spare   []byte                   // what buf was before the last write
-	partial []byte                   // of a message whose line is not complete
-	told    map[string]time.Duration // by queue and task without workers: how long it was so when that was last said
-	err     error                    // the first that Out returned
+	display display // nil: nothing is shown, or no longer
+	buf     []byte  // what is not written yet
+	spare   []byte  // what buf was before the last write
+	partial []byte  // of a message whose line is not complete
+	// by queue and task without workers: how long it was so when that was last said
+	told map[string]time.Duration
+	err  error // the first that Out returned
 }
 
-// display is one form of progress. Each method appends what is to be written to buf; a Printer never calls two at the same time.
+// display is one form of progress. Each method appends what is to be written to buf; a Printer
+// never calls two at the same time.
 type display interface {
 	observe(buf []byte, run *view.Run, e journal.Entry, now time.Time) []byte
 	say(buf []byte, m message, now time.Time) []byte
@@ -67,9 +71,11 @@ func New(cfg Config) *Printer {
 	if cfg.Env == nil {
 		cfg.Env = os.LookupEnv
 	}
+
 	if cfg.Size == nil {
 		cfg.Size = func() (int, int) { return size(cfg.Out) }
 	}
+
 	p := &Printer{out: cfg.Out, workerCommand: cfg.WorkerCommand, stop: make(chan struct{}), done: make(chan struct{}), told: make(map[string]time.Duration)}
 	color := cfg.Color.Enabled(cfg.Out, cfg.Env)
 	switch cfg.Mode.resolve(cfg.Out, cfg.Env) {
@@ -83,11 +89,13 @@ func New(cfg Config) *Printer {
 	default:
 		p.display = &plain{color: color}
 	}
+
 	go p.write()
 	return p
 }
 
-// Past sums up in a line what a terminal or a log is shown of the entries up to the given one. It is called before the first of them is observed.
+// Past sums up in a line what a terminal or a log is shown of the entries up to the given one. It
+// is called before the first of them is observed.
 func (p *Printer) Past(entry string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -99,8 +107,8 @@ func (p *Printer) Past(entry string) {
 	}
 }
 
-// Observe shows what an entry says. It is called for each entry of the journal, in order, after the entry was applied to run;
-// run is not used after Observe returns.
+// Observe shows what an entry says. It is called for each entry of the journal, in order, after the
+// entry was applied to run; run is not used after Observe returns.
 func (p *Printer) Observe(run *view.Run, e journal.Entry) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -136,11 +144,13 @@ const (
 	waitingAgain = 30 * time.Second
 )
 
-// Waiting explains why stages do not start. It is called again and again with all that no worker can execute; each is shown
-// when it has been so for 2 s, then every 30 s, and less often the longer it goes on.
+// Waiting explains why stages do not start. It is called again and again with all that no worker
+// can execute; each is shown when it has been so for 2 s, then every 30 s, and less often the
+// longer it goes on.
 func (p *Printer) Waiting(queues []journal.Unserved) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
 	before := p.told
 	p.told = make(map[string]time.Duration)
 	for _, w := range queues {
@@ -149,10 +159,13 @@ func (p *Printer) Waiting(queues []journal.Unserved) {
 		if w.For < told {
 			ok = false // it was served in between
 		}
+
 		if !ok && w.For >= waitingAfter || ok && w.For-told >= max(waitingAgain, told/2) {
 			p.say(message{waiting: true, text: p.explain(w)})
-			told, ok = w.For, true
+			told = w.For
+			ok = true
 		}
+
 		if ok {
 			p.told[what] = told
 		}
@@ -163,18 +176,22 @@ func (p *Printer) explain(w journal.Unserved) string {
 	if w.Task != "" {
 		return explainTask(w)
 	}
+
 	wait := "wait"
 	if w.Stages == 1 {
 		wait = "waits"
 	}
+
 	if w.Paused != "" {
 		return fmt.Sprintf("%s %s: queue %s is paused (%s): resume it in asynqmon, or delete the key %s in Redis",
 			plural(w.Stages, "stage"), wait, w.Queue, rough(w.For), w.Paused)
 	}
+
 	worker := "worker"
 	if len(w.Strangers) > 0 {
 		worker = "worker with our key"
 	}
+
 	text := fmt.Sprintf("%s %s, but no %s listens on queue %s (%s)", plural(w.Stages, "stage"), wait, worker, w.Queue, rough(w.For))
 	if len(w.Strangers) > 0 {
 		return text + fmt.Sprintf(": %q refuses this run's signature, so set the same GODAGS_KEY there and here", w.Strangers[0])
@@ -185,6 +202,7 @@ func (p *Printer) explain(w journal.Unserved) string {
 	if len(w.Listeners) > 0 {
 		return text + fmt.Sprintf(": %s cannot read the pipelines of this godags (%s): use one version everywhere", listeners(w), version.String())
 	}
+
 	if p.workerCommand != nil {
 		text += ": start one with " + p.workerCommand(w.Queue)
 	}
@@ -197,10 +215,12 @@ func explainTask(w journal.Unserved) string {
 	if w.Stages > 1 {
 		who = fmt.Sprintf("stage %s and %s need", w.Stage, plural(w.Stages-1, "other"))
 	}
+
 	text := fmt.Sprintf("%s the handler %s, which no live worker has (%s): start a worker of that program", who, w.Task, rough(w.For))
 	if len(w.Listeners) == 0 {
 		return text + "; nobody listens on queue " + w.Queue
 	}
+
 	return text + fmt.Sprintf("; on queue %s there are %s", w.Queue, listeners(w))
 }
 
@@ -217,8 +237,8 @@ func some(list []string) string {
 	return text
 }
 
-// Close writes what is left and leaves the terminal clean. It returns the first error that Out returned, after which nothing
-// was written. Further calls do nothing and return the same.
+// Close writes what is left and leaves the terminal clean. It returns the first error that Out
+// returned, after which nothing was written. Further calls do nothing and return the same.
 func (p *Printer) Close() error {
 	p.once.Do(func() { close(p.stop) })
 	<-p.done
@@ -246,6 +266,7 @@ func (p *Printer) end() {
 	if len(p.partial) > 0 {
 		p.say(message{text: string(p.partial)})
 	}
+
 	p.mu.Unlock()
 	p.flush(display.finish)
 	p.mu.Lock()
@@ -262,6 +283,7 @@ func (p *Printer) flush(last func(display, []byte, time.Time) []byte) {
 		p.mu.Unlock()
 		return
 	}
+
 	out := last(p.display, p.buf, time.Now())
 	p.buf = p.spare[:0]
 	p.mu.Unlock()
@@ -273,11 +295,14 @@ func (p *Printer) flush(last func(display, []byte, time.Time) []byte) {
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
 	if p.spare = nil; cap(out) <= maxSpare {
 		p.spare = out
 	}
 	if err != nil {
-		p.err, p.display, p.buf = fmt.Errorf("show progress: %w", err), nil, nil
+		p.err = fmt.Errorf("show progress: %w", err)
+		p.display = nil
+		p.buf = nil
 	}
 }
 

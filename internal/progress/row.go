@@ -36,6 +36,7 @@ func (r *row) put(s style, text string) {
 		r.buf = append(r.buf, text...)
 		return
 	}
+
 	r.buf = append(r.buf, "\x1b["...)
 	r.buf = append(r.buf, s...)
 	r.buf = append(r.buf, 'm')

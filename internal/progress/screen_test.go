@@ -10,18 +10,20 @@ import (
 	"github.com/godags/godags/internal/cells"
 )
 
-// screen is a terminal with a scrollback. It knows what the package writes, and complains about everything else.
+// screen is a terminal with a scrollback. It knows what the package writes, and complains about
+// everything else.
 type screen struct {
 	mu            sync.Mutex // a terminal may be resized while it is written to
 	width, height int
-	rows          []screenRow // all rows that ever were: first the scrollback, then from top on what is seen
-	top           int
-	x, y          int // the cursor; y counts from the first row of all
-	wrap          bool
-	pending       bool // the last column was written to: the next character wraps
-	cursor        bool // is seen
-	complaints    []string
-	writes        int
+	// all rows that ever were: first the scrollback, then from top on what is seen
+	rows       []screenRow
+	top        int
+	x, y       int // the cursor; y counts from the first row of all
+	wrap       bool
+	pending    bool // the last column was written to: the next character wraps
+	cursor     bool // is seen
+	complaints []string
+	writes     int
 }
 
 type screenRow struct {
@@ -181,7 +183,8 @@ func trim(line []rune) []rune {
 	return line
 }
 
-// seen returns the rows of the screen without empty ones at its end; all returns those of the scrollback too.
+// seen returns the rows of the screen without empty ones at its end; all returns those of the
+// scrollback too.
 func (s *screen) seen() string { return join(s.rows[s.top:]) }
 func (s *screen) all() string  { return join(s.rows) }
 

@@ -8,8 +8,8 @@ import (
 	"github.com/godags/godags/internal/view"
 )
 
-// stream shows a run as lines of JSON: its events, and messages that are not in the journal, which have no seq and the type
-// "message" or "waiting".
+// stream shows a run as lines of JSON: its events, and messages that are not in the journal, which
+// have no seq and the type "message" or "waiting".
 type stream struct{ events []api.Event }
 
 func (s *stream) observe(buf []byte, run *view.Run, e journal.Entry, _ time.Time) []byte {

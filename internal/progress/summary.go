@@ -13,21 +13,26 @@ import (
 	"github.com/godags/godags/internal/view"
 )
 
-// SummaryConfig says what a summary tells besides what the run itself knows. All of it may be left out.
+// SummaryConfig says what a summary tells besides what the run itself knows. All of it may be left
+// out.
 type SummaryConfig struct {
-	Color   bool                                    // see [Color.Enabled]
-	Now     time.Time                               // for a run that has not ended; zero: the time of its last entry
+	Color bool // see [Color.Enabled]
+	// for a run that has not ended; zero: the time of its last entry
+	Now     time.Time
 	Log     func(journal.Attempted) ([]byte, error) // returns what an attempt printed
 	Outputs map[string]json.RawMessage              // by stage; see [view.Run.Outputs]
-	Width   int                                     // of the terminal, where the lines of logs are broken; 0: they are not
-	Next    []Hint                                  // what to do next, such as the command that resumes the run
+	// of the terminal, where the lines of logs are broken; 0: they are not
+	Width int
+	// what to do next, such as the command that resumes the run
+	Next []Hint
 }
 
 // Hint is a command and what it is for.
 type Hint struct{ What, Command string }
 
-// Summary writes what became of a run: what its last stages returned or printed, why stages failed and others were skipped, where the
-// time went, the counts, and what to do next. The error is that of w.
+// Summary writes what became of a run: what its last stages returned or printed, why stages failed
+// and others were skipped, where the time went, the counts, and what to do next. The error is that
+// of w.
 func Summary(w io.Writer, run *view.Run, cfg SummaryConfig) error {
 	s := summary{SummaryConfig: cfg, run: run}
 	s.results()
@@ -75,6 +80,7 @@ func (s *summary) table(names []string, rest func(i int, r *row)) {
 	for _, name := range names {
 		width = max(width, cells.Of(name))
 	}
+
 	for i, name := range names {
 		s.row(func(r *row) {
 			r.gap(2)
@@ -107,10 +113,12 @@ func (s *summary) verdict() {
 			}
 		}
 	}
+
 	now := s.run.Last
 	if s.Now.After(now) {
 		now = s.Now
 	}
+
 	s.line()
 	s.row(func(r *row) {
 		r.put(l.style, l.mark+" "+clean(s.run.Spec.Name)+" "+l.word)

@@ -8,7 +8,8 @@ import (
 	"github.com/godags/godags/internal/journal"
 )
 
-// Shown returns the running attempts that a terminal shows at the moment: at most ten, and none in another mode.
+// Shown returns the running attempts that a terminal shows at the moment: at most ten, and none in
+// another mode.
 func (p *Printer) Shown() []journal.Attempted {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -16,6 +17,7 @@ func (p *Printer) Shown() []journal.Attempted {
 	if !ok {
 		return nil
 	}
+
 	running := t.oldest()
 	var shown []journal.Attempted
 	for _, a := range running[:min(len(running), maxRows)] {
@@ -31,6 +33,7 @@ func (p *Printer) Logs(logs map[journal.Attempted][]byte) {
 		log = bytes.TrimRight(log, " \r\n\t")
 		tails[a] = cells.Cut(clean(strings.TrimSpace(cells.Seen(string(log[bytes.LastIndexByte(log, '\n')+1:])))), mostCells)
 	}
+
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if t, ok := p.display.(*tty); ok {

@@ -12,13 +12,15 @@ import (
 	"github.com/godags/godags/internal/view"
 )
 
-// tally is what a display remembers of a run between two entries, when the run itself may not be looked at.
-// Its times are by the clock of Redis.
+// tally is what a display remembers of a run between two entries, when the run itself may not be
+// looked at. Its times are by the clock of Redis.
 type tally struct {
-	graph      *dag.Graph // nil before the first entry
-	past       string     // the last entry of which only a summary is shown
-	submitted  time.Time
-	lag        time.Duration // from an entry's time to when it was seen: the least of all, so about what the clocks differ by
+	graph     *dag.Graph // nil before the first entry
+	past      string     // the last entry of which only a summary is shown
+	submitted time.Time
+	// from an entry's time to when it was seen: the least of all, so about what the clocks differ
+	// by
+	lag        time.Duration
 	state      [dag.Cancelled + 1]int
 	stages     int // that count
 	retried    int
@@ -41,9 +43,12 @@ type attempt struct {
 // observe learns from an entry. It reports whether that is the first.
 func (t *tally) observe(run *view.Run, e journal.Entry, now time.Time) (first bool) {
 	if first = t.graph == nil; first {
-		t.graph, t.submitted, t.running = run.Spec.Graph, e.Time, make(map[dag.StageID]attempt)
+		t.graph = run.Spec.Graph
+		t.submitted = e.Time
+		t.running = make(map[dag.StageID]attempt)
 		t.lag = now.Sub(e.Time)
 	}
+
 	t.lag = min(t.lag, now.Sub(e.Time))
 	for _, r := range e.Records {
 		switch r.Type {
@@ -54,13 +59,16 @@ func (t *tally) observe(run *view.Run, e journal.Entry, now time.Time) (first bo
 			delete(t.running, r.Stage)
 		}
 	}
+
 	if t.worker == "" {
 		t.worker = e.Worker
 	}
+
 	t.several = t.several || e.Worker != "" && e.Worker != t.worker
 	for s := range t.state {
 		t.state[s] = run.State.Count(dag.State(s))
 	}
+
 	t.stages, t.retried, t.cancelling = run.State.Total(), run.Lost+run.Retried, run.State.Cancelling()
 	return first
 }
@@ -83,7 +91,8 @@ func (t *tally) elapsed(now time.Time) time.Duration {
 
 func (t *tally) total() int { return t.stages }
 
-// executed is the number of stages that came to an end by themselves; ended is that of all that are at their end.
+// executed is the number of stages that came to an end by themselves; ended is that of all that are
+// at their end.
 func (t *tally) executed() int { return t.state[dag.Succeeded] + t.state[dag.Failed] }
 func (t *tally) ended() int    { return t.executed() + t.state[dag.Skipped] + t.state[dag.Cancelled] }
 
@@ -121,6 +130,7 @@ func (t *tally) counts(now time.Time) (c counts) {
 	if t.cancelling {
 		c = append(c, span{magenta, "cancelling"})
 	}
+
 	c = append(c, span{cyan, commas(len(t.running)) + " running"})
 	t.troubles(&c)
 	c = append(c, span{none, rough(t.elapsed(now))})
@@ -169,7 +179,8 @@ type sample struct {
 	executed int
 }
 
-// How much must have been seen before an estimate is made, and before the first half of what was seen is forgotten.
+// How much must have been seen before an estimate is made, and before the first half of what was
+// seen is forgotten.
 const (
 	paceStages, paceTime = 3, 2 * time.Second
 	fadeStages, fadeTime = 20, 30 * time.Second
@@ -179,18 +190,22 @@ func (p *pace) update(now time.Time, executed int) {
 	current := sample{now, executed}
 	switch {
 	case p.base.at.IsZero():
-		p.base, p.next = current, current
+		p.base = current
+		p.next = current
 	case now.Sub(p.next.at) >= fadeTime && executed-p.next.executed >= fadeStages:
-		p.base, p.next = p.next, current
+		p.base = p.next
+		p.next = current
 	}
 }
 
 // left estimates the time until the given number of further stages have ended.
 func (p *pace) left(now time.Time, executed, further int) (time.Duration, bool) {
-	n, d := executed-p.base.executed, now.Sub(p.base.at)
+	n := executed - p.base.executed
+	d := now.Sub(p.base.at)
 	if n < paceStages || d < paceTime || further == 0 {
 		return 0, false
 	}
+
 	left := time.Duration(float64(d) / float64(n) * float64(further))
 	switch {
 	case left < 10*time.Second:
@@ -200,5 +215,6 @@ func (p *pace) left(now time.Time, executed, further int) (time.Duration, bool) 
 	case left < 10*time.Minute:
 		return left.Round(10 * time.Second), true
 	}
+
 	return left.Round(time.Minute), true
 }

@@ -43,7 +43,8 @@ func plural(n int, thing string) string {
 	return commas(n) + " " + thing + "s"
 }
 
-// took writes how long something took that is over, in six columns at most if it was shorter than 100 hours.
+// took writes how long something took that is over, in six columns at most if it was shorter than
+// 100 hours.
 func took(d time.Duration) string {
 	switch s := d.Seconds(); {
 	case d < time.Millisecond:
@@ -55,6 +56,7 @@ func took(d time.Duration) string {
 	case s < 59.95:
 		return strconv.FormatFloat(s, 'f', 1, 64) + "s"
 	}
+
 	return rough(d)
 }
 

@@ -50,7 +50,8 @@ func fan(t *testing.T) *spec.Spec {
 	return sp
 }
 
-// The column of names is as wide as the names of instances are once they are known: their end is what tells them apart.
+// The column of names is as wide as the names of instances are once they are known: their end is
+// what tells them apart.
 func TestNamesOfInstancesHaveRoom(t *testing.T) {
 	s := newStory(t, fan(t), func(*view.Run, journal.Entry) {})
 	s.submit()
@@ -63,7 +64,8 @@ func TestNamesOfInstancesHaveRoom(t *testing.T) {
 	}
 }
 
-// There was room for each[99]: what is to the right of the names stays where it is when the instances are fewer.
+// There was room for each[99]: what is to the right of the names stays where it is when the
+// instances are fewer.
 func TestColumnsStayWhereTheyAre(t *testing.T) {
 	lines, screen := &plain{}, newTTY(false, func() (int, int) { return 80, 24 })
 	s := newStory(t, fan(t), func(run *view.Run, e journal.Entry) {

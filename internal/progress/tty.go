@@ -11,10 +11,12 @@ import (
 	"github.com/godags/godags/internal/view"
 )
 
-// tty shows a run on a terminal: lines that stay, and below them a block that is drawn again and again.
+// tty shows a run on a terminal: lines that stay, and below them a block that is drawn again and
+// again.
 //
-// Between two draws the cursor rests on the empty line at the top of the block, not below it. So a draw need not know how many rows the
-// last block has become since, by a resize that wrapped it: it erases all that is below the cursor.
+// Between two draws the cursor rests on the empty line at the top of the block, not below it. So a
+// draw need not know how many rows the last block has become since, by a resize that wrapped it: it
+// erases all that is below the cursor.
 type tty struct {
 	tally
 	color  bool
@@ -50,15 +52,18 @@ func (t *tty) observe(buf []byte, run *view.Run, e journal.Entry, now time.Time)
 	if t.tally.observe(run, e, now) {
 		t.header(run)
 	}
+
 	if t.total() != known {
 		t.names = max(t.names, nameWidth(run, widestName))
 	}
+
 	if past, last := t.isPast(e); last {
 		t.line(dim, " ", func(r *row) { r.put(dim, "so far:"); r.list(t.soFar()) })
 		return buf
 	} else if past {
 		return buf
 	}
+
 	t.turn(now)
 	for _, r := range e.Records {
 		look := lookOf(run, e, r)
@@ -71,6 +76,7 @@ func (t *tty) observe(buf []byte, run *view.Run, e journal.Entry, now time.Time)
 			t.line(look.style, look.mark, func(row *row) { t.end(row, run, e, r, look) })
 		}
 	}
+
 	return buf
 }
 
@@ -81,7 +87,8 @@ func (t *tty) header(run *view.Run) {
 	})
 }
 
-// row begins a row of the terminal. It ends a column early: a character in the last one may make the terminal wrap.
+// row begins a row of the terminal. It ends a column early: a character in the last one may make
+// the terminal wrap.
 func (t *tty) row() row { return row{left: t.width - 1, color: t.color} }
 
 // line adds a line that stays.
@@ -96,18 +103,21 @@ func (t *tty) line(s style, mark string, rest func(*row)) {
 	t.lines = append(append(r.buf, eraseLine...), newLine...)
 }
 
-// stage adds what is known of a stage. Columns for which there is no room are left out, from the right.
+// stage adds what is known of a stage. Columns for which there is no room are left out, from the
+// right.
 func (t *tty) stage(r *row, name string, look look, duration, remark string) {
 	width := min(t.names, max(8, t.width/3))
 	r.column(none, cells.Shorten(name, min(width, r.left)), width)
 	if r.left < 2+wordWidth {
 		return
 	}
+
 	r.gap(2)
 	r.column(look.style, look.word, wordWidth)
 	if r.left < 2+6 {
 		return
 	}
+
 	r.gap(2)
 	r.right(dim, duration, 6)
 	if r.left >= 2+6 {
@@ -117,18 +127,22 @@ func (t *tty) stage(r *row, name string, look look, duration, remark string) {
 }
 
 func (t *tty) end(row *row, run *view.Run, e journal.Entry, r journal.Record, look look) {
-	duration, remark := "", remark(run, e, r)
+	duration := ""
+	remark := remark(run, e, r)
 	if r.Duration > 0 {
 		duration = took(r.Duration)
 	}
+
 	if r.Attempt > 1 {
 		remark = joined("attempt "+strconv.Itoa(int(r.Attempt)), remark)
 	}
+
 	t.stage(row, clean(run.Name(r.Stage)), look, duration, remark)
 }
 
 func (t *tty) say(buf []byte, m message, _ time.Time) []byte {
-	r := row{buf: append(t.lines, eraseDown...), left: math.MaxInt, color: t.color} // wraps: there may be a command in it to copy
+	// wraps: there may be a command in it to copy
+	r := row{buf: append(t.lines, eraseDown...), left: math.MaxInt, color: t.color}
 	if m.waiting {
 		r.put(yellow, "! ")
 	}
@@ -143,26 +157,34 @@ func (t *tty) draw(buf []byte, now time.Time) []byte {
 	if t.graph == nil && len(t.lines) == 0 {
 		return buf
 	}
+
 	t.turn(now)
 	if t.graph != nil {
 		t.pace.update(now, t.executed())
 	}
+
 	block := t.render(now)
 	if len(t.lines) == 0 && bytes.Equal(block, t.block) && !resized {
 		return buf
 	}
+
 	buf = append(buf, hideCursor...)
 	if resized {
-		buf = append(buf, eraseDown...) // or rows that the terminal wrapped would be joined, some day, with those that take their place
+		// or rows that the terminal wrapped would be joined, some day, with those that take their
+		// place
+		buf = append(buf, eraseDown...)
 	}
+
 	buf = append(append(append(buf, t.lines...), noWrap...), block...)
-	t.lines, t.block = t.lines[:0], block
+	t.lines = t.lines[:0]
+	t.block = block
 	return append(append(buf, doWrap...), showCursor...)
 }
 
 // resize learns the size of the terminal, and reports whether it has changed.
 func (t *tty) resize() bool {
-	width, height := t.width, t.height
+	width := t.width
+	height := t.height
 	t.width, t.height = t.size()
 	return t.width != width || t.height != height
 }
@@ -173,9 +195,11 @@ func (t *tty) finish(buf []byte, _ time.Time) []byte {
 	if len(t.lines) == 0 && t.block == nil {
 		return buf
 	}
+
 	buf = append(append(buf, t.lines...), eraseDown...)
 	if t.graph == nil {
 		return buf
 	}
+
 	return append(buf, newLine...) // what comes of the run follows
 }

@@ -9,8 +9,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// batching lets Asynq, which enqueues tasks one by one, enqueue several in one trip: a script call whose context has a pipeline is put into
-// it instead of being sent, and Asynq is told that it succeeded. How it ended is known when the pipeline is executed.
+// batching lets Asynq, which enqueues tasks one by one, enqueue several in one trip: a script call
+// whose context has a pipeline is put into it instead of being sent, and Asynq is told that it
+// succeeded. How it ended is known when the pipeline is executed.
 type batching struct{ redis.UniversalClient }
 
 type pipelineKey struct{}
@@ -26,8 +27,9 @@ func (c batching) EvalSha(ctx context.Context, sha string, keys []string, args .
 	return said
 }
 
-// EnqueueAll adds bundles to a queue and wakes workers, in one trip. A task with the same id that is still there makes it do nothing, and is no
-// error: it is the same bundle, sent twice. After an error any of them may be in the queue.
+// EnqueueAll adds bundles to a queue and wakes workers, in one trip. A task with the same id that
+// is still there makes it do nothing, and is no error: it is the same bundle, sent twice. After an
+// error any of them may be in the queue.
 func (c *Client) EnqueueAll(ctx context.Context, queue string, tasks ...Task) error {
 	pipe := c.rdb.Pipeline()
 	collect := context.WithValue(ctx, pipelineKey{}, pipe)
@@ -36,6 +38,7 @@ func (c *Client) EnqueueAll(ctx context.Context, queue string, tasks ...Task) er
 			return fmt.Errorf("enqueue in %s: %w", queue, err)
 		}
 	}
+
 	pipe.Publish(ctx, c.wakeChannel(queue), "")
 	answers, _ := pipe.Exec(ctx) // the first error of those below
 	var failed []error
@@ -49,12 +52,15 @@ func (c *Client) EnqueueAll(ctx context.Context, queue string, tasks ...Task) er
 			failed = append(failed, err)
 		}
 	}
+
 	if len(again) > 0 {
 		failed = append(failed, c.enqueueEach(ctx, queue, again))
 	}
+
 	if err := errors.Join(failed...); err != nil {
 		return fmt.Errorf("enqueue in %s: %w", queue, err)
 	}
+
 	return nil
 }
 

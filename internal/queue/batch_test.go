@@ -55,7 +55,8 @@ func queued(t *testing.T, rdb *redis.Client) []string {
 func TestSeveralTasksAndTheirWakeUpAreOneTrip(t *testing.T) {
 	redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
 		c := NewClient(rdb, key(t))
-		if err := c.EnqueueAll(t.Context(), "q", task("0")); err != nil { // Redis gets the script and the name of the queue
+		// Redis gets the script and the name of the queue
+		if err := c.EnqueueAll(t.Context(), "q", task("0")); err != nil {
 			t.Fatal(err)
 		}
 		heard := rdb.Subscribe(t.Context(), c.wakeChannel("q"))

@@ -16,16 +16,18 @@ func dailyCountKey(name, what string, day time.Time) string {
 	return asynqKey(name, what) + ":" + day.UTC().Format(time.DateOnly)
 }
 
-// CountFailures makes the attempts of a bundle that failed appear in asynqmon, which shows Asynq's counts of tasks: for Asynq, a task that was
-// delivered has succeeded. Each failed attempt counts as one task, and all others of the bundle together as one, so that what is shown as
-// succeeded, the difference of the two counts, is never negative.
+// CountFailures makes the attempts of a bundle that failed appear in asynqmon, which shows Asynq's
+// counts of tasks: for Asynq, a task that was delivered has succeeded. Each failed attempt counts
+// as one task, and all others of the bundle together as one, so that what is shown as succeeded,
+// the difference of the two counts, is never negative.
 func (c *Client) CountFailures(ctx context.Context, queue string, failed int, others bool) error {
 	processed := failed
 	if !others {
 		processed-- // Asynq counts the bundle itself
 	}
 
-	name, now := c.name(queue), time.Now()
+	name := c.name(queue)
+	now := time.Now()
 	_, err := c.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for _, count := range []struct {
 			what string
@@ -39,11 +41,13 @@ func (c *Client) CountFailures(ctx context.Context, queue string, failed int, ot
 				pipe.ExpireAt(ctx, dailyCountKey(name, count.what, now), now.Add(countsKept))
 			}
 		}
+
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("count failures of queue %s: %w", name, err)
 	}
+
 	return nil
 }
 
@@ -57,5 +61,6 @@ func (c *Client) forgetCounts(ctx context.Context, name string) error {
 			keys = append(keys, dailyCountKey(name, what, now.Add(-age)))
 		}
 	}
+
 	return c.rdb.Del(ctx, keys...).Err()
 }

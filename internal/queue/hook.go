@@ -13,13 +13,16 @@ import (
 	"github.com/godags/godags/internal/fault"
 )
 
-// fallback is how long an idle worker waits for a wake-up before it looks by itself: wake-ups can get lost.
+// fallback is how long an idle worker waits for a wake-up before it looks by itself: wake-ups can
+// get lost.
 const fallback = time.Second
 
-// handlerWithin is how long the handler of a task that was dequeued may take to begin. If it comes later it waits for another slot.
+// handlerWithin is how long the handler of a task that was dequeued may take to begin. If it comes
+// later it waits for another slot.
 const handlerWithin = time.Second
 
-// freshFor is how long one dequeue may wait. It says until when the task would be leased, and Asynq leases tasks for 30 s.
+// freshFor is how long one dequeue may wait. It says until when the task would be leased, and Asynq
+// leases tasks for 30 s.
 const freshFor = 5 * time.Second
 
 // Delays after errors: Asynq itself would ask again at once.
@@ -30,14 +33,17 @@ const (
 
 // hook sits between an Asynq server and Redis.
 //
-//   - An empty queue is not polled: the dequeue is parked until a wake-up, the fallback timer, or the stop of the server.
-//   - Nothing is dequeued while all slots are taken. A slot is free again as soon as the stages of its bundle are executed, so that
-//     the next bundle is fetched while the last one is still being reported.
-//   - A slot is not lost with a task for which Asynq calls no handler: one that it cannot read, or whose deadline is over.
+//   - An empty queue is not polled: the dequeue is parked until a wake-up, the fallback timer, or
+//     the stop of the server.
+//   - Nothing is dequeued while all slots are taken. A slot is free again as soon as the stages of
+//     its bundle are executed, so that the next bundle is fetched while the last one is still being
+//     reported.
+//   - A slot is not lost with a task for which Asynq calls no handler: one that it cannot read, or
+//     whose deadline is over.
 //   - Nothing is dequeued while the worker cannot execute stages.
 //   - A dequeue that fails is followed by a pause.
-//   - A completion that cannot reach Redis is tried again until the task's lease ends. Asynq means to do so itself,
-//     but with a context that it has already cancelled.
+//   - A completion that cannot reach Redis is tried again until the task's lease ends. Asynq means
+//     to do so itself, but with a context that it has already cancelled.
 type hook struct {
 	queues   int
 	slots    chan struct{} // holds an element for each slot that is taken
@@ -89,7 +95,8 @@ func scriptKeys(cmd redis.Cmder) (first, second string) {
 // heldCheck is how often a dequeue that is held back is looked at.
 const heldCheck = 100 * time.Millisecond
 
-// dequeue takes a slot, which goes to the handler of the bundle, or is given back when there is none.
+// dequeue takes a slot, which goes to the handler of the bundle, or is given back when there is
+// none.
 func (h *hook) dequeue(ctx context.Context, cmd redis.Cmder, next redis.ProcessHook) error {
 	h.awaitHandler()
 	if h.held.Load() {
@@ -97,6 +104,7 @@ func (h *hook) dequeue(ctx context.Context, cmd redis.Cmder, next redis.ProcessH
 		cmd.SetErr(redis.Nil) // Asynq asks again
 		return redis.Nil
 	}
+
 	begin := time.Now()
 	select {
 	case h.slots <- struct{}{}:
@@ -104,6 +112,7 @@ func (h *hook) dequeue(ctx context.Context, cmd redis.Cmder, next redis.ProcessH
 		cmd.SetErr(redis.Nil)
 		return redis.Nil
 	}
+
 	err := error(redis.Nil)
 	if time.Since(begin) > freshFor {
 		cmd.SetErr(err) // Asynq asks again, with a new lease
@@ -113,15 +122,18 @@ func (h *hook) dequeue(ctx context.Context, cmd redis.Cmder, next redis.ProcessH
 	if err != nil {
 		<-h.slots
 	}
+
 	h.expected.Store(err == nil)
 	return err
 }
 
-// awaitHandler returns when the last task that was dequeued is with its handler, or its slot is free again. Asynq dequeues in one goroutine.
+// awaitHandler returns when the last task that was dequeued is with its handler, or its slot is
+// free again. Asynq dequeues in one goroutine.
 func (h *hook) awaitHandler() {
 	if !h.expected.Load() {
 		return
 	}
+
 	t := time.NewTimer(handlerWithin)
 	defer t.Stop()
 	for h.expected.Load() {
@@ -155,6 +167,7 @@ func (h *hook) fetch(ctx context.Context, cmd redis.Cmder, next redis.ProcessHoo
 		if h.queues == 1 {
 			h.heard()
 		}
+
 		err := next(ctx, cmd)
 		switch {
 		case err == nil:
@@ -166,11 +179,14 @@ func (h *hook) fetch(ctx context.Context, cmd redis.Cmder, next redis.ProcessHoo
 			if int(h.empty.Add(1)) < h.queues {
 				return err // Asynq asks the other queues first
 			}
+
 			h.empty.Store(0)
 			if !h.pause(fallback, h.wake) || h.queues > 1 || time.Since(begin) > freshFor || h.held.Load() {
 				return err // Asynq begins a new round, with a new lease
 			}
+
 			cmd.SetErr(nil)
+
 		case strings.HasPrefix(err.Error(), "NOSCRIPT"):
 			return err // go-redis sends the script's text
 		default:
@@ -180,7 +196,8 @@ func (h *hook) fetch(ctx context.Context, cmd redis.Cmder, next redis.ProcessHoo
 	}
 }
 
-// heard forgets a wake-up that came before a look: the look finds what it was about. Of several queues it might be another one.
+// heard forgets a wake-up that came before a look: the look finds what it was about. Of several
+// queues it might be another one.
 func (h *hook) heard() {
 	select {
 	case <-h.wake:
@@ -198,6 +215,7 @@ func (h *hook) pause(d time.Duration, wake <-chan struct{}) bool {
 	case <-h.stop:
 		return false
 	}
+
 	return true
 }
 
@@ -207,11 +225,13 @@ func (h *hook) complete(ctx context.Context, cmd redis.Cmder, next redis.Process
 		if err == nil || !fault.Unavailable(err) || ctx.Err() != nil {
 			return err
 		}
+
 		select {
 		case <-time.After(delay):
 		case <-ctx.Done():
 			return err
 		}
+
 		cmd.SetErr(nil)
 	}
 }

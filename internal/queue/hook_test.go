@@ -82,7 +82,8 @@ func TestAnEmptyQueueIsAskedAgainAfterTheFallback(t *testing.T) {
 	})
 }
 
-// The command says until when the task is leased: one that has waited too long would fetch a task whose lease has ended.
+// The command says until when the task is leased: one that has waited too long would fetch a task
+// whose lease has ended.
 func TestADequeueDoesNotGoStale(t *testing.T) {
 	simulate(t, 1, []error{redis.Nil}, func(b *bench) {
 		if err := b.ask(b.Context(), dequeueOf("q")); !errors.Is(err, redis.Nil) {
@@ -272,7 +273,8 @@ func TestOtherCommandsPass(t *testing.T) {
 	})
 }
 
-// A handler that comes late waits for another slot, for as long as a stage takes. Its task is not lost.
+// A handler that comes late waits for another slot, for as long as a stage takes. Its task is not
+// lost.
 func TestServer_SaysWhatWasDeliveredAndHasNotBegun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := NewServer(redistest.Mini(t), ServerConfig{Queues: []string{"q"}, Key: key(t), Slots: 1, Logger: slog.New(slog.DiscardHandler)})

@@ -7,11 +7,13 @@ import (
 	"unicode/utf8"
 )
 
-// TaskID returns the ID of the task of an attempt: `run:stage:attempt`. Different attempts have different IDs, and an attempt always has the
-// same one: a coordinator that dispatches it again adds nothing to the queue.
+// TaskID returns the ID of the task of an attempt: `run:stage:attempt`. Different attempts have
+// different IDs, and an attempt always has the same one: a coordinator that dispatches it again
+// adds nothing to the queue.
 //
-// asynqmon cuts what it shows of an ID at the first '-', and puts IDs into URLs as they are. So '-' becomes the hyphen U+2010, which reads the
-// same, and other characters that would get lost become '~' and two hexadecimal digits for each byte.
+// asynqmon cuts what it shows of an ID at the first '-', and puts IDs into URLs as they are. So '-'
+// becomes the hyphen U+2010, which reads the same, and other characters that would get lost become
+// '~' and two hexadecimal digits for each byte.
 func TaskID(run, stage string, attempt int) string {
 	id := make([]byte, 0, len(run)+len(stage)+8)
 	id = appendIDPart(id, run, ":")
@@ -24,7 +26,8 @@ func TaskID(run, stage string, attempt int) string {
 // hyphen is shown for '-'.
 const hyphen = '\u2010'
 
-// lostInURLs are the characters that asynqmon loses, or takes for something else, and those that stand for others in an ID.
+// lostInURLs are the characters that asynqmon loses, or takes for something else, and those that
+// stand for others in an ID.
 const lostInURLs = `/\#?%$~` + string(hyphen)
 
 // appendIDPart appends text without the characters that are lost, and without those of separators.
@@ -41,7 +44,9 @@ func appendIDPart(id []byte, text, separators string) []byte {
 		default:
 			id = append(id, text[:size]...)
 		}
+
 		text = text[size:]
 	}
+
 	return id
 }

@@ -61,7 +61,8 @@ func TestARunsOwnQueueIsApartAndCanBeRemoved(t *testing.T) {
 	})
 }
 
-// A Redis that has lost the end of its AOF, or a person, may have left the task without its place in the list.
+// A Redis that has lost the end of its AOF, or a person, may have left the task without its place
+// in the list.
 func TestPending_PutsBackATaskThatTheListHasLost(t *testing.T) {
 	redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
 		c := NewClient(rdb, key(t))

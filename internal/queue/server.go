@@ -19,15 +19,20 @@ import (
 
 // ServerConfig says how bundles are taken from queues.
 type ServerConfig struct {
-	Queues []string                                                   // names, each asked as often as the others
-	Run    string                                                     // whose own queues are meant, or ""
-	Key    seal.Key                                                   // with which bundles are signed; others are refused
-	Slots  int                                                        // bundles in work at once
-	Handle func(ctx context.Context, b Bundle, executed func()) error // calls executed once its slot may go to another bundle
+	// names, each asked as often as the others
+	Queues []string
+	// whose own queues are meant, or ""
+	Run string
+	// with which bundles are signed; others are refused
+	Key   seal.Key
+	Slots int // bundles in work at once
+	// calls executed once its slot may go to another bundle
+	Handle func(ctx context.Context, b Bundle, executed func()) error
 	Logger *slog.Logger
 }
 
-// Server takes bundles from queues and hands them to a handler. A bundle whose handler returns an error is delivered again.
+// Server takes bundles from queues and hands them to a handler. A bundle whose handler returns an
+// error is delivered again.
 type Server struct {
 	cfg    ServerConfig
 	rdb    redis.UniversalClient
@@ -44,7 +49,8 @@ type Server struct {
 	delivered map[string]bool // ids of tasks that were taken, and of which nothing has begun
 }
 
-// NewServer returns a server on the given connection, which must be its own (it gets a hook) and which the caller closes.
+// NewServer returns a server on the given connection, which must be its own (it gets a hook) and
+// which the caller closes.
 func NewServer(rdb redis.UniversalClient, cfg ServerConfig) *Server {
 	s := &Server{cfg: cfg, rdb: rdb, names: make(map[string]string), delivered: make(map[string]bool), wake: make(chan struct{}, 1), stop: make(chan struct{})}
 	s.hook = newHook(len(cfg.Queues), cfg.Slots, s.wake, s.stop)
@@ -54,6 +60,7 @@ func NewServer(rdb redis.UniversalClient, cfg ServerConfig) *Server {
 		inRedis := name(q, cfg.Run, cfg.Key)
 		queues[inRedis], s.names[inRedis] = 1, q
 	}
+
 	s.asynq = asynq.NewServerFromRedisClient(rdb, asynq.Config{
 		Concurrency:       2 * cfg.Slots, // half of them report what they have executed
 		Queues:            queues,
@@ -64,16 +71,19 @@ func NewServer(rdb redis.UniversalClient, cfg ServerConfig) *Server {
 		Logger:            logger{cfg.Logger},
 		LogLevel:          asynq.WarnLevel,
 	})
+
 	return s
 }
 
-// Start begins to take bundles. It returns once wake-ups are heard and the first bundle can be taken.
+// Start begins to take bundles. It returns once wake-ups are heard and the first bundle can be
+// taken.
 func (s *Server) Start() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	var channels []string
 	for inRedis := range s.names {
 		channels = append(channels, wakeChannel(inRedis))
 	}
+
 	wakeUps := s.rdb.Subscribe(ctx, channels...)
 	_, err := wakeUps.Receive(ctx) // the answer to the subscription: from now on none is missed
 	if err == nil {
@@ -83,6 +93,7 @@ func (s *Server) Start() error {
 		cancel()
 		return errors.Join(fmt.Errorf("start to take tasks: %w", err), wakeUps.Close())
 	}
+
 	s.cancel = cancel
 	s.ears.Go(func() { s.listen(ctx, wakeUps) })
 	return nil
@@ -92,9 +103,11 @@ func (s *Server) process(ctx context.Context, task *asynq.Task) error {
 	id, _ := asynq.GetTaskID(ctx)
 	s.deliver(id)
 	defer s.Begun(id)
+
 	s.hook.begin()
 	executed := sync.OnceFunc(func() { <-s.hook.slots })
 	defer executed()
+
 	queue, _ := asynq.GetQueueName(ctx)
 	var b Bundle
 	body, err := s.verify(queue, task.Payload())
@@ -103,9 +116,12 @@ func (s *Server) process(ctx context.Context, task *asynq.Task) error {
 	}
 	if err != nil {
 		s.cfg.Logger.Warn("task refused, nothing of it is executed", "task", clip(id), "queue", queue, "error", err)
-		return fmt.Errorf("%w: %w", err, asynq.SkipRetry) // it is put aside, where people can look at it
+		// it is put aside, where people can look at it
+		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
 	}
-	b.Queue, b.ID = s.names[queue], id
+
+	b.Queue = s.names[queue]
+	b.ID = id
 	return s.cfg.Handle(ctx, b, executed)
 }
 
@@ -115,23 +131,25 @@ func (s *Server) deliver(id string) {
 	s.delivered[id] = true
 }
 
-// Begun says that something of a task was claimed: that it was delivered is of no interest any more.
+// Begun says that something of a task was claimed: that it was delivered is of no interest any
+// more.
 func (s *Server) Begun(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.delivered, id)
 }
 
-// Delivered returns the ids of tasks that were taken from their queue, and of which nothing has begun. A task waits for a slot if its handler
-// comes late, as on a machine that is busy.
+// Delivered returns the ids of tasks that were taken from their queue, and of which nothing has
+// begun. A task waits for a slot if its handler comes late, as on a machine that is busy.
 func (s *Server) Delivered() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Collect(maps.Keys(s.delivered))
 }
 
-// verify returns a payload that was signed for a queue to which this server listens. The name of the queue comes with the task, and may be
-// another one than that of the queue from which it was taken.
+// verify returns a payload that was signed for a queue to which this server listens. The name of
+// the queue comes with the task, and may be another one than that of the queue from which it was
+// taken.
 func (s *Server) verify(queue string, payload []byte) ([]byte, error) {
 	if _, ours := s.names[queue]; !ours {
 		return nil, fmt.Errorf("%w: it is for queue %q, to which this worker does not listen", seal.ErrSignature, clip(queue))
@@ -142,7 +160,8 @@ func (s *Server) verify(queue string, payload []byte) ([]byte, error) {
 // clip shortens what somebody else has written.
 func clip(text string) string { return text[:min(len(text), 200)] }
 
-// listen turns wake-up messages into wake-ups. go-redis connects again by itself when the connection is lost.
+// listen turns wake-up messages into wake-ups. go-redis connects again by itself when the
+// connection is lost.
 func (s *Server) listen(ctx context.Context, wakeUps *redis.PubSub) {
 	defer wakeUps.Close()
 	messages := wakeUps.Channel()

@@ -7,8 +7,8 @@ import (
 	"github.com/godags/godags/internal/seal"
 )
 
-// A task's payload is a JSON object whose last field is the signature of all bytes before it, and of the queue's name. It is verified
-// before anything of it is decoded.
+// A task's payload is a JSON object whose last field is the signature of all bytes before it, and
+// of the queue's name. It is verified before anything of it is decoded.
 const (
 	beforeSignature = `,"signature":"`
 	afterSignature  = `"}`
@@ -24,10 +24,13 @@ func sign(key seal.Key, queue string, object []byte) []byte {
 
 // verify returns a payload if it was signed with the key for the queue.
 func verify(key seal.Key, queue string, payload []byte) ([]byte, error) {
-	fields, tail := payload, []byte(nil)
+	fields := payload
+	tail := []byte(nil)
 	if cut := len(payload) - signatureSize; cut >= 0 {
-		fields, tail = payload[:cut], payload[cut:]
+		fields = payload[:cut]
+		tail = payload[cut:]
 	}
+
 	signature, before := bytes.CutPrefix(tail, []byte(beforeSignature))
 	signature, after := bytes.CutSuffix(signature, []byte(afterSignature))
 	if !before || !after {
@@ -36,5 +39,6 @@ func verify(key seal.Key, queue string, payload []byte) ([]byte, error) {
 	if err := key.Verify(string(signature), seal.Task, []byte(queue), fields); err != nil {
 		return nil, err
 	}
+
 	return payload, nil
 }

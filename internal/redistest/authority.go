@@ -38,7 +38,8 @@ func NewAuthority(t testing.TB, names ...string) *Authority {
 // Path returns the file of a certificate, or, with -key behind its name, that of its key.
 func (a *Authority) Path(name string) string { return filepath.Join(a.folder, name+".pem") }
 
-// Options are the options of a URL with which the named certificate is shown, and those of the authority are believed.
+// Options are the options of a URL with which the named certificate is shown, and those of the
+// authority are believed.
 func (a *Authority) Options(name string) string {
 	return "?ca=" + a.Path("ca") + "&cert=" + a.Path(name) + "&key=" + a.Path(name+"-key")
 }
@@ -60,10 +61,13 @@ func (a *Authority) make(name string, signs bool) (*x509.Certificate, *ecdsa.Pri
 	a.must(err)
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour),
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: signs, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature}
-	parent, signer := a.cert, a.key
+	parent := a.cert
+	signer := a.key
 	if signs {
-		parent, signer = template, key
+		parent = template
+		signer = key
 	}
+
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
 	a.must(err)
 	secret, err := x509.MarshalPKCS8PrivateKey(key)

@@ -1,4 +1,5 @@
-// Package redistest gives tests a Redis of their own: a real redis-server, or miniredis inside the test.
+// Package redistest gives tests a Redis of their own: a real redis-server, or miniredis inside the
+// test.
 package redistest
 
 import (
@@ -15,15 +16,16 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Both runs a subtest on a redis-server ("redis") and one on miniredis ("miniredis"), each with nothing stored yet.
+// Both runs a subtest on a redis-server ("redis") and one on miniredis ("miniredis"), each with
+// nothing stored yet.
 func Both(t *testing.T, test func(t *testing.T, rdb *redis.Client)) {
 	t.Helper()
 	t.Run("redis", func(t *testing.T) { test(t, Start(t).Client()) })
 	t.Run("miniredis", func(t *testing.T) { test(t, Mini(t)) })
 }
 
-// Mini returns a client of a miniredis that lives as long as the test. It is reached without a socket, so that it works in a
-// testing/synctest bubble too.
+// Mini returns a client of a miniredis that lives as long as the test. It is reached without a
+// socket, so that it works in a testing/synctest bubble too.
 func Mini(t testing.TB) *redis.Client {
 	t.Helper()
 	m := miniredis.NewMiniRedis()
@@ -41,9 +43,10 @@ type Server struct {
 	exited  chan struct{}
 }
 
-// Start starts a redis-server that lives as long as the test. It stores nothing on disk unless arguments say so: with
-// "--appendonly", "yes" its data survives [Server.Kill] and [Server.Restart]. Where redis-server is not installed the test is
-// skipped, or fails if GODAGS_TEST_STRICT=1.
+// Start starts a redis-server that lives as long as the test. It stores nothing on disk unless
+// arguments say so: with "--appendonly", "yes" its data survives [Server.Kill] and
+// [Server.Restart]. Where redis-server is not installed the test is skipped, or fails if
+// GODAGS_TEST_STRICT=1.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
 	program, err := exec.LookPath("redis-server")
@@ -54,15 +57,18 @@ func Start(t testing.TB, args ...string) *Server {
 		}
 		t.Skip(advice)
 	}
+
 	dir, err := os.MkdirTemp("", "godags") // the path of t.TempDir may be too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() {
 		if err := os.RemoveAll(dir); err != nil {
 			t.Error(err)
 		}
 	})
+
 	s := &Server{t: t, program: program, socket: filepath.Join(dir, "s")}
 	s.args = append([]string{"--port", "0", "--unixsocket", s.socket, "--dir", dir, "--save", "", "--maxmemory-policy", "noeviction"}, args...)
 	s.launch()
@@ -75,12 +81,15 @@ func (s *Server) launch() {
 	s.t.Helper()
 	said := &output{ready: make(chan struct{})}
 	cmd := exec.Command(s.program, s.args...)
-	cmd.Stdout, cmd.Stderr = said, said
+	cmd.Stdout = said
+	cmd.Stderr = said
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
+
 	exited := make(chan struct{})
-	s.process, s.exited = cmd.Process, exited
+	s.process = cmd.Process
+	s.exited = exited
 	go func() {
 		defer close(exited)
 		cmd.Wait() // it was killed, or its output tells why it ended
@@ -107,7 +116,8 @@ func (s *Server) Kill() {
 	<-s.exited
 }
 
-// Restart starts the server again, on the same folder and socket, and kills it first if it still runs.
+// Restart starts the server again, on the same folder and socket, and kills it first if it still
+// runs.
 func (s *Server) Restart() {
 	s.t.Helper()
 	s.Kill()
@@ -123,6 +133,7 @@ func connect(t testing.TB, o *redis.Options) *redis.Client {
 			t.Error(err)
 		}
 	})
+
 	return client
 }
 
@@ -139,7 +150,9 @@ func (o *output) Write(p []byte) (int, error) {
 	defer o.mu.Unlock()
 	o.text.Write(p)
 	said := o.text.Bytes()
-	if bytes.Contains(said, []byte("eady to accept connections")) || bytes.Contains(said, []byte("+monitor")) { // the latter by a Sentinel
+
+	// the latter by a Sentinel
+	if bytes.Contains(said, []byte("eady to accept connections")) || bytes.Contains(said, []byte("+monitor")) {
 		o.once.Do(func() { close(o.ready) })
 	}
 	return len(p), nil

@@ -21,18 +21,24 @@ type Sentinels struct {
 	authority                  *Authority // nil without TLS
 }
 
-// patience is how long a test waits for the servers to agree. A Sentinel that was not given the processor for two seconds does nothing for thirty.
+// patience is how long a test waits for the servers to agree. A Sentinel that was not given the
+// processor for two seconds does nothing for thirty.
 const patience = 2 * time.Minute
 
-// StartSentinels starts them on loopback, for as long as the test lives. It returns when the replica has all data and the Sentinel knows it.
-// With an authority, which may be nil, they speak TLS only, have its certificate "server", and want one of their clients, such as "client".
+// StartSentinels starts them on loopback, for as long as the test lives. It returns when the
+// replica has all data and the Sentinel knows it. With an authority, which may be nil, they speak
+// TLS only, have its certificate "server", and want one of their clients, such as "client".
 func StartSentinels(t testing.TB, a *Authority) *Sentinels {
 	t.Helper()
-	primary, replica, sentinel := FreePort(t), FreePort(t), FreePort(t)
+	primary := FreePort(t)
+	replica := FreePort(t)
+	sentinel := FreePort(t)
 	s := &Sentinels{t: t, primaryAddr: "127.0.0.1:" + primary, sentinelAddr: "127.0.0.1:" + sentinel, authority: a}
 	s.primary = Start(t, append(s.listen(primary), "--repl-diskless-sync-delay", "0")...)
 	s.replica = Start(t, append(s.listen(replica), "--replicaof", "127.0.0.1", primary)...)
-	// The replica's own view is not enough: until its first acknowledgement the primary keeps new writes back.
+
+	// The replica's own view is not enough: until its first acknowledgement the primary keeps new
+	// writes back.
 	s.until("the primary sends its writes to the replica", func(ctx context.Context) bool {
 		return strings.Contains(s.primary.Client().Info(ctx, "replication").Val(), "state=online")
 	})
@@ -44,6 +50,7 @@ func StartSentinels(t testing.TB, a *Authority) *Sentinels {
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+
 	s.sentinel = &Server{t: t, program: s.primary.program, args: []string{config, "--sentinel"}}
 	s.sentinel.launch()
 	t.Cleanup(s.sentinel.Kill)
@@ -71,7 +78,8 @@ func (s *Sentinels) URL() string {
 	return "redis-sentinel://" + s.sentinelAddr + "/main"
 }
 
-// FailOver kills the primary once the replica has all that was written before the call, and returns when the Sentinel has made the replica the primary.
+// FailOver kills the primary once the replica has all that was written before the call, and returns
+// when the Sentinel has made the replica the primary.
 func (s *Sentinels) FailOver() {
 	s.t.Helper()
 	written := s.primary.offset(context.Background())
@@ -102,12 +110,14 @@ func (s *Sentinels) ask(ctx context.Context, words ...any) string {
 	if s.authority != nil {
 		o.TLSConfig = s.authority.Config("client")
 	}
+
 	client := redis.NewClient(o)
 	defer client.Close()
 	answer, err := client.Do(ctx, append([]any{"SENTINEL"}, words...)...).Result()
 	if err != nil {
 		return ""
 	}
+
 	return fmt.Sprint(answer)
 }
 

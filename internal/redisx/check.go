@@ -31,14 +31,17 @@ func Check(ctx context.Context, client redis.UniversalClient) ([]Finding, error)
 	if err != nil {
 		return nil, fmt.Errorf("check Redis: %w", err)
 	}
+
 	if i == nil {
 		return []Finding{{Warning,
 			"this user may not run INFO: version, eviction and AOF are not checked",
 			"allow it: ACL SETUSER name +info"}}, nil
 	}
+
 	if i["redis_version"] == "" {
 		return []Finding{{OK, "in-process Redis: nothing survives the process", ""}}, nil
 	}
+
 	return []Finding{i.checkVersion(), i.checkRole(), i.checkEviction(), i.checkAOF()}, nil
 }
 

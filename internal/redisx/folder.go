@@ -29,20 +29,24 @@ func (p *private) prepare(home string) error {
 	if err != nil {
 		return err
 	}
+
 	p.folder = filepath.Join(home, "redis")
 	if err := makePrivate(p.folder); err != nil {
 		return err
 	}
+
 	p.socket = p.path(socketName)
 	if len(p.socket) <= maxSocketPath {
 		return nil
 	}
+
 	hash := sha256.Sum256([]byte(home))
 	folder := filepath.Join(os.TempDir(), fmt.Sprintf("godags-%d-%x", os.Geteuid(), hash[:8]))
 	p.socket = filepath.Join(folder, socketName)
 	if len(p.socket) > maxSocketPath {
 		return fmt.Errorf("its path is too long for a unix socket, and so is %s", p.socket)
 	}
+
 	return makePrivate(folder)
 }
 
@@ -59,10 +63,12 @@ func makeHome(home string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+
 	if made {
 		// State is not for version control.
 		err = os.WriteFile(filepath.Join(home, ".gitignore"), []byte("*\n"), 0o600)
 	}
+
 	return home, err
 }
 
@@ -71,6 +77,7 @@ func makePrivate(path string) error {
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
+
 	stat, err := os.Lstat(path)
 	if err != nil {
 		return err
@@ -84,6 +91,7 @@ func makePrivate(path string) error {
 	if stat.Mode().Perm() != 0o700 {
 		return os.Chmod(path, 0o700)
 	}
+
 	return nil
 }
 
@@ -95,6 +103,7 @@ func (p *private) ask(command string) string {
 		return ""
 	}
 	defer conn.Close()
+
 	buf := make([]byte, 512)
 	if conn.SetDeadline(time.Now().Add(answerTimeout)) != nil {
 		return ""
@@ -102,6 +111,7 @@ func (p *private) ask(command string) string {
 	if _, err := conn.Write([]byte(command + "\r\n")); err != nil {
 		return ""
 	}
+
 	n, _ := conn.Read(buf)
 	line, _, _ := strings.Cut(string(buf[:n]), "\r\n")
 	return line
@@ -113,9 +123,11 @@ func (p *private) logTail() string {
 	if err != nil {
 		return ""
 	}
+
 	if len(log) > logTailSize {
 		log = log[len(log)-logTailSize:]
 		_, log, _ = bytes.Cut(log, []byte("\n"))
 	}
+
 	return "  " + strings.ReplaceAll(strings.TrimSpace(string(log)), "\n", "\n  ")
 }

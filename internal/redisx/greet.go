@@ -24,6 +24,7 @@ func greet(ctx context.Context, client redis.UniversalClient) (info, error) {
 	if err := awaitPong(ctx, client); err != nil {
 		return nil, err
 	}
+
 	i, err := readInfo(ctx, client)
 	if err != nil {
 		return nil, err
@@ -31,6 +32,7 @@ func greet(ctx context.Context, client redis.UniversalClient) (info, error) {
 	if i.tooOld() {
 		return nil, tooOldError(i.name())
 	}
+
 	return i, nil
 }
 
@@ -64,6 +66,7 @@ func pause(ctx context.Context) error {
 func readInfo(ctx context.Context, client redis.UniversalClient) (info, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
+
 	text, err := client.Info(ctx).Result()
 	var refused redis.Error
 	if errors.As(err, &refused) {
@@ -72,12 +75,14 @@ func readInfo(ctx context.Context, client redis.UniversalClient) (info, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	i := info{}
 	for line := range strings.Lines(text) {
 		if field, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
 			i[field] = value
 		}
 	}
+
 	return i, nil
 }
 

@@ -30,6 +30,7 @@ func lockNow(path string, how int) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	switch err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB); {
 	case err == nil:
 		return f, nil

@@ -44,7 +44,9 @@ func openInProcess(ctx context.Context, lack string) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.Kind, c.memory = InProcess, m
+
+	c.Kind = InProcess
+	c.memory = m
 	c.Note = lack + ": using an in-process Redis; runs will not survive this process"
 	return c, nil
 }
@@ -55,26 +57,31 @@ func (m *memory) dial(context.Context, string, string) (net.Conn, error) {
 	if m.closed { // miniredis would start again
 		return nil, net.ErrClosed
 	}
+
 	conn, err := m.redis.Dial()
 	if err != nil {
 		return nil, err
 	}
+
 	return newBuffered(conn), nil
 }
 
 // expire lets TTLs run by the clock. miniredis' own ClockTTL does the same
 // exactly, but sorts all keys at every command.
 func (m *memory) expire(ctx context.Context) {
-	last, wait := time.Now(), expiryInterval
+	last := time.Now()
+	wait := expiryInterval
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(wait):
 		}
+
 		now := time.Now()
 		m.redis.FastForward(now.Sub(last))
-		last, wait = now, max(expiryInterval, expiryShare*time.Since(now))
+		last = now
+		wait = max(expiryInterval, expiryShare*time.Since(now))
 	}
 }
 
@@ -85,12 +92,14 @@ func (m *memory) share(ctx context.Context) (string, error) {
 	if m.closed {
 		return "", fmt.Errorf("share the in-process Redis: %w", net.ErrClosed)
 	}
+
 	if m.listener == nil {
 		if err := m.listen(ctx); err != nil {
 			return "", fmt.Errorf("share the in-process Redis: %w; set TMPDIR to a folder with a short name, or install redis-server", err)
 		}
 		m.tasks.Go(m.accept)
 	}
+
 	return socketURL(m.listener.Addr().String()), nil
 }
 
@@ -99,13 +108,16 @@ func (m *memory) listen(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "unix", filepath.Join(folder, socketName))
 	if err != nil {
 		os.Remove(folder)
 		return err
 	}
-	m.listener, m.folder = l, folder
+
+	m.listener = l
+	m.folder = folder
 	return nil
 }
 
@@ -120,6 +132,7 @@ func (m *memory) accept() {
 			time.Sleep(pollInterval)
 			continue
 		}
+
 		server.ServeConn(conn)
 	}
 }
@@ -127,12 +140,14 @@ func (m *memory) accept() {
 func (m *memory) close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+
 	m.closed = true
 	m.stop()
 	var err error
 	if m.listener != nil {
 		err = m.listener.Close()
 	}
+
 	m.tasks.Wait()
 	m.redis.Close()
 	if m.folder != "" {

@@ -10,27 +10,32 @@ import (
 	"time"
 )
 
-// go-redis sets one deadline for a command and one for its reply, however large they are: on a link of 500 KB/s a value of 2 MB, or the
-// outputs of a few hundred stages in one reply, would take longer than its read timeout of some seconds, and could never pass. A patient
-// connection takes the timeout for the longest time without progress instead.
+// go-redis sets one deadline for a command and one for its reply, however large they are: on a link
+// of 500 KB/s a value of 2 MB, or the outputs of a few hundred stages in one reply, would take
+// longer than its read timeout of some seconds, and could never pass. A patient connection takes
+// the timeout for the longest time without progress instead.
 type patient struct {
 	net.Conn
 	read, write time.Duration // without progress; 0: no deadline is set
 	readUntil   time.Time
-	unanswered  atomic.Int64 // bytes that were written since the last read; a subscription writes and reads at once
+	// bytes that were written since the last read; a subscription writes and reads at once
+	unanswered atomic.Int64
 }
 
 const (
 	// pieceSize is how much is written within one timeout.
 	pieceSize = 64 << 10
-	// What was written may still be in buffers on its way: the reply has as much longer as slowestLink needs for it.
+	// What was written may still be in buffers on its way: the reply has as much longer as
+	// slowestLink needs for it.
 	slowestLink = 64 << 10 // bytes a second
 	mostOnWay   = 4 << 20  // bytes that buffers hold
 )
 
 // SetDeadline implements [net.Conn].
 func (p *patient) SetDeadline(t time.Time) error {
-	p.read, p.write, p.readUntil = 0, 0, time.Time{} // go-redis only takes deadlines away with this
+	p.read = 0
+	p.write = 0
+	p.readUntil = time.Time{} // go-redis only takes deadlines away with this
 	return p.Conn.SetDeadline(t)
 }
 
@@ -43,6 +48,7 @@ func (p *patient) SetReadDeadline(t time.Time) error {
 			t = t.Add(time.Second * time.Duration(min(onWay, mostOnWay)) / slowestLink)
 		}
 	}
+
 	p.readUntil = t
 	return p.Conn.SetReadDeadline(t)
 }
@@ -66,6 +72,7 @@ func (p *patient) Read(b []byte) (int, error) {
 			err = p.Conn.SetReadDeadline(p.readUntil)
 		}
 	}
+
 	return n, err
 }
 
@@ -79,6 +86,7 @@ func (p *patient) Write(b []byte) (written int, err error) {
 		if err != nil || written == len(b) {
 			return written, err
 		}
+
 		if p.write > 0 {
 			if err := p.Conn.SetWriteDeadline(time.Now().Add(p.write)); err != nil {
 				return written, err
@@ -87,7 +95,8 @@ func (p *patient) Write(b []byte) (written int, err error) {
 	}
 }
 
-// SyscallConn implements [syscall.Conn]: with it go-redis sees whether an idle connection was closed.
+// SyscallConn implements [syscall.Conn]: with it go-redis sees whether an idle connection was
+// closed.
 func (p *patient) SyscallConn() (syscall.RawConn, error) {
 	if conn, ok := p.Conn.(syscall.Conn); ok {
 		return conn.SyscallConn()
@@ -95,8 +104,8 @@ func (p *patient) SyscallConn() (syscall.RawConn, error) {
 	return nil, os.ErrInvalid
 }
 
-// patiently returns a dialer of patient connections, encrypted if config is not nil. The timeout is for the TLS handshake too, which
-// go-redis' own dialer does not stop when its context is done.
+// patiently returns a dialer of patient connections, encrypted if config is not nil. The timeout is
+// for the TLS handshake too, which go-redis' own dialer does not stop when its context is done.
 func patiently(dial dialFunc, config *tls.Config, timeout time.Duration) dialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		ctx, cancel := context.WithTimeout(ctx, timeout)
@@ -105,10 +114,12 @@ func patiently(dial dialFunc, config *tls.Config, timeout time.Duration) dialFun
 		if err != nil {
 			return nil, err
 		}
+
 		conn = &patient{Conn: conn}
 		if config == nil {
 			return conn, nil
 		}
+
 		return handshake(ctx, conn, addr, config)
 	}
 }
@@ -125,10 +136,12 @@ func handshake(ctx context.Context, conn net.Conn, addr string, config *tls.Conf
 		config = config.Clone()
 		config.ServerName = host
 	}
+
 	encrypted := tls.Client(conn, config)
 	if err := encrypted.HandshakeContext(ctx); err != nil {
 		conn.Close()
 		return nil, err
 	}
+
 	return encrypted, nil
 }

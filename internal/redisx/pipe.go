@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// buffered is a connection whose writes do not wait for the other side to read. Both ends of a pipe in memory write before they read:
-// a client that sends many commands at once, and a server that answers the first of them, would wait for each other for ever.
+// buffered is a connection whose writes do not wait for the other side to read. Both ends of a pipe
+// in memory write before they read: a client that sends many commands at once, and a server that
+// answers the first of them, would wait for each other for ever.
 type buffered struct {
 	net.Conn
 	writer sync.WaitGroup
@@ -36,6 +37,7 @@ func (b *buffered) Write(data []byte) (int, error) {
 	case b.closed:
 		return 0, net.ErrClosed
 	}
+
 	b.buf = append(b.buf, data...)
 	b.more.Signal()
 	return len(data), nil
@@ -45,14 +47,17 @@ func (b *buffered) Write(data []byte) (int, error) {
 func (b *buffered) write() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	var spare []byte
 	for {
 		for len(b.buf) == 0 && !b.closed {
 			b.more.Wait()
 		}
+
 		if b.closed {
 			return
 		}
+
 		data := b.buf
 		b.buf = spare[:0]
 		b.mu.Unlock()

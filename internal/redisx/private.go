@@ -54,6 +54,7 @@ func openPrivate(ctx context.Context, home, binary string) (*Conn, error) {
 	if err := p.join(ctx, home); err != nil {
 		return nil, err
 	}
+
 	o := tune(&redis.Options{Network: "unix", Addr: p.socket})
 	c, info, err := connect(ctx, target{Options: o}, p.leave)
 	if err != nil {
@@ -62,6 +63,7 @@ func openPrivate(ctx context.Context, home, binary string) (*Conn, error) {
 	if err := p.mendAOF(ctx, c.Client()); err != nil {
 		return nil, errors.Join(p.serverError(err), c.Close())
 	}
+
 	c.Kind, c.URL, c.Presence = Private, socketURL(p.socket), p.present
 	server := strings.Replace(strings.ToLower(info.name()), " ", "-server ", 1)
 	c.Note = fmt.Sprintf("private %s in %s (runs survive)", server, home)
@@ -72,15 +74,18 @@ func openPrivate(ctx context.Context, home, binary string) (*Conn, error) {
 func (p *private) join(ctx context.Context, home string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, joinTimeout, errBusy)
 	defer cancel()
+
 	err := p.prepare(home)
 	if err != nil {
 		return folderError(home, err)
 	}
+
 	start, err := lock(ctx, p.path("start.lock"), syscall.LOCK_EX)
 	if err != nil {
 		return folderError(home, err)
 	}
 	defer start.Close()
+
 	if p.present, err = lock(ctx, p.path("present.lock"), syscall.LOCK_SH); err != nil {
 		return folderError(home, err)
 	}
@@ -90,6 +95,7 @@ func (p *private) join(ctx context.Context, home string) error {
 	if err := p.ensureServer(ctx); err != nil {
 		return errors.Join(p.serverError(err), p.stopIfLast())
 	}
+
 	return nil
 }
 
@@ -111,10 +117,12 @@ func (p *private) stopIfLast() error {
 	if err := p.users.Close(); err != nil {
 		return err
 	}
+
 	last, err := isFree(p.path("users.lock"))
 	if err != nil || !last {
 		return err
 	}
+
 	return p.stopServer()
 }
 
@@ -165,24 +173,30 @@ func (p *private) startServer(ctx context.Context, serverLock *os.File) error {
 			return err
 		}
 	}
+
 	log, err := os.OpenFile(p.path("redis.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
+
 	cmd := exec.CommandContext(ctx, p.binary,
 		"--port", "0", "--unixsocket", p.socket, "--unixsocketperm", "700",
 		"--dir", p.folder, "--pidfile", p.path("redis.pid"),
 		"--logfile", p.path("redis.log"), "--loglevel", "warning",
 		"--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
 		"--maxmemory-policy", "noeviction",
-		"--daemonize", "yes") // a session of its own: Ctrl-C is not for it, and it outlives us if others use it
+		// a session of its own: Ctrl-C is not for it, and it outlives us if others use it
+		"--daemonize", "yes")
+
 	cmd.Env = process.Public(os.Environ()) // others can read that of a process
-	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Stdout = log
+	cmd.Stderr = log
 	cmd.ExtraFiles = []*os.File{serverLock}
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("did not start: %w", err)
 	}
+
 	return nil
 }
 
@@ -236,12 +250,15 @@ func findServer(ctx context.Context) (binary, lack string) {
 		if err != nil {
 			continue
 		}
+
 		out, _ := exec.CommandContext(ctx, path, "--version").Output()
 		version := serverVersion.FindSubmatch(out)
 		if version == nil || !olderThan62(string(version[1])) {
 			return path, ""
 		}
+
 		lack = fmt.Sprintf("%s %s on PATH is older than 6.2", name, version[1])
 	}
+
 	return "", lack
 }

@@ -214,7 +214,8 @@ func TestWatchdog_WaitsForTheChildrenOfAKilledProcess(t *testing.T) {
 	home := tempDir(t)
 	holder := startHolder(t, home)
 	server := openLock(t, home)
-	presence, err := lock(t.Context(), filepath.Join(home, "redis", "present.lock"), syscall.LOCK_SH) // as a child has it
+	// as a child has it
+	presence, err := lock(t.Context(), filepath.Join(home, "redis", "present.lock"), syscall.LOCK_SH)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -432,7 +433,8 @@ func TestOneCommandAtATimeJoins(t *testing.T) {
 	}
 	defer busy.Close()
 	why := errors.New("waited long enough")
-	synctest.Test(t, func(t *testing.T) { // the time passes while it waits for the lock, and at no other moment
+	// the time passes while it waits for the lock, and at no other moment
+	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeoutCause(t.Context(), joinTimeout/2, why)
 		defer cancel()
 		c, err := Open(ctx, Config{Home: home})

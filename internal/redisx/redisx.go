@@ -57,6 +57,7 @@ func (k Kind) String() string {
 	case InProcess:
 		return "in-process"
 	}
+
 	return fmt.Sprintf("Kind(%d)", int(k))
 }
 
@@ -95,6 +96,7 @@ func Open(ctx context.Context, cfg Config) (*Conn, error) {
 	if cfg.Home == "" {
 		cfg.Home = ".godags"
 	}
+
 	c, err := open(ctx, cfg)
 	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
 		return nil, fmt.Errorf("open Redis: %w", context.Cause(ctx))
@@ -103,6 +105,7 @@ func Open(ctx context.Context, cfg Config) (*Conn, error) {
 		c.watch = newWatch(cfg.Logger)
 		c.client.AddHook(c.watch)
 	}
+
 	return c, err
 }
 
@@ -110,13 +113,16 @@ func open(ctx context.Context, cfg Config) (*Conn, error) {
 	if cfg.InProcess {
 		return openInProcess(ctx, "none was asked for")
 	}
+
 	if cfg.URL != "" {
 		return openExternal(ctx, cfg)
 	}
+
 	binary, lack := findServer(ctx)
 	if binary == "" {
 		return openInProcess(ctx, lack)
 	}
+
 	return openPrivate(ctx, cfg.Home, binary)
 }
 
@@ -125,14 +131,18 @@ func openExternal(ctx context.Context, cfg Config) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	if t.PoolSize == 0 {
 		t.PoolSize = cfg.Connections
 	}
+
 	c, info, err := connect(ctx, t, func() error { return nil })
 	if err != nil {
 		return nil, err
 	}
-	c.Kind, c.URL = External, cfg.URL
+
+	c.Kind = External
+	c.URL = cfg.URL
 	c.Note = fmt.Sprintf("%s at %s", info.name(), t.redacted())
 	return c, nil
 }
@@ -148,6 +158,7 @@ func connect(ctx context.Context, t target, release func() error) (*Conn, info, 
 	if err != nil {
 		return nil, nil, errors.Join(unreachable(t, err), c.close())
 	}
+
 	return c, info, nil
 }
 

@@ -12,7 +12,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// target is a Redis to connect to: one at an address, or the one that Sentinels name as the primary.
+// target is a Redis to connect to: one at an address, or the one that Sentinels name as the
+// primary.
 type target struct {
 	*redis.Options
 	sentinels []string // host:port; nil without Sentinels
@@ -26,9 +27,11 @@ func (t target) client() *redis.Client {
 	if t.sentinels == nil {
 		return redis.NewClient(t.Options)
 	}
+
 	o := t.Options
 	return redis.NewFailoverClient(&redis.FailoverOptions{
-		MasterName: t.primary, SentinelAddrs: append([]string(nil), t.sentinels...), // it puts them into another order
+		// it puts them into another order
+		MasterName: t.primary, SentinelAddrs: append([]string(nil), t.sentinels...),
 		SentinelUsername: t.sentinelUser, SentinelPassword: t.sentinelPassword,
 		Dialer: o.Dialer, Protocol: o.Protocol, Username: o.Username, Password: o.Password, DB: o.DB, ClientName: o.ClientName,
 		MaxRetries: o.MaxRetries, MinRetryBackoff: o.MinRetryBackoff, MaxRetryBackoff: o.MaxRetryBackoff,
@@ -41,16 +44,19 @@ func (t target) client() *redis.Client {
 
 // redacted is the URL to print: without users, passwords and options.
 func (t target) redacted() string {
-	scheme, db := "redis", strconv.Itoa(t.DB)
+	scheme := "redis"
+	db := strconv.Itoa(t.DB)
 	if t.TLSConfig != nil {
 		scheme = "rediss"
 	}
+
 	switch {
 	case t.sentinels != nil:
 		return scheme + "-sentinel://" + strings.Join(t.sentinels, ",") + "/" + url.PathEscape(t.primary) + "/" + db
 	case t.Network == "unix":
 		return socketURL(t.Addr) + "?db=" + db
 	}
+
 	return scheme + "://" + t.Addr + "/" + db
 }
 
@@ -69,15 +75,19 @@ func (t target) exposed() bool {
 // sentinelPort is where Sentinels listen unless told otherwise.
 const sentinelPort = ":26379"
 
-// parseSentinels reads what follows the scheme of a URL with Sentinels: [user:password@]host[:port],.../name[/db][?options].
-// Each host makes a URL of the usual form, so that the same rules hold for all parts.
+// parseSentinels reads what follows the scheme of a URL with Sentinels:
+// [user:password@]host[:port],.../name[/db][?options]. Each host makes a URL of the usual form, so
+// that the same rules hold for all parts.
 func parseSentinels(scheme, rest string) (t target, err error) {
 	authority, path, _ := strings.Cut(rest, "/")
 	path, query, _ := strings.Cut(path, "?")
-	user, hosts := "", authority
+	user := ""
+	hosts := authority
 	if at := strings.LastIndex(authority, "@"); at >= 0 {
-		user, hosts = authority[:at+1], authority[at+1:]
+		user = authority[:at+1]
+		hosts = authority[at+1:]
 	}
+
 	name, db, _ := strings.Cut(path, "/")
 	if t.primary, err = url.PathUnescape(name); err != nil || strings.ContainsAny(path, "@#") {
 		return target{}, errSyntax
@@ -85,30 +95,37 @@ func parseSentinels(scheme, rest string) (t target, err error) {
 	if t.primary == "" || hosts == "" {
 		return target{}, errPrimary
 	}
+
 	options, err := url.ParseQuery(query)
 	if err != nil {
 		return target{}, errOption
 	}
+
 	t.sentinelUser, t.sentinelPassword = options.Get("sentinel_username"), options.Get("sentinel_password")
 	if t.sentinelPassword == mask {
 		return target{}, errMasked
 	}
+
 	options.Del("sentinel_username")
 	options.Del("sentinel_password")
 	for host := range strings.SplitSeq(hosts, ",") {
 		if host == "" {
 			return target{}, errPrimary
 		}
+
 		if strings.LastIndex(host, ":") <= strings.LastIndex(host, "]") {
 			host += sentinelPort
 		}
+
 		one, err := parseURL(scheme + "://" + user + host + "/" + db + "?" + options.Encode())
 		if err != nil {
 			return target{}, err
 		}
+
 		t.Options = one.Options
 		t.sentinels = append(t.sentinels, one.Addr)
 	}
+
 	t.guard()
 	return t, nil
 }
@@ -119,9 +136,11 @@ func (t *target) guard() {
 		t.TLSConfig.ServerName = "" // each address is verified by its own name
 		return
 	}
+
 	if t.Password == "" && t.sentinelPassword == "" || os.Getenv(allowPlaintext) == "1" {
 		return
 	}
+
 	dial := t.Dialer
 	t.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		if host, _, err := net.SplitHostPort(addr); err != nil || !isLoopback(host) {

@@ -7,7 +7,8 @@ import (
 	"os"
 )
 
-// certificates are files that a URL names: of the authority that has signed the server's certificate, and of our own certificate and its key.
+// certificates are files that a URL names: of the authority that has signed the server's
+// certificate, and of our own certificate and its key.
 type certificates struct{ ca, cert, key string }
 
 // takeCertificates takes the options that name files out of the URL.
@@ -17,6 +18,7 @@ func takeCertificates(u *url.URL) (c certificates) {
 	if c == (certificates{}) {
 		return c
 	}
+
 	q.Del("ca")
 	q.Del("cert")
 	q.Del("key")
@@ -32,6 +34,7 @@ func (c certificates) apply(config *tls.Config) error {
 	case config == nil:
 		return errNoTLS
 	}
+
 	if c.ca != "" {
 		pem, err := os.ReadFile(c.ca)
 		config.RootCAs = x509.NewCertPool()
@@ -39,6 +42,7 @@ func (c certificates) apply(config *tls.Config) error {
 			return errCA
 		}
 	}
+
 	if c.cert != "" || c.key != "" {
 		own, err := tls.LoadX509KeyPair(c.cert, c.key)
 		if err != nil {
@@ -46,5 +50,6 @@ func (c certificates) apply(config *tls.Config) error {
 		}
 		config.Certificates = []tls.Certificate{own}
 	}
+
 	return nil
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/godags/godags/internal/redistest"
 )
 
-// As Redis comes, one with TLS wants certificates of its clients as well. This one has a user of its own besides.
+// As Redis comes, one with TLS wants certificates of its clients as well. This one has a user of
+// its own besides.
 func TestTLSWithCertificatesOfOnesOwnAndAUser(t *testing.T) {
 	a := redistest.NewAuthority(t, "server", "client")
 	port := redistest.FreePort(t)
@@ -29,8 +30,9 @@ func TestTLSWithCertificatesOfOnesOwnAndAUser(t *testing.T) {
 	}
 
 	for name, test := range map[string]struct{ user, options, want string }{
-		"unknown authority":     {"ann:s3cr3t", own, "certificate signed by unknown authority"},
-		"no certificate of own": {"ann:s3cr3t", ca, "it wants a certificate of ours"}, // or hangs up before that is read,
+		"unknown authority": {"ann:s3cr3t", own, "certificate signed by unknown authority"},
+		// or hangs up before that is read,
+		"no certificate of own": {"ann:s3cr3t", ca, "it wants a certificate of ours"},
 		"wrong password":        {"ann:s3cr3d", ca + "&" + own, "wrong user name or password"},
 	} {
 		_, err := Open(t.Context(), Config{URL: "rediss://" + test.user + "@" + addr + "?" + test.options})

@@ -32,6 +32,7 @@ func (e *UnreachableError) Error() string {
 	if e.URL != "" {
 		b.WriteString(" at " + e.URL)
 	}
+
 	b.WriteString(": " + e.Reason + "; " + e.Fix)
 	if e.Log != "" {
 		b.WriteString("\nthe end of its log:\n" + e.Log)
@@ -41,7 +42,8 @@ func (e *UnreachableError) Error() string {
 
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
-// Passing reports whether a Redis that [Open] could not use may be usable later, without anybody changing how it is reached.
+// Passing reports whether a Redis that [Open] could not use may be usable later, without anybody
+// changing how it is reached.
 func Passing(err error) bool {
 	if _, unusable := errors.AsType[*UnreachableError](err); !unusable || !fault.Unavailable(err) {
 		return false
@@ -56,22 +58,30 @@ func unreachable(t target, err error) error {
 	var old tooOldError
 	switch {
 	case errors.As(err, &old):
-		e.Reason, e.Fix = old.Error(), "upgrade it, or name another with --redis or REDIS_URL"
+		e.Reason = old.Error()
+		e.Fix = "upgrade it, or name another with --redis or REDIS_URL"
 	case errors.Is(err, errPlain):
-		e.Reason, e.Fix = "the primary is on another machine, and "+errPlain.Reason, "or do without a password"
+		e.Reason = "the primary is on another machine, and " + errPlain.Reason
+		e.Fix = "or do without a password"
 	case t.sentinels != nil && errors.Is(err, redis.Nil):
-		e.Reason, e.Fix = fmt.Sprintf("the Sentinels know no primary of the name %q", t.primary), "check the name in the URL"
+		e.Reason = fmt.Sprintf("the Sentinels know no primary of the name %q", t.primary)
+		e.Fix = "check the name in the URL"
 	case errors.As(err, &dns):
-		e.Reason, e.Fix = "no such host", "check the host name in the URL"
+		e.Reason = "no such host"
+		e.Fix = "check the host name in the URL"
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist):
-		e.Reason, e.Fix = "connection refused: nothing listens there", "start a Redis there, or leave out --redis and REDIS_URL to use a private one"
+		e.Reason = "connection refused: nothing listens there"
+		e.Fix = "start a Redis there, or leave out --redis and REDIS_URL to use a private one"
 	case errors.Is(err, fs.ErrPermission):
-		e.Reason, e.Fix = "no permission for the socket", "run as a user who may read and write it"
+		e.Reason = "no permission for the socket"
+		e.Fix = "run as a user who may read and write it"
 	default:
 		if !e.explainReply(err) && !e.explainTransport(err, t.TLSConfig != nil) {
-			e.Reason, e.Fix = scrub(scrub(err.Error(), t.Password), t.sentinelPassword), "check the URL; the command doctor tells more"
+			e.Reason = scrub(scrub(err.Error(), t.Password), t.sentinelPassword)
+			e.Fix = "check the URL; the command doctor tells more"
 		}
 	}
+
 	return e
 }
 
@@ -79,20 +89,27 @@ func unreachable(t target, err error) error {
 func (e *UnreachableError) explainReply(err error) bool {
 	switch {
 	case redis.HasErrorPrefix(err, "NOAUTH"):
-		e.Reason, e.Fix = "it wants a password", "put it in the URL: redis://user:password@host:port/db"
+		e.Reason = "it wants a password"
+		e.Fix = "put it in the URL: redis://user:password@host:port/db"
 	case redis.IsAuthError(err):
-		e.Reason, e.Fix = "wrong user name or password", "check both in the URL"
+		e.Reason = "wrong user name or password"
+		e.Fix = "check both in the URL"
 	case redis.IsPermissionError(err):
-		e.Reason, e.Fix = "this user may not even PING", "give it the rights of a queue worker: ACL SETUSER name ~* &* +@all -@dangerous +info"
+		e.Reason = "this user may not even PING"
+		e.Fix = "give it the rights of a queue worker: ACL SETUSER name ~* &* +@all -@dangerous +info"
 	case redis.IsLoadingError(err):
-		e.Reason, e.Fix = "it is still LOADING its data set after "+loadTimeout.String(), "try again when it is ready"
+		e.Reason = "it is still LOADING its data set after " + loadTimeout.String()
+		e.Fix = "try again when it is ready"
 	case redis.IsMaxClientsError(err):
-		e.Reason, e.Fix = "it has no connection left", "raise its maxclients, or stop some of its clients"
+		e.Reason = "it has no connection left"
+		e.Fix = "raise its maxclients, or stop some of its clients"
 	case redis.HasErrorPrefix(err, "DENIED"):
-		e.Reason, e.Fix = "it is in protected mode and accepts no connection from other machines", "set a password there (requirepass), then put it in the URL"
+		e.Reason = "it is in protected mode and accepts no connection from other machines"
+		e.Fix = "set a password there (requirepass), then put it in the URL"
 	default:
 		return false
 	}
+
 	return true
 }
 
@@ -104,26 +121,34 @@ func (e *UnreachableError) explainTransport(err error, encrypted bool) bool {
 	if encrypted {
 		hint = "if it does not use TLS, write redis:// in place of rediss://; if it wants a certificate of ours, name two files in the URL: ?cert=/path/cert.pem&key=/path/key.pem"
 	}
+
 	var record tls.RecordHeaderError
 	var certificate *tls.CertificateVerificationError
 	var network net.Error
 	switch {
 	case errors.As(err, &record):
-		e.Reason, e.Fix = "TLS: it answers without TLS", hint
+		e.Reason = "TLS: it answers without TLS"
+		e.Fix = hint
 	case strings.Contains(err.Error(), "tls: certificate required"):
-		e.Reason, e.Fix = "TLS: it wants a certificate of ours", hint
+		e.Reason = "TLS: it wants a certificate of ours"
+		e.Fix = hint
 	case errors.As(err, &certificate):
-		e.Reason, e.Fix = "TLS: "+certificate.Err.Error(), "name the file of its authority in the URL: ?ca=/path/ca.pem"
+		e.Reason = "TLS: " + certificate.Err.Error()
+		e.Fix = "name the file of its authority in the URL: ?ca=/path/ca.pem"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded),
 		errors.As(err, &network) && network.Timeout():
-		e.Reason, e.Fix = "no answer (waited up to "+answerTimeout.String()+")", "check the address and whether Redis hangs; "+hint
+		e.Reason = "no answer (waited up to " + answerTimeout.String() + ")"
+		e.Fix = "check the address and whether Redis hangs; " + hint
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		e.Reason, e.Fix = "it closed the connection without an answer", hint
+		e.Reason = "it closed the connection without an answer"
+		e.Fix = hint
 	case strings.HasPrefix(err.Error(), "redis: can't parse"):
-		e.Reason, e.Fix = "what answers there is not Redis", "check host and port"
+		e.Reason = "what answers there is not Redis"
+		e.Fix = "check host and port"
 	default:
 		return false
 	}
+
 	return true
 }
 

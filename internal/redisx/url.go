@@ -58,6 +58,7 @@ func parseURL(raw string) (target, error) {
 	if scheme, rest, _ := strings.Cut(raw, "-sentinel://"); scheme == "redis" || scheme == "rediss" {
 		return parseSentinels(scheme, rest)
 	}
+
 	u, err := url.Parse(raw)
 	if err != nil && strings.Contains(raw, "://") {
 		return target{}, errSyntax
@@ -68,6 +69,7 @@ func parseURL(raw string) (target, error) {
 	if err := checkShape(u); err != nil {
 		return target{}, err
 	}
+
 	files := takeCertificates(u)
 	o, err := redis.ParseURL(u.String())
 	if err != nil || o.DB < 0 {
@@ -79,10 +81,12 @@ func parseURL(raw string) (target, error) {
 	if o.Password == mask {
 		return target{}, errMasked
 	}
+
 	t := target{Options: tune(o)}
 	if t.exposed() && os.Getenv(allowPlaintext) != "1" {
 		return target{}, errPlain
 	}
+
 	return t, nil
 }
 
@@ -91,7 +95,8 @@ const mask = "***"
 
 var sentinelPasswords = regexp.MustCompile(`([?&]sentinel_password=)[^&]+`)
 
-// Mask returns a URL of a Redis that can be used, with *** in place of passwords, and whether there are any.
+// Mask returns a URL of a Redis that can be used, with *** in place of passwords, and whether there
+// are any.
 func Mask(raw string) (masked string, any bool) {
 	masked = sentinelPasswords.ReplaceAllString(raw, "${1}"+mask)
 	scheme, rest, _ := strings.Cut(masked, "://")
@@ -99,11 +104,13 @@ func Mask(raw string) (masked string, any bool) {
 	if end < 0 {
 		end = len(rest)
 	}
+
 	if at := strings.LastIndexByte(rest[:end], '@'); at >= 0 {
 		if user, password, _ := strings.Cut(rest[:at], ":"); password != "" {
 			masked = scheme + "://" + user + ":" + mask + rest[at:]
 		}
 	}
+
 	return masked, masked != raw
 }
 
@@ -113,22 +120,26 @@ func checkShape(u *url.URL) error {
 	if u.Opaque != "" {
 		return errScheme
 	}
+
 	afterHost := u.EscapedPath() + u.RawQuery
 	stray := strings.Contains(afterHost, "@") && (u.User != nil || u.Scheme != "unix")
 	if stray || u.Fragment != "" {
 		return errSyntax
 	}
+
 	if u.Scheme == "unix" {
 		if u.Host != "" || u.Path == "" {
 			return errUnixHost
 		}
 		return nil
 	}
+
 	if port := u.Port(); port != "" {
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 			return errPort
 		}
 	}
+
 	return nil
 }
 
@@ -143,13 +154,16 @@ func tune(o *redis.Options) *redis.Options {
 	if o.Protocol == 0 {
 		o.Protocol = 2
 	}
+
 	if o.DialTimeout == 0 {
 		o.DialTimeout = dialTimeout
 	}
+
 	// One dial per attempt: go-redis retries the whole command besides, and
 	// 5 dials x 4 attempts would hide a dead host for a minute.
 	o.DialerRetries = 1
 	o.ContextTimeoutEnabled = true
+
 	// These two cost a round trip each on every new connection.
 	o.DisableIdentity = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}

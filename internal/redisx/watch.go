@@ -20,16 +20,17 @@ const (
 	maxCauses   = 64 // texts of errors to remember
 )
 
-// watch tells once that Redis cannot be reached, now and then that this is still so, and once that it answers again. Those who use Redis
-// would each say so for every command that fails: see quiet.
+// watch tells once that Redis cannot be reached, now and then that this is still so, and once that
+// it answers again. Those who use Redis would each say so for every command that fails: see quiet.
 type watch struct {
 	log     *slog.Logger
 	failing atomic.Bool
 
-	mu     sync.Mutex
-	since  time.Time            // of the first failure after the last answer
-	said   time.Time            // when that was last said; zero if it was not
-	causes map[string]time.Time // texts of errors that Redis was the cause of lately, and until when they need not be repeated
+	mu    sync.Mutex
+	since time.Time // of the first failure after the last answer
+	said  time.Time // when that was last said; zero if it was not
+	// texts of errors that Redis was the cause of lately, and until when they need not be repeated
+	causes map[string]time.Time
 }
 
 func newWatch(log *slog.Logger) *watch {
@@ -72,12 +73,15 @@ func (w *watch) note(err error) {
 			defer w.mu.Unlock()
 			w.remember(cause, time.Time{})
 		}
-	case !errors.Is(err, context.Canceled) && !errors.Is(err, redis.ErrClosed): // which are our own doing
+
+	case !errors.Is(err, context.Canceled) && !errors.Is(err, redis.ErrClosed):
+		// which are our own doing
 		w.away(err)
 	}
 }
 
-// refusal returns the beginning of the text with which a Redis that answers refuses a command that it may accept later.
+// refusal returns the beginning of the text with which a Redis that answers refuses a command that
+// it may accept later.
 func refusal(err error) (string, bool) {
 	if !fault.Refused(err) {
 		return "", false
@@ -91,6 +95,7 @@ func refusal(err error) (string, bool) {
 func (w *watch) away(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+
 	now := time.Now()
 	w.failing.Store(true)
 	w.remember(err.Error(), now.Add(remindEvery))
@@ -112,7 +117,8 @@ func (w *watch) back() {
 	if !w.said.IsZero() {
 		w.log.Warn("Redis answers again", "after", time.Since(w.since).Round(100*time.Millisecond))
 	}
-	w.since, w.said = time.Time{}, time.Time{}
+	w.since = time.Time{}
+	w.said = time.Time{}
 	w.failing.Store(false)
 }
 
@@ -140,6 +146,7 @@ func (w *watch) covers(text string) bool {
 		}
 		w.causes[cause] = now.Add(remindEvery) // this time it is heard
 	}
+
 	return false
 }
 
@@ -159,10 +166,12 @@ func (q quiet) Handle(ctx context.Context, r slog.Record) error {
 			}
 			return true
 		})
+
 		if q.watch.covers(strings.Join(texts, " ")) {
 			return nil
 		}
 	}
+
 	return q.Handler.Handle(ctx, r)
 }
 

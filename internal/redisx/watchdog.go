@@ -11,14 +11,16 @@ import (
 	"syscall"
 )
 
-// watchdogScript stops a server that nobody uses any more because its users were killed. It does what the last user does, by the same
-// locks, and it has them open, so that it finds its way even if the folder was removed.
+// watchdogScript stops a server that nobody uses any more because its users were killed. It does
+// what the last user does, by the same locks, and it has them open, so that it finds its way even
+// if the folder was removed.
 //
 //	3  present.lock  taken when no user is left
 //	4  start.lock    held until the server is gone, so that nobody joins one that is about to end
 //	5  server.lock   free as soon as it is
 //
-// The script waits in the kernel and wakes up once. A server that ignores SIGTERM is killed after 10 s: its AOF has everything.
+// The script waits in the kernel and wakes up once. A server that ignores SIGTERM is killed after
+// 10 s: its AOF has everything.
 const watchdogScript = `
 while flock 3 && flock -u 3 && flock 4; do
 	if flock -n 3; then
@@ -34,8 +36,9 @@ while flock 3 && flock -u 3 && flock 4; do
 	flock -u 4
 done`
 
-// startWatchdog starts the watchdog of the server that runs. Without sh and flock, which only Linux has everywhere, there is none, and
-// a server whose users were all killed runs until the next command that uses its folder stops it.
+// startWatchdog starts the watchdog of the server that runs. Without sh and flock, which only Linux
+// has everywhere, there is none, and a server whose users were all killed runs until the next
+// command that uses its folder stops it.
 func (p *private) startWatchdog() error {
 	sh, err := exec.LookPath("sh")
 	if err != nil {
@@ -44,16 +47,19 @@ func (p *private) startWatchdog() error {
 	if _, err := exec.LookPath("flock"); err != nil {
 		return nil
 	}
+
 	pid, err := os.ReadFile(p.path("redis.pid"))
 	if err != nil {
 		return fmt.Errorf("watchdog: %w", err)
 	}
+
 	outside := filepath.Dir(p.socket)
 	if outside == p.folder {
 		outside = ""
 	}
 
-	// The shell that we wait for is not the one that stays: a process that we have not waited for would be there for as long as we are.
+	// The shell that we wait for is not the one that stays: a process that we have not waited for
+	// would be there for as long as we are.
 	cmd := exec.Command(sh, "-c", "("+watchdogScript+"\n) &", "godags-redis-watchdog", strings.TrimSpace(string(pid)), outside)
 	cmd.Dir, cmd.Env = "/", []string{"PATH=" + os.Getenv("PATH")}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // Ctrl-C is not for it
@@ -65,8 +71,10 @@ func (p *private) startWatchdog() error {
 		defer f.Close()
 		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
 	}
+
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("watchdog: %w", err)
 	}
+
 	return nil
 }

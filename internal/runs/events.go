@@ -13,20 +13,22 @@ import (
 	"github.com/godags/godags/internal/view"
 )
 
-// followWait is the longest that one request waits for the next event, and so the longest that a done context goes unnoticed.
+// followWait is the longest that one request waits for the next event, and so the longest that a
+// done context goes unnoticed.
 const followWait = 500 * time.Millisecond
 
 // EventOptions say which events of a run are wanted.
 type EventOptions struct {
 	Follow bool // wait for events until the run is finished
 
-	// OnStalled, if not nil, is called when there is nothing new and no coordinator owns the run. It is called once until
-	// the next event.
+	// OnStalled, if not nil, is called when there is nothing new and no coordinator owns the run.
+	// It is called once until the next event.
 	OnStalled func()
 }
 
-// Events yields the events of a run in order, from the first. The slice is valid until the next one: one entry of the journal
-// may hold thousands of events. An error is yielded last, with no events.
+// Events yields the events of a run in order, from the first. The slice is valid until the next
+// one: one entry of the journal may hold thousands of events. An error is yielded last, with no
+// events.
 func (s *Service) Events(ctx context.Context, id ID, o EventOptions) iter.Seq2[[]api.Event, error] {
 	return func(yield func([]api.Event, error) bool) {
 		if err := s.events(ctx, id, o, yield); err != nil {
@@ -44,9 +46,11 @@ func (s *Service) events(ctx context.Context, id ID, o EventOptions, yield func(
 
 	var events []api.Event
 	var wait time.Duration
-	stopped, told := false, false
+	stopped := false
+	told := false
 	for {
-		// A run that was reopened goes on after its first end: only an empty answer means that there is nothing more.
+		// A run that was reopened goes on after its first end: only an empty answer means that
+		// there is nothing more.
 		n, err := run.Follow(ctx, s.session.Journal, wait, func(e journal.Entry) {
 			events = run.Events(e, events[:0])
 			stopped = stopped || !yield(events, nil)
@@ -91,7 +95,8 @@ func (s *Service) stalled(ctx context.Context, id ID) (bool, error) {
 	return !api.HasCoordinator(summary.State), nil
 }
 
-// stateLost adds [engine.ErrStateLost] to an error that says that a run is gone which was there a moment ago.
+// stateLost adds [engine.ErrStateLost] to an error that says that a run is gone which was there a
+// moment ago.
 func stateLost(err error) error {
 	if errors.Is(err, journal.ErrGone) {
 		return fmt.Errorf("%w: %w", engine.ErrStateLost, err)

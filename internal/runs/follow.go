@@ -17,15 +17,18 @@ type Line struct {
 	Text  []byte // without the line feed; valid until the next line
 }
 
-// FollowLogs yields what the stages of a run print, line by line as it reaches Redis, until the run is finished. With a stage name
-// it yields the output of that stage and its instances only, and stops when the stage is finished.
+// FollowLogs yields what the stages of a run print, line by line as it reaches Redis, until the run
+// is finished. With a stage name it yields the output of that stage and its instances only, and
+// stops when the stage is finished.
 //
-// A worker writes the output of a running stage to Redis once a second, so that lines come up to a second late.
+// A worker writes the output of a running stage to Redis once a second, so that lines come up to a
+// second late.
 func (s *Service) FollowLogs(ctx context.Context, id ID, name string, yield func(Line) error) error {
 	run, err := s.before(ctx, id)
 	if err != nil {
 		return err
 	}
+
 	f := &logFollower{service: s, run: run, yield: yield, logs: make(map[dag.StageID]*followedLog)}
 
 	for {
@@ -36,19 +39,22 @@ func (s *Service) FollowLogs(ctx context.Context, id ID, name string, yield func
 		if f.done, err = f.finished(name); err != nil {
 			return err
 		}
+
 		// While the journal is being caught up with, only what happens now is worth a look.
 		if n == 0 || f.done {
 			if err := f.print(ctx, name); err != nil {
 				return err
 			}
 		}
+
 		if f.done {
 			return nil
 		}
 	}
 }
 
-// CopyLog writes what the newest attempt of a stage printed. With follow it continues until the stage is finished.
+// CopyLog writes what the newest attempt of a stage printed. With follow it continues until the
+// stage is finished.
 func (s *Service) CopyLog(ctx context.Context, w io.Writer, id ID, name string, follow bool) error {
 	if follow {
 		return s.FollowLogs(ctx, id, name, func(l Line) error {
@@ -61,10 +67,12 @@ func (s *Service) CopyLog(ctx context.Context, w io.Writer, id ID, name string, 
 	if err != nil {
 		return err
 	}
+
 	stage, err := Stage(run, name)
 	if err != nil {
 		return err
 	}
+
 	log, err := s.Log(ctx, id, stage, run.Begun(stage))
 	if err == nil {
 		_, err = w.Write(log)
@@ -112,6 +120,7 @@ func (f *logFollower) print(ctx context.Context, name string) error {
 			stages = append(stages, s)
 		}
 	}
+
 	slices.Sort(stages) // so that lines of one moment come in a fixed order
 
 	for _, s := range stages {
@@ -122,6 +131,7 @@ func (f *logFollower) print(ctx context.Context, name string) error {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -136,6 +146,7 @@ func (f *logFollower) printStage(ctx context.Context, s dag.StageID) error {
 	if attempt == 0 {
 		return nil
 	}
+
 	text, err := f.service.Log(ctx, f.run.ID, s, attempt)
 	if err != nil {
 		return err
@@ -146,12 +157,14 @@ func (f *logFollower) printStage(ctx context.Context, s dag.StageID) error {
 		log = &followedLog{attempt: attempt}
 		f.logs[s] = log
 	}
+
 	_, active := f.run.Active[s]
 	for _, line := range log.next(text, !active) {
 		if err := f.yield(Line{Stage: f.run.Name(s), Text: line}); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -161,11 +174,12 @@ type followedLog struct {
 	printed []byte // whole lines
 }
 
-// overlap is how much of what was printed last is looked for in a log whose middle was left out since.
+// overlap is how much of what was printed last is looked for in a log whose middle was left out
+// since.
 const overlap = 2 << 10
 
-// next returns the lines of a log that are new. Unless the attempt has ended, the last line may be incomplete and is left for the
-// next call.
+// next returns the lines of a log that are new. Unless the attempt has ended, the last line may be
+// incomplete and is left for the next call.
 func (l *followedLog) next(log []byte, ended bool) [][]byte {
 	whole := log
 	if !ended {
@@ -174,8 +188,8 @@ func (l *followedLog) next(log []byte, ended bool) [][]byte {
 
 	fresh, ok := bytes.CutPrefix(whole, l.printed)
 	if !ok {
-		// The log is full, and its middle was left out. What follows the lines that were printed last is new; if they are gone
-		// as well, everything after the note about the gap is.
+		// The log is full, and its middle was left out. What follows the lines that were printed
+		// last is new; if they are gone as well, everything after the note about the gap is.
 		last := l.printed[max(0, len(l.printed)-overlap):]
 		if at := bytes.LastIndex(whole, last); at >= 0 {
 			fresh = whole[at+len(last):]
@@ -183,10 +197,12 @@ func (l *followedLog) next(log []byte, ended bool) [][]byte {
 			fresh = whole[max(0, bytes.Index(whole, []byte("\n... ")))+1:]
 		}
 	}
+
 	l.printed = append(l.printed[:0], whole...)
 
 	if len(fresh) == 0 {
 		return nil
 	}
+
 	return bytes.Split(bytes.TrimSuffix(fresh, []byte("\n")), []byte("\n"))
 }

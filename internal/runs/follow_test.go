@@ -35,7 +35,8 @@ func TestFollowedLog_YieldsEachLineOnce(t *testing.T) {
 	}
 }
 
-// A stage that prints much between two looks: the lines that are still there come, in order and once.
+// A stage that prints much between two looks: the lines that are still there come, in order and
+// once.
 func TestFollowedLog_KeepsUpWithALongLog(t *testing.T) {
 	var l followedLog
 	var all, got bytes.Buffer

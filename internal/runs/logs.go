@@ -22,7 +22,8 @@ func Stage(run *view.Run, name string) (dag.StageID, error) {
 	return dag.NoStage, &UnknownStageError{Pipeline: run.Spec.Name, Name: name, Near: nearest.Name(name, names)}
 }
 
-// Printed returns the stages that have printed something, or are running, in topological order and each after its instances.
+// Printed returns the stages that have printed something, or are running, in topological order and
+// each after its instances.
 func Printed(run *view.Run) []dag.StageID {
 	var stages []dag.StageID
 	for _, s := range run.Spec.Graph.Topological() {
@@ -33,11 +34,13 @@ func Printed(run *view.Run) []dag.StageID {
 			}
 		}
 	}
+
 	return stages
 }
 
-// Log returns what an attempt of a stage printed, up to 64 KiB: of a longer output the first and the last part, with a line
-// between them that says how much is missing. It is empty if the attempt printed nothing.
+// Log returns what an attempt of a stage printed, up to 64 KiB: of a longer output the first and
+// the last part, with a line between them that says how much is missing. It is empty if the attempt
+// printed nothing.
 func (s *Service) Log(ctx context.Context, id ID, stage dag.StageID, attempt dag.Attempt) ([]byte, error) {
 	return s.session.Journal.Log(ctx, id, journal.Attempted{Stage: stage, Attempt: attempt})
 }

@@ -1,7 +1,7 @@
 // Package runs lists, shows, follows and steers the runs of one Redis.
 //
-// It is the floor between the engine and everything that people and programs touch: the command line, the Go client and
-// the page call it, and none of them reads the journal itself.
+// It is the floor between the engine and everything that people and programs touch: the command
+// line, the Go client and the page call it, and none of them reads the journal itself.
 package runs
 
 import (
@@ -24,7 +24,8 @@ type ID = journal.RunID
 // ParseID checks the text of a run ID: 1 to 100 letters, digits, '.', '_' and '-'.
 func ParseID(text string) (ID, error) { return journal.ParseRunID(text) }
 
-// ChooseID checks the text of an ID for a new run. It must not be a word that commands take for something else, such as [Latest].
+// ChooseID checks the text of an ID for a new run. It must not be a word that commands take for
+// something else, such as [Latest].
 func ChooseID(text string) (ID, error) { return journal.ChooseRunID(text) }
 
 // Latest is the word that names the newest run.
@@ -71,10 +72,12 @@ func (s Summary) API(now time.Time) api.Run {
 		Started:  s.Submitted.UTC(),
 		Seconds:  s.Elapsed(now).Seconds(),
 	}
+
 	if !s.Finished.IsZero() {
 		at := s.Finished.UTC()
 		run.Finished = &at
 	}
+
 	return run
 }
 
@@ -88,6 +91,7 @@ func summaryOf(s journal.Summary) Summary {
 		Finished:  s.Finished,
 		Expires:   s.Expires,
 	}
+
 	if c := s.Counts; c != nil {
 		summary.Outcomes = &api.Outcomes{
 			Succeeded: c[api.Succeeded],
@@ -96,6 +100,7 @@ func summaryOf(s journal.Summary) Summary {
 			Cancelled: c[api.Cancelled],
 		}
 	}
+
 	return summary
 }
 
@@ -138,24 +143,29 @@ func (e *AmbiguousError) Error() string {
 		}
 		fmt.Fprintf(&b, "\n  %s  %s", r.ID, r.State)
 	}
+
 	return b.String()
 }
 
-// Find returns the run that a word names: a run ID, a unique prefix of one, or [Latest]. Expired runs are removed first.
+// Find returns the run that a word names: a run ID, a unique prefix of one, or [Latest]. Expired
+// runs are removed first.
 //
-// The error is [ErrNotKept], an [*UnknownError], an [*AmbiguousError], an [*InvalidIDError], or that of Redis. With
-// [journal.ErrDamaged] the summary holds what is known nevertheless.
+// The error is [ErrNotKept], an [*UnknownError], an [*AmbiguousError], an [*InvalidIDError], or
+// that of Redis. With [journal.ErrDamaged] the summary holds what is known nevertheless.
 func (s *Service) Find(ctx context.Context, word string) (Summary, error) {
 	if !s.session.Keeps() {
 		return Summary{}, ErrNotKept
 	}
+
 	id, err := ParseID(word)
 	if err != nil {
 		return Summary{}, &InvalidIDError{err}
 	}
+
 	s.session.Sweep(ctx, "")
 
-	// A whole ID wins over a prefix of another one, but nothing wins over the word for the newest run.
+	// A whole ID wins over a prefix of another one, but nothing wins over the word for the newest
+	// run.
 	if word != Latest {
 		found, err := s.session.Journal.Summary(ctx, id)
 		if !errors.Is(err, journal.ErrGone) {
@@ -170,6 +180,7 @@ func (s *Service) Find(ctx context.Context, word string) (Summary, error) {
 	if len(list) > 0 && word == Latest {
 		return summaryOf(list[0]), nil
 	}
+
 	return pick(word, list)
 }
 
@@ -198,15 +209,17 @@ func pick(word string, list []journal.Summary) (Summary, error) {
 	case 0:
 		return Summary{}, &UnknownError{Word: word, Near: nearest.Name(word, names), None: len(list) == 0}
 	}
+
 	return Summary{}, &AmbiguousError{word, matches}
 }
 
 // Filter says which runs are meant. The zero value means all.
 type Filter struct {
-	State    string         // one of [api.RunStates]; empty: any
-	Pipeline string         // its name; empty: any
-	Age      *time.Duration // only runs that ended, or while they are active were submitted, longer ago than this; nil: any
-	Limit    int            // at most this many, newest first; 0: all
+	State    string // one of [api.RunStates]; empty: any
+	Pipeline string // its name; empty: any
+	// only runs that ended, or while they are active were submitted, longer ago than this; nil: any
+	Age   *time.Duration
+	Limit int // at most this many, newest first; 0: all
 }
 
 func (f Filter) all() bool { return f.State == "" && f.Pipeline == "" && f.Age == nil }
@@ -222,7 +235,8 @@ func (f Filter) match(r journal.Summary) bool {
 		(f.Age == nil || at.Before(r.Asked.Add(-*f.Age)))
 }
 
-// List returns the runs that match, newest first, and whether there are more than the limit. Expired runs are removed first.
+// List returns the runs that match, newest first, and whether there are more than the limit.
+// Expired runs are removed first.
 func (s *Service) List(ctx context.Context, f Filter) (list []Summary, more bool, err error) {
 	s.session.Sweep(ctx, "")
 
@@ -230,6 +244,7 @@ func (s *Service) List(ctx context.Context, f Filter) (list []Summary, more bool
 	if f.Limit > 0 {
 		limit = f.Limit + 1 // one more, to know whether there are more
 	}
+
 	found, err := s.session.Journal.Runs(ctx, limit, f.match)
 	if err != nil {
 		return nil, false, err
@@ -239,20 +254,24 @@ func (s *Service) List(ctx context.Context, f Filter) (list []Summary, more bool
 		found = found[:f.Limit]
 		more = true
 	}
+
 	for _, r := range found {
 		list = append(list, summaryOf(r))
 	}
 	return list, more, nil
 }
 
-// Prune removes the finished, stalled, queued and damaged runs that match, with their journals, logs and values, and returns
-// them. The zero filter means expired runs. With dryRun nothing is removed.
+// Prune removes the finished, stalled, queued and damaged runs that match, with their journals,
+// logs and values, and returns them. The zero filter means expired runs. With dryRun nothing is
+// removed.
 func (s *Service) Prune(ctx context.Context, f Filter, dryRun bool) (removed []Summary, err error) {
 	now := time.Now()
+
 	// Finds runs whose coordinator died when it had just finished them.
 	if _, err := s.session.Journal.Open(ctx); err != nil {
 		return nil, err
 	}
+
 	found, err := s.session.Journal.Runs(ctx, math.MaxInt, func(r journal.Summary) bool { return f.removable(r, now) != "" })
 	if err != nil {
 		return nil, err
@@ -265,6 +284,7 @@ func (s *Service) Prune(ctx context.Context, f Filter, dryRun bool) (removed []S
 				return removed, err
 			}
 		}
+
 		if done { // else another process removed or resumed the run first
 			removed = append(removed, summaryOf(r))
 		}
@@ -288,11 +308,13 @@ func (f Filter) removable(r journal.Summary, now time.Time) journal.Condition {
 	case !api.HasCoordinator(r.State) || r.State == api.Damaged:
 		return journal.WhenIdle
 	}
+
 	return ""
 }
 
-// Cancel asks the coordinator of a run to cancel it: nothing more starts, and running stages are asked to stop. The reason is
-// recorded. It returns the run as it is then; a finished run stays as it is, and that is no error.
+// Cancel asks the coordinator of a run to cancel it: nothing more starts, and running stages are
+// asked to stop. The reason is recorded. It returns the run as it is then; a finished run stays as
+// it is, and that is no error.
 func (s *Service) Cancel(ctx context.Context, id ID, reason string) (Summary, error) {
 	if _, err := s.session.Journal.RequestCancel(ctx, id, reason); err != nil {
 		return Summary{}, err
@@ -307,6 +329,7 @@ func (s *Service) Newest(ctx context.Context, limit int) ([]Summary, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	list := make([]Summary, len(found))
 	for i, r := range found {
 		list[i] = summaryOf(r)

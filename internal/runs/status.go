@@ -41,6 +41,7 @@ func (s *Service) Status(ctx context.Context, found Summary) (*Status, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	status := &Status{
 		Run:      run,
 		Summary:  found,
@@ -54,6 +55,7 @@ func (s *Service) Status(ctx context.Context, found Summary) (*Status, error) {
 			return nil, err
 		}
 	}
+
 	status.Reasons = run.Explain(fleet)
 	status.alive = make(map[string]bool)
 	for _, w := range fleet.Workers {
@@ -62,7 +64,8 @@ func (s *Service) Status(ctx context.Context, found Summary) (*Status, error) {
 	return status, nil
 }
 
-// stateOf returns the word for the state of a run. Listed is what the list of runs says, which knows about the coordinator.
+// stateOf returns the word for the state of a run. Listed is what the list of runs says, which
+// knows about the coordinator.
 func stateOf(run *view.Run, listed string) string {
 	switch {
 	case run.State.Finished():
@@ -72,6 +75,7 @@ func stateOf(run *view.Run, listed string) string {
 	case run.State.Cancelling():
 		return api.Cancelling
 	}
+
 	return api.Running
 }
 
@@ -81,10 +85,12 @@ func (s *Service) describeFleet(ctx context.Context, id ID, fleet *view.Fleet) e
 	if err != nil {
 		return err
 	}
+
 	identity, err := s.session.Journal.Identity(ctx, id)
 	if err != nil {
 		return err
 	}
+
 	fleet.Workers = workers
 	fleet.Key = seal.Signer(identity.Signature)
 	if fleet.Crews, err = s.session.Journal.Crews(ctx, workers, id, fleet.Key, nil); err != nil {
@@ -98,6 +104,7 @@ func (s *Service) describeFleet(ctx context.Context, id ID, fleet *view.Fleet) e
 			fleet.Paused[q.Name] = q.Key
 		}
 	}
+
 	return err
 }
 
@@ -128,6 +135,7 @@ func (st *Status) API(redis string) api.Status {
 		Waiting:  st.Reasons.Waiting(),
 		Unserved: []api.UnservedQueue{},
 	}
+
 	status.State = st.RunState
 
 	if len(st.Spec.Params) > 0 {
@@ -136,23 +144,27 @@ func (st *Status) API(redis string) api.Status {
 			status.Params[p.Name] = p.Value
 		}
 	}
+
 	for _, s := range st.ActiveStages() {
 		a := st.Active[s]
 		status.Active = append(status.Active, api.ActiveStage{
 			Stage: st.Name(s), Attempt: int(a.Attempt), Worker: a.Worker, Since: a.Since.UTC()})
 	}
+
 	for _, f := range st.Failures {
 		status.Failures = append(status.Failures, api.FailedStage{
 			Stage: st.Name(f.Stage), Attempt: int(f.Attempt), Worker: f.Worker, Error: f.Text})
 	}
+
 	for _, u := range st.Unserved() {
 		status.Unserved = append(status.Unserved, api.UnservedQueue{Queue: u.Queue, Task: u.Task, Stages: u.Stages, Unhealthy: u.Unhealthy, Paused: u.Paused})
 	}
 	return status
 }
 
-// Outputs returns the outputs of the stages that nothing depends on, as JSON, and of one with more than most bytes its size: see [view.Run.Outputs].
-// With an error it returns those that could be read.
+// Outputs returns the outputs of the stages that nothing depends on, as JSON, and of one with more
+// than most bytes its size: see [view.Run.Outputs]. With an error it returns those that could be
+// read.
 func (s *Service) Outputs(ctx context.Context, run *view.Run, most int) (map[string]json.RawMessage, error) {
 	return run.Outputs(ctx, s.session.Journal, s.session.Stores, most)
 }
@@ -169,6 +181,7 @@ func (e *UnknownStageError) Error() string {
 	if len(name) > 200 {
 		name = strings.ToValidUTF8(name[:200], "") + "..."
 	}
+
 	text := fmt.Sprintf("pipeline %s has no stage %q", e.Pipeline, name)
 	if e.Near != "" {
 		text += fmt.Sprintf(": did you mean %q?", e.Near)

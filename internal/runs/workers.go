@@ -27,5 +27,6 @@ func WorkerState(w Worker) string {
 	case w.Busy > 0:
 		return "busy"
 	}
+
 	return "idle"
 }

@@ -12,7 +12,8 @@ import (
 	"github.com/godags/godags/internal/owned"
 )
 
-// UserFile returns the path of the user's key. It is an error if the user has no folder for settings.
+// UserFile returns the path of the user's key. It is an error if the user has no folder for
+// settings.
 func UserFile() (string, error) {
 	folder, err := os.UserConfigDir()
 	if err != nil {
@@ -21,7 +22,8 @@ func UserFile() (string, error) {
 	return filepath.Join(folder, "godags", "key"), nil
 }
 
-// File returns the key in a file, which it makes, with mode 0600, if there is none. Processes that do so at once get the same key.
+// File returns the key in a file, which it makes, with mode 0600, if there is none. Processes that
+// do so at once get the same key.
 func File(path string) (Key, error) {
 	k, err := read(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -32,6 +34,7 @@ func File(path string) (Key, error) {
 	if err != nil {
 		return Key{}, fmt.Errorf("key file: %w (or set %s)", err, Variable)
 	}
+
 	return k, nil
 }
 
@@ -47,6 +50,7 @@ func read(path string) (Key, error) {
 		return Key{}, err
 	}
 	defer f.Close()
+
 	info, err := f.Stat()
 	if err != nil {
 		return Key{}, err
@@ -61,6 +65,7 @@ func read(path string) (Key, error) {
 		return Key{}, fmt.Errorf("%s can be read by other users (mode %#o): do `chmod 600 %s`, and if somebody may have read it remove it instead: a new one is made",
 			path, info.Mode().Perm(), path)
 	}
+
 	text := make([]byte, maxFile)
 	n, err := f.Read(text)
 	if n == 0 {
@@ -69,10 +74,12 @@ func read(path string) (Key, error) {
 	if err != nil {
 		return Key{}, err
 	}
+
 	k, err := Parse(string(text[:n]))
 	if err != nil {
 		return Key{}, fmt.Errorf("%s: %w", path, err)
 	}
+
 	return k, nil
 }
 
@@ -85,15 +92,18 @@ func create(path string) error {
 	if err != nil {
 		return err
 	}
+
 	folder := filepath.Dir(path)
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
+
 	draft := path + "." + rand.Text()[:8]
 	f, err := os.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
+
 	_, err = f.WriteString(k.Text() + "\n")
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
@@ -101,5 +111,6 @@ func create(path string) error {
 			err = nil
 		}
 	}
+
 	return errors.Join(err, os.Remove(draft))
 }

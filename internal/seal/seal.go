@@ -1,5 +1,5 @@
-// Package seal signs what workers are to execute, so that whoever can write to Redis, but does not have the key, cannot make them
-// execute anything.
+// Package seal signs what workers are to execute, so that whoever can write to Redis, but does not
+// have the key, cannot make them execute anything.
 package seal
 
 import (
@@ -23,7 +23,8 @@ const Variable = "GODAGS_KEY"
 // MinText is the length of the shortest text that makes a key, in bytes.
 const MinText = 16
 
-// Size is the length of a signature: the fingerprint of the key, a dot, and the code that only those with the key can make.
+// Size is the length of a signature: the fingerprint of the key, a dot, and the code that only
+// those with the key can make.
 const Size = fingerprintSize + 1 + 43
 
 const fingerprintSize = 8
@@ -56,11 +57,13 @@ func derive(text string) (k Key, err error) {
 	if err != nil {
 		return Key{}, fmt.Errorf("derive a key: %w", err)
 	}
+
 	k.macs = &sync.Pool{New: func() any { return &mac{Hash: hmac.New(sha256.New, secret)} }}
 	public, err := hkdf.Key(sha256.New, []byte(text), nil, "godags fingerprint", fingerprintSize/2)
 	if err != nil {
 		return Key{}, fmt.Errorf("derive a key: %w", err)
 	}
+
 	k.text, k.fingerprint = text, hex.EncodeToString(public)
 	return k, nil
 }
@@ -68,7 +71,8 @@ func derive(text string) (k Key, err error) {
 // Text returns what [Parse] makes the same key of.
 func (k Key) Text() string { return k.text }
 
-// Fingerprint returns eight characters by which people and programs tell keys apart. It may be known to all.
+// Fingerprint returns eight characters by which people and programs tell keys apart. It may be
+// known to all.
 func (k Key) Fingerprint() string { return k.fingerprint }
 
 // String hides the key from logs.
@@ -79,10 +83,12 @@ func (k Key) GoString() string { return k.String() }
 
 // What is signed. A signature for one purpose is none for another.
 const (
-	Spec   = "spec"   // ID, incarnation and spec digest of a run
-	Task   = "task"   // name of a queue, payload of a task
-	Output = "output" // ID, incarnation and spec digest of a run; stage, instance and attempt; what is recorded as the output
-	Value  = "value"  // ID, incarnation and spec digest of a run, name of a value, the value
+	Spec = "spec" // ID, incarnation and spec digest of a run
+	Task = "task" // name of a queue, payload of a task
+	// ID, incarnation and spec digest of a run; stage, instance and attempt; what is recorded as
+	// the output
+	Output = "output"
+	Value  = "value" // ID, incarnation and spec digest of a run, name of a value, the value
 )
 
 // Sign returns the signature of parts.
@@ -90,7 +96,8 @@ func (k Key) Sign(purpose string, parts ...[]byte) string {
 	return k.fingerprint + "." + base64.RawURLEncoding.EncodeToString(k.code(purpose, parts))
 }
 
-// mac computes codes. It is used again: after its first use, the part of the computation that is the same for all codes of a key is done.
+// mac computes codes. It is used again: after its first use, the part of the computation that is
+// the same for all codes of a key is done.
 type mac struct {
 	hash.Hash
 	buf []byte // parts on their way to it, for few calls
@@ -103,8 +110,10 @@ func (k Key) code(purpose string, parts [][]byte) []byte {
 	if k.macs == nil {
 		return nil // there is no key
 	}
+
 	m := k.macs.Get().(*mac)
 	defer k.macs.Put(m)
+
 	m.Reset()
 
 	// The length of each part comes before it: no byte can move from one to the next.
@@ -120,6 +129,7 @@ func (k Key) code(purpose string, parts [][]byte) []byte {
 		}
 		m.buf = append(m.buf, part...)
 	}
+
 	m.Write(m.buf)
 	return m.Sum(nil)
 }
@@ -147,7 +157,8 @@ func Signer(signature string) string {
 // ErrSignature says that something is not signed with our key.
 var ErrSignature = errors.New("signature refused")
 
-// Verify returns an error, which is [ErrSignature], unless the signature was made with the same key of the same parts.
+// Verify returns an error, which is [ErrSignature], unless the signature was made with the same key
+// of the same parts.
 func (k Key) Verify(signature, purpose string, parts ...[]byte) error {
 	signer, code, _ := strings.Cut(signature, ".")
 	switch {
@@ -159,9 +170,11 @@ func (k Key) Verify(signature, purpose string, parts ...[]byte) error {
 		return fmt.Errorf("%w: it was made with key %q, and the key here is %s: set the same %s for all coordinators and workers",
 			ErrSignature, signer, k.fingerprint, Variable)
 	}
+
 	got, err := base64.RawURLEncoding.Strict().DecodeString(code)
 	if signer != k.fingerprint || err != nil || !hmac.Equal(got, k.code(purpose, parts)) {
 		return fmt.Errorf("%w: it does not fit: what it stands for was changed in Redis, or was written without the key", ErrSignature)
 	}
+
 	return nil
 }

@@ -9,14 +9,15 @@ import (
 	"github.com/godags/godags/dag"
 )
 
-// Wait returns how long to wait after the given number of failures. Run, stage and attempt choose the jitter, so that
-// every coordinator comes to the same time.
+// Wait returns how long to wait after the given number of failures. Run, stage and attempt choose
+// the jitter, so that every coordinator comes to the same time.
 func (b Backoff) Wait(failures int, run string, stage dag.StageID, attempt dag.Attempt) time.Duration {
 	b = b.OrDefault()
 	wait := float64(b.Initial) * math.Pow(max(1, b.Factor), float64(failures-1))
 	if b.Max > 0 {
 		wait = min(wait, float64(b.Max))
 	}
+
 	h := fnv.New64a()
 	h.Write([]byte(run))
 	h.Write(binary.LittleEndian.AppendUint64(nil, uint64(stage)<<16|uint64(attempt)))

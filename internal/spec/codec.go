@@ -14,8 +14,9 @@ import (
 	"github.com/godags/godags/internal/jsontext"
 )
 
-// The stored form is zstd of: a JSON header, all names, all dependencies, and for each stage its kind. Columns of like things
-// compress well and load fast: a million stages with three million edges take a few megabytes and well under a second.
+// The stored form is zstd of: a JSON header, all names, all dependencies, and for each stage its
+// kind. Columns of like things compress well and load fast: a million stages with three million
+// edges take a few megabytes and well under a second.
 
 type header struct {
 	Version int    `json:"version"`
@@ -39,8 +40,9 @@ const MaxEncoded = 256 << 20
 const (
 	maxUnpacked = 2 << 30 // bytes of a stored form when unpacked
 
-	// Of one that nobody with the key has vouched for. A million stages with three million edges have 20 MB. The header has what each kind of
-	// stage is, which takes most memory: 100 times its size.
+	// Of one that nobody with the key has vouched for. A million stages with three million edges
+	// have 20 MB. The header has what each kind of stage is, which takes most memory: 100 times its
+	// size.
 	maxUnvouched       = 32 << 20
 	maxUnvouchedHeader = 4 << 20
 )
@@ -58,12 +60,14 @@ func (s *Spec) Encode() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode pipeline %q: %w", s.Name, err)
 	}
+
 	buf := binary.AppendUvarint(make([]byte, 0, 16*g.Len()+4*g.Edges()+len(head)), uint64(len(head)))
 	buf = append(buf, head...)
 	for id := range g.Len() {
 		name := g.Name(dag.StageID(id))
 		buf = append(binary.AppendUvarint(buf, uint64(len(name))), name...)
 	}
+
 	for id := range g.Len() {
 		deps := g.Deps(dag.StageID(id))
 		buf = binary.AppendUvarint(buf, uint64(len(deps)))
@@ -71,28 +75,34 @@ func (s *Spec) Encode() ([]byte, error) {
 			buf = binary.AppendVarint(buf, int64(id)-int64(d))
 		}
 	}
+
 	for _, k := range s.kindOf {
 		buf = binary.AppendUvarint(buf, uint64(k))
 	}
+
 	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
 	if err != nil {
 		return nil, fmt.Errorf("encode pipeline %q: %w", s.Name, err)
 	}
+
 	encoded := enc.EncodeAll(buf, nil)
 	if len(buf) > maxUnpacked || len(encoded) > MaxEncoded {
 		return nil, fmt.Errorf("pipeline %q is too large: frozen it has %d bytes, packed %d, and may have %d, packed %d", s.Name, len(buf), len(encoded), maxUnpacked, MaxEncoded)
 	}
+
 	return encoded, nil
 }
 
-// ErrUnvouched says that a stored form is larger than one that nobody with the key has vouched for may be.
+// ErrUnvouched says that a stored form is larger than one that nobody with the key has vouched for
+// may be.
 var ErrUnvouched = errors.New("the pipeline is larger than is read without a signature of the key")
 
-// Decode reads the stored form, whose digest somebody with the key has signed: it takes as much memory as it takes. Damaged input gives an error.
+// Decode reads the stored form, whose digest somebody with the key has signed: it takes as much
+// memory as it takes. Damaged input gives an error.
 func Decode(encoded []byte) (*Spec, error) { return decode(encoded, maxUnpacked, maxUnpacked) }
 
-// DecodeUnvouched reads a stored form that anybody may have written, in order to show it. If that would take much memory the
-// error is [ErrUnvouched].
+// DecodeUnvouched reads a stored form that anybody may have written, in order to show it. If that
+// would take much memory the error is [ErrUnvouched].
 func DecodeUnvouched(encoded []byte) (*Spec, error) {
 	s, err := decode(encoded, maxUnvouched, maxUnvouchedHeader)
 	if errors.Is(err, zstd.ErrDecoderSizeExceeded) || errors.Is(err, zstd.ErrWindowSizeExceeded) {
@@ -107,19 +117,23 @@ func decode(encoded []byte, most uint64, header int) (*Spec, error) {
 		return nil, fmt.Errorf("decode pipeline: %w", err)
 	}
 	defer dec.Close()
+
 	raw, err := dec.DecodeAll(encoded, nil)
 	if err != nil {
 		return nil, fmt.Errorf("decode pipeline: %w", err)
 	}
+
 	r := &reader{data: string(raw), header: header}
 	s, err := r.spec()
 	if err != nil {
 		return nil, fmt.Errorf("decode pipeline: %w", err)
 	}
+
 	return s, nil
 }
 
-// reader takes values off the front of data; after the first error all are zero. The names of the stages share its memory.
+// reader takes values off the front of data; after the first error all are zero. The names of the
+// stages share its memory.
 type reader struct {
 	data   string
 	header int // bytes that the header may have
@@ -171,13 +185,16 @@ func (r *reader) spec() (*Spec, error) {
 	if h.Version != Format {
 		return nil, fmt.Errorf("%w: it has version %d, and this program knows version %d: use the same godags version everywhere", ErrVersion, h.Version, Format)
 	}
-	if h.Stages < 0 || h.Edges < 0 || h.Stages > len(r.data) || h.Edges > len(r.data) { // each takes at least a byte
+	// each takes at least a byte
+	if h.Stages < 0 || h.Edges < 0 || h.Stages > len(r.data) || h.Edges > len(r.data) {
 		return nil, errTruncated
 	}
+
 	g, err := r.graph(h)
 	if err != nil {
 		return nil, err
 	}
+
 	kindOf := make([]uint32, h.Stages)
 	for i := range kindOf {
 		k := r.uint()
@@ -186,9 +203,11 @@ func (r *reader) spec() (*Spec, error) {
 		}
 		kindOf[i] = uint32(k)
 	}
+
 	if r.err != nil || r.data != "" {
 		return nil, errors.Join(errTruncated, r.err)
 	}
+
 	s := &Spec{Name: h.Name, Values: h.Values, Graph: g, Settings: h.Settings, kinds: h.Kinds, kindOf: kindOf}
 	return s, s.bind()
 }
@@ -198,7 +217,9 @@ func (r *reader) graph(h header) (*dag.Graph, error) {
 	for i := range names {
 		names[i] = r.text()
 	}
-	off, deps := make([]uint32, 1, h.Stages+1), make([]dag.StageID, 0, h.Edges)
+
+	off := make([]uint32, 1, h.Stages+1)
+	deps := make([]dag.StageID, 0, h.Edges)
 	for i := range h.Stages {
 		for range r.uint() {
 			deps = append(deps, dag.StageID(int64(i)-r.int()))
@@ -208,8 +229,10 @@ func (r *reader) graph(h header) (*dag.Graph, error) {
 		}
 		off = append(off, uint32(len(deps)))
 	}
+
 	if r.err != nil {
 		return nil, r.err
 	}
+
 	return dag.FromDeps(names, off, deps)
 }

@@ -11,12 +11,13 @@ import (
 	"github.com/godags/godags/dag"
 )
 
-// Difference describes the first difference between the spec of an existing run and the one that is submitted now. It is empty if they are
-// the same.
+// Difference describes the first difference between the spec of an existing run and the one that is
+// submitted now. It is empty if they are the same.
 func Difference(before, now *Spec) string {
 	if before.Name != now.Name {
 		return fmt.Sprintf("another pipeline: the run has %q, not %q", before.Name, now.Name)
 	}
+
 	if text := stageDifference(before, now); text != "" {
 		return "another pipeline: " + text
 	}
@@ -34,6 +35,7 @@ func Difference(before, now *Spec) string {
 	case !maps.Equal(before.Env, now.Env):
 		return "the run has another env"
 	}
+
 	return ""
 }
 
@@ -59,6 +61,7 @@ func stageDifference(before, now *Spec) string {
 			return fmt.Sprintf("stage %q has another position", name)
 		}
 	}
+
 	return ""
 }
 
@@ -89,5 +92,6 @@ func paramDifference(before, now []Param) string {
 			return fmt.Sprintf("the run also has parameter %q", p.Name)
 		}
 	}
+
 	return ""
 }

@@ -7,17 +7,21 @@ import (
 	"github.com/godags/godags/dag"
 )
 
-// Durations is what was learned of how long stages of each kind take. It is safe for concurrent use.
+// Durations is what was learned of how long stages of each kind take. It is safe for concurrent
+// use.
 type Durations struct {
 	spec    *Spec
 	byKind  []atomic.Int64         // nanoseconds; 0 until a stage of the kind has succeeded
 	byQueue map[string]*experience // with the first stages of kinds
 }
 
-// experience is what was learned from stages of which nothing was known before. Where each stage is a kind of its own, there are no others.
+// experience is what was learned from stages of which nothing was known before. Where each stage is
+// a kind of its own, there are no others.
 type experience struct {
-	took   atomic.Int64 // nanoseconds
-	streak atomic.Int64 // stages that were short, since the last one that was long; half of them are forgotten when one was in between
+	took atomic.Int64 // nanoseconds
+	// stages that were short, since the last one that was long; half of them are forgotten when one
+	// was in between
+	streak atomic.Int64
 }
 
 const (
@@ -37,24 +41,28 @@ func NewDurations(s *Spec) *Durations {
 	return d
 }
 
-// Of returns how long a stage is expected to take, and false if no stage of its kind has succeeded yet.
+// Of returns how long a stage is expected to take, and false if no stage of its kind has succeeded
+// yet.
 func (d *Durations) Of(id dag.StageID) (time.Duration, bool) {
 	took := d.byKind[d.spec.KindOf(id)].Load()
 	return time.Duration(took), took > 0
 }
 
-// Guess returns what may be expected of a stage whose kind is unknown, going by others of its queue that were unknown too, and how many
-// stages may be done on such guesses before one of them has proved right: the more have been short in a row, the more.
+// Guess returns what may be expected of a stage whose kind is unknown, going by others of its queue
+// that were unknown too, and how many stages may be done on such guesses before one of them has
+// proved right: the more have been short in a row, the more.
 func (d *Durations) Guess(id dag.StageID) (took time.Duration, most int) {
 	x := d.byQueue[d.spec.Kind(id).Queue]
 	return time.Duration(x.took.Load()), int(x.streak.Load() / streakShare)
 }
 
-// Learn takes a longer time at its word, and a shorter one only little by little: expecting too little makes others wait.
+// Learn takes a longer time at its word, and a shorter one only little by little: expecting too
+// little makes others wait.
 func (d *Durations) Learn(id dag.StageID, took time.Duration) {
 	if learn(&d.byKind[d.spec.KindOf(id)], took) {
 		return
 	}
+
 	x := d.byQueue[d.spec.Kind(id).Queue]
 	learn(&x.took, took)
 	switch {

@@ -28,11 +28,13 @@ const (
 // ParamTypes returns the names of all types of parameters.
 func ParamTypes() []string { return []string{String, Int, Float, Bool, List, Object} }
 
-// MaxParam is the size in bytes of the largest value of a parameter, as JSON: commands get it in their environment.
+// MaxParam is the size in bytes of the largest value of a parameter, as JSON: commands get it in
+// their environment.
 const MaxParam = 64 << 10
 
-// Bind returns the declared parameters with the values that they have in a run: those given, as JSON, else the defaults.
-// The error names every given one that is not declared or has the wrong type, and every one without a value.
+// Bind returns the declared parameters with the values that they have in a run: those given, as
+// JSON, else the defaults. The error names every given one that is not declared or has the wrong
+// type, and every one without a value.
 func Bind(declared []Param, given map[string]json.RawMessage) ([]Param, error) {
 	bound := slices.Clone(declared)
 	var problems []error
@@ -42,20 +44,24 @@ func Bind(declared []Param, given map[string]json.RawMessage) ([]Param, error) {
 		if isGiven {
 			p.Value = value
 		}
+
 		if p.Value == nil {
 			problems = append(problems, fmt.Errorf("parameter %q (%s) must be given: it has no default", p.Name, p.about()))
 			continue
 		}
+
 		var err error
 		if p.Value, err = p.Check(p.Value); err != nil {
 			problems = append(problems, err)
 		}
 	}
+
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if !slices.ContainsFunc(declared, func(p Param) bool { return p.Name == name }) {
 			problems = append(problems, unknownParam(name, declared))
 		}
 	}
+
 	return bound, errors.Join(problems...)
 }
 
@@ -63,13 +69,16 @@ func unknownParam(name string, declared []Param) error {
 	if len(declared) == 0 {
 		return fmt.Errorf("parameter %.100q is unknown: the pipeline declares none", name)
 	}
+
 	known := make([]string, len(declared))
 	for i, p := range declared {
 		known[i] = p.Name
 	}
+
 	if meant := nearest.Name(name, known); meant != "" {
 		return fmt.Errorf("parameter %.100q is unknown: did you mean %q?", name, meant)
 	}
+
 	return fmt.Errorf("parameter %.100q is unknown: the pipeline declares %s", name, strings.Join(known, ", "))
 }
 
@@ -92,7 +101,8 @@ func (p Param) about() string {
 	return p.Type + ": " + p.Description
 }
 
-// Check returns a value of the parameter, which is JSON, in its shortest form, or says why the parameter cannot have it.
+// Check returns a value of the parameter, which is JSON, in its shortest form, or says why the
+// parameter cannot have it.
 func (p Param) Check(value json.RawMessage) (json.RawMessage, error) {
 	var short bytes.Buffer
 	if err := json.Compact(&short, value); err != nil {
@@ -104,6 +114,7 @@ func (p Param) Check(value json.RawMessage) (json.RawMessage, error) {
 	if err := isExact(short.Bytes()); err != nil {
 		return nil, fmt.Errorf("parameter %q: %w", p.Name, err)
 	}
+
 	switch text := short.String(); {
 	case p.takes(text):
 		return short.Bytes(), nil
@@ -158,18 +169,22 @@ func (p Param) takes(value string) bool {
 	case List:
 		return value[0] == '['
 	}
+
 	return value[0] == '{'
 }
 
-// Parse returns what a text on a command line stands for: for a string itself, else JSON, which [Bind] will check.
+// Parse returns what a text on a command line stands for: for a string itself, else JSON, which
+// [Bind] will check.
 func (p Param) Parse(text string) json.RawMessage {
 	if p.Type == String {
 		quoted, err := jsontext.Marshal(text)
 		if err != nil {
-			return json.RawMessage(`"` + text + `"`) // it is not UTF-8: with its bytes as they are, Bind refuses it
+			// it is not UTF-8: with its bytes as they are, Bind refuses it
+			return json.RawMessage(`"` + text + `"`)
 		}
 		return quoted
 	}
+
 	return json.RawMessage(text)
 }
 
@@ -182,26 +197,29 @@ func (p Param) Text() string {
 	return string(p.Value)
 }
 
-// TypeOf returns the type of a parameter with this default, or "" for null and for what is not JSON. A number that no type can hold is a
-// float, which [Param.Check] finds out of range.
+// TypeOf returns the type of a parameter with this default, or "" for null and for what is not
+// JSON. A number that no type can hold is a float, which [Param.Check] finds out of range.
 func TypeOf(value json.RawMessage) string {
 	if !json.Valid(value) {
 		return ""
 	}
+
 	text := string(bytes.TrimSpace(value))
 	for _, t := range ParamTypes() { // an int comes before a float
 		if p := (Param{Type: t}); p.takes(text) {
 			return t
 		}
 	}
+
 	if isNumber(text) {
 		return Float
 	}
+
 	return ""
 }
 
-// CheckVariable returns an error unless name can be that of a parameter, a variable of the environment or a secret:
-// up to 100 letters, digits and '_', no digit first.
+// CheckVariable returns an error unless name can be that of a parameter, a variable of the
+// environment or a secret: up to 100 letters, digits and '_', no digit first.
 func CheckVariable(name string) error {
 	const most = 100
 	for i, c := range []byte(name) {
@@ -210,8 +228,10 @@ func CheckVariable(name string) error {
 			return fmt.Errorf("the name %.100q can have letters, digits and _, no digit first", name)
 		}
 	}
+
 	if name == "" || len(name) > most {
 		return fmt.Errorf("the name %.100q has %d bytes: it can have 1 to %d", name, len(name), most)
 	}
+
 	return nil
 }

@@ -2,7 +2,8 @@ package spec
 
 import "fmt"
 
-// CheckQueue returns an error if the name is not legal for a queue: 1 to 100 letters, digits, '.', '_' and '-'.
+// CheckQueue returns an error if the name is not legal for a queue: 1 to 100 letters, digits, '.',
+// '_' and '-'.
 func CheckQueue(name string) error {
 	ok := len(name) > 0 && len(name) <= 100
 	for _, c := range name {

@@ -15,7 +15,8 @@ func (s *Spec) CleansUp() bool {
 	return slices.ContainsFunc(s.kinds, func(k Kind) bool { return k.Trigger == dag.AllDone })
 }
 
-// bind derives the rules from the kinds. It fails if a stage has instances for the elements of something that is not one of its dependencies.
+// bind derives the rules from the kinds. It fails if a stage has instances for the elements of
+// something that is not one of its dependencies.
 func (s *Spec) bind() error {
 	s.rules = dag.Rules{Stop: s.Stop}
 	plain := true
@@ -29,13 +30,16 @@ func (s *Spec) bind() error {
 			}
 			lists[i], rule.Each = id, &id
 		}
+
 		plain = plain && rule == dag.Rule{}
 		s.rules.Kinds = append(s.rules.Kinds, rule)
 	}
+
 	if plain {
 		s.rules.Kinds = nil
 		return nil
 	}
+
 	s.rules.KindOf = s.kindOf
 	for id, kind := range s.kindOf {
 		if s.rules.Kinds[kind].Each != nil && !slices.Contains(s.Graph.Deps(dag.StageID(id)), lists[kind]) {
@@ -43,5 +47,6 @@ func (s *Spec) bind() error {
 				s.Name, s.Graph.Name(dag.StageID(id)), s.Graph.Name(lists[kind]))
 		}
 	}
+
 	return nil
 }

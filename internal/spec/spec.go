@@ -1,4 +1,5 @@
-// Package spec is the frozen pipeline: what a run was submitted with, in the form in which coordinator and workers share it.
+// Package spec is the frozen pipeline: what a run was submitted with, in the form in which
+// coordinator and workers share it.
 package spec
 
 import (
@@ -12,12 +13,15 @@ import (
 
 // Kind is how a stage is executed. Stages that are executed alike share one.
 type Kind struct {
-	Task   string          `json:"task,omitempty"`   // name of the handler; empty for a join point, which does nothing
+	// name of the handler; empty for a join point, which does nothing
+	Task   string          `json:"task,omitempty"`
 	Params json.RawMessage `json:"params,omitempty"` // JSON object
 	Queue  string          `json:"queue,omitempty"`  // empty for DefaultQueue
-	Item   json.RawMessage `json:"item,omitempty"`   // of a cell of a matrix, a JSON object; else nil
-	Index  int             `json:"index,omitempty"`  // of that cell, from 0
-	Gather bool            `json:"gather,omitempty"` // the dependencies are the cells of a matrix: the output is a list of theirs
+	// of a cell of a matrix, a JSON object; else nil
+	Item  json.RawMessage `json:"item,omitempty"`
+	Index int             `json:"index,omitempty"` // of that cell, from 0
+	// the dependencies are the cells of a matrix: the output is a list of theirs
+	Gather bool `json:"gather,omitempty"`
 	Policy
 }
 
@@ -38,7 +42,8 @@ type Spec struct {
 // Kind returns how stage s is executed. The caller must not change it.
 func (s *Spec) Kind(id dag.StageID) *Kind { return &s.kinds[s.kindOf[id]] }
 
-// Kinds returns the distinct ways in which stages are executed. The caller must not change the slice.
+// Kinds returns the distinct ways in which stages are executed. The caller must not change the
+// slice.
 func (s *Spec) Kinds() []Kind { return s.kinds }
 
 // KindOf returns the index in [Spec.Kinds] of how stage s is executed.
@@ -52,15 +57,19 @@ func (s *Spec) Queue(id dag.StageID) string {
 	return DefaultQueue
 }
 
-// Behind returns the only dependency of a stage that is executed if, and as soon as, that one has succeeded. It is false for any other stage.
+// Behind returns the only dependency of a stage that is executed if, and as soon as, that one has
+// succeeded. It is false for any other stage.
 func (s *Spec) Behind(id dag.StageID) (dag.StageID, bool) {
 	if int(id) >= s.Graph.Len() {
 		return 0, false // an instance
 	}
-	deps, kind := s.Graph.Deps(id), s.Kind(id)
+
+	deps := s.Graph.Deps(id)
+	kind := s.Kind(id)
 	if len(deps) != 1 || kind.Trigger != dag.AllSuccess || kind.ForEach != "" || kind.Gather {
 		return 0, false
 	}
+
 	return deps[0], true
 }
 
@@ -79,7 +88,8 @@ type Builder struct {
 // Grow makes room for n more stages with edges dependencies between them.
 func (b *Builder) Grow(n, edges int) { b.graph.Grow(n, edges) }
 
-// Add adds a stage. Whatever is wrong with its name and dependencies is reported by [Builder.Build].
+// Add adds a stage. Whatever is wrong with its name and dependencies is reported by
+// [Builder.Build].
 func (b *Builder) Add(name string, after []string, kind Kind) dag.StageID {
 	b.kindOf = append(b.kindOf, b.intern(kind))
 	return b.graph.Add(name, after...)
@@ -89,22 +99,27 @@ func (b *Builder) intern(k Kind) uint32 {
 	if b.index == nil {
 		b.index = make(map[string]uint32)
 	}
+
 	key := fmt.Sprintf("%q %q %s", k.Task, k.Queue, k.Params)
 	if k.Item != nil {
 		key += fmt.Sprintf(" %d %s", k.Index, k.Item)
 	}
+
 	if k.Gather {
 		key += " gather"
 	}
+
 	if !reflect.ValueOf(k.Policy).IsZero() {
 		key += fmt.Sprintf(" %#v", k.Policy) // with its texts in quotes
 	}
+
 	i, ok := b.index[key]
 	if !ok {
 		i = uint32(len(b.kinds))
 		b.kinds = append(b.kinds, k)
 		b.index[key] = i
 	}
+
 	return i
 }
 
@@ -114,13 +129,16 @@ func (b *Builder) Build() (*Spec, error) {
 	if name != nil {
 		name = fmt.Errorf("pipeline: %w", name)
 	}
+
 	g, err := b.graph.Build()
 	if err != nil {
 		err = fmt.Errorf("pipeline %q: %w", b.Name, err)
 	}
+
 	if err = errors.Join(name, err); err != nil {
 		return nil, err
 	}
+
 	s := &Spec{Name: b.Name, Values: b.Values, Graph: g, Settings: b.Settings, kinds: b.kinds, kindOf: b.kindOf}
 	return s, s.bind()
 }

@@ -15,15 +15,18 @@ import (
 // PartsCodec is the codec of an output that is a [Parts] in JSON.
 const PartsCodec = "parts"
 
-// Parts says which stages have recorded the parts of an output, for readers to fetch. Only a stage that
-// gathers the outputs of its instances, or of the cells of its matrix, has such an output.
+// Parts says which stages have recorded the parts of an output, for readers to fetch. Only a stage
+// that gathers the outputs of its instances, or of the cells of its matrix, has such an output.
 type Parts struct {
-	First    dag.StageID `json:"first,omitempty"` // of the instances; 0 for cells, which the graph has
-	Count    int         `json:"count"`
-	Attempts []byte      `json:"attempts,omitempty"` // that succeeded, encoded like those of dependencies in tasks
+	// of the instances; 0 for cells, which the graph has
+	First dag.StageID `json:"first,omitempty"`
+	Count int         `json:"count"`
+	// that succeeded, encoded like those of dependencies in tasks
+	Attempts []byte `json:"attempts,omitempty"`
 }
 
-// PartsOf returns which parts the output of a stage has. It is false for an output that is one value.
+// PartsOf returns which parts the output of a stage has. It is false for an output that is one
+// value.
 func PartsOf(sp *spec.Spec, stage dag.StageID, stored []byte) (p Parts, ok bool, err error) {
 	kind := sp.Kind(stage)
 	codec, payload, err := cache.Split(stored)
@@ -37,6 +40,7 @@ func PartsOf(sp *spec.Spec, stage dag.StageID, stored []byte) (p Parts, ok bool,
 	if damaged {
 		return p, false, fmt.Errorf("the output of stage %q is damaged", sp.Graph.Name(stage))
 	}
+
 	return p, true, nil
 }
 
@@ -55,13 +59,14 @@ func (p Parts) Stages(sp *spec.Spec, stage dag.StageID) []dag.StageID {
 // ErrNotJSON is the error of [Element].
 var ErrNotJSON = errors.New("it is neither JSON nor text")
 
-// Element returns an output as an element of a JSON array: JSON as it is, text as a string without line
-// breaks at its end, and null for none. Other outputs are [ErrNotJSON], and so is JSON that is not UTF-8:
-// readers of the array would replace such bytes.
+// Element returns an output as an element of a JSON array: JSON as it is, text as a string without
+// line breaks at its end, and null for none. Other outputs are [ErrNotJSON], and so is JSON that is
+// not UTF-8: readers of the array would replace such bytes.
 func Element(stored []byte) (json.RawMessage, error) {
 	if stored == nil {
 		return json.RawMessage("null"), nil
 	}
+
 	codec, payload, err := cache.Split(stored)
 	switch {
 	case err != nil:
@@ -71,5 +76,6 @@ func Element(stored []byte) (json.RawMessage, error) {
 	case codec == cache.JSON.Name() || json.Valid(payload):
 		return bytes.TrimSpace(payload), nil
 	}
+
 	return json.Marshal(string(bytes.TrimRight(payload, "\r\n")))
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/godags/godags/internal/seal"
 )
 
-// A recorded output ends in the attempt that made it, two bytes, and in a tag that only those with the key can make: a stage is not
-// given what was changed in Redis, or comes from elsewhere.
+// A recorded output ends in the attempt that made it, two bytes, and in a tag that only those with
+// the key can make: a stage is not given what was changed in Redis, or comes from elsewhere.
 const trailer = 2 + seal.TagSize
 
 // Origin is where values come from. Of another run of the same ID the incarnation differs.
@@ -33,8 +33,8 @@ func Sign(key seal.Key, o Origin, p Producer, attempt dag.Attempt, recorded []by
 	return append(binary.BigEndian.AppendUint16(recorded, uint16(attempt)), tag...)
 }
 
-// Verify returns what was recorded without its trailer, and the attempt that has recorded it. It returns an error unless somebody with the key
-// has signed exactly this for this producer.
+// Verify returns what was recorded without its trailer, and the attempt that has recorded it. It
+// returns an error unless somebody with the key has signed exactly this for this producer.
 func Verify(key seal.Key, o Origin, p Producer, signed []byte) ([]byte, dag.Attempt, error) {
 	recorded := Strip(signed)
 	if len(signed) >= trailer {
@@ -69,8 +69,8 @@ func SignNamed(key seal.Key, o Origin, name string, value []byte) []byte {
 	return append(value[:len(value):len(value)], tag...)
 }
 
-// VerifyNamed returns a value that was stored by a name without its tag, or an error unless a worker with the key has stored exactly this under this
-// name in this run.
+// VerifyNamed returns a value that was stored by a name without its tag, or an error unless a
+// worker with the key has stored exactly this under this name in this run.
 func VerifyNamed(key seal.Key, o Origin, name string, signed []byte) ([]byte, error) {
 	value := signed[:max(0, len(signed)-seal.TagSize)]
 	if !key.Fits(signed[len(value):], seal.Value, []byte(o.Run), []byte(o.Incarnation), []byte(o.Digest), []byte(name), value) {

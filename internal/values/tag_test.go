@@ -37,7 +37,8 @@ func TestVerify_RefusesWhateverDiffersInOneField(t *testing.T) {
 		{Origin{"ruin", "first", "digest"}, asked.producer, 1, asked.recorded},
 		{Origin{"run", "second", "digest"}, asked.producer, 1, asked.recorded},
 		{Origin{"run", "first", "digests"}, asked.producer, 1, asked.recorded},
-		{Origin{"runf", "irst", "digest"}, asked.producer, 1, asked.recorded}, // bytes that moved from one field to the next
+		// bytes that moved from one field to the next
+		{Origin{"runf", "irst", "digest"}, asked.producer, 1, asked.recorded},
 		{Origin{"run", "firstd", "igest"}, asked.producer, 1, asked.recorded},
 		{asked.origin, Producer{Stage: 8, Of: 3, Index: 2}, 1, asked.recorded},
 		{asked.origin, Producer{Stage: 7, Of: 4, Index: 2}, 1, asked.recorded},
@@ -60,7 +61,8 @@ func TestVerify_RefusesWhateverDiffersInOneField(t *testing.T) {
 	}
 }
 
-// Any byte that differs, is missing or comes from another output makes a difference, the two of the attempt included.
+// Any byte that differs, is missing or comes from another output makes a difference, the two of the
+// attempt included.
 func TestVerify_RefusesWhateverDiffersInOneByte(t *testing.T) {
 	k := parseKey(t, "the key of these tests")
 	o, p := Origin{"run", "first", "digest"}, Producer{Stage: 1, Of: 1}

@@ -26,7 +26,8 @@ import (
 	"github.com/godags/godags/internal/spec"
 )
 
-// MaxInline is the size of the largest output, in bytes, that is recorded in Redis together with the stage's success.
+// MaxInline is the size of the largest output, in bytes, that is recorded in Redis together with
+// the stage's success.
 const MaxInline = 64 << 10
 
 // Stores finds the cache of each stage. It is safe for concurrent use.
@@ -54,6 +55,7 @@ func (s *Stores) Add(chosen map[string]cache.Cache) {
 	if all == nil {
 		all = make(map[string]cache.Cache)
 	}
+
 	maps.Copy(all, chosen)
 	s.chosen = all
 }
@@ -80,6 +82,7 @@ func (s *Stores) at(url string) (cache.Cache, error) {
 	if c := s.open[url]; c != nil {
 		return c, nil
 	}
+
 	c, err := s.parse(url)
 	if err == nil {
 		s.open[url] = c
@@ -97,11 +100,13 @@ func (s *Stores) parse(url string) (cache.Cache, error) {
 	case "disk":
 		return cache.Disk(dir), nil
 	}
+
 	return nil, fmt.Errorf("values: %q is no store: use redis, memory, or disk:FOLDER", url)
 }
 
-// ParseURL checks what a person wrote for a store and makes it fit for a run: a folder becomes absolute, since workers
-// may have another working directory. The folder of "disk" alone is home/values.
+// ParseURL checks what a person wrote for a store and makes it fit for a run: a folder becomes
+// absolute, since workers may have another working directory. The folder of "disk" alone is
+// home/values.
 func ParseURL(text, home string) (string, error) {
 	kind, dir, _ := strings.Cut(text, ":")
 	switch kind {
@@ -113,6 +118,7 @@ func ParseURL(text, home string) (string, error) {
 		if dir == "" {
 			dir = filepath.Join(home, "values")
 		}
+
 		abs, err := filepath.Abs(dir)
 		if err != nil {
 			return "", fmt.Errorf("values: %w", err)
@@ -120,8 +126,10 @@ func ParseURL(text, home string) (string, error) {
 		if err := jsontext.CheckText(abs); err != nil {
 			return "", fmt.Errorf("values: the folder cannot be told to workers: %w", err)
 		}
+
 		return "disk:" + abs, nil
 	}
+
 	hint := ""
 	if near := nearest.Name(kind, []string{"redis", "memory", "disk"}); near != "" {
 		hint = fmt.Sprintf(" (did you mean %s?)", near)
@@ -129,8 +137,9 @@ func ParseURL(text, home string) (string, error) {
 	return "", fmt.Errorf("values: %q is no store%s: use redis, memory, disk or disk:FOLDER", text, hint)
 }
 
-// Put stores a value by key, unless the guard does not hold any more: then it returns [guard.ErrRefused]. Of a store that is not in the Redis
-// of the run that is found out before the value is stored: what comes between the two goes unnoticed.
+// Put stores a value by key, unless the guard does not hold any more: then it returns
+// [guard.ErrRefused]. Of a store that is not in the Redis of the run that is found out before the
+// value is stored: what comes between the two goes unnoticed.
 func (s *Stores) Put(ctx context.Context, g guard.Guard, store cache.Cache, key cache.Key, value []byte) error {
 	return s.guarded(ctx, g, store, func(ctx context.Context) error { return store.Put(ctx, key, value) })
 }
@@ -159,8 +168,8 @@ func (s *Stores) mayWrite(ctx context.Context, g guard.Guard) error {
 	return err
 }
 
-// RemoveRun removes the values of a run from all caches that can do so and that its stages use here, while the guard holds. The spec may be
-// nil: then only what is in Redis is removed.
+// RemoveRun removes the values of a run from all caches that can do so and that its stages use
+// here, while the guard holds. The spec may be nil: then only what is in Redis is removed.
 func (s *Stores) RemoveRun(ctx context.Context, g guard.Guard, sp *spec.Spec, run journal.RunID) error {
 	removers := make(map[cache.Remover]bool)
 	add := func(c cache.Cache) {
@@ -168,6 +177,7 @@ func (s *Stores) RemoveRun(ctx context.Context, g guard.Guard, sp *spec.Spec, ru
 			removers[r] = true
 		}
 	}
+
 	add(s.redis)
 	if sp != nil {
 		for _, k := range sp.Kinds() {
@@ -179,6 +189,7 @@ func (s *Stores) RemoveRun(ctx context.Context, g guard.Guard, sp *spec.Spec, ru
 		}
 		add(c)
 	}
+
 	var errs []error
 	for r := range removers {
 		errs = append(errs, s.guarded(ctx, g, r, func(ctx context.Context) error { return r.RemoveRun(ctx, string(run)) }))
@@ -209,14 +220,16 @@ type reference struct {
 type Output struct {
 	Run   journal.RunID
 	Stage dag.StageID // of the graph: that of which the attempt executes an instance, if it does
-	Name  string      // in the store: unlike that of any other attempt, of this or another run of the same id
+	// in the store: unlike that of any other attempt, of this or another run of the same id
+	Name  string
 	Value []byte
 	Guard guard.Guard // holds while the attempt counts
 }
 
-// Seal returns what to record for an output. Anything but a small value in Redis goes to the cache first, under a name of its own
-// for each attempt: an attempt that has been replaced cannot spoil the value of the one that counts. If the guard does not hold any more, nothing
-// is left in the store, and Seal returns [guard.ErrRefused].
+// Seal returns what to record for an output. Anything but a small value in Redis goes to the cache
+// first, under a name of its own for each attempt: an attempt that has been replaced cannot spoil
+// the value of the one that counts. If the guard does not hold any more, nothing is left in the
+// store, and Seal returns [guard.ErrRefused].
 func (s *Stores) Seal(ctx context.Context, sp *spec.Spec, o Output) ([]byte, error) {
 	value := o.Value
 	store, err := s.For(sp, o.Stage)
@@ -226,19 +239,22 @@ func (s *Stores) Seal(ctx context.Context, sp *spec.Spec, o Output) ([]byte, err
 	if store == s.redis && len(value) <= MaxInline {
 		return append([]byte{inline}, value...), nil
 	}
+
 	ref := reference{o.Name, payload(value), digest(value)}
 	if err := s.store(ctx, o, store); err != nil {
 		return nil, fmt.Errorf("store output: %w", err)
 	}
+
 	text, err := json.Marshal(ref)
 	if err != nil {
 		return nil, fmt.Errorf("store output: %w", err)
 	}
+
 	return append([]byte{elsewhere}, text...), nil
 }
 
-// store stores an output. In Redis that and the look at the guard are one step. Elsewhere the guard is looked at afterwards, and the value
-// deleted if it does not hold: nobody else knows its name.
+// store stores an output. In Redis that and the look at the guard are one step. Elsewhere the guard
+// is looked at afterwards, and the value deleted if it does not hold: nobody else knows its name.
 func (s *Stores) store(ctx context.Context, o Output, store cache.Cache) error {
 	key := cache.Key{Run: string(o.Run), Name: o.Name}
 	if store == s.redis {
@@ -247,6 +263,7 @@ func (s *Stores) store(ctx context.Context, o Output, store cache.Cache) error {
 	if err := store.Put(ctx, key, o.Value); err != nil {
 		return err
 	}
+
 	err := s.mayWrite(ctx, o.Guard)
 	if errors.Is(err, guard.ErrRefused) {
 		err = errors.Join(err, store.Delete(ctx, key))
@@ -254,8 +271,9 @@ func (s *Stores) store(ctx context.Context, o Output, store cache.Cache) error {
 	return err
 }
 
-// digest returns the SHA-256 of a value. It is computed in pieces: one call for hundreds of megabytes cannot be interrupted by the
-// runtime, and a garbage collection that waits for its end stops everything else in the process, such as the heartbeat of the worker.
+// digest returns the SHA-256 of a value. It is computed in pieces: one call for hundreds of
+// megabytes cannot be interrupted by the runtime, and a garbage collection that waits for its end
+// stops everything else in the process, such as the heartbeat of the worker.
 func digest(value []byte) string {
 	h := sha256.New()
 	for piece := range slices.Chunk(value, 1<<20) {
@@ -269,14 +287,17 @@ func (s *Stores) Open(ctx context.Context, sp *spec.Spec, run journal.RunID, id 
 	if len(recorded) > 0 && recorded[0] == inline {
 		return recorded[1:], nil
 	}
+
 	var ref reference
 	if len(recorded) == 0 || recorded[0] != elsewhere || json.Unmarshal(recorded[1:], &ref) != nil {
 		return nil, fmt.Errorf("run %s: the recorded output of stage %q is damaged", run, sp.Graph.Name(id))
 	}
+
 	store, err := s.For(sp, id)
 	if err != nil {
 		return nil, err
 	}
+
 	value, err := store.Get(ctx, cache.Key{Run: string(run), Name: ref.Name})
 	if err != nil {
 		return nil, s.explain(store, sp, id, err)
@@ -284,24 +305,29 @@ func (s *Stores) Open(ctx context.Context, sp *spec.Spec, run journal.RunID, id 
 	if digest(value) != ref.Sum {
 		return nil, fmt.Errorf("run %s: the output of stage %q was changed since it was recorded", run, sp.Graph.Name(id))
 	}
+
 	return value, nil
 }
 
-// explain says why a value that was stored cannot be found: most often a cache that not every worker sees.
+// explain says why a value that was stored cannot be found: most often a cache that not every
+// worker sees.
 func (s *Stores) explain(store cache.Cache, sp *spec.Spec, id dag.StageID, err error) error {
 	if !errors.Is(err, cache.ErrNotFound) {
 		return err
 	}
+
 	switch store.(type) {
 	case *cache.MemoryCache:
 		err = fmt.Errorf("%w (values in memory are seen by one process only: choose redis or disk when there are several)", err)
 	case *cache.DiskCache:
 		err = fmt.Errorf("%w (is the folder the same one for every worker?)", err)
 	}
+
 	return fmt.Errorf("output of stage %q: %w", sp.Graph.Name(id), err)
 }
 
-// Size returns the length of the value behind a recorded output, as its stage made it, without fetching it.
+// Size returns the length of the value behind a recorded output, as its stage made it, without
+// fetching it.
 func Size(recorded []byte) int {
 	var ref reference
 	if len(recorded) > 0 && recorded[0] == elsewhere && json.Unmarshal(recorded[1:], &ref) == nil {

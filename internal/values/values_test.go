@@ -86,7 +86,8 @@ func TestTheValuesOfARunInMemoryAreRemovedWithIt(t *testing.T) {
 	}
 }
 
-// Whoever lost the right to write, such as a worker that was replaced and a remover that was stopped for too long, changes nothing.
+// Whoever lost the right to write, such as a worker that was replaced and a remover that was
+// stopped for too long, changes nothing.
 func TestStores_LateWritesHaveNoEffect(t *testing.T) {
 	for _, store := range []string{"redis", "memory", "disk:" + t.TempDir()} {
 		redistest.Both(t, func(t *testing.T, rdb *redis.Client) {

@@ -12,7 +12,9 @@ func String() string {
 	if !ok {
 		return Number
 	}
-	revision, modified := "", ""
+
+	revision := ""
+	modified := ""
 	for _, s := range info.Settings {
 		switch {
 		case s.Key == "vcs.revision":
@@ -21,5 +23,6 @@ func String() string {
 			modified = ".modified"
 		}
 	}
+
 	return Number + revision + modified
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/godags/godags/internal/journal"
 )
 
-// Events appends the events of the entry that the run was fed last. The run must not have been fed later entries: what an
-// event says of retries and reasons follows from the state of the run.
+// Events appends the events of the entry that the run was fed last. The run must not have been fed
+// later entries: what an event says of retries and reasons follows from the state of the run.
 func (r *Run) Events(e journal.Entry, events []api.Event) []api.Event {
 	seq := int(r.records) - len(e.Records)
 	for _, record := range e.Records {
@@ -36,6 +36,7 @@ func (r *Run) event(e journal.Entry, record journal.Record, seq int) api.Event {
 	default:
 		r.stageEvent(e, record, &event)
 	}
+
 	return event
 }
 
@@ -54,6 +55,7 @@ func (r *Run) stageEvent(e journal.Entry, record journal.Record, event *api.Even
 			event.Type = "stage.retrying"
 			event.Next = next
 		}
+
 	case journal.StageSkipped:
 		event.Cause = r.Name(record.Root)
 	case journal.StageCancelled:
@@ -71,6 +73,7 @@ func (r *Run) submitted(record journal.Record, event *api.Event) {
 		event.Text = record.Text
 		return
 	}
+
 	event.Pipeline = s.Pipeline
 	event.Stages = s.Stages
 	event.Digest = s.Digest

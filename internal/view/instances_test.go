@@ -58,7 +58,8 @@ func TestStageStandsAsItsInstancesDo(t *testing.T) {
 	}
 }
 
-// A stage that is retried by hand gets new instances if what it goes by is executed again: what became of the old ones is history.
+// A stage that is retried by hand gets new instances if what it goes by is executed again: what
+// became of the old ones is history.
 func TestFailureOfAReplacedInstanceIsForgotten(t *testing.T) {
 	r, feed := fan(t)
 	skipped := func(root dag.StageID) {

@@ -29,10 +29,11 @@ const fetchedAtOnce = 256
 // maxOutputs is the number of sink stages whose outputs a [Result] shows.
 const maxOutputs = 1000
 
-// Outputs returns the outputs of the stages that nothing depends on, as JSON: a JSON value as it is, text as a string,
-// other bytes as {"codec": ..., "base64": ...}, and one of more than most bytes as {"bytes": size}, which is for people: programs would take it for the
-// value itself. The outputs of instances or cells are an array, in which those that are not JSON or text
-// are like other bytes.
+// Outputs returns the outputs of the stages that nothing depends on, as JSON: a JSON value as it
+// is, text as a string, other bytes as {"codec": ..., "base64": ...}, and one of more than most
+// bytes as {"bytes": size}, which is for people: programs would take it for the value itself. The
+// outputs of instances or cells are an array, in which those that are not JSON or text are like
+// other bytes.
 func (r *Run) Outputs(ctx context.Context, j *journal.Journal, stores *values.Stores, most int) (map[string]json.RawMessage, error) {
 	sinks := slices.Collect(r.Spec.Graph.Sinks())
 	sinks = sinks[:min(len(sinks), maxOutputs)]
@@ -40,12 +41,15 @@ func (r *Run) Outputs(ctx context.Context, j *journal.Journal, stores *values.St
 	if err != nil {
 		return nil, err
 	}
+
 	outputs := make(map[string]json.RawMessage)
 	for i, s := range sinks {
 		if recorded[i] == nil {
 			continue
 		}
-		name, recorded := r.Name(s), values.Strip(recorded[i])
+
+		name := r.Name(s)
+		recorded := values.Strip(recorded[i])
 		if values.IsNone(recorded) {
 			continue
 		}
@@ -53,6 +57,7 @@ func (r *Run) Outputs(ctx context.Context, j *journal.Journal, stores *values.St
 			outputs[name] = json.RawMessage(fmt.Sprintf(`{"bytes":%d}`, size))
 			continue
 		}
+
 		value, err := stores.Open(ctx, r.Spec, r.ID, s, recorded)
 		if err != nil {
 			return outputs, err
@@ -61,6 +66,7 @@ func (r *Run) Outputs(ctx context.Context, j *journal.Journal, stores *values.St
 			return outputs, fmt.Errorf("output of stage %q: %w", name, err)
 		}
 	}
+
 	return outputs, nil
 }
 
@@ -83,10 +89,12 @@ func (r *Run) show(
 		if err != nil {
 			return nil, err
 		}
+
 		for i, signed := range recorded {
 			recorded[i] = values.Strip(signed)
 			size += values.Size(recorded[i])
 		}
+
 		for i := 0; i < len(ids) && size <= most; i++ {
 			element, err := r.showPart(ctx, stores, stage, ids[i], recorded[i])
 			if err != nil {
@@ -95,9 +103,11 @@ func (r *Run) show(
 			list = append(list, element)
 		}
 	}
+
 	if size > most {
 		return fmt.Appendf(nil, `{"bytes":%d}`, size), nil
 	}
+
 	return json.Marshal(list)
 }
 
@@ -108,26 +118,32 @@ func (r *Run) showPart(
 	if len(recorded) == 0 || values.IsNone(recorded) {
 		return values.Element(nil)
 	}
+
 	if int(part) < r.Spec.Graph.Len() {
 		stage = part // a cell; an instance is not in the graph
 	}
+
 	value, err := stores.Open(ctx, r.Spec, r.ID, stage, recorded)
 	if err != nil {
 		return nil, err
 	}
+
 	element, err := values.Element(value)
 	if errors.Is(err, values.ErrNotJSON) {
 		return show(value)
 	}
+
 	return element, err
 }
 
-// show returns an output as JSON. What a command leaves is taken for JSON if it is, as by conditions and fan-outs.
+// show returns an output as JSON. What a command leaves is taken for JSON if it is, as by
+// conditions and fan-outs.
 func show(stored []byte) (json.RawMessage, error) {
 	codec, payload, err := cache.Split(stored)
 	if err != nil {
 		return nil, err
 	}
+
 	shown := (codec == cache.JSON.Name() || codec == cache.Raw.Name()) && utf8.Valid(payload)
 	switch {
 	case shown && json.Valid(payload):
@@ -135,5 +151,6 @@ func show(stored []byte) (json.RawMessage, error) {
 	case shown && codec == cache.Raw.Name():
 		return json.Marshal(string(payload))
 	}
+
 	return json.Marshal(map[string]string{"codec": codec, "base64": base64.StdEncoding.EncodeToString(payload)})
 }

@@ -6,7 +6,8 @@ import (
 	"github.com/godags/godags/cache"
 )
 
-// What a command leaves is JSON if it is, as conditions and fan-outs take it; the rest is text, or other bytes.
+// What a command leaves is JSON if it is, as conditions and fan-outs take it; the rest is text, or
+// other bytes.
 func TestAnOutputIsShownAsWhatItIs(t *testing.T) {
 	raw, asJSON := cache.Raw.Name(), cache.JSON.Name()
 	for _, c := range []struct{ codec, payload, want string }{

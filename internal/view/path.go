@@ -7,42 +7,52 @@ import (
 	"github.com/godags/godags/dag"
 )
 
-// Took returns how long a stage took, with the attempts that failed before and with the waits between them; 0 if it was not executed.
+// Took returns how long a stage took, with the attempts that failed before and with the waits
+// between them; 0 if it was not executed.
 func (r *Run) Took(s dag.StageID) time.Duration { return r.Duration(s) + r.before[s] }
 
-// CriticalPath returns what the end of the run waited for: the executed stage that ended last, before it the dependency that this one
-// waited for, and so on, first things first; and what they took. They were executed one after another, so that this is never more than
-// the run took.
+// CriticalPath returns what the end of the run waited for: the executed stage that ended last,
+// before it the dependency that this one waited for, and so on, first things first; and what they
+// took. They were executed one after another, so that this is never more than the run took.
 func (r *Run) CriticalPath() (path []dag.StageID, sum time.Duration) {
 	var last dag.StageID
 	found := false
 	for s := range r.State.Stages() {
 		if r.Took(s) > 0 && (!found || r.ended(s) > r.ended(last)) {
-			last, found = s, true
+			last = s
+			found = true
 		}
 	}
+
 	for s, ok := last, found; ok; s, ok = r.waitedFor(s) {
 		if d := r.Took(s); d > 0 {
-			path, sum = append(path, s), sum+d
+			path = append(path, s)
+			sum = sum + d
 		}
 	}
+
 	slices.Reverse(path)
 	return path, sum
 }
 
-// waitedFor returns the stage whose end let a stage begin, or be skipped: its root, or else the last dependency that ended before.
+// waitedFor returns the stage whose end let a stage begin, or be skipped: its root, or else the
+// last dependency that ended before.
 func (r *Run) waitedFor(s dag.StageID) (last dag.StageID, ok bool) {
-	began, latest := r.began(s), uint32(0)
+	began := r.began(s)
+	latest := uint32(0)
 	look := func(d dag.StageID) {
 		if at := r.ended(d); at < began && at > latest {
-			last, latest = d, at
+			last = d
+			latest = at
 		}
 	}
+
 	if root := r.State.Root(s); r.State.State(s) == dag.Skipped && root != s {
 		if look(root); latest > 0 {
 			return last, true
 		}
 	}
+
 	template, _, instance := r.State.Instance(s)
 	if !instance {
 		template = s
@@ -50,6 +60,7 @@ func (r *Run) waitedFor(s dag.StageID) (last dag.StageID, ok bool) {
 			look(i)
 		}
 	}
+
 	for _, d := range r.Spec.Graph.Deps(template) {
 		look(d)
 	}

@@ -55,8 +55,8 @@ func started(s dag.StageID) journal.Record {
 	return journal.Record{Type: journal.StageStarted, Stage: s, Attempt: 1}
 }
 
-// What cleans up begins when all have ended that it comes after. One of them, join, is skipped because bad failed, while slow still runs, on
-// which join depends as well.
+// What cleans up begins when all have ended that it comes after. One of them, join, is skipped
+// because bad failed, while slow still runs, on which join depends as well.
 func TestCriticalPathIsOneInTime(t *testing.T) {
 	const bad, slow, join, clean = 0, 1, 2, 3
 	b := spec.Builder{Name: "p"}
@@ -76,7 +76,8 @@ func TestCriticalPathIsOneInTime(t *testing.T) {
 	}
 }
 
-// The first attempt fails after 1 s, the next would be due a minute later, and the run is cancelled after 2 s of that.
+// The first attempt fails after 1 s, the next would be due a minute later, and the run is cancelled
+// after 2 s of that.
 func TestAWaitForAnAttemptCountsAsFarAsItWent(t *testing.T) {
 	b := spec.Builder{Name: "p"}
 	b.Add("a", nil, spec.Kind{Task: "noop", Policy: spec.Policy{Retries: 1, Backoff: spec.Backoff{Initial: time.Minute, Factor: 1}}})
@@ -87,7 +88,8 @@ func TestAWaitForAnAttemptCountsAsFarAsItWent(t *testing.T) {
 	w.expectPath(3*time.Second, "a")
 }
 
-// Somebody retries a run by hand: b, which had failed, goes well and prints nothing, so that alert is not executed this time.
+// Somebody retries a run by hand: b, which had failed, goes well and prints nothing, so that alert
+// is not executed this time.
 func TestAReopenedStageBeginsAnew(t *testing.T) {
 	const first, b, alert = 0, 1, 2
 	p := spec.Builder{Name: "p"}
@@ -111,7 +113,8 @@ func TestAReopenedStageBeginsAnew(t *testing.T) {
 	w.expectPath(3*time.Second, "a", "b")
 }
 
-// The run is cancelled while one waits for its second attempt and one is executed. What their attempts printed can still be asked for.
+// The run is cancelled while one waits for its second attempt and one is executed. What their
+// attempts printed can still be asked for.
 func TestAnAttemptThatWasNeverBegunHidesNoOther(t *testing.T) {
 	const paused, busy, never = 0, 1, 2
 	b := spec.Builder{Name: "p"}

@@ -22,7 +22,8 @@ type Fleet struct {
 	Key     string               // fingerprint of the key that signed the run
 	Paused  map[string]string    // by queue that is paused: the key in Redis that pauses it
 
-	// TaskID returns the ID under which an attempt is in its queue. Workers name the tasks that they took and have not begun.
+	// TaskID returns the ID under which an attempt is in its queue. Workers name the tasks that
+	// they took and have not begun.
 	TaskID func(run, stage string, attempt int) string
 }
 
@@ -45,7 +46,8 @@ type Explainer struct {
 
 	delivered map[string]string // by task ID: the worker that took the task
 
-	// running counts the running instances of each mapped stage that was asked about: a fan-out may have 100,000.
+	// running counts the running instances of each mapped stage that was asked about: a fan-out may
+	// have 100,000.
 	running map[dag.StageID]int
 }
 
@@ -57,9 +59,11 @@ func (r *Run) Explain(f Fleet) *Explainer {
 		if !w.Serves(r.ID) {
 			continue
 		}
+
 		for _, task := range w.Delivered {
 			e.delivered[task] = w.ID
 		}
+
 		for _, name := range w.Queues {
 			q := e.queue(name)
 			switch {
@@ -84,6 +88,7 @@ func (r *Run) Explain(f Fleet) *Explainer {
 			}
 		}
 	}
+
 	return e
 }
 
@@ -128,6 +133,7 @@ func (e *Explainer) Reason(s dag.StageID) (api.Reason, bool) {
 	case dag.Retrying:
 		return e.retrying(s), true
 	}
+
 	return e.ready(s), true
 }
 
@@ -157,6 +163,7 @@ func (e *Explainer) waiting(s dag.StageID) api.Reason {
 			more++
 		}
 	}
+
 	text := "waits for " + strings.Join(names, ", ")
 	if more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
@@ -172,8 +179,8 @@ func (e *Explainer) retrying(s dag.StageID) api.Reason {
 	return api.Reason{Code: api.ReasonRetry, Text: fmt.Sprintf("attempt %d is due in %s: %s", p.Attempt, wait, why)}
 }
 
-// ready says what keeps a stage from starting whose dependencies are done. The first reason that holds is the one that
-// somebody has to act on first.
+// ready says what keeps a stage from starting whose dependencies are done. The first reason that
+// holds is the one that somebody has to act on first.
 func (e *Explainer) ready(s dag.StageID) api.Reason {
 	name := e.run.queueOf(s)
 	q := e.queue(name)
@@ -212,10 +219,12 @@ func (e *Explainer) ready(s dag.StageID) api.Reason {
 		return api.Reason{Code: api.ReasonQueued,
 			Text: fmt.Sprintf("queue %s has no free slot (%d of %d busy); ready stages: %d", name, q.busy, q.slots, q.ready)}
 	}
+
 	return api.Reason{Code: api.ReasonQueued, Text: fmt.Sprintf("is about to start on queue %s", name)}
 }
 
-// worker returns the worker that has taken the task of a stage and has not begun it; empty if none has.
+// worker returns the worker that has taken the task of a stage and has not begun it; empty if none
+// has.
 func (e *Explainer) worker(s dag.StageID) string {
 	if len(e.delivered) == 0 || e.fleet.TaskID == nil {
 		return ""
@@ -223,7 +232,8 @@ func (e *Explainer) worker(s dag.StageID) string {
 	return e.delivered[e.fleet.TaskID(string(e.run.ID), e.run.Name(s), int(e.run.State.Attempt(s)))]
 }
 
-// maxParallel reports whether an instance is kept back because as many others run as its stage allows.
+// maxParallel reports whether an instance is kept back because as many others run as its stage
+// allows.
 func (e *Explainer) maxParallel(s dag.StageID, kind *spec.Kind) (api.Reason, bool) {
 	mapped, _, instance := e.run.State.Instance(s)
 	if !instance || kind.MaxParallel == 0 {
@@ -239,14 +249,17 @@ func (e *Explainer) maxParallel(s dag.StageID, kind *spec.Kind) (api.Reason, boo
 		}
 		e.running[mapped] = running
 	}
+
 	if running < kind.MaxParallel {
 		return api.Reason{}, false
 	}
+
 	return api.Reason{Code: api.ReasonMaxParallel,
 		Text: fmt.Sprintf("max_parallel allows %d at a time, and as many run", kind.MaxParallel)}, true
 }
 
-// Waiting returns the stages that are neither running nor finished, each with its reason, in the order of the pipeline.
+// Waiting returns the stages that are neither running nor finished, each with its reason, in the
+// order of the pipeline.
 func (e *Explainer) Waiting() []api.WaitingStage {
 	list := []api.WaitingStage{}
 	for s := range e.run.State.Stages() {
@@ -259,8 +272,10 @@ func (e *Explainer) Waiting() []api.WaitingStage {
 
 // Unserved are stages that are ready, and that no live worker can run or is given.
 type Unserved struct {
-	Queue  string
-	Task   string // the handler that no worker on the queue has; empty: no worker listens that can run stages of the run
+	Queue string
+	// the handler that no worker on the queue has; empty: no worker listens that can run stages of
+	// the run
+	Task   string
 	Code   string // why: one of the codes of [api.Reason]
 	Stages int
 
@@ -270,7 +285,8 @@ type Unserved struct {
 	Paused string // the key in Redis that pauses the queue; empty: the queue is not paused
 }
 
-// Unserved returns what no live worker can run, by queue and task. It is empty unless the run is running.
+// Unserved returns what no live worker can run, by queue and task. It is empty unless the run is
+// running.
 func (e *Explainer) Unserved() []Unserved {
 	if e.fleet.State != api.Running || e.run.State.Count(dag.Ready) == 0 {
 		return nil
@@ -281,6 +297,7 @@ func (e *Explainer) Unserved() []Unserved {
 		if e.run.State.State(s) != dag.Ready {
 			continue
 		}
+
 		u := Unserved{Queue: e.run.queueOf(s)}
 		q := e.queue(u.Queue)
 		switch task := e.run.kindOf(s).Task; {
@@ -300,6 +317,7 @@ func (e *Explainer) Unserved() []Unserved {
 		default:
 			continue
 		}
+
 		counts[u]++
 	}
 
@@ -308,6 +326,7 @@ func (e *Explainer) Unserved() []Unserved {
 		u.Stages = n
 		list = append(list, u)
 	}
+
 	slices.SortFunc(list, func(a, b Unserved) int {
 		return cmp.Or(strings.Compare(a.Task, b.Task), strings.Compare(a.Queue, b.Queue))
 	})

@@ -12,8 +12,8 @@ import (
 	"github.com/godags/godags/internal/spec"
 )
 
-// waitingRun has a stage of each kind of waiting: ready and gpu are ready, retrying failed once, map has three instances, of which
-// one runs and one at a time may, last waits for all.
+// waitingRun has a stage of each kind of waiting: ready and gpu are ready, retrying failed once,
+// map has three instances, of which one runs and one at a time may, last waits for all.
 func waitingRun(t *testing.T) *Run {
 	t.Helper()
 	b := spec.Builder{Name: "p"}

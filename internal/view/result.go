@@ -23,10 +23,12 @@ func (r *Run) Result(now time.Time) api.Run {
 			Cancelled: s.Count(dag.Cancelled),
 		}},
 	}
+
 	if s.Finished() {
 		at := r.Finished.UTC()
 		result.State = s.Outcome().String()
 		result.Finished = &at
 	}
+
 	return result
 }

@@ -1,4 +1,5 @@
-// Package view is what people and programs are shown of a run. It is read from the journal and from nothing else.
+// Package view is what people and programs are shown of a run. It is read from the journal and from
+// nothing else.
 package view
 
 import (
@@ -22,22 +23,28 @@ type Run struct {
 	Last      time.Time // of the last entry
 	Finished  time.Time // zero while the run goes on
 	Active    map[dag.StageID]Active
-	Pauses    map[dag.StageID]Pause         // stages that failed, and wait for their next attempt
-	Failures  []Failure                     // stages that failed for good, in order of time
-	Notes     map[dag.StageID]string        // the last line of the newest attempt, if it printed any; "" if that was given up: only its log knows
-	Lost      int                           // attempts that were lost with their workers
-	Retried   int                           // attempts that failed and were, or are, followed by another
-	TimeLimit time.Duration                 // that was over, if that is why the run is cancelled
-	stopped   map[dag.StageID]bool          // stages that were cancelled while they were executed
-	before    map[dag.StageID]time.Duration // what attempts of a stage that failed took, with the waits after them
-	first     map[dag.StageID]dag.Attempt   // of stages that were reopened: the attempt that was due then
-	marks     []mark                        // by stage, as far as something has become of it
-	records   uint32                        // that were read
-	position  string
-	scratch   [1]dag.Command // for commands, which mean nothing here
+	Pauses    map[dag.StageID]Pause // stages that failed, and wait for their next attempt
+	Failures  []Failure             // stages that failed for good, in order of time
+	// the last line of the newest attempt, if it printed any; "" if that was given up: only its log
+	// knows
+	Notes map[dag.StageID]string
+	Lost  int // attempts that were lost with their workers
+	// attempts that failed and were, or are, followed by another
+	Retried   int
+	TimeLimit time.Duration        // that was over, if that is why the run is cancelled
+	stopped   map[dag.StageID]bool // stages that were cancelled while they were executed
+	// what attempts of a stage that failed took, with the waits after them
+	before map[dag.StageID]time.Duration
+	// of stages that were reopened: the attempt that was due then
+	first    map[dag.StageID]dag.Attempt
+	marks    []mark // by stage, as far as something has become of it
+	records  uint32 // that were read
+	position string
+	scratch  [1]dag.Command // for commands, which mean nothing here
 }
 
-// mark is when a stage was executed, in numbers of records, which tell what came first where times are the same. Zero: not yet.
+// mark is when a stage was executed, in numbers of records, which tell what came first where times
+// are the same. Zero: not yet.
 type mark struct {
 	took         uint32 // by the attempt that ended the stage, in units of 10 µs
 	began, ended uint32
@@ -66,7 +73,8 @@ type Pause struct {
 	since   time.Time
 }
 
-// Retry returns when a failed stage is tried again, by the record of its failure in the entry that the run was fed last.
+// Retry returns when a failed stage is tried again, by the record of its failure in the entry that
+// the run was fed last.
 func (r *Run) Retry(e journal.Entry, record journal.Record) (time.Time, bool) {
 	s := record.Stage
 	if record.Type != journal.StageFailed || r.State.State(s) != dag.Retrying || r.State.Attempt(s) != record.Attempt+1 {
@@ -94,17 +102,20 @@ func Load(ctx context.Context, j *journal.Journal, id journal.RunID, sp *spec.Sp
 	}
 }
 
-// Follow reads the next entries, waiting up to the given time for the first, and returns how many there were.
-// Each, if not nil, is called for every entry after it was applied.
+// Follow reads the next entries, waiting up to the given time for the first, and returns how many
+// there were. Each, if not nil, is called for every entry after it was applied.
 func (r *Run) Follow(ctx context.Context, j *journal.Journal, wait time.Duration, each func(journal.Entry)) (int, error) {
 	entries, err := j.Read(ctx, r.ID, r.position, wait)
-	if errors.Is(err, journal.ErrCut) { // Redis has lost what it recorded last: what it has is the run
+
+	// Redis has lost what it recorded last: what it has is the run
+	if errors.Is(err, journal.ErrCut) {
 		*r = *New(r.ID, r.Spec)
 		return r.Follow(ctx, j, wait, each)
 	}
 	if err != nil {
 		return 0, err
 	}
+
 	for _, e := range entries {
 		if err := r.Feed(e); err != nil {
 			return 0, err
@@ -113,10 +124,12 @@ func (r *Run) Follow(ctx context.Context, j *journal.Journal, wait time.Duration
 			each(e)
 		}
 	}
+
 	return len(entries), nil
 }
 
-// Catch applies the entries that are new among some that may have been applied before. Each is called for every new one.
+// Catch applies the entries that are new among some that may have been applied before. Each is
+// called for every new one.
 func (r *Run) Catch(entries []journal.Entry, each func(journal.Entry)) error {
 	for _, e := range entries {
 		if !journal.After(e.ID, r.position) {
@@ -127,23 +140,27 @@ func (r *Run) Catch(entries []journal.Entry, each func(journal.Entry)) error {
 		}
 		each(e)
 	}
+
 	return nil
 }
 
 // Feed applies an entry.
 func (r *Run) Feed(e journal.Entry) error {
-	r.position, r.Last = e.ID, e.Time
+	r.position = e.ID
+	r.Last = e.Time
 	for _, record := range e.Records {
 		r.records++
 		var again []dag.StageID
 		if record.Type == journal.RunReopened {
 			again, _ = r.State.Reopened(record.Stage) // Apply returns the error
 		}
+
 		if event, ok := record.Event(); ok {
 			if _, err := r.State.Apply(event, r.scratch[:0]); err != nil {
 				return journal.Damaged(r.ID, e.ID, err)
 			}
 		}
+
 		switch record.Type {
 		case journal.RunSubmitted:
 			r.Submitted = e.Time
@@ -157,12 +174,14 @@ func (r *Run) Feed(e journal.Entry) error {
 			r.note(e, record)
 		}
 	}
+
 	return nil
 }
 
 // reopened forgets what does not hold any more. The given stages begin anew.
 func (r *Run) reopened(again []dag.StageID) {
-	r.Finished, r.TimeLimit = time.Time{}, 0
+	r.Finished = time.Time{}
+	r.TimeLimit = 0
 	for _, s := range again {
 		delete(r.Notes, s)
 		delete(r.before, s)
@@ -170,6 +189,7 @@ func (r *Run) reopened(again []dag.StageID) {
 		r.first[s] = r.State.Attempt(s)
 		*r.mark(s) = mark{}
 	}
+
 	r.Failures = slices.DeleteFunc(r.Failures, func(f Failure) bool { return r.State.State(f.Stage) != dag.Failed || !r.counts(f.Stage) })
 }
 
@@ -187,18 +207,26 @@ func (r *Run) note(e journal.Entry, record journal.Record) {
 		r.before[s] += max(0, min(e.Time.Sub(p.since), p.Until.Sub(p.since)))
 		delete(r.Pauses, s)
 	}
+
 	_, active := r.Active[s]
-	givenUp := active && e.Worker == "" // by the coordinator, with what it had printed so far in its log
+
+	// by the coordinator, with what it had printed so far in its log
+	givenUp := active && e.Worker == ""
 	delete(r.Active, s)
-	if record.Type != journal.StageLost && record.Attempt > 0 { // without an attempt of its own the last one is the newest
+
+	// without an attempt of its own the last one is the newest
+	if record.Type != journal.StageLost && record.Attempt > 0 {
 		delete(r.Notes, s)
 	}
+
 	if active && record.Type == journal.StageCancelled {
 		r.stopped[s] = true
 	}
+
 	if record.Note != "" || givenUp {
 		r.Notes[s] = record.Note
 	}
+
 	switch record.Type {
 	case journal.StageStarted:
 		r.Active[s] = Active{record.Attempt, e.Worker, e.Time}
@@ -206,6 +234,7 @@ func (r *Run) note(e journal.Entry, record journal.Record) {
 			m.began = r.records
 		}
 		return
+
 	case journal.StageFailed:
 		if until, ok := r.Retry(e, record); ok {
 			r.Retried++
@@ -214,10 +243,12 @@ func (r *Run) note(e journal.Entry, record journal.Record) {
 			return
 		}
 		r.Failures = append(r.Failures, Failure{s, record.Attempt, e.Worker, record.Text})
+
 	case journal.StageLost:
 		r.Lost++
 		return
 	}
+
 	m := r.mark(s)
 	m.ended = r.records
 	if record.Duration > 0 {
@@ -238,8 +269,8 @@ func (r *Run) Name(s dag.StageID) string { return r.State.Name(s) }
 
 const unit = 10 * time.Microsecond
 
-// Duration returns how long the attempt took that ended a stage, to 10 µs, and at most 11 hours; 0 if none was executed since the stage
-// was last reopened.
+// Duration returns how long the attempt took that ended a stage, to 10 µs, and at most 11 hours; 0
+// if none was executed since the stage was last reopened.
 func (r *Run) Duration(s dag.StageID) time.Duration {
 	if int(s) >= len(r.marks) {
 		return 0
@@ -247,7 +278,8 @@ func (r *Run) Duration(s dag.StageID) time.Duration {
 	return time.Duration(r.marks[s].took) * unit
 }
 
-// First returns the attempt that a stage began with, or that was due when the stage was last reopened.
+// First returns the attempt that a stage began with, or that was due when the stage was last
+// reopened.
 func (r *Run) First(s dag.StageID) dag.Attempt { return max(r.State.First(s), r.first[s]) }
 
 // Begun returns the newest attempt of a stage that was begun; 0 if none was.
@@ -265,10 +297,12 @@ func (r *Run) Begun(s dag.StageID) dag.Attempt {
 			return due - 1
 		}
 	}
+
 	return due
 }
 
-// Elapsed returns the time from the run's submission to its end, or to the given time while it goes on.
+// Elapsed returns the time from the run's submission to its end, or to the given time while it goes
+// on.
 func (r *Run) Elapsed(now time.Time) time.Duration {
 	if !r.Finished.IsZero() {
 		now = r.Finished
@@ -289,8 +323,8 @@ func (r *Run) Family(s dag.StageID) iter.Seq[dag.StageID] {
 	}
 }
 
-// Standing returns the state of a stage of the graph together with its instances, and how many of those succeeded. A stage has failed if one of
-// its instances has, and runs if one of them does.
+// Standing returns the state of a stage of the graph together with its instances, and how many of
+// those succeeded. A stage has failed if one of its instances has, and runs if one of them does.
 func (r *Run) Standing(s dag.StageID) (state dag.State, succeeded int) {
 	state = r.State.State(s)
 	for i := range r.Family(s) {
@@ -302,11 +336,12 @@ func (r *Run) Standing(s dag.StageID) (state dag.State, succeeded int) {
 			state = is
 		}
 	}
+
 	return state, succeeded
 }
 
-// WhyCancelled says why a stage was cancelled, by its record in an entry. A worker knows that the run is being cancelled, and not that this is because its
-// time was over.
+// WhyCancelled says why a stage was cancelled, by its record in an entry. A worker knows that the
+// run is being cancelled, and not that this is because its time was over.
 func (r *Run) WhyCancelled(e journal.Entry, record journal.Record) string {
 	if r.TimeLimit > 0 && (e.Worker != "" || record.Text == "") {
 		return "the run timed out after " + r.TimeLimit.String()
@@ -319,7 +354,8 @@ func (r *Run) WhySkipped(s dag.StageID) string {
 	root := r.State.Root(s)
 	template, _, _ := r.State.Instance(s)
 	switch state := r.State.State(root); {
-	case root == s && r.Spec.Kind(template).When != "" && r.Duration(s) > 0: // it was begun, to find out
+	case root == s && r.Spec.Kind(template).When != "" && r.Duration(s) > 0:
+		// it was begun, to find out
 		return "its condition is false"
 	case root == s && r.Spec.Kind(template).Trigger == dag.AnyFailed:
 		return "nothing failed that it waits for"
@@ -330,5 +366,6 @@ func (r *Run) WhySkipped(s dag.StageID) string {
 	case state == dag.Skipped:
 		return "because " + r.Name(root) + " was skipped"
 	}
+
 	return "because " + r.Name(root) + " failed"
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/godags/godags/internal/spec"
 )
 
-// FuzzFeed lets somebody write what he likes into the journal of a run: it is refused, or can be shown.
+// FuzzFeed lets somebody write what he likes into the journal of a run: it is refused, or can be
+// shown.
 func FuzzFeed(f *testing.F) {
 	b := spec.Builder{Name: "p"}
 	b.Add("a", nil, spec.Kind{Task: "noop"})

@@ -13,8 +13,9 @@ import (
 	"github.com/godags/godags/internal/values"
 )
 
-// bundle is one delivery of a task: attempts of one run, executed one after the other. They are claimed in chunks, shortly before they
-// are executed, and each is recorded by itself; what is recorded and what is claimed next share a call to Redis.
+// bundle is one delivery of a task: attempts of one run, executed one after the other. They are
+// claimed in chunks, shortly before they are executed, and each is recorded by itself; what is
+// recorded and what is claimed next share a call to Redis.
 type bundle struct {
 	worker   *Worker
 	claim    journal.Claimant
@@ -26,25 +27,30 @@ type bundle struct {
 
 	outputs  outputs
 	patience *time.Timer
-	stepping chan struct{} // holds an element during a call to Redis: outcomes are recorded in the order in which they came about
+	// holds an element during a call to Redis: outcomes are recorded in the order in which they
+	// came about
+	stepping chan struct{}
 
 	mu      sync.Mutex
 	waiting []journal.Attempted // not claimed
 	due     []due               // not begun
 	current *execution          // nil between attempts
 	chain   []journal.Attempted // those before the current one in its chain
-	watched bool                // patience runs. It is not begun anew for each attempt: that would wake a thread each time
-	moves   []journal.Move      // not sent: how attempts ended, and claims that follow from that
+	// patience runs. It is not begun anew for each attempt: that would wake a thread each time
+	watched bool
+	moves   []journal.Move // not sent: how attempts ended, and claims that follow from that
 	ended   map[dag.StageID]bool
-	items   map[dag.StageID]queue.Item // of instances, and of stages that gather what theirs have done; nil if there are none
-	holds   map[journal.Attempted]bool // claimed, and not reported
-	halt    error                      // why no further attempt is begun; nil while it goes on
-	failed  int                        // attempts whose failure is recorded
-	others  bool                       // an outcome that is no failure is recorded
+	// of instances, and of stages that gather what theirs have done; nil if there are none
+	items  map[dag.StageID]queue.Item
+	holds  map[journal.Attempted]bool // claimed, and not reported
+	halt   error                      // why no further attempt is begun; nil while it goes on
+	failed int                        // attempts whose failure is recorded
+	others bool                       // an outcome that is no failure is recorded
 }
 
-// due is an attempt that is claimed, or fused: the one before it is its stage's only dependency, and whoever holds the claim of that one is
-// the only one who can come to execute it. It is begun without being asked for, and claimed together with the report that gives the right to it.
+// due is an attempt that is claimed, or fused: the one before it is its stage's only dependency,
+// and whoever holds the claim of that one is the only one who can come to execute it. It is begun
+// without being asked for, and claimed together with the report that gives the right to it.
 type due struct {
 	journal.Attempted
 	fused bool
@@ -54,7 +60,8 @@ type due struct {
 const countWithin = time.Second
 
 const (
-	chunkTime = 8 * time.Millisecond // how much work is claimed at once, going by what such stages took before
+	// how much work is claimed at once, going by what such stages took before
+	chunkTime = 8 * time.Millisecond
 	maxChunk  = 256
 
 	// When an attempt takes longer than expected,
@@ -63,7 +70,8 @@ const (
 	handBackAfter = 250 * time.Millisecond // and so does what is claimed.
 )
 
-// handle executes what it is granted of a bundle. What it is not granted is, or was, somebody else's.
+// handle executes what it is granted of a bundle. What it is not granted is, or was, somebody
+// else's.
 func (w *Worker) handle(ctx context.Context, task queue.Bundle, executed func()) error {
 	ctx = context.WithoutCancel(ctx) // Asynq ends it with its own lease; the claim is what counts
 	b, err := w.open(ctx, task)
@@ -74,18 +82,22 @@ func (w *Worker) handle(ctx context.Context, task queue.Bundle, executed func())
 	if err != nil {
 		return err // deliver it again
 	}
+
 	b.executed = executed
 	if done, err := b.giveBack(ctx, task.Hops); done || err != nil {
 		return err
 	}
+
 	w.hold(b)
 	defer w.release(b)
+
 	err = b.work(ctx)
 	b.countFailures(ctx)
 	if errors.Is(err, journal.ErrGone) || errors.Is(err, journal.ErrDigest) || errors.Is(err, journal.ErrCut) {
 		w.Logger.Warn("bundle given up", "error", err)
 		return nil
 	}
+
 	return err
 }
 
@@ -94,10 +106,12 @@ func (w *Worker) open(ctx context.Context, task queue.Bundle) (*bundle, error) {
 	if err != nil {
 		return nil, errors.Join(journal.ErrGone, err)
 	}
+
 	l, err := w.specs.get(ctx, run, task.Digest)
 	if err != nil {
 		return nil, err
 	}
+
 	b := &bundle{worker: w, loaded: l, queue: task.Queue, task: task.ID, origin: values.Origin{Run: run, Incarnation: task.Incarnation, Digest: task.Digest}, stepping: make(chan struct{}, 1), ended: make(map[dag.StageID]bool), holds: make(map[journal.Attempted]bool),
 		claim: journal.Claimant{Run: run, Digest: task.Digest, Worker: w.Info.ID, Token: journal.NewToken(), After: task.After}}
 	for _, item := range task.Items {
@@ -107,6 +121,7 @@ func (w *Worker) open(ctx context.Context, task queue.Bundle) (*bundle, error) {
 			b.keep(item)
 		}
 	}
+
 	return b, nil
 }
 
@@ -125,10 +140,12 @@ func (b *bundle) work(ctx context.Context) error {
 	}
 }
 
-// countFailures shows in asynqmon which attempts failed. Nothing depends on these counts, so it tries once.
+// countFailures shows in asynqmon which attempts failed. Nothing depends on these counts, so it
+// tries once.
 func (b *bundle) countFailures(ctx context.Context) {
 	b.mu.Lock()
-	failed, others := b.failed, b.others
+	failed := b.failed
+	others := b.others
 	b.mu.Unlock()
 	if failed == 0 {
 		return
@@ -141,7 +158,8 @@ func (b *bundle) countFailures(ctx context.Context) {
 	}
 }
 
-// watch sees to it that b becomes impatient with the attempt that has just begun, if something waits for it.
+// watch sees to it that b becomes impatient with the attempt that has just begun, if something
+// waits for it.
 func (b *bundle) watch() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -151,7 +169,8 @@ func (b *bundle) watch() {
 	}
 }
 
-// awaitHalt sets why the bundle must halt, if it must. It is called, and returns, with the bundle's lock held.
+// awaitHalt sets why the bundle must halt, if it must. It is called, and returns, with the bundle's
+// lock held.
 func (b *bundle) awaitHalt() {
 	for b.halt == nil {
 		halt := b.worker.mustHalt()
@@ -176,21 +195,25 @@ func (b *bundle) next(ctx context.Context) (*execution, error) {
 		if b.halt != nil {
 			b.abandon(b.halt, 0)
 		}
+
 		if e := b.begin(); e != nil {
 			b.mu.Unlock()
 			return e, nil
 		}
+
 		chunk := b.chunk()
 		nothing := len(chunk)+len(b.moves) == 0
 		b.mu.Unlock()
 		if len(chunk) == 0 {
 			b.executed()
 		}
+
 		if nothing {
 			b.stepping <- struct{}{} // what an impatient step is sending is recorded first
 			<-b.stepping
 			return nil, b.passOn(ctx)
 		}
+
 		if err := b.step(ctx, chunk); err != nil {
 			return nil, err
 		}
@@ -206,10 +229,12 @@ func (b *bundle) begin() *execution {
 			b.unfuse()
 			continue
 		}
+
 		b.due = b.due[1:]
 		if next.fused && !b.ended[dep] {
 			continue
 		}
+
 		b.current = newExecution(b, next.Attempted)
 		if next.fused {
 			b.chain = append(b.chain, b.moves[len(b.moves)-1].Of())
@@ -223,24 +248,29 @@ func (b *bundle) begin() *execution {
 		} else {
 			b.chain = nil
 		}
+
 		return b.current
 	}
+
 	return nil
 }
 
-// unsent reports whether the success of a stage is the last thing to be sent, so that a claim can follow from it.
+// unsent reports whether the success of a stage is the last thing to be sent, so that a claim can
+// follow from it.
 func (b *bundle) unsent(s dag.StageID) bool {
 	return len(b.moves) > 0 && b.moves[len(b.moves)-1].Record.Stage == s
 }
 
-// unfuse lets the rest of a chain wait for a claim like any other: the success that gave the right to it is recorded already.
+// unfuse lets the rest of a chain wait for a claim like any other: the success that gave the right
+// to it is recorded already.
 func (b *bundle) unfuse() {
 	n := b.fusedFrom(0)
 	rest := make([]journal.Attempted, n, n+len(b.waiting))
 	for i := range rest {
 		rest[i] = b.due[i].Attempted
 	}
-	b.due, b.waiting = b.due[n:], append(rest, b.waiting...)
+	b.due = b.due[n:]
+	b.waiting = append(rest, b.waiting...)
 }
 
 // fusedFrom returns where those that are due and fused without a gap from i on end.
@@ -261,13 +291,16 @@ func (b *bundle) abandon(cause error, from int) {
 	b.due = b.due[:from]
 }
 
-// chunk takes attempts to be claimed off those that wait: about as many as fill the chunk's time, the first whatever it takes. One that comes
-// after another of the bundle is fused, or else taken when that one has succeeded, and dropped when it has not. Of stages about which nothing is
-// known only a few are taken at once: what is behind one that takes long can then go to another worker as it is.
+// chunk takes attempts to be claimed off those that wait: about as many as fill the chunk's time,
+// the first whatever it takes. One that comes after another of the bundle is fused, or else taken
+// when that one has succeeded, and dropped when it has not. Of stages about which nothing is known
+// only a few are taken at once: what is behind one that takes long can then go to another worker as
+// it is.
 func (b *bundle) chunk() (chunk []due) {
 	if b.halt != nil || b.worker.draining.Load() {
 		return nil
 	}
+
 	var total time.Duration
 	var guesses, most int
 	for len(b.waiting) > 0 && len(chunk) < maxChunk {
@@ -282,19 +315,24 @@ func (b *bundle) chunk() (chunk []due) {
 				return chunk
 			}
 		}
+
 		took, known := b.loaded.durations.Of(b.graphStage(a.Stage))
 		if !known {
 			took, most = b.loaded.durations.Guess(b.graphStage(a.Stage))
 			guesses++
 		}
+
 		if total += took; len(chunk) > 0 && (guesses > most || total > chunkTime) {
 			return chunk
 		}
-		chunk, b.waiting = append(chunk, a), b.waiting[1:]
+
+		chunk = append(chunk, a)
+		b.waiting = b.waiting[1:]
 		if guesses > most {
 			return chunk
 		}
 	}
+
 	return chunk
 }
 
@@ -306,8 +344,8 @@ const (
 	dropped
 )
 
-// depends says what the bundle's other attempts mean for a stage. One that may travel behind its only dependency must not precede it; any other
-// was ready when it was sent.
+// depends says what the bundle's other attempts mean for a stage. One that may travel behind its
+// only dependency must not precede it; any other was ready when it was sent.
 func (b *bundle) depends(s dag.StageID, chunk []due) readiness {
 	dep, behind := b.loaded.spec.Behind(s)
 	succeeded, ours := b.ended[dep]
@@ -317,6 +355,7 @@ func (b *bundle) depends(s dag.StageID, chunk []due) readiness {
 	case slices.ContainsFunc(chunk, func(a due) bool { return a.Stage == dep }):
 		return later
 	}
+
 	return dropped
 }
 
@@ -324,11 +363,13 @@ func (b *bundle) depends(s dag.StageID, chunk []due) readiness {
 func (b *bundle) end(e *execution, o *journal.Outcome) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	b.current = nil
 	if o == nil || e.isRevoked() {
 		delete(b.holds, e.Attempted)
 		return
 	}
+
 	b.moves = append(b.moves, journal.Move{Outcome: *o})
 	if o.Record.Type == journal.StageSucceeded {
 		b.ended[e.Stage] = true
@@ -342,6 +383,7 @@ func (b *bundle) end(e *execution, o *journal.Outcome) {
 func (b *bundle) step(ctx context.Context, chunk []due) error {
 	b.stepping <- struct{}{}
 	defer func() { <-b.stepping }()
+
 	b.mu.Lock()
 	moves := b.moves
 	b.moves = nil
@@ -351,11 +393,15 @@ func (b *bundle) step(ctx context.Context, chunk []due) error {
 			moves = append(moves, b.claimOf(a.Attempted))
 		}
 	}
+
 	if len(moves) == 0 {
 		return nil
 	}
+
 	var accepted []bool
-	// Tried again with the same token: a claim that took effect although its answer was lost must not be left behind.
+
+	// Tried again with the same token: a claim that took effect although its answer was lost must
+	// not be left behind.
 	err := b.worker.insist("report and claim", b.claim.Run, func() (err error) {
 		accepted, err = b.worker.Journal.Step(ctx, b.claim, moves)
 		return err
@@ -363,8 +409,10 @@ func (b *bundle) step(ctx context.Context, chunk []due) error {
 	if err != nil {
 		return err
 	}
+
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	granted := make(map[journal.Attempted]bool, len(chunk))
 	for i, m := range moves {
 		if m.Record.Type == journal.StageStarted && accepted[i] {
@@ -372,6 +420,7 @@ func (b *bundle) step(ctx context.Context, chunk []due) error {
 		} else {
 			delete(b.holds, m.Of())
 		}
+
 		switch {
 		case m.Record.Type == journal.StageStarted && !m.Linked:
 			granted[m.Of()] = accepted[i]
@@ -387,14 +436,17 @@ func (b *bundle) step(ctx context.Context, chunk []due) error {
 			b.others = true
 		}
 	}
+
 	if len(granted) > 0 {
 		b.worker.server.Begun(b.task)
 	}
+
 	for _, a := range chunk {
 		if a.fused || granted[a.Attempted] {
 			b.due = append(b.due, a)
 		}
 	}
+
 	return nil
 }
 
@@ -403,6 +455,7 @@ func (b *bundle) answer(a journal.Attempted, granted bool) {
 	if !granted {
 		b.ended[a.Stage] = false
 	}
+
 	if e := b.current; e != nil && e.Attempted == a {
 		e.unclaimed = false
 		if !granted {

@@ -55,7 +55,8 @@ func TestInAChainAStageHasTheOutputOfTheOneBeforeIt(t *testing.T) {
 	})
 }
 
-// chained does what the stage's name says: "after x" waits for the end of its context and then succeeds all the same, the others succeed at once.
+// chained does what the stage's name says: "after x" waits for the end of its context and then
+// succeeds all the same, the others succeed at once.
 func chained(w *world, ctx context.Context, s *tasks.Stage) error {
 	if s.Name == "after x" {
 		w.running <- s
@@ -99,7 +100,8 @@ func TestAChainEndsWhereItsNextClaimIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			simulate(t, func(w *world, ctx context.Context, s *tasks.Stage) error {
-				if s.Name == "x" { // claimed, and not yet reported: "after x" is begun before anybody knows
+				// claimed, and not yet reported: "after x" is begun before anybody knows
+				if s.Name == "x" {
 					w.must(meanwhile(w))
 				}
 				return chained(w, ctx, s)

@@ -22,18 +22,22 @@ const maxConditions = 1000
 func (l *loaded) condition(s dag.StageID) (*condition.Condition, error) {
 	l.conditions.mu.Lock()
 	defer l.conditions.mu.Unlock()
+
 	if c := l.conditions.known[s]; c != nil {
 		return c, nil
 	}
+
 	kind := l.spec.Kind(s)
 	c, err := condition.Compile(kind.When, condition.Scope{Params: l.spec.Params, Env: l.spec.Env, Outputs: names(l.spec, s),
 		Item: kind.ForEach != "" || kind.Item != nil})
 	if err != nil {
 		return nil, tasks.NoRetry(err)
 	}
+
 	if len(l.conditions.known) == maxConditions || l.conditions.known == nil {
 		l.conditions.known = make(map[dag.StageID]*condition.Condition)
 	}
+
 	l.conditions.known[s] = c
 	return c, nil
 }
@@ -44,6 +48,7 @@ func (x *exchange) condition(ctx context.Context, item json.RawMessage, index in
 	if err != nil {
 		return false, err
 	}
+
 	values := condition.Values{Outputs: make(map[string][]byte), Item: item, Index: index}
 	for _, name := range c.Outputs() {
 		value, err := x.Output(ctx, name)
@@ -52,5 +57,6 @@ func (x *exchange) condition(ctx context.Context, item json.RawMessage, index in
 		}
 		values.Outputs[name] = value
 	}
+
 	return c.Eval(ctx, values)
 }

@@ -11,11 +11,13 @@ import (
 	"github.com/godags/godags/tasks"
 )
 
-// What a stage is given of its dependencies is in Redis, where others may write. An output is signed. That a dependency has none is signed as
-// well where a dependent may go by it, so that an output that was deleted is not taken for one that never was. Which attempt of a dependency
+// What a stage is given of its dependencies is in Redis, where others may write. An output is
+// signed. That a dependency has none is signed as well where a dependent may go by it, so that an
+// output that was deleted is not taken for one that never was. Which attempt of a dependency
 // succeeded, if any, is in the signed task.
 
-// noticesAbsence reports whether stages of a kind are executed, and in another way, where a dependency has no output. All others fail.
+// noticesAbsence reports whether stages of a kind are executed, and in another way, where a
+// dependency has no output. All others fail.
 func noticesAbsence(k *spec.Kind) bool {
 	return k.Task == "command" || k.When != "" || k.Gather || k.Trigger != dag.AllSuccess
 }
@@ -49,11 +51,13 @@ type source struct {
 	known   bool        // which attempt succeeded, and so whether there must be a record
 }
 
-// source returns what the attempt knows of a stage of the graph: of a dependency, which attempt succeeded.
+// source returns what the attempt knows of a stage of the graph: of a dependency, which attempt
+// succeeded.
 func (e *execution) source(s dag.StageID) (source, error) {
 	from := source{Producer: values.Producer{Stage: s, Of: s}}
 	if e.before != nil && e.before.Record.Stage == s {
-		from.attempt, from.known = e.before.Record.Attempt, true
+		from.attempt = e.before.Record.Attempt
+		from.known = true
 		return from, nil
 	}
 
@@ -62,18 +66,22 @@ func (e *execution) source(s dag.StageID) (source, error) {
 	if i < 0 || e.gathers() && !e.kind().Gather {
 		return from, nil // the task says nothing of it
 	}
+
 	attempts, err := e.attempts(len(deps))
 	if err != nil {
 		return from, err
 	}
-	from.attempt, from.known = 1, true
+
+	from.attempt = 1
+	from.known = true
 	if attempts != nil {
 		from.attempt = attempts[i]
 	}
 	return from, nil
 }
 
-// attempts returns which attempts of the n stages succeeded whose outputs the attempt may be given; nil if all are the first.
+// attempts returns which attempts of the n stages succeeded whose outputs the attempt may be given;
+// nil if all are the first.
 func (e *execution) attempts(n int) ([]dag.Attempt, error) {
 	if e.succeeded == nil {
 		var err error
@@ -84,12 +92,14 @@ func (e *execution) attempts(n int) ([]dag.Attempt, error) {
 	return e.succeeded, nil
 }
 
-// check returns what is recorded as the output of a stage; an error that is [tasks.ErrNoOutput] if it has none.
+// check returns what is recorded as the output of a stage; an error that is [tasks.ErrNoOutput] if
+// it has none.
 func (e *execution) check(from source, signed []byte) ([]byte, error) {
 	b := e.bundle
 	if from.known && from.attempt == 0 {
 		return nil, tasks.ErrNoOutput
 	}
+
 	if signed == nil {
 		if from.known && (from.Of != from.Stage || b.loaded.signsAbsence(from.Stage)) {
 			return nil, fmt.Errorf("%w (it was deleted)", values.Forged(b.origin.Run))
@@ -106,6 +116,7 @@ func (e *execution) check(from source, signed []byte) ([]byte, error) {
 	case values.IsNone(recorded):
 		return nil, tasks.ErrNoOutput
 	}
+
 	return recorded, nil
 }
 

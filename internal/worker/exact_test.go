@@ -8,7 +8,8 @@ import (
 	"github.com/godags/godags/tasks"
 )
 
-// A list is refused by the worker that has made it: an instance could only be given another element.
+// A list is refused by the worker that has made it: an instance could only be given another
+// element.
 func TestCount_RefusesElementsThatWouldNotArrive(t *testing.T) {
 	for _, test := range []struct {
 		output   string

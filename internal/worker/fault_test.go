@@ -32,7 +32,8 @@ func (b between) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proce
 	return next
 }
 
-// Whatever Redis or the network refuses for a while, a stage reads its inputs and values, and leaves its output, when that is over.
+// Whatever Redis or the network refuses for a while, a stage reads its inputs and values, and
+// leaves its output, when that is over.
 func TestAttempt_WaitsForRedis(t *testing.T) {
 	refusals := map[string]error{
 		"reset":   &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)},
@@ -57,7 +58,8 @@ func TestAttempt_WaitsForRedis(t *testing.T) {
 				time.AfterFunc(20*time.Second, func() { refused.Store(false) })
 			}
 			stage := func(w *world, ctx context.Context, s *tasks.Stage) error {
-				// Simulated time goes on when the test has sent its task, which is not to be refused.
+				// Simulated time goes on when the test has sent its task, which is not to be
+				// refused.
 				time.Sleep(time.Millisecond)
 				refuse(w)
 				if err := s.Values.Put(ctx, "key", []byte("value")); err != nil {
@@ -72,7 +74,8 @@ func TestAttempt_WaitsForRedis(t *testing.T) {
 					return err
 				}
 				refuse(w)
-				s.Values.SetOutput(make([]byte, 2*values.MaxInline)) // which is stored before the success is recorded
+				// which is stored before the success is recorded
+				s.Values.SetOutput(make([]byte, 2*values.MaxInline))
 				return nil
 			}
 			simulate(t, stage, func(w *world) {
@@ -108,7 +111,8 @@ func TestAttempt_FailsByItsOwnNetwork(t *testing.T) {
 	})
 }
 
-// Heartbeats have a connection and a goroutine of their own: a transfer may take all that the client of the journal and of values has.
+// Heartbeats have a connection and a goroutine of their own: a transfer may take all that the
+// client of the journal and of values has.
 func TestHeartbeat_DoesNotWaitForTransfers(t *testing.T) {
 	simulate(t, func(_ *world, ctx context.Context, s *tasks.Stage) error {
 		return s.Values.Put(ctx, "key", []byte("a large value on a slow link"))
@@ -137,7 +141,8 @@ func TestHeartbeat_DoesNotWaitForTransfers(t *testing.T) {
 	})
 }
 
-// A worker that cannot execute commands hands back the attempt, takes no other, and says so until it can.
+// A worker that cannot execute commands hands back the attempt, takes no other, and says so until
+// it can.
 func TestWorker_TakesNothingWhileItCannotExecute(t *testing.T) {
 	var broken, checks atomic.Int64
 	broken.Store(1)
@@ -187,7 +192,8 @@ func TestWorker_TakesNothingWhileItCannotExecute(t *testing.T) {
 	})
 }
 
-// What runs inside a stage may be the first to meet that a process has no descriptors, or no disk, left.
+// What runs inside a stage may be the first to meet that a process has no descriptors, or no disk,
+// left.
 func TestWorker_ChecksItselfAfterAFailure(t *testing.T) {
 	outOfFiles := &os.PathError{Op: "open", Path: "data.csv", Err: syscall.EMFILE}
 	for _, test := range []struct {
@@ -198,7 +204,8 @@ func TestWorker_ChecksItselfAfterAFailure(t *testing.T) {
 		{outOfFiles, nil, "started failed"}, // its own limit, such as a quota of a folder
 		{&tasks.ExitError{Code: 1}, tasks.ErrWorker, "started lost"},
 		{&tasks.ExitError{Code: 1}, nil, "started failed"},
-		{errors.New("no such city"), tasks.ErrWorker, "started failed"}, // it has nothing to do with the worker
+		// it has nothing to do with the worker
+		{errors.New("no such city"), tasks.ErrWorker, "started failed"},
 	} {
 		simulate(t, func(*world, context.Context, *tasks.Stage) error { return test.failure }, func(w *world) {
 			w.worker.check = func() error { return test.lack }

@@ -18,10 +18,10 @@ import (
 	"github.com/godags/godags/tasks"
 )
 
-// The output of a stage that gathers the outputs of its instances, or of the cells of its matrix, is a
-// JSON array if that is small. Otherwise the stage records only which parts the output has, and each
-// reader fetches them: most stages behind it only wait for it, and the array may have gigabytes, or
-// elements that JSON cannot express.
+// The output of a stage that gathers the outputs of its instances, or of the cells of its matrix,
+// is a JSON array if that is small. Otherwise the stage records only which parts the output has,
+// and each reader fetches them: most stages behind it only wait for it, and the array may have
+// gigabytes, or elements that JSON cannot express.
 
 // maxGathered is the size in bytes of the largest list that is made in memory.
 const maxGathered = 512 << 20
@@ -61,11 +61,14 @@ func (l *loaded) partsOf(stage dag.StageID, p values.Parts) ([]part, error) {
 			of.Producer = values.Producer{Stage: s, Of: stage, Index: i}
 			of.label = strconv.Itoa(i)
 		}
-		of.attempt, of.known = 1, true
+
+		of.attempt = 1
+		of.known = true
 		if attempts != nil {
 			of.attempt = attempts[i]
 		}
 	}
+
 	return list, nil
 }
 
@@ -92,6 +95,7 @@ func (w *Worker) complete(ctx context.Context, e *execution) error {
 	if e.kind().Gather {
 		return nil
 	}
+
 	item := e.bundle.items[e.Stage]
 	var list []json.RawMessage
 	var err error
@@ -100,6 +104,7 @@ func (w *Worker) complete(ctx context.Context, e *execution) error {
 	} else {
 		list, err = w.list(ctx, e, item.First, item.List)
 	}
+
 	if err == nil && len(list) != item.Count {
 		err = fmt.Errorf("%w (%d instances, and %d elements)", errCount, item.Count, len(list))
 	}
@@ -124,15 +129,18 @@ func (x *exchange) gather(ctx context.Context) error {
 		}
 		x.SetOutput(append([]byte(values.PartsCodec+"\n"), text...))
 		return nil
+
 	case err != nil:
 		return err
 	}
+
 	x.SetOutput(list.close())
 	return nil
 }
 
-// eachPart calls do with each part of the output of a stage, in order, and with nil for a part without
-// output. It fails with errTooLarge as soon as the parts are known to have more bytes than most.
+// eachPart calls do with each part of the output of a stage, in order, and with nil for a part
+// without output. It fails with errTooLarge as soon as the parts are known to have more bytes than
+// most.
 func (w *Worker) eachPart(
 	ctx context.Context, e *execution, stage dag.StageID, p values.Parts, most int, do func(part, []byte) error,
 ) error {
@@ -148,14 +156,17 @@ func (w *Worker) eachPart(
 		if err != nil {
 			return err
 		}
+
 		for _, r := range recorded {
 			if r != nil {
 				size += values.Size(r)
 			}
 		}
+
 		if size > most {
 			return errTooLarge
 		}
+
 		for i, of := range some {
 			value, err := w.openPart(ctx, e, of, recorded[i])
 			if err == nil {
@@ -166,6 +177,7 @@ func (w *Worker) eachPart(
 			}
 		}
 	}
+
 	return nil
 }
 
@@ -175,6 +187,7 @@ func (w *Worker) recordedParts(ctx context.Context, e *execution, some []part) (
 	for i, of := range some {
 		ids[i] = of.Stage
 	}
+
 	err = e.steadily(ctx, func() error {
 		recorded, err = w.Journal.Outputs(ctx, e.bundle.claim.Run, ids...)
 		return err
@@ -191,6 +204,7 @@ func (w *Worker) recordedParts(ctx context.Context, e *execution, some []part) (
 			return nil, fmt.Errorf("the output of %s: %w", e.bundle.loaded.partName(of), err)
 		}
 	}
+
 	return recorded, nil
 }
 
@@ -221,13 +235,16 @@ func (a *arrayBuilder) add(_ part, value []byte) error {
 	if err != nil {
 		return err
 	}
+
 	if !bytes.HasSuffix(a.output, []byte("[")) {
 		a.output = append(a.output, ',')
 	}
+
 	a.output = append(a.output, text...)
 	if len(a.output) >= a.most { // without the closing bracket
 		return errTooLarge
 	}
+
 	return nil
 }
 
@@ -255,6 +272,7 @@ func (w *Worker) array(ctx context.Context, e *execution, stage dag.StageID, sto
 	case err != nil:
 		return nil, err
 	}
+
 	return list.close(), nil
 }
 
@@ -267,6 +285,7 @@ func (x *exchange) List(ctx context.Context, name string, each func(tasks.Part) 
 	if !ok || !l.spec.Kind(stage).Gather && l.spec.Kind(stage).ForEach == "" {
 		return false, nil
 	}
+
 	stored, err := x.stored(ctx, stage)
 	if errors.Is(err, tasks.ErrNoOutput) {
 		return false, nil
@@ -274,6 +293,7 @@ func (x *exchange) List(ctx context.Context, name string, each func(tasks.Part) 
 	if err != nil {
 		return false, err
 	}
+
 	p, ok, err := values.PartsOf(l.spec, stage, stored)
 	if !ok || err != nil {
 		return false, err
@@ -287,6 +307,7 @@ func (x *exchange) List(ctx context.Context, name string, each func(tasks.Part) 
 		} else if !errors.Is(err, values.ErrNotJSON) {
 			return err
 		}
+
 		if value != nil {
 			_, given.Bytes, _ = cache.Split(value) // Element has split it without an error
 		}

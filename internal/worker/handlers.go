@@ -16,30 +16,35 @@ func (w *Worker) publish(ctx context.Context) error {
 	return w.Journal.PublishHandlers(ctx, w.Registry.Names())
 }
 
-// A bundle that nobody here can execute goes on to another worker after a pause, which is longer each time. After maxHops it is
-// dropped: the coordinator, which misses it by then, knows better whether there is a worker for it.
+// A bundle that nobody here can execute goes on to another worker after a pause, which is longer
+// each time. After maxHops it is dropped: the coordinator, which misses it by then, knows better
+// whether there is a worker for it.
 const (
 	firstHop = 50 * time.Millisecond
 	maxHops  = 5
 )
 
-// giveBack hands on the attempts of a bundle for which this worker has no handler: none of them is claimed yet. Done says that nothing is left.
-// What comes after one of them in the bundle is left to the coordinator, as if that one had failed.
+// giveBack hands on the attempts of a bundle for which this worker has no handler: none of them is
+// claimed yet. Done says that nothing is left. What comes after one of them in the bundle is left
+// to the coordinator, as if that one had failed.
 func (b *bundle) giveBack(ctx context.Context, hops int) (done bool, err error) {
 	foreign := b.foreign()
 	if len(foreign) == 0 {
 		return false, nil
 	}
+
 	free := slices.DeleteFunc(slices.Clone(foreign), func(a journal.Attempted) bool { return b.depends(a.Stage, nil) != now })
 	b.waiting = slices.DeleteFunc(b.waiting, func(a journal.Attempted) bool { return slices.Contains(foreign, a) })
 	done = len(b.waiting) == 0
 	if len(free) == 0 || hops >= maxHops {
 		return done, nil
 	}
+
 	if done {
 		b.executed() // others need not wait with us
 		b.worker.pause(firstHop << hops)
 	}
+
 	task := queue.Bundle{Run: string(b.claim.Run), Pipeline: b.loaded.spec.Name, Incarnation: b.origin.Incarnation, Digest: b.claim.Digest, After: b.claim.After, Queue: b.queue, Hops: hops + 1}
 	for _, a := range free {
 		task.Items = append(task.Items, b.item(a))

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Another program, which has the handler, may take the stage. If none does the coordinator finds the task gone.
+// Another program, which has the handler, may take the stage. If none does the coordinator finds
+// the task gone.
 func TestAStageWithoutAHandlerIsLeftToOthersAndNotFailed(t *testing.T) {
 	simulate(t, succeeding, func(w *world) {
 		w.send("1", "unknown", 1)

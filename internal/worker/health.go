@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// health is whether a worker can execute stages. One that cannot, because its folder for workspaces is gone, or its disk, descriptors or
-// processes are used up, would fail every stage that it takes, faster than any other worker executes one.
+// health is whether a worker can execute stages. One that cannot, because its folder for workspaces
+// is gone, or its disk, descriptors or processes are used up, would fail every stage that it takes,
+// faster than any other worker executes one.
 type health struct {
 	failed chan struct{} // holds an element when there is an error to recover from
 
@@ -33,6 +34,7 @@ func (h *health) fail(err error) {
 	if h.err != nil {
 		return
 	}
+
 	h.err = err
 	h.failures++
 	select {
@@ -63,7 +65,8 @@ const (
 	lastCheck  = time.Minute
 )
 
-// pause returns how long to wait for the first check. It is longer if the last recovery was none: a check needs less than a stage may.
+// pause returns how long to wait for the first check. It is longer if the last recovery was none: a
+// check needs less than a stage may.
 func (h *health) pause() time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -78,6 +81,7 @@ func (w *Worker) monitor(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+
 		w.server.Hold(true)
 		begin := time.Now()
 		w.Logger.Error("this worker cannot execute stages: it takes none until it can", "worker", w.Info.ID, "error", w.health.why())
@@ -87,12 +91,15 @@ func (w *Worker) monitor(ctx context.Context) {
 			case <-ctx.Done():
 				return
 			}
+
 			err := w.check()
 			if err == nil {
 				break
 			}
+
 			w.Logger.Warn("this worker still cannot execute stages", "worker", w.Info.ID, "for", time.Since(begin).Round(time.Second), "error", err)
 		}
+
 		w.health.recover()
 		w.server.Hold(false)
 		w.Logger.Warn("this worker executes stages again", "worker", w.Info.ID, "after", time.Since(begin).Round(time.Second))

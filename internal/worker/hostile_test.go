@@ -98,7 +98,8 @@ func TestAForgedTaskIsRefusedBeforeAnythingIsExecuted(t *testing.T) {
 			}
 			i.plant(payload)
 		}
-		stranger := queue.NewClient(i.rdb, otherKey).Own("key:" + key.Fingerprint()) // he writes into our queue
+		// he writes into our queue
+		stranger := queue.NewClient(i.rdb, otherKey).Own("key:" + key.Fingerprint())
 		i.sign(stranger, "stranger", string(run), queue.Item{Stage: 3, Attempt: 1})
 		close(i.finish)
 		i.refused(len(forgeries) + 1)
@@ -127,7 +128,8 @@ func TestAReplayedTaskDoesNothing(t *testing.T) {
 
 func TestASpecThatWasChangedInRedisIsRefused(t *testing.T) {
 	intrude(t, func(i *intruder) {
-		i.worker.specs.known, i.worker.specs.order = make(map[string]*loaded), nil // as in a worker that meets the run now
+		// as in a worker that meets the run now
+		i.worker.specs.known, i.worker.specs.order = make(map[string]*loaded), nil
 		spec := fmt.Sprintf("godags:{%s}:spec", run)
 		good, err := i.mini.Get(spec)
 		i.must(err)
@@ -174,7 +176,8 @@ func TestAStageThatTheSpecDoesNotHaveIsLeftOut(t *testing.T) {
 	})
 }
 
-// Small outputs are in Redis as they are. Neither a changed one, nor one of another stage, is given to a stage.
+// Small outputs are in Redis as they are. Neither a changed one, nor one of another stage, is given
+// to a stage.
 func TestAnOutputThatWasChangedInRedisIsNotRead(t *testing.T) {
 	for name, forge := range map[string]func(x, y string) string{
 		"another value":                     func(x, _ string) string { return strings.Replace(x, "1", "2", 1) },
@@ -290,7 +293,8 @@ type signed struct {
 	attempt  dag.Attempt
 }
 
-// Workers with the key have signed outputs for others than the stage that reads them: none of these is given to it.
+// Workers with the key have signed outputs for others than the stage that reads them: none of these
+// is given to it.
 func TestAnOutputFromElsewhereIsNotRead(t *testing.T) {
 	for name, change := range map[string]func(*signed){
 		"an earlier run of the same ID": func(s *signed) { s.origin.Incarnation = "before" },
@@ -347,7 +351,8 @@ func TestTheOutputOfTheAttemptThatSucceededIsRead(t *testing.T) {
 	}
 }
 
-// A value by key that was changed, moved to another key, or kept from an earlier run is not given to a stage.
+// A value by key that was changed, moved to another key, or kept from an earlier run is not given
+// to a stage.
 func TestAValueByKeyThatNoStageOfTheRunHasStoredIsNotRead(t *testing.T) {
 	for name, forge := range map[string]func(w *world) []byte{
 		"nothing changed": nil,

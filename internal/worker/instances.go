@@ -29,8 +29,8 @@ func (l *loaded) knows(i queue.Item) bool {
 	return int(i.Of) < n && i.Index >= 0 && i.Index <= int(i.Stage)-n && l.spec.Kind(i.Of).ForEach != ""
 }
 
-// keep keeps what must be known of an instance, of a stage that gathers what its instances have done, and of one with a dependency that
-// did not succeed with its first attempt.
+// keep keeps what must be known of an instance, of a stage that gathers what its instances have
+// done, and of one with a dependency that did not succeed with its first attempt.
 func (b *bundle) keep(i queue.Item) {
 	if int(i.Stage) < b.loaded.spec.Graph.Len() && i.Count == 0 && len(i.Deps) == 0 {
 		return
@@ -44,11 +44,13 @@ func (b *bundle) keep(i queue.Item) {
 // item is what another worker must be told of an attempt.
 func (b *bundle) item(a journal.Attempted) queue.Item {
 	i := b.items[a.Stage]
-	i.Stage, i.Attempt = a.Stage, a.Attempt
+	i.Stage = a.Stage
+	i.Attempt = a.Attempt
 	return i
 }
 
-// graphStage returns the stage of the graph that says how s is executed: itself, or the template of an instance.
+// graphStage returns the stage of the graph that says how s is executed: itself, or the template of
+// an instance.
 func (b *bundle) graphStage(s dag.StageID) dag.StageID {
 	if int(s) < b.loaded.spec.Graph.Len() {
 		return s
@@ -57,14 +59,16 @@ func (b *bundle) graphStage(s dag.StageID) dag.StageID {
 }
 
 func (b *bundle) name(s dag.StageID) string {
-	name, g := b.loaded.spec.Graph.Name(b.graphStage(s)), b.graphStage(s)
+	name := b.loaded.spec.Graph.Name(b.graphStage(s))
+	g := b.graphStage(s)
 	if g != s {
 		name += "[" + strconv.Itoa(b.items[s].Index) + "]"
 	}
 	return name
 }
 
-// valueName is what the attempt's output is called in a cache. Instances that were replaced by others of the same name have another one.
+// valueName is what the attempt's output is called in a cache. Instances that were replaced by
+// others of the same name have another one.
 func (e *execution) valueName() string {
 	if e.graphStage() == e.Stage {
 		return e.name()
@@ -94,18 +98,21 @@ func (w *Worker) count(ctx context.Context, e *execution, output []byte, command
 	return count(output, commands)
 }
 
-// count returns the number of elements of an output for whose elements there are instances, commands or not. An output with an element that would
-// be another one for its instance is an error, which is final.
+// count returns the number of elements of an output for whose elements there are instances,
+// commands or not. An output with an element that would be another one for its instance is an
+// error, which is final.
 func count(output []byte, commands bool) (int, error) {
 	if output == nil {
 		return 0, errors.New("the stage has no output, and there is a stage for each element of it: it must be a JSON array")
 	}
+
 	list, err := elements(output)
 	for i := 0; i < len(list) && err == nil; i++ {
 		if err = checkElement(list[i], commands); err != nil {
 			err = tasks.NoRetry(fmt.Errorf("element %d of the output: %w", i, err))
 		}
 	}
+
 	return len(list), err
 }
 
@@ -128,6 +135,7 @@ func elements(stored []byte) (list []json.RawMessage, err error) {
 	if codec != cache.JSON.Name() && codec != cache.Raw.Name() {
 		return nil, fmt.Errorf("there is a stage for each element of the output: it must be a JSON array, and has the codec %s", codec)
 	}
+
 	null := string(bytes.TrimSpace(payload)) == "null" // a nil slice of Go: an empty list
 	err = json.Unmarshal(payload, &list)
 	if _, wrong := errors.AsType[*json.SyntaxError](err); wrong && bytes.HasPrefix(bytes.TrimSpace(payload), []byte("[")) {
@@ -139,11 +147,13 @@ func elements(stored []byte) (list []json.RawMessage, err error) {
 	if len(list) > dag.MaxInstances {
 		return nil, fmt.Errorf("there is a stage for each element of the output: it can have %d, and has %d", dag.MaxInstances, len(list))
 	}
+
 	return list, nil
 }
 
-// lists keeps the lists for whose elements instances were executed last. The entry of the journal that says that a list was made identifies it:
-// another run may have the same id later, and a Redis that loses the end of a journal makes stages be executed again.
+// lists keeps the lists for whose elements instances were executed last. The entry of the journal
+// that says that a list was made identifies it: another run may have the same id later, and a Redis
+// that loses the end of a journal makes stages be executed again.
 type lists struct {
 	mu    sync.Mutex
 	order []listKey
@@ -166,16 +176,20 @@ const maxLists = 8
 func (l *lists) get(key listKey) *list {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	if found := l.known[key]; found != nil {
 		return found
 	}
+
 	if len(l.order) == maxLists {
 		delete(l.known, l.order[0])
 		l.order = slices.Delete(l.order, 0, 1)
 	}
+
 	if l.known == nil {
 		l.known = make(map[listKey]*list)
 	}
+
 	l.known[key] = new(list)
 	l.order = append(l.order, key)
 	return l.known[key]
@@ -193,8 +207,8 @@ func (w *Worker) element(ctx context.Context, e *execution, i queue.Item) (json.
 	return list[i.Index], nil
 }
 
-// list returns the list for whose elements a stage has instances, of which first is the first. Made is the entry of the journal that says that the
-// list was made.
+// list returns the list for whose elements a stage has instances, of which first is the first. Made
+// is the entry of the journal that says that the list was made.
 func (w *Worker) list(ctx context.Context, e *execution, first dag.StageID, made string) ([]json.RawMessage, error) {
 	l := w.lists.get(listKey{e.bundle.origin, first, made})
 	l.mu.Lock()
@@ -202,6 +216,7 @@ func (w *Worker) list(ctx context.Context, e *execution, first dag.StageID, made
 	if l.elements != nil {
 		return l.elements, nil
 	}
+
 	var err error
 	l.elements, err = w.fetchList(ctx, e)
 	return l.elements, err
@@ -216,6 +231,7 @@ func (w *Worker) fetchList(ctx context.Context, e *execution) (list []json.RawMe
 	if err != nil {
 		return nil, fmt.Errorf("the output of stage %q: %w", e.kind().ForEach, err)
 	}
+
 	return list, nil
 }
 
@@ -225,6 +241,7 @@ func (w *Worker) output(ctx context.Context, e *execution, id dag.StageID) (valu
 	if err != nil {
 		return nil, err
 	}
+
 	err = e.steadily(ctx, func() error {
 		recorded, err := w.Journal.Outputs(ctx, e.bundle.claim.Run, id)
 		if err == nil {
@@ -235,5 +252,6 @@ func (w *Worker) output(ctx context.Context, e *execution, id dag.StageID) (valu
 	if err != nil {
 		return nil, err
 	}
+
 	return w.array(ctx, e, id, value)
 }

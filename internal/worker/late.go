@@ -20,16 +20,20 @@ func (b *bundle) impatient(ctx context.Context) {
 	if !e.within(passOnAfter) {
 		return
 	}
+
 	if err := b.passOn(ctx); err != nil {
 		b.worker.Logger.Warn("cannot pass on stages, they wait behind a long one", "run", b.claim.Run, "error", err)
 	}
+
 	if !e.within(handBackAfter) {
 		return
 	}
+
 	b.mu.Lock()
 	if b.current == e {
 		b.abandon(errBehind, b.fusedFrom(0)) // the first ones come after this attempt anyway
 	}
+
 	b.mu.Unlock()
 	_ = b.step(ctx, nil) // as above
 }
@@ -44,11 +48,13 @@ func (b *bundle) late() *execution {
 			return nil
 		}
 	}
+
 	b.watched = false
 	return b.current
 }
 
-// passOn gives back to the queue what is not claimed and does not come after something unfinished that stays here.
+// passOn gives back to the queue what is not claimed and does not come after something unfinished
+// that stays here.
 func (b *bundle) passOn(ctx context.Context) error {
 	task := queue.Bundle{Run: string(b.claim.Run), Pipeline: b.loaded.spec.Name, Incarnation: b.origin.Incarnation, Digest: b.claim.Digest, After: b.claim.After, Queue: b.queue}
 	b.mu.Lock()
@@ -62,10 +68,12 @@ func (b *bundle) passOn(ctx context.Context) error {
 		gone = append(gone, due{Attempted: a})
 		task.Items = append(task.Items, b.item(a))
 	}
+
 	b.waiting = stay
 	b.mu.Unlock()
 	if len(task.Items) == 0 {
 		return nil
 	}
+
 	return b.worker.Queue.PassOn(ctx, task, b.name(task.Items[0].Stage))
 }

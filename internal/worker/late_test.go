@@ -12,7 +12,8 @@ import (
 	"github.com/godags/godags/tasks"
 )
 
-// large returns an output that is stored apart, and that does not become small when it is compressed.
+// large returns an output that is stored apart, and that does not become small when it is
+// compressed.
 func large() []byte {
 	value := append([]byte("raw\n"), make([]byte, 2*values.MaxInline)...)
 	for i := range value[4:] {
@@ -24,7 +25,8 @@ func large() []byte {
 // stored returns the keys of values in Redis.
 func (w *world) stored() []string { return w.client.Keys(w.Context(), "godags:{r}:val*").Val() }
 
-// The worker was cut off, or stopped, while the attempt was replaced: what it stores now belongs to nobody.
+// The worker was cut off, or stopped, while the attempt was replaced: what it stores now belongs to
+// nobody.
 func TestAttempt_LeavesNoValueOnceItWasReplaced(t *testing.T) {
 	simulate(t, func(w *world, ctx context.Context, s *tasks.Stage) error {
 		if s.Name == "x" {
@@ -70,7 +72,8 @@ func TestAttempt_ChangesNoValueByKeyOnceItWasReplaced(t *testing.T) {
 	})
 }
 
-// The second stage of a chain stores values before it is claimed: whoever holds the claim of the first one may.
+// The second stage of a chain stores values before it is claimed: whoever holds the claim of the
+// first one may.
 func TestAttempt_OfAChainStoresValues(t *testing.T) {
 	simulate(t, func(_ *world, ctx context.Context, s *tasks.Stage) error {
 		s.Values.SetOutput(large())

@@ -18,30 +18,36 @@ func (b *bundle) stop(cause error) {
 	}
 }
 
-// obey asks what should become of the attempts that are claimed, and saves what the current one has printed.
+// obey asks what should become of the attempts that are claimed, and saves what the current one has
+// printed.
 func (b *bundle) obey(ctx context.Context) error {
 	b.mu.Lock()
 	e := b.current
 	if e != nil && e.unclaimed {
 		e = nil // the journal does not know of it
 	}
+
 	var attempts []journal.Attempted
 	if e != nil {
 		attempts = append(attempts, e.Attempted)
 	}
+
 	for _, a := range b.due {
 		if !a.fused {
 			attempts = append(attempts, a.Attempted)
 		}
 	}
+
 	b.mu.Unlock()
 	if len(attempts) == 0 {
 		return nil
 	}
+
 	orders, err := b.worker.Journal.Check(ctx, b.claim.Run, b.claim.Token, attempts)
 	if err != nil {
 		return err
 	}
+
 	for i, order := range orders {
 		switch order {
 		case journal.Stop:
@@ -52,9 +58,11 @@ func (b *bundle) obey(ctx context.Context) error {
 			b.yield(attempts[i])
 		}
 	}
+
 	if e == nil {
 		return nil
 	}
+
 	return e.saveLog(ctx)
 }
 
@@ -65,6 +73,7 @@ func (b *bundle) yield(a journal.Attempted) {
 	if b.current != nil && b.current.Attempted == a {
 		b.current.revoke()
 	}
+
 	b.due = slices.DeleteFunc(b.due, func(d due) bool { return d.Attempted == a && !d.fused })
 	if b.current == nil || b.current.Attempted != a {
 		delete(b.holds, a)
@@ -79,6 +88,7 @@ func (e *execution) saveLog(ctx context.Context) error {
 	if err := e.bundle.worker.Journal.SaveLog(ctx, e.bundle.claim.Run, e.bundle.claim.Token, e.Attempted, e.log.Bytes()); err != nil {
 		return err
 	}
+
 	e.saved = size
 	return nil
 }

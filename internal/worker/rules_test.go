@@ -145,7 +145,8 @@ func TestNullIsAnEmptyList(t *testing.T) {
 	})
 }
 
-// Each instance gets its element, one skips itself, and the stage itself makes a list of what they have left.
+// Each instance gets its element, one skips itself, and the stage itself makes a list of what they
+// have left.
 func TestInstancesAreExecutedAndGathered(t *testing.T) {
 	simulate(t, listing, func(w *world) {
 		w.send("t", "list", 1)

@@ -12,10 +12,11 @@ import (
 
 // loaded is a spec, and what the worker has learned about its stages.
 type loaded struct {
-	spec       *spec.Spec
-	durations  *spec.Durations
-	lists      map[dag.StageID]bool // stages for whose elements others have instances; true if some of those are commands
-	notices    []bool               // by kind: see [noticesAbsence]
+	spec      *spec.Spec
+	durations *spec.Durations
+	// stages for whose elements others have instances; true if some of those are commands
+	lists      map[dag.StageID]bool
+	notices    []bool // by kind: see [noticesAbsence]
 	conditions conditions
 }
 
@@ -26,11 +27,13 @@ func newLoaded(sp *spec.Spec) *loaded {
 	for i := range kinds {
 		l.notices[i] = noticesAbsence(&kinds[i])
 	}
+
 	for i, rule := range sp.Rules().Kinds {
 		if rule.Each != nil {
 			l.lists[*rule.Each] = l.lists[*rule.Each] || kinds[i].Task == "command"
 		}
 	}
+
 	return l
 }
 
@@ -53,9 +56,11 @@ func newSpecs(j *journal.Journal) *specs {
 func (s *specs) get(ctx context.Context, run journal.RunID, digest string) (*loaded, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	if l := s.known[digest]; l != nil {
 		return l, nil
 	}
+
 	encoded, recorded, err := s.journal.Spec(ctx, run)
 	if err != nil {
 		return nil, err
@@ -63,14 +68,17 @@ func (s *specs) get(ctx context.Context, run journal.RunID, digest string) (*loa
 	if recorded != digest {
 		return nil, fmt.Errorf("run %s: %w", run, journal.ErrDigest)
 	}
+
 	sp, err := spec.Decode(encoded)
 	if err != nil {
 		return nil, fmt.Errorf("run %s: %w: %w", run, journal.ErrDigest, err)
 	}
+
 	if len(s.order) == maxSpecs {
 		delete(s.known, s.order[0])
 		s.order = s.order[1:]
 	}
+
 	l := newLoaded(sp)
 	s.order = append(s.order, digest)
 	s.known[digest] = l

@@ -1,4 +1,5 @@
-// Package worker executes stages: it takes bundles from a queue, claims their attempts, runs the handlers and reports how they ended.
+// Package worker executes stages: it takes bundles from a queue, claims their attempts, runs the
+// handlers and reports how they ended.
 package worker
 
 import (
@@ -55,8 +56,10 @@ type Worker struct {
 	mu       sync.Mutex
 	held     map[*bundle]struct{}
 	lastBeat time.Time // when Redis last took a heartbeat
-	asked    time.Time // when the last heartbeat was sent, whatever became of it; zero if none will be
-	waking   bool      // that heartbeat was sent after the process was suspended, and is not answered yet
+	// when the last heartbeat was sent, whatever became of it; zero if none will be
+	asked time.Time
+	// that heartbeat was sent after the process was suspended, and is not answered yet
+	waking bool
 }
 
 // New returns a worker that has not started.
@@ -80,8 +83,9 @@ var (
 	errBehind    = errors.New(journal.NotBegun + ": it was behind a stage that takes long")
 )
 
-// Run executes stages until drain is done; then it takes no more, finishes what it holds, and returns. When abort is done
-// as well it stops what it still holds and hands it back. Ready, if not nil, is called once the worker takes bundles.
+// Run executes stages until drain is done; then it takes no more, finishes what it holds, and
+// returns. When abort is done as well it stops what it still holds and hands it back. Ready, if not
+// nil, is called once the worker takes bundles.
 func (w *Worker) Run(drain, abort context.Context, ready func()) error {
 	w.abort = abort
 	err := w.enter(drain)
@@ -92,6 +96,7 @@ func (w *Worker) Run(drain, abort context.Context, ready func()) error {
 	if err != nil {
 		return err
 	}
+
 	if err := w.await(drain, "take stages", w.server.Start); err != nil {
 		w.leave()
 		if drain.Err() != nil {
@@ -99,6 +104,7 @@ func (w *Worker) Run(drain, abort context.Context, ready func()) error {
 		}
 		return err
 	}
+
 	beats, stopBeats := context.WithCancel(context.WithoutCancel(drain))
 	var helpers sync.WaitGroup
 	helpers.Go(func() { w.keepAlive(beats) })
@@ -107,6 +113,7 @@ func (w *Worker) Run(drain, abort context.Context, ready func()) error {
 	if ready != nil {
 		ready()
 	}
+
 	<-drain.Done()
 	w.draining.Store(true)
 	w.server.Stop()
@@ -119,7 +126,8 @@ func (w *Worker) Run(drain, abort context.Context, ready func()) error {
 	return nil
 }
 
-// enter puts the worker on the list, before its first claim: a coordinator must know who claims. A Redis that refuses that is waited for.
+// enter puts the worker on the list, before its first claim: a coordinator must know who claims. A
+// Redis that refuses that is waited for.
 func (w *Worker) enter(ctx context.Context) error {
 	return w.await(ctx, "be listed", func() error {
 		if err := w.publish(ctx); err != nil {
@@ -136,6 +144,7 @@ func (w *Worker) await(ctx context.Context, what string, do func() error) error 
 		if err == nil || !fault.Unavailable(err) || ctx.Err() != nil {
 			return err
 		}
+
 		w.Logger.Warn("the worker cannot "+what+" yet, will try again", "worker", w.Info.ID, "error", err)
 		select {
 		case <-time.After(delay):
@@ -154,11 +163,12 @@ func (w *Worker) leave() {
 	}
 }
 
-// keepAlive keeps the worker known, and stops its attempts when it no longer is. Nothing else is done here: what takes long, such as to save
-// logs on a slow link, would delay the heartbeat.
+// keepAlive keeps the worker known, and stops its attempts when it no longer is. Nothing else is
+// done here: what takes long, such as to save logs on a slow link, would delay the heartbeat.
 func (w *Worker) keepAlive(ctx context.Context) {
 	tick := time.NewTicker(journal.BeatEvery)
 	defer tick.Stop()
+
 	fence := time.AfterFunc(w.untilCutOff(), w.stopIfCutOff)
 	defer fence.Stop()
 	defer w.endBeats()
@@ -179,12 +189,14 @@ func (w *Worker) keepAlive(ctx context.Context) {
 			w.Logger.Warn("heartbeat failed", "error", err)
 			w.stopIfCutOff() // unless a later heartbeat must tell whether the process was suspended
 		}
+
 		w.Listen()
 	}
 }
 
-// control keeps the worker's attempts under control, their logs readable and its handlers known: it asks for orders after each heartbeat.
-// If the program has closed the session although a stage does not stop, control ends that stage and the heartbeats.
+// control keeps the worker's attempts under control, their logs readable and its handlers known: it
+// asks for orders after each heartbeat. If the program has closed the session although a stage does
+// not stop, control ends that stage and the heartbeats.
 func (w *Worker) control(ctx context.Context, leave context.CancelFunc) {
 	publish := time.NewTicker(journal.HandlersEvery)
 	defer publish.Stop()
@@ -214,6 +226,7 @@ func (w *Worker) control(ctx context.Context, leave context.CancelFunc) {
 func (w *Worker) beat(ctx context.Context) error {
 	sent := w.beginBeat()
 	defer w.endBeat()
+
 	info := w.Info
 	info.Unhealthy = w.unhealthy()
 	info.Delivered = w.server.Delivered()
@@ -222,39 +235,46 @@ func (w *Worker) beat(ctx context.Context) error {
 		info.Busy++
 		info.Holds[b.claim.Run] = append(info.Holds[b.claim.Run], b.holding()...)
 	}
+
 	if err := w.beats.Beat(ctx, info); err != nil {
 		return err
 	}
+
 	w.mu.Lock()
 	w.lastBeat = sent
 	w.mu.Unlock()
 	return nil
 }
 
-// cutOffAfter is how long after its last heartbeat a worker stops its stages. Others begin them a second after [journal.WorkerTTL] at the
-// earliest, and a network that is away for two seconds, plus the time since the last heartbeat, is no reason to stop.
+// cutOffAfter is how long after its last heartbeat a worker stops its stages. Others begin them a
+// second after [journal.WorkerTTL] at the earliest, and a network that is away for two seconds,
+// plus the time since the last heartbeat, is no reason to stop.
 const cutOffAfter = journal.WorkerTTL - journal.BeatEvery/2
 
-// untilCutOff returns when the worker may be taken for dead soon: somebody else is about to execute the same stages.
+// untilCutOff returns when the worker may be taken for dead soon: somebody else is about to execute
+// the same stages.
 func (w *Worker) untilCutOff() time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return time.Until(w.lastBeat.Add(cutOffAfter))
 }
 
-// suspendedAfter is how long after its last heartbeat was sent a process must have been suspended (SIGSTOP, Ctrl-Z, a machine that
-// sleeps): the next is sent after half a [journal.WorkerTTL] and a [journal.BeatEvery] at the latest, whatever Redis does.
+// suspendedAfter is how long after its last heartbeat was sent a process must have been suspended
+// (SIGSTOP, Ctrl-Z, a machine that sleeps): the next is sent after half a [journal.WorkerTTL] and a
+// [journal.BeatEvery] at the latest, whatever Redis does.
 const suspendedAfter = journal.WorkerTTL/2 + journal.BeatEvery
 
-// suspended reports whether the worker was suspended, and has not heard from Redis since. It does not know then whether anybody has taken
-// its attempts: nobody has if its coordinator was suspended with it. So it asks before it stops them.
+// suspended reports whether the worker was suspended, and has not heard from Redis since. It does
+// not know then whether anybody has taken its attempts: nobody has if its coordinator was suspended
+// with it. So it asks before it stops them.
 func (w *Worker) suspended() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.waking || w.overdue(time.Now())
 }
 
-// overdue reports whether a heartbeat should have been sent long ago. It is called with the lock held.
+// overdue reports whether a heartbeat should have been sent long ago. It is called with the lock
+// held.
 func (w *Worker) overdue(now time.Time) bool {
 	return !w.asked.IsZero() && now.Sub(w.asked) > suspendedAfter
 }
@@ -281,14 +301,16 @@ func (w *Worker) endBeats() {
 	w.asked = time.Time{}
 }
 
-// stopIfCutOff stops all attempts if Redis has taken no heartbeat for so long that others may be about to begin them.
+// stopIfCutOff stops all attempts if Redis has taken no heartbeat for so long that others may be
+// about to begin them.
 func (w *Worker) stopIfCutOff() {
 	if w.untilCutOff() <= 0 && !w.suspended() {
 		w.stopAll(errCutOff)
 	}
 }
 
-// mustHalt returns why the worker must begin no attempt, nil if it may: errUnsure if it will know after its next heartbeat.
+// mustHalt returns why the worker must begin no attempt, nil if it may: errUnsure if it will know
+// after its next heartbeat.
 func (w *Worker) mustHalt() error {
 	switch {
 	case w.abort.Err() != nil:
@@ -298,6 +320,7 @@ func (w *Worker) mustHalt() error {
 	case w.suspended():
 		return errUnsure
 	}
+
 	return errCutOff
 }
 
@@ -325,7 +348,8 @@ func (w *Worker) stopAll(cause error) {
 	}
 }
 
-// Listen lets the worker ask at once for orders for what it has claimed, rather than with its next heartbeat.
+// Listen lets the worker ask at once for orders for what it has claimed, rather than with its next
+// heartbeat.
 func (w *Worker) Listen() {
 	select {
 	case w.listen <- struct{}{}:
@@ -344,6 +368,7 @@ func (w *Worker) obey(ctx context.Context) error {
 			w.Logger.Warn("cannot ask for orders", "run", b.claim.Run, "error", err)
 		}
 	}
+
 	return nil
 }
 

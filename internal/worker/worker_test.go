@@ -142,7 +142,8 @@ func TestABundleIsHeldUntilWhatItSendsIsRecorded(t *testing.T) {
 		b := w.worker.bundles()[0]
 		b.stepping <- struct{}{} // a report is on its way
 		w.must(w.journal.Decide(w.Context(), run, 1, []journal.Decision{{Kind: journal.Revoke, Record: journal.Record{Type: journal.StageLost, Attempt: 1}}}))
-		time.Sleep(2 * journal.BeatEvery) // the attempt is given up: there is nothing else to report
+		// the attempt is given up: there is nothing else to report
+		time.Sleep(2 * journal.BeatEvery)
 		if len(w.worker.bundles()) != 1 {
 			w.Error("the bundle is not held any more")
 		}
@@ -201,7 +202,8 @@ func TestAWorkerThatMustStopAtOnceHandsBack(t *testing.T) {
 	})
 }
 
-// Whoever starts a worker in a program of their own may have to go on without it, and must not hear of that for ever.
+// Whoever starts a worker in a program of their own may have to go on without it, and must not hear
+// of that for ever.
 func TestAWorkerThatIsLeftBehindWithAStageIsSilent(t *testing.T) {
 	simulate(t, finishing, func(w *world) {
 		w.send("1", "s", 1)
@@ -363,7 +365,8 @@ func TestAStageWaitsForItsValuesWhileRedisIsAway(t *testing.T) {
 		if string(value) != "value" {
 			w.Errorf("it reads %q", value)
 		}
-		s.Values.SetOutput(make([]byte, 2*values.MaxInline)) // which is stored before the success is recorded
+		// which is stored before the success is recorded
+		s.Values.SetOutput(make([]byte, 2*values.MaxInline))
 		w.mini.SetError("LOADING no use")
 		time.AfterFunc(time.Second, func() { w.mini.SetError("") })
 		return errors.Join(err, err2)

@@ -28,7 +28,8 @@ import (
 	"github.com/godags/godags/tasks"
 )
 
-// world is a worker with one slot in a bubble of simulated time, on Asynq and miniredis. The test plays the coordinator.
+// world is a worker with one slot in a bubble of simulated time, on Asynq and miniredis. The test
+// plays the coordinator.
 type world struct {
 	*testing.T
 	mini         *miniredis.Miniredis
@@ -54,7 +55,8 @@ func (l *lines) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// handler is what the task "task" does. Channels must be made inside the bubble, so it uses those of the world.
+// handler is what the task "task" does. Channels must be made inside the bubble, so it uses those
+// of the world.
 type handler func(w *world, ctx context.Context, s *tasks.Stage) error
 
 const (
@@ -75,7 +77,8 @@ func keyOf(text string) seal.Key {
 // inRedis is the name that the worker's queue has in Redis.
 var inRedis = "default@key:" + key.Fingerprint()
 
-// compress makes the process' one compressor of values, which would belong to the bubble of the test that needs it first.
+// compress makes the process' one compressor of values, which would belong to the bubble of the
+// test that needs it first.
 var compress = sync.OnceValue(func() error {
 	dir, err := os.MkdirTemp("", "worker")
 	if err != nil {
@@ -130,7 +133,8 @@ func simulate(t *testing.T, h handler, test func(w *world)) {
 			if err := <-w.done; err != nil {
 				t.Error(err)
 			}
-			time.Sleep(time.Minute) // simulated: goroutines of go-redis that sleep come to their end
+			// simulated: goroutines of go-redis that sleep come to their end
+			time.Sleep(time.Minute)
 		}()
 		test(w)
 	})

@@ -62,16 +62,19 @@ func (r *report) checkGo(name string, text []byte, sizes map[string]*typeSize) e
 			countFields(name, set, d, sizes)
 		}
 	}
+
 	ast.Inspect(file, func(n ast.Node) bool {
 		if a, ok := n.(*ast.AssignStmt); ok && len(a.Lhs) > 1 && len(a.Lhs) == len(a.Rhs) {
 			r.tuples++
 		}
 		return true
 	})
+
 	return nil
 }
 
-// checkWidths finds comment lines that are too wide. A line that is one long word, such as an address, cannot be narrower.
+// checkWidths finds comment lines that are too wide. A line that is one long word, such as an
+// address, cannot be narrower.
 func (r *report) checkWidths(name string, lines []string, set *token.FileSet, file *ast.File) {
 	for _, group := range file.Comments {
 		for _, c := range group.List {
@@ -96,6 +99,7 @@ func (r *report) checkWidth(name string, number int, line string) {
 			width++
 		}
 	}
+
 	words := strings.Fields(strings.TrimLeft(strings.TrimSpace(line), "/ "))
 	if width > maxCommentWidth && len(words) > 1 {
 		r.add(name, number, "a line with a comment has %d columns: wrap it at %d", width, maxCommentWidth)
@@ -112,6 +116,7 @@ func commentedLines(set *token.FileSet, file *ast.File) map[int]bool {
 			}
 		}
 	}
+
 	return found
 }
 
@@ -120,10 +125,12 @@ func (r *report) checkFunc(name string, lines []string, commented map[int]bool, 
 	if f.Body == nil {
 		return
 	}
+
 	first := set.Position(f.Body.Lbrace).Line
 	last := set.Position(f.Body.Rbrace).Line
 
-	unbroken, longest := 0, 0
+	unbroken := 0
+	longest := 0
 	for n := first + 1; n < last; n++ {
 		line := strings.TrimSpace(lines[n-1])
 		r.bodyLines++
@@ -135,9 +142,11 @@ func (r *report) checkFunc(name string, lines []string, commented map[int]bool, 
 		case commented[n] && strings.HasPrefix(line, "//"):
 			r.commentLines++
 		}
+
 		unbroken++
 		longest = max(longest, unbroken)
 	}
+
 	if longest > maxUnbroken && longest == last-first-1 {
 		r.add(name, first, "%s has %d lines without a blank one: part its steps", f.Name.Name, longest)
 	}
@@ -147,6 +156,7 @@ func countMethod(folder string, f *ast.FuncDecl, sizes map[string]*typeSize) {
 	if f.Recv == nil || len(f.Recv.List) == 0 {
 		return
 	}
+
 	of := f.Recv.List[0].Type
 	for {
 		switch t := of.(type) {
@@ -162,6 +172,7 @@ func countMethod(folder string, f *ast.FuncDecl, sizes map[string]*typeSize) {
 		case *ast.Ident:
 			sizeOf(folder+"."+t.Name, sizes).methods++
 		}
+
 		return
 	}
 }
@@ -172,6 +183,7 @@ func countFields(name string, set *token.FileSet, d *ast.GenDecl, sizes map[stri
 		if !ok {
 			continue
 		}
+
 		size := sizeOf(path.Dir(name)+"."+spec.Name.Name, sizes)
 		size.file = name
 		size.line = set.Position(spec.Pos()).Line
@@ -180,6 +192,7 @@ func countFields(name string, set *token.FileSet, d *ast.GenDecl, sizes map[stri
 		if !ok {
 			continue
 		}
+
 		for _, field := range structure.Fields.List {
 			size.fields += max(1, len(field.Names))
 		}
@@ -205,16 +218,19 @@ func (r *report) checkSizes(sizes map[string]*typeSize) {
 	}
 }
 
-// formOfJSON reports whether a file declares forms whose fields are a promise, and so cannot be grouped.
+// formOfJSON reports whether a file declares forms whose fields are a promise, and so cannot be
+// grouped.
 func formOfJSON(file string) bool { return strings.HasPrefix(file, "internal/api/") }
 
 func (r *report) checkShares() {
 	if r.bodyLines == 0 {
 		return
 	}
+
 	if got := share(r.blankLines, r.bodyLines); got < minBlankShare {
 		r.findings = append(r.findings, fmt.Sprintf("%.1f %% of the lines in function bodies are blank, less than %.0f %%: part the steps of functions", got, minBlankShare))
 	}
+
 	if got := share(r.commentLines, r.bodyLines); got < minCommentShare {
 		r.findings = append(r.findings, fmt.Sprintf("%.1f %% of the lines in function bodies are comments, less than %.0f %%: say why", got, minCommentShare))
 	}

@@ -1,9 +1,11 @@
-// Style checks what gofmt and staticcheck do not: the width of comments, paragraphs in function bodies, the size of types, and
-// phrases that a reader has to read twice. `make lint` runs it; CONTRIBUTING.md explains the rules.
+// Style checks what gofmt and staticcheck do not: the width of comments, paragraphs in function
+// bodies, the size of types, and phrases that a reader has to read twice. `make lint` runs it;
+// CONTRIBUTING.md explains the rules.
 //
 //	go run ./scripts/style [-stats] [folder]
 //
-// It prints one line per finding and exits with 1 if there are any. With -stats it prints the figures as well.
+// It prints one line per finding and exits with 1 if there are any. With -stats it prints the
+// figures as well.
 package main
 
 import (
@@ -37,12 +39,15 @@ func main() {
 		fmt.Fprintln(os.Stderr, "style:", err)
 		os.Exit(2)
 	}
+
 	for _, finding := range report.findings {
 		fmt.Println(finding)
 	}
+
 	if *stats {
 		fmt.Println(report.figures)
 	}
+
 	if len(report.findings) > 0 {
 		fmt.Fprintf(os.Stderr, "style: %d findings; CONTRIBUTING.md explains the rules\n", len(report.findings))
 		os.Exit(1)
@@ -59,7 +64,8 @@ func (r *report) add(file string, line int, format string, args ...any) {
 	r.findings = append(r.findings, fmt.Sprintf("%s:%d: %s", file, line, fmt.Sprintf(format, args...)))
 }
 
-// check reads the Go files, Markdown files and pipeline files of a module. Test data and nested modules are left out.
+// check reads the Go files, Markdown files and pipeline files of a module. Test data and nested
+// modules are left out.
 func check(root fs.FS) (*report, error) {
 	r := new(report)
 	sizes := make(map[string]*typeSize)
@@ -68,12 +74,14 @@ func check(root fs.FS) (*report, error) {
 		if err != nil {
 			return err
 		}
+
 		if d.IsDir() {
 			if name != "." && skipped(root, name) {
 				return fs.SkipDir
 			}
 			return nil
 		}
+
 		return r.file(root, name, sizes)
 	})
 	if err != nil {
@@ -100,6 +108,7 @@ func (r *report) file(root fs.FS, name string, sizes map[string]*typeSize) error
 	if !slices.Contains([]string{".go", ".md", ".yaml", ".yml", ".lua"}, ext) {
 		return nil
 	}
+
 	text, err := fs.ReadFile(root, name)
 	if err != nil {
 		return err
@@ -109,8 +118,10 @@ func (r *report) file(root fs.FS, name string, sizes map[string]*typeSize) error
 	if !strings.HasPrefix(name, "scripts/style/") {
 		r.checkPhrases(name, string(text))
 	}
+
 	if ext != ".go" {
 		return nil
 	}
+
 	return r.checkGo(name, text, sizes)
 }

@@ -1,5 +1,6 @@
-// Command testreport reads the output of `go test -json` and prints what a person wants to know of it: a line per package, the whole
-// output of what failed, and what was skipped and why. With GODAGS_TEST_STRICT=1 a skip is a failure.
+// Command testreport reads the output of `go test -json` and prints what a person wants to know of
+// it: a line per package, the whole output of what failed, and what was skipped and why. With
+// GODAGS_TEST_STRICT=1 a skip is a failure.
 package main
 
 import (
@@ -42,10 +43,12 @@ func main() {
 		}
 		r.add(e)
 	}
+
 	if err := in.Err(); err != nil {
 		fmt.Fprintln(os.Stderr, "testreport:", err)
 		os.Exit(1)
 	}
+
 	os.Exit(r.end(os.Getenv("GODAGS_TEST_STRICT") == "1"))
 }
 
@@ -65,10 +68,12 @@ func (r *report) add(e event) {
 	default:
 		return
 	}
+
 	if e.Test == "" {
 		r.packageEnded(e, k)
 		return
 	}
+
 	switch e.Action {
 	case "pass":
 		r.passed++
@@ -80,6 +85,7 @@ func (r *report) add(e event) {
 		r.skipped++
 		r.skips[reason(r.output[k])]++
 	}
+
 	delete(r.output, k)
 }
 
@@ -92,13 +98,16 @@ func (r *report) packageEnded(e event, k key) {
 			r.failed++
 		}
 	}
+
 	if e.Action != "skip" {
 		fmt.Printf("%-8s %6.1fs  %s\n", word, e.Elapsed, e.Package)
 	}
+
 	delete(r.output, k)
 }
 
-// printUnfinished prints what tests have said that had not ended when their package did: one of them took too long, or ended the process.
+// printUnfinished prints what tests have said that had not ended when their package did: one of
+// them took too long, or ended the process.
 func (r *report) printUnfinished(pkg string) {
 	var tests []string
 	for k := range r.output {
@@ -106,6 +115,7 @@ func (r *report) printUnfinished(pkg string) {
 			tests = append(tests, k.test)
 		}
 	}
+
 	slices.Sort(tests)
 	for _, test := range tests {
 		k := key{pkg, test}
@@ -132,14 +142,17 @@ func (r *report) end(strict bool) int {
 		for text := range r.skips {
 			reasons = append(reasons, text)
 		}
+
 		slices.Sort(reasons)
 		for _, text := range reasons {
 			fmt.Printf("  %4d x %s\n", r.skips[text], text)
 		}
 	}
+
 	fmt.Printf("\n%d passed, %d failed, %d skipped\n", r.passed, r.failed, r.skipped)
 	if r.failed > 0 || strict && r.skipped > 0 {
 		return 1
 	}
+
 	return 0
 }

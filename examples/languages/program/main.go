@@ -1,4 +1,5 @@
-// Command program is the pipeline of examples/languages as a program of its own: go run ./examples/languages/program run
+// Command program is the pipeline of examples/languages as a program of its own: go run
+// ./examples/languages/program run
 package main
 
 import (

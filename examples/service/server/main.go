@@ -38,6 +38,7 @@ func run(ctx context.Context, redis, addr string) (err error) {
 	// Requests end before the worker does, so that none submits to a service that is leaving.
 	shutDown := context.AfterFunc(ctx, func() { server.Shutdown(context.WithoutCancel(ctx)) })
 	defer shutDown()
+
 	served := make(chan error, 1)
 	go func() { served <- server.ListenAndServe() }()
 

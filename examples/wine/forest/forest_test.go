@@ -12,7 +12,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// drawSamples draws samples of few distinct values, so that ties, constant features and contradictions are common.
+// drawSamples draws samples of few distinct values, so that ties, constant features and
+// contradictions are common.
 func drawSamples(t *rapid.T, features, classes int) []Sample {
 	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Sample {
 		value := rapid.Map(rapid.IntRange(-3, 3), func(v int) float64 { return float64(v) / 2 })

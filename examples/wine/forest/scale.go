@@ -8,11 +8,13 @@ type Scaler struct {
 	Max []float64 `json:"max"`
 }
 
-// MinMax fits a Scaler. Give it the training part only: a range that includes the test part would leak into training.
+// MinMax fits a Scaler. Give it the training part only: a range that includes the test part would
+// leak into training.
 func MinMax(train []Sample) Scaler {
 	if len(train) == 0 {
 		return Scaler{}
 	}
+
 	s := Scaler{Min: slices.Clone(train[0].X), Max: slices.Clone(train[0].X)}
 	for _, sample := range train[1:] {
 		for i, v := range sample.X {
@@ -20,11 +22,13 @@ func MinMax(train []Sample) Scaler {
 			s.Max[i] = max(s.Max[i], v)
 		}
 	}
+
 	return s
 }
 
-// Apply returns scaled copies of samples, which must have the features s was fitted on. Values outside the range seen
-// in training fall outside [0, 1]; a feature that was constant in training becomes 0.
+// Apply returns scaled copies of samples, which must have the features s was fitted on. Values
+// outside the range seen in training fall outside [0, 1]; a feature that was constant in training
+// becomes 0.
 func (s Scaler) Apply(samples []Sample) []Sample {
 	scaled := make([]Sample, len(samples))
 	for i, sample := range samples {
@@ -36,5 +40,6 @@ func (s Scaler) Apply(samples []Sample) []Sample {
 		}
 		scaled[i] = Sample{X: x, Y: sample.Y}
 	}
+
 	return scaled
 }

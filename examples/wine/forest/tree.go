@@ -12,8 +12,8 @@ type Tree struct {
 	Nodes []Node `json:"nodes"`
 }
 
-// Node is a question or a leaf. A question sends x[Feature] <= Threshold to the next node of the array and anything
-// else to node Right. A leaf has Right 0, because the root is nobody's child.
+// Node is a question or a leaf. A question sends x[Feature] <= Threshold to the next node of the
+// array and anything else to node Right. A leaf has Right 0, because the root is nobody's child.
 type Node struct {
 	Feature   int     `json:"feature,omitempty"`
 	Threshold float64 `json:"threshold,omitempty"`
@@ -31,13 +31,14 @@ func (t Tree) Predict(x []float64) int {
 			at = n.Right
 		}
 	}
+
 	return t.Nodes[at].Class
 }
 
-// Grow grows tree number index of a forest on a bootstrap sample of train, asking at each node the question of lowest
-// Gini impurity among sqrt(features) random features, until the leaves are pure. Every Y of train is in [0, classes).
-// Its randomness comes from seed and index alone, so trees may be grown in any order and in different processes.
-// It only reads train.
+// Grow grows tree number index of a forest on a bootstrap sample of train, asking at each node the
+// question of lowest Gini impurity among sqrt(features) random features, until the leaves are pure.
+// Every Y of train is in [0, classes). Its randomness comes from seed and index alone, so trees may
+// be grown in any order and in different processes. It only reads train.
 func Grow(train []Sample, classes int, seed uint64, index int) Tree {
 	g := grower{rng: rand.New(rand.NewPCG(seed, uint64(index))), classes: classes}
 	bag := make([]Sample, len(train))
@@ -64,17 +65,20 @@ func (g *grower) grow(bag []Sample) {
 	if counts[class] == len(bag) {
 		return
 	}
+
 	q, ok := g.ask(bag)
 	if !ok {
 		return
 	}
+
 	sortBy(bag, q.feature)
 	g.grow(bag[:q.left])
 	g.nodes[at] = Node{Feature: q.feature, Threshold: q.threshold, Right: len(g.nodes)}
 	g.grow(bag[q.left:])
 }
 
-// question divides a bag in two: the first left samples by feature, which are <= threshold, and the rest.
+// question divides a bag in two: the first left samples by feature, which are <= threshold, and the
+// rest.
 type question struct {
 	feature   int
 	threshold float64
@@ -82,8 +86,8 @@ type question struct {
 	purity    float64
 }
 
-// ask returns the purest question on sqrt(features) random features. If none of them divides bag it goes on to the
-// remaining ones; ok is false when all samples are alike.
+// ask returns the purest question on sqrt(features) random features. If none of them divides bag it
+// goes on to the remaining ones; ok is false when all samples are alike.
 func (g *grower) ask(bag []Sample) (best question, ok bool) {
 	features := len(bag[0].X)
 	enough := max(1, int(math.Sqrt(float64(features))))
@@ -92,39 +96,49 @@ func (g *grower) ask(bag []Sample) (best question, ok bool) {
 			break
 		}
 		if q, divides := purest(bag, feature, g.classes); divides && q.purity > best.purity {
-			best, ok = q, true
+			best = q
+			ok = true
 		}
 	}
+
 	return best, ok
 }
 
-// purest returns the question of lowest Gini impurity on one feature; ok is false when the feature is constant.
+// purest returns the question of lowest Gini impurity on one feature; ok is false when the feature
+// is constant.
 //
-// For n samples, n_c of them of class c, n times the Gini impurity is n - sum(n_c^2)/n. The n of both sides is fixed,
-// so the best question has the highest sum of sum(n_c^2)/n over its sides: whole numbers but for two divisions,
-// hence the same on every processor.
+// For n samples, n_c of them of class c, n times the Gini impurity is n - sum(n_c^2)/n. The n of
+// both sides is fixed, so the best question has the highest sum of sum(n_c^2)/n over its sides:
+// whole numbers but for two divisions, hence the same on every processor.
 func purest(bag []Sample, feature, classes int) (best question, ok bool) {
 	sortBy(bag, feature)
-	left, right := make([]int, classes), countEach(bag, classes)
-	leftSq, rightSq := 0, 0
+	left := make([]int, classes)
+	right := countEach(bag, classes)
+	leftSq := 0
+	rightSq := 0
 	for _, n := range right {
 		rightSq += n * n
 	}
+
 	for i := 1; i < len(bag); i++ {
 		moved := bag[i-1].Y
 		leftSq += 2*left[moved] + 1
 		rightSq -= 2*right[moved] - 1
 		left[moved]++
 		right[moved]--
-		low, high := bag[i-1].X[feature], bag[i].X[feature]
+		low := bag[i-1].X[feature]
+		high := bag[i].X[feature]
 		if low == high {
 			continue
 		}
+
 		purity := float64(leftSq)/float64(i) + float64(rightSq)/float64(len(bag)-i)
 		if purity > best.purity {
-			best, ok = question{feature, between(low, high), i, purity}, true
+			best = question{feature, between(low, high), i, purity}
+			ok = true
 		}
 	}
+
 	return best, ok
 }
 
