@@ -111,7 +111,7 @@ var ErrUnknownRun = errors.New("unknown run")
 // unknownRun makes errors about a missing run match [ErrUnknownRun].
 func unknownRun(run string, err error) error {
 	var unknown *runs.UnknownError
-	if errors.As(err, &unknown) || errors.Is(err, journal.ErrGone) {
+	if errors.As(err, &unknown) || errors.Is(err, journal.ErrNotFound) {
 		return fmt.Errorf("%w %q", ErrUnknownRun, run)
 	}
 	return err

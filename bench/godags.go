@@ -68,7 +68,7 @@ func (w *world) watched(file string, see func(sighting) error, args ...string) (
 func (w *world) watch(ctx context.Context, run journal.RunID, see func(sighting) error) error {
 	for position := journal.Start; ; {
 		entries, err := w.journal.Read(ctx, run, position, time.Second)
-		if err != nil && !errors.Is(err, journal.ErrGone) { // it has not been submitted yet
+		if err != nil && !errors.Is(err, journal.ErrNotFound) { // it has not been submitted yet
 			return err
 		}
 		now := time.Now()

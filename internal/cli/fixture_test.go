@@ -129,7 +129,7 @@ func (f fixture) start(id journal.RunID, s dag.StageID, n dag.Attempt) journal.T
 	_, digest, err := f.journal.Spec(f.Context(), id)
 	f.check(err)
 	token := journal.NewToken()
-	granted, err := f.journal.Claim(f.Context(), journal.Claimant{Run: id, Digest: digest, Worker: "hand", Token: token}, []journal.Attempted{{Stage: s, Attempt: n}})
+	granted, err := f.journal.Claim(f.Context(), journal.Claim{Run: id, Digest: digest, Worker: "hand", Token: token}, []journal.AttemptID{{Stage: s, Attempt: n}})
 	f.check(err)
 	if !granted[0] {
 		f.Fatalf("attempt %d of stage %d was not granted", n, s)
@@ -141,7 +141,7 @@ func (f fixture) start(id journal.RunID, s dag.StageID, n dag.Attempt) journal.T
 func (f fixture) execution(id journal.RunID, r journal.Record, log string) {
 	f.Helper()
 	token := f.start(id, r.Stage, r.Attempt)
-	accepted, err := f.journal.Report(f.Context(), journal.Claimant{Run: id, Worker: "hand", Token: token}, []journal.Outcome{{Record: r, Log: []byte(log)}})
+	accepted, err := f.journal.Report(f.Context(), journal.Claim{Run: id, Worker: "hand", Token: token}, []journal.Outcome{{Record: r, Log: []byte(log)}})
 	f.check(err)
 	if !accepted[0] {
 		f.Fatal("the report was not accepted")

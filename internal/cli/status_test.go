@@ -65,7 +65,7 @@ func TestStatusListsEveryStage(t *testing.T) {
 	f.submit("demo-1", driven)
 	f.succeed("demo-1", first, "hello\n", "hello")
 	token := f.start("demo-1", second, 1)
-	_, err := f.journal.Report(t.Context(), journal.Claimant{Run: "demo-1", Worker: "hand", Token: token}, []journal.Outcome{{Record: journal.Record{Type: journal.StageLost, Stage: second, Attempt: 1}}})
+	_, err := f.journal.Report(t.Context(), journal.Claim{Run: "demo-1", Worker: "hand", Token: token}, []journal.Outcome{{Record: journal.Record{Type: journal.StageLost, Stage: second, Attempt: 1}}})
 	f.check(err)
 	f.start("demo-1", second, 2)
 	o := f.execute("status", "demo-1", "--stages")

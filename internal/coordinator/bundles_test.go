@@ -34,7 +34,7 @@ func (w *world) took(name string, d time.Duration) {
 		w.Fatalf("the claim of %s was refused", name)
 	}
 	a := w.attempt(name, 1)
-	_, err := w.journal.Report(w.Context(), journal.Claimant{Run: w.run, Worker: "w1", Token: w.tokens[a]}, []journal.Outcome{
+	_, err := w.journal.Report(w.Context(), journal.Claim{Run: w.run, Worker: "w1", Token: w.tokens[a]}, []journal.Outcome{
 		{Record: journal.Record{Type: journal.StageSucceeded, Stage: a.Stage, Attempt: 1, Duration: d}}})
 	w.must(err)
 }

@@ -97,14 +97,14 @@ type Driver struct {
 
 // Drive brings a run to its end: first it learns from the journal how far the run is, then it goes
 // on from there. It returns when the run is finished, when ctx is done, or with [journal.ErrFenced]
-// or [journal.ErrGone]. The caller has acquired the epoch.
+// or [journal.ErrNotFound]. The caller has acquired the epoch.
 //
 // A Redis that comes back from a crash, or a replica that takes its place, may lack what was
 // recorded last. The driver then begins again with what the journal has.
 func Drive(ctx context.Context, cfg Config, run journal.RunID, sp *spec.Spec, digest string, epoch int64) (*dag.Run, error) {
 	for {
 		state, err := drive(ctx, cfg, run, sp, digest, epoch)
-		if !errors.Is(err, journal.ErrCut) {
+		if !errors.Is(err, journal.ErrTruncated) {
 			return state, err
 		}
 		cfg.Logger.Warn("Redis has lost what it recorded last: going on from what it has", "run", run)
@@ -145,7 +145,7 @@ func (d *Driver) replay(ctx context.Context) error {
 	for {
 		entries, err := d.Journal.Read(ctx, d.run, d.position, 0)
 		switch {
-		case errors.Is(err, journal.ErrDamaged), errors.Is(err, journal.ErrCut):
+		case errors.Is(err, journal.ErrDamaged), errors.Is(err, journal.ErrTruncated):
 			return err
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
@@ -177,7 +177,7 @@ func (d *Driver) follow(ctx context.Context) (<-chan []journal.Entry, <-chan err
 		for ctx.Err() == nil {
 			batch, err := d.Journal.Read(ctx, d.run, position, tickEvery)
 			switch {
-			case errors.Is(err, journal.ErrDamaged), errors.Is(err, journal.ErrCut):
+			case errors.Is(err, journal.ErrDamaged), errors.Is(err, journal.ErrTruncated):
 				failed <- err
 				return
 			case err != nil:
@@ -288,14 +288,14 @@ func (d *Driver) carryOut(ctx context.Context, commands []dag.Command) error {
 	}
 
 	if len(decisions) > 0 {
-		if err := d.persist(ctx, func() error { return d.Journal.Knowing(d.position).Decide(ctx, d.run, d.epoch, decisions) }); err != nil {
+		if err := d.persist(ctx, func() error { return d.Journal.At(d.position).Decide(ctx, d.run, d.epoch, decisions) }); err != nil {
 			return err
 		}
 	}
 
 	d.cleanUp()
 	if finish {
-		return d.persist(ctx, func() error { return d.Journal.Knowing(d.position).Finish(ctx, d.run, d.epoch, d.state) })
+		return d.persist(ctx, func() error { return d.Journal.At(d.position).Finish(ctx, d.run, d.epoch, d.state) })
 	}
 
 	return d.dispatch(ctx)
@@ -305,7 +305,7 @@ func (d *Driver) carryOut(ctx context.Context, commands []dag.Command) error {
 func (d *Driver) persist(ctx context.Context, write func() error) error {
 	for delay := 50 * time.Millisecond; ; delay = min(time.Second, 2*delay) {
 		err := write()
-		if err == nil || errors.Is(err, journal.ErrGone) || errors.Is(err, journal.ErrFenced) || errors.Is(err, journal.ErrCut) {
+		if err == nil || errors.Is(err, journal.ErrNotFound) || errors.Is(err, journal.ErrFenced) || errors.Is(err, journal.ErrTruncated) {
 			return err
 		}
 
@@ -321,7 +321,7 @@ func (d *Driver) persist(ctx context.Context, write func() error) error {
 // tick looks after everything that no journal entry announces.
 func (d *Driver) tick(ctx context.Context) error {
 	err := d.Journal.Renew(ctx, d.run, d.ID, Lease, d.epoch)
-	if errors.Is(err, journal.ErrGone) || errors.Is(err, journal.ErrFenced) {
+	if errors.Is(err, journal.ErrNotFound) || errors.Is(err, journal.ErrFenced) {
 		return err
 	}
 
@@ -332,7 +332,7 @@ func (d *Driver) tick(ctx context.Context) error {
 		err = d.look(ctx)
 	}
 
-	if errors.Is(err, journal.ErrDigest) || errors.Is(err, journal.ErrCut) || errors.Is(err, ErrNoWorker) {
+	if errors.Is(err, journal.ErrDigest) || errors.Is(err, journal.ErrTruncated) || errors.Is(err, ErrNoWorker) {
 		return err
 	}
 	if err != nil {
@@ -366,7 +366,7 @@ func (d *Driver) look(ctx context.Context) error {
 	}
 
 	missing := func(s dag.StageID, f *flight) bool {
-		return d.workers.lacks(journal.Attempted{Stage: s, Attempt: f.attempt}, f, now)
+		return d.workers.lacks(journal.AttemptID{Stage: s, Attempt: f.attempt}, f, now)
 	}
 	if err := d.loseWhere(ctx, missing, reportLost); err != nil {
 		return err

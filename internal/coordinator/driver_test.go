@@ -204,7 +204,7 @@ func TestACoordinatorThatLostItsLeaseStops(t *testing.T) {
 func TestWhenRedisLosesTheRunTheDriverSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rdb := redistest.Mini(t)
-		w := &world{T: t, journal: journal.New(rdb), run: "r", queue: &fakeQueue{bundles: make(map[string]queue.Bundle)}, spec: pipeline(t, "a")}
+		w := &world{T: t, journal: journal.New(rdb), run: "r", queue: &fakeQueue{bundles: make(map[string]queue.Batch)}, spec: pipeline(t, "a")}
 		encoded, err := w.spec.Encode()
 		w.must(err)
 		epoch, err := w.journal.Submit(t.Context(), journal.Submission{Run: "r", Stages: 1, Digest: "d", Spec: encoded, Coordinator: "c", Lease: Lease})
@@ -212,7 +212,7 @@ func TestWhenRedisLosesTheRunTheDriverSaysSo(t *testing.T) {
 		w.drive("c", epoch)
 		w.pass(time.Second)
 		w.must(rdb.FlushAll(t.Context()).Err())
-		w.ends(journal.ErrGone)
+		w.ends(journal.ErrNotFound)
 		time.Sleep(time.Minute)
 	})
 }
@@ -363,7 +363,7 @@ func TestAnAttemptThatItsWorkerDoesNotHaveIsLost(t *testing.T) {
 		b := w.attempt("b", 1)
 		for range 2 * int(settledAfter/journal.BeatEvery) {
 			w.must(w.journal.Beat(w.Context(), journal.WorkerInfo{ID: "w1", Queues: []string{"default"}, Slots: 1,
-				Holds: map[journal.RunID][]journal.Attempted{"r": {b}}}))
+				Holds: map[journal.RunID][]journal.AttemptID{"r": {b}}}))
 			w.pass(journal.BeatEvery)
 		}
 		w.sent("a#2")
@@ -374,7 +374,7 @@ func TestAnAttemptThatItsWorkerDoesNotHaveIsLost(t *testing.T) {
 			w.claim("w1", "a", i)
 			for range 2 * int(settledAfter/journal.BeatEvery) {
 				w.must(w.journal.Beat(w.Context(), journal.WorkerInfo{ID: "w1", Queues: []string{"default"}, Slots: 1,
-					Holds: map[journal.RunID][]journal.Attempted{"r": {b}}}))
+					Holds: map[journal.RunID][]journal.AttemptID{"r": {b}}}))
 				w.pass(journal.BeatEvery)
 			}
 			w.sent(fmt.Sprintf("a#%d", i+1))

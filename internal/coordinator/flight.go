@@ -206,7 +206,7 @@ func (d *Driver) dispatch(ctx context.Context) error {
 
 // task is what a worker is told of a bundle.
 func (d *Driver) task(b *bundle) queue.Task {
-	t := queue.Bundle{Run: string(d.run), Pipeline: d.spec.Name, Incarnation: d.Incarnation, Digest: d.digest, After: d.position}
+	t := queue.Batch{Run: string(d.run), Pipeline: d.spec.Name, Incarnation: d.Incarnation, Digest: d.digest, After: d.position}
 	for _, s := range b.stages {
 		t.Items = append(t.Items, d.item(s))
 	}
@@ -317,14 +317,14 @@ func (d *Driver) intact(ctx context.Context) error {
 // mend has Redis know of stages in flight what the journal says of them: what it knows otherwise
 // would be refused for ever.
 func (d *Driver) mend(ctx context.Context, stages []dag.StageID) error {
-	var standings []journal.Standing
+	var standings []journal.ExpectedState
 	for _, s := range stages {
 		if f := d.flights[s]; f != nil && (f.worker != "" || d.claimable(s)) {
-			standings = append(standings, journal.Standing{Attempted: journal.Attempted{Stage: s, Attempt: f.attempt}, Claimed: f.worker != ""})
+			standings = append(standings, journal.ExpectedState{AttemptID: journal.AttemptID{Stage: s, Attempt: f.attempt}, Claimed: f.worker != ""})
 		}
 	}
 
-	n, err := d.Journal.Mend(ctx, d.run, d.epoch, d.position, standings)
+	n, err := d.Journal.RepairFence(ctx, d.run, d.epoch, d.position, standings)
 	if n > 0 {
 		d.Logger.Warn("Redis had claims or ends that the journal does not have, from a transaction that it had lost: taken back", "run", d.run, "stages", n)
 	}
@@ -391,7 +391,7 @@ func (d *Driver) loseWhere(ctx context.Context, match func(dag.StageID, *flight)
 		if err := d.mend(ctx, stages); err != nil {
 			return err
 		}
-		return d.Journal.Knowing(d.position).Decide(ctx, d.run, d.epoch, decisions)
+		return d.Journal.At(d.position).Decide(ctx, d.run, d.epoch, decisions)
 	})
 }
 
@@ -419,5 +419,5 @@ func (d *Driver) force(ctx context.Context, now time.Time) error {
 		return nil
 	}
 
-	return d.persist(ctx, func() error { return d.Journal.Knowing(d.position).Decide(ctx, d.run, d.epoch, decisions) })
+	return d.persist(ctx, func() error { return d.Journal.At(d.position).Decide(ctx, d.run, d.epoch, decisions) })
 }

@@ -125,9 +125,9 @@ func TestARunHasATimeLimit(t *testing.T) {
 func (w *world) claimCleanUp(name string, attempt int) {
 	w.Helper()
 	a, token := w.attempt(name, attempt), journal.NewToken()
-	move := journal.ClaimOf(a)
+	move := journal.ClaimOp(a)
 	move.CleanUp = true
-	yes, err := w.journal.Step(w.Context(), journal.Claimant{Run: w.run, Digest: w.digest, Worker: "w1", Token: token}, []journal.Move{move})
+	yes, err := w.journal.Step(w.Context(), journal.Claim{Run: w.run, Digest: w.digest, Worker: "w1", Token: token}, []journal.Op{move})
 	if w.must(err); !yes[0] {
 		w.Fatalf("%s#%d was refused", name, attempt)
 	}
@@ -174,15 +174,15 @@ func TestInstancesAreSentAsManyAsMayRun(t *testing.T) {
 		w.sent("list#1")
 		w.claim("w1", "list", 1)
 		a := w.attempt("list", 1)
-		yes, err := w.journal.Report(w.Context(), journal.Claimant{Run: w.run, Worker: "w1", Token: w.tokens[a]}, []journal.Outcome{
+		yes, err := w.journal.Report(w.Context(), journal.Claim{Run: w.run, Worker: "w1", Token: w.tokens[a]}, []journal.Outcome{
 			{Record: journal.Record{Type: journal.StageSucceeded, Stage: a.Stage, Attempt: 1, Count: 5}}})
 		if w.must(err); !yes[0] {
 			w.Fatal("refused")
 		}
 		instance := func(i int) {
-			id, token := journal.Attempted{Stage: dag.StageID(2 + i), Attempt: 1}, journal.NewToken()
-			who := journal.Claimant{Run: w.run, Digest: w.digest, Worker: "w1", Token: token}
-			_, err := w.journal.Claim(w.Context(), who, []journal.Attempted{id})
+			id, token := journal.AttemptID{Stage: dag.StageID(2 + i), Attempt: 1}, journal.NewToken()
+			who := journal.Claim{Run: w.run, Digest: w.digest, Worker: "w1", Token: token}
+			_, err := w.journal.Claim(w.Context(), who, []journal.AttemptID{id})
 			w.must(err)
 			_, err = w.journal.Report(w.Context(), who, []journal.Outcome{{Record: journal.Record{Type: journal.StageSucceeded, Stage: id.Stage, Attempt: 1}}})
 			w.must(err)

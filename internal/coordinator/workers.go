@@ -101,7 +101,7 @@ func (w *workers) dead(id string, now time.Time) bool {
 
 // holding is what a worker has of the run, as it said some time ago.
 type holding struct {
-	attempts []journal.Attempted
+	attempts []journal.AttemptID
 	age      time.Duration
 }
 
@@ -111,7 +111,7 @@ const settledAfter = 3 * time.Second
 
 // lacks reports whether a live worker does not have an attempt that it has claimed: it has reported
 // how that ended, and Redis has lost the report.
-func (w *workers) lacks(a journal.Attempted, f *flight, now time.Time) bool {
+func (w *workers) lacks(a journal.AttemptID, f *flight, now time.Time) bool {
 	h, ok := w.holds[f.worker]
 	return ok && now.Add(-h.age).Sub(f.claimed) > settledAfter && !slices.Contains(h.attempts, a)
 }

@@ -33,7 +33,7 @@ type world struct {
 	spec    *spec.Spec
 	digest  string
 	run     journal.RunID
-	tokens  map[journal.Attempted]journal.Token
+	tokens  map[journal.AttemptID]journal.Token
 	done    chan error
 	stop    context.CancelCauseFunc
 	served  []journal.Unserved
@@ -46,7 +46,7 @@ type world struct {
 // fakeQueue keeps bundles for the test to take. What is in it is pending.
 type fakeQueue struct {
 	mu      sync.Mutex
-	bundles map[string]queue.Bundle // by task id
+	bundles map[string]queue.Batch // by task id
 	order   []string
 	failing bool
 	paused  string
@@ -103,7 +103,7 @@ func (q *fakeQueue) take() []string {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	ids := q.order
-	q.order, q.bundles = nil, make(map[string]queue.Bundle)
+	q.order, q.bundles = nil, make(map[string]queue.Batch)
 	return ids
 }
 
@@ -136,7 +136,7 @@ func simulated(t *testing.T, sp *spec.Spec, bundles bool, test func(w *world)) {
 	synctest.Test(t, func(t *testing.T) {
 		rdb := redistest.Mini(t)
 		w := &world{T: t, rdb: rdb, journal: journal.New(rdb), dead: make(chan string), hurry: make(chan struct{}), run: "r", bundles: bundles,
-			queue: &fakeQueue{bundles: make(map[string]queue.Bundle)}, spec: sp, tokens: make(map[journal.Attempted]journal.Token)}
+			queue: &fakeQueue{bundles: make(map[string]queue.Batch)}, spec: sp, tokens: make(map[journal.AttemptID]journal.Token)}
 		encoded, err := w.spec.Encode()
 		w.must(err)
 		w.digest = spec.Digest(encoded)
@@ -203,18 +203,18 @@ func (w *world) sent(want ...string) {
 	}
 }
 
-func (w *world) attempt(name string, attempt int) journal.Attempted {
+func (w *world) attempt(name string, attempt int) journal.AttemptID {
 	id, ok := w.spec.Graph.Lookup(name)
 	if !ok {
 		w.Fatalf("no stage %q", name)
 	}
-	return journal.Attempted{Stage: id, Attempt: dag.Attempt(attempt)}
+	return journal.AttemptID{Stage: id, Attempt: dag.Attempt(attempt)}
 }
 
 func (w *world) claim(worker, name string, attempt int) bool {
 	w.Helper()
 	a, token := w.attempt(name, attempt), journal.NewToken()
-	yes, err := w.journal.Claim(w.Context(), journal.Claimant{Run: w.run, Digest: w.digest, Worker: worker, Token: token}, []journal.Attempted{a})
+	yes, err := w.journal.Claim(w.Context(), journal.Claim{Run: w.run, Digest: w.digest, Worker: worker, Token: token}, []journal.AttemptID{a})
 	w.must(err)
 	if yes[0] {
 		w.tokens[a] = token
@@ -225,7 +225,7 @@ func (w *world) claim(worker, name string, attempt int) bool {
 func (w *world) report(name string, attempt int, typ journal.Type) bool {
 	w.Helper()
 	a := w.attempt(name, attempt)
-	yes, err := w.journal.Report(w.Context(), journal.Claimant{Run: w.run, Worker: "w1", Token: w.tokens[a]}, []journal.Outcome{
+	yes, err := w.journal.Report(w.Context(), journal.Claim{Run: w.run, Worker: "w1", Token: w.tokens[a]}, []journal.Outcome{
 		{Record: journal.Record{Type: typ, Stage: a.Stage, Attempt: a.Attempt, Text: "text"}}})
 	w.must(err)
 	return yes[0]

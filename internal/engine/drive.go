@@ -29,7 +29,7 @@ func (s *Session) drive(ctx context.Context, cfg coordinator.Config, o RunOption
 		s.Sweep(ctx, run.ID)
 		return err
 	}
-	if errors.Is(err, journal.ErrFenced) || errors.Is(err, journal.ErrGone) {
+	if errors.Is(err, journal.ErrFenced) || errors.Is(err, journal.ErrNotFound) {
 		return err
 	}
 
@@ -64,7 +64,7 @@ func (s *Session) lead(ctx context.Context, cfg coordinator.Config, o RunOptions
 	}
 
 	_, err := coordinator.Drive(driving, cfg, o.ID, o.Spec, id.Digest, epoch)
-	if errors.Is(err, journal.ErrGone) {
+	if errors.Is(err, journal.ErrNotFound) {
 		err = fmt.Errorf("%w: %w", ErrStateLost, err)
 	}
 	return errors.Join(err, damaged)

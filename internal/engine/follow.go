@@ -67,7 +67,7 @@ func (s *Session) watch(ctx context.Context, run *view.Run, o RunOptions) error 
 
 // tellLead says who drives the run.
 func (s *Session) tellLead(ctx context.Context, o RunOptions) error {
-	leads, err := s.Journal.Leads(ctx, o.ID)
+	leads, err := s.Journal.Ownerships(ctx, o.ID)
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (s *Session) follow(ctx context.Context, run *view.Run, o RunOptions, enoug
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if errors.Is(err, journal.ErrGone) {
+		if errors.Is(err, journal.ErrNotFound) {
 			return fmt.Errorf("%w: %w", ErrStateLost, err)
 		}
 		if errors.Is(err, journal.ErrDamaged) {

@@ -25,11 +25,11 @@ const (
 // whether it did. Values on the disk of another machine stay there.
 func (s *Session) Remove(ctx context.Context, run journal.RunID, when journal.Condition) (bool, error) {
 	id, err := s.Journal.Identity(ctx, run)
-	if err != nil && !errors.Is(err, journal.ErrGone) {
+	if err != nil && !errors.Is(err, journal.ErrNotFound) {
 		return false, err
 	}
 
-	condemned, err := s.Journal.Condemn(ctx, run, when)
+	condemned, err := s.Journal.MarkDeleted(ctx, run, when)
 	if condemned == nil || err != nil {
 		return false, err
 	}

@@ -62,7 +62,7 @@ func (s *Session) RequestRetry(ctx context.Context, id journal.RunID, stage stri
 // reopen lets a finished run go on. The epoch is 0 if there is nothing to do.
 func (s *Session) reopen(ctx context.Context, o RunOptions, name, id string) (epoch int64, err error) {
 	// before the journal is read: what happens meanwhile makes the epoch an old one
-	leads, err := s.Journal.Leads(ctx, o.ID)
+	leads, err := s.Journal.Ownerships(ctx, o.ID)
 	if err != nil {
 		return 0, err
 	}

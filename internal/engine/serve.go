@@ -184,7 +184,7 @@ func (v *Server) leftAlone() []journal.RunID {
 }
 
 // reconsider forgets why runs were left alone that are gone, or that somebody else drives now.
-func (v *Server) reconsider(leftAlone []journal.RunID, open []journal.Lead) {
+func (v *Server) reconsider(leftAlone []journal.RunID, open []journal.Ownership) {
 	left := make(map[journal.RunID]time.Duration, len(open))
 	for _, l := range open {
 		left[l.Run] = l.Left
@@ -256,7 +256,7 @@ func (v *Server) drop(run journal.RunID, err error) {
 	switch {
 	case err == nil:
 		delete(v.failed, run)
-	case errors.Is(err, journal.ErrFenced), errors.Is(err, journal.ErrGone), errors.Is(err, ErrHandOver):
+	case errors.Is(err, journal.ErrFenced), errors.Is(err, journal.ErrNotFound), errors.Is(err, ErrHandOver):
 		logger.Info("run is not ours any more", "run", run, "reason", err)
 	case errors.Is(err, journal.ErrDamaged), errors.Is(err, journal.ErrDigest), errors.Is(err, seal.ErrSignature), errors.Is(err, ErrSharedMemory),
 		errors.Is(err, coordinator.ErrNoWorker), errors.Is(err, spec.ErrVersion):

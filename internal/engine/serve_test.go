@@ -29,7 +29,7 @@ func TestARunIsNotLeftAloneForEver(t *testing.T) {
 	if n := take(); n != 0 {
 		t.Fatalf("%d are taken", n)
 	}
-	v.reconsider(v.leftAlone(), []journal.Lead{{Run: "alone"}, {Run: "resumed", Left: time.Second}})
+	v.reconsider(v.leftAlone(), []journal.Ownership{{Run: "alone"}, {Run: "resumed", Left: time.Second}})
 	if n := take(); n != 2 || len(v.leftAlone()) != 1 {
 		t.Errorf("%d are taken, %v left alone", n, v.leftAlone())
 	}

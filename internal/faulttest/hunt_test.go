@@ -260,8 +260,8 @@ func (h *hunt) drive(ctx context.Context, j *journal.Journal, epoch int64) (*dag
 		Logger: slog.New(slog.NewTextHandler(&h.log, nil)), Grace: 10 * time.Second}, run, h.spec, h.digest, epoch)
 }
 
-func (h *hunt) lead(j *journal.Journal) journal.Lead {
-	leads, err := j.Leads(h.Context(), run)
+func (h *hunt) lead(j *journal.Journal) journal.Ownership {
+	leads, err := j.Ownerships(h.Context(), run)
 	h.must(err)
 	return leads[0]
 }

@@ -21,7 +21,7 @@ func BenchmarkClaimAndReport(b *testing.B) {
 			if _, err := j.Submit(b.Context(), submission()); err != nil {
 				b.Fatal(err)
 			}
-			attempts, outcomes := make([]journal.Attempted, size), make([]journal.Outcome, size)
+			attempts, outcomes := make([]journal.AttemptID, size), make([]journal.Outcome, size)
 			next := dag.StageID(0)
 			before := usedMemory(b, rdb)
 			b.ReportAllocs()
@@ -39,12 +39,12 @@ func BenchmarkClaimAndReport(b *testing.B) {
 	}
 }
 
-func execute(b *testing.B, j *journal.Journal, attempts []journal.Attempted, outcomes []journal.Outcome) {
+func execute(b *testing.B, j *journal.Journal, attempts []journal.AttemptID, outcomes []journal.Outcome) {
 	token := journal.NewToken()
-	if _, err := j.Claim(b.Context(), journal.Claimant{Run: run, Digest: digest, Worker: "w1", Token: token}, attempts); err != nil {
+	if _, err := j.Claim(b.Context(), journal.Claim{Run: run, Digest: digest, Worker: "w1", Token: token}, attempts); err != nil {
 		b.Fatal(err)
 	}
-	if accepted, err := j.Report(b.Context(), journal.Claimant{Run: run, Worker: "w1", Token: token}, outcomes); err != nil || !accepted[0] {
+	if accepted, err := j.Report(b.Context(), journal.Claim{Run: run, Worker: "w1", Token: token}, outcomes); err != nil || !accepted[0] {
 		b.Fatal(accepted, err)
 	}
 }

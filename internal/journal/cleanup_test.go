@@ -10,9 +10,9 @@ import (
 func TestCleanUpIsClaimedWhileTheRunIsCancelled(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.cancel(true)
-		moves := []journal.Move{journal.ClaimOf(at(0, 1)), journal.ClaimOf(at(1, 1))}
+		moves := []journal.Op{journal.ClaimOp(at(0, 1)), journal.ClaimOp(at(1, 1))}
 		moves[1].CleanUp = true
-		who := journal.Claimant{Run: run, Digest: digest, Worker: "w1", Token: tokenA}
+		who := journal.Claim{Run: run, Digest: digest, Worker: "w1", Token: tokenA}
 		got, err := f.Step(f.t.Context(), who, moves)
 		if err != nil || got[0] || !got[1] {
 			f.t.Errorf("granted %v, %v", got, err)
@@ -20,7 +20,7 @@ func TestCleanUpIsClaimedWhileTheRunIsCancelled(t *testing.T) {
 		skipped := ended(journal.StageSkipped, 1, 1)
 		skipped.Record.Root = 1
 		f.report("w1", tokenA, skipped, true)
-		moves[1] = journal.ClaimOf(at(1, 2))
+		moves[1] = journal.ClaimOp(at(1, 2))
 		moves[1].CleanUp = true
 		if got, err := f.Step(f.t.Context(), who, moves[1:]); err != nil || got[0] {
 			f.t.Errorf("a stage that has skipped itself is claimed again: %v, %v", got, err)
@@ -35,7 +35,7 @@ func TestCleanUpIsClaimedWhileTheRunIsCancelled(t *testing.T) {
 
 func TestAReopenedStageHasNoOutputUntilItIsExecutedAgain(t *testing.T) {
 	journals(t, func(f *fixture) {
-		f.claim("w1", tokenA, []journal.Attempted{at(0, 1), at(3, 1)}, true, true)
+		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1), at(3, 1)}, true, true)
 		for _, s := range []dag.StageID{0, 3} {
 			o := ended(journal.StageSucceeded, s, 1)
 			o.Output = []byte("old")

@@ -38,7 +38,7 @@ func TestAcquireTrustsNoLeaseFromTheFuture(t *testing.T) {
 		}
 		f.setRun("until", f.ahead())
 
-		leads, err := f.Leads(t.Context(), run)
+		leads, err := f.Ownerships(t.Context(), run)
 		if err != nil || leads[0].Left > 0 {
 			t.Errorf("%v is left of the lease, %v; want nothing that is trusted", leads[0].Left, err)
 		}
@@ -70,7 +70,7 @@ func TestAcquireLeavesALiveOwnerItsRunWhenTheClockGoesBack(t *testing.T) {
 		if err := f.Renew(f.t.Context(), run, "ann", lease, f.epoch); err != nil {
 			f.t.Errorf("ann cannot renew: %v", err)
 		}
-		if leads, err := f.Leads(f.t.Context(), run); err != nil || leads[0].Left <= 0 || leads[0].Left > lease {
+		if leads, err := f.Ownerships(f.t.Context(), run); err != nil || leads[0].Left <= 0 || leads[0].Left > lease {
 			f.t.Errorf("%v is left of the lease, %v", leads[0].Left, err)
 		}
 	})

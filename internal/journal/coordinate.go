@@ -143,16 +143,16 @@ func (j *Journal) Decide(ctx context.Context, run RunID, epoch int64, decisions 
 	return nil
 }
 
-// Standing is what the journal says of an attempt that has not ended.
-type Standing struct {
-	Attempted
+// ExpectedState is what the journal says of an attempt that has not ended.
+type ExpectedState struct {
+	AttemptID
 	Claimed bool // by somebody; otherwise it is still to be claimed
 }
 
-// Mend makes Redis grant, accept and revoke as the journal says, and returns how many of the
+// RepairFence makes Redis grant, accept and revoke as the journal says, and returns how many of the
 // attempts it had otherwise. It does nothing if there are entries behind known, the last that the
 // caller has read.
-func (j *Journal) Mend(ctx context.Context, run RunID, epoch int64, known string, standings []Standing) (mended int, err error) {
+func (j *Journal) RepairFence(ctx context.Context, run RunID, epoch int64, known string, standings []ExpectedState) (mended int, err error) {
 	keys := []string{j.key(run, "run"), j.key(run, "fence"), j.key(run, "journal"), j.key(run, "out")}
 	for batch := range slices.Chunk(standings, maxBatch) {
 		args := append(make([]any, 0, 2+3*len(batch)), epoch, known)

@@ -113,7 +113,7 @@ func (f *fixture) takeOver(coordinator string) (epoch int64) {
 func TestATakeoverFencesTheOldCoordinator(t *testing.T) {
 	journals(t, func(f *fixture) {
 		ctx := f.t.Context()
-		f.claim("w1", tokenA, []journal.Attempted{at(0, 1)}, true)
+		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1)}, true)
 		epoch := f.takeOver("bob")
 		if epoch != f.epoch+1 {
 			f.t.Errorf("epoch %d after %d", epoch, f.epoch)
@@ -191,7 +191,7 @@ func TestALeaseThatRanOutIsRenewedIfNobodyTookOver(t *testing.T) {
 
 func TestAStageIsSkippedOnlyIfNobodyHasClaimedIt(t *testing.T) {
 	journals(t, func(f *fixture) {
-		f.claim("w1", tokenA, []journal.Attempted{at(0, 1), at(1, 1)}, true, true)
+		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1), at(1, 1)}, true, true)
 		f.report("w1", tokenA, ended(journal.StageSucceeded, 1, 1), true)
 		var skips []journal.Decision
 		for s := range dag.StageID(4) {
@@ -199,7 +199,7 @@ func TestAStageIsSkippedOnlyIfNobodyHasClaimedIt(t *testing.T) {
 		}
 		f.decide(skips...)
 		f.decide(skips...) // and nothing is decided twice
-		f.claim("w1", tokenB, []journal.Attempted{at(2, 1), at(3, 2)}, false, false)
+		f.claim("w1", tokenB, []journal.AttemptID{at(2, 1), at(3, 2)}, false, false)
 		f.report("w1", tokenA, ended(journal.StageSucceeded, 0, 1), true)
 		f.story("w1: stage.started 0#1", "w1: stage.started 1#1", "w1: stage.succeeded 1#1",
 			"stage.skipped 2 because of 0", "stage.skipped 3 because of 0", "w1: stage.succeeded 0#1")
@@ -210,12 +210,12 @@ func TestAfterALossTheNextAttemptMayBeClaimed(t *testing.T) {
 	journals(t, func(f *fixture) {
 		lost := decision(journal.Revoke, journal.StageLost, 0, 1)
 		f.decide(lost) // nobody has claimed it: there is nothing to lose
-		f.claim("w1", tokenA, []journal.Attempted{at(0, 1)}, true)
+		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1)}, true)
 		f.decide(decision(journal.Revoke, journal.StageLost, 0, 2)) // nor this
 		f.decide(lost)
 		f.decide(lost) // and it is lost only once
-		f.claim("w1", tokenA, []journal.Attempted{at(0, 1)}, false)
-		f.claim("w2", tokenB, []journal.Attempted{at(0, 2)}, true)
+		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1)}, false)
+		f.claim("w2", tokenB, []journal.AttemptID{at(0, 2)}, true)
 		f.decide(lost)
 		f.report("w1", tokenA, ended(journal.StageSucceeded, 0, 1), false)
 		f.report("w2", tokenB, ended(journal.StageSucceeded, 0, 2), true)
@@ -225,7 +225,7 @@ func TestAfterALossTheNextAttemptMayBeClaimed(t *testing.T) {
 
 func TestALostStageOfACancelledRunEndsUnexecuted(t *testing.T) {
 	journals(t, func(f *fixture) {
-		f.claim("w1", tokenA, []journal.Attempted{at(0, 1)}, true)
+		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1)}, true)
 		f.cancel(true)
 		// not yet: w1 has it
 		f.decide(decision(journal.EndUnexecuted, journal.StageCancelled, 0, 0))
@@ -319,9 +319,9 @@ func TestTwoRunsDoNotTouchEachOther(t *testing.T) {
 		if _, err := f.Submit(f.t.Context(), other); err != nil {
 			f.t.Fatal(err)
 		}
-		f.claim("w1", tokenA, []journal.Attempted{at(0, 1)}, true)
+		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1)}, true)
 		f.cancel(true)
-		got, err := f.Claim(f.t.Context(), journal.Claimant{Run: "r2", Digest: digest, Worker: "w2", Token: tokenB}, []journal.Attempted{at(0, 1)})
+		got, err := f.Claim(f.t.Context(), journal.Claim{Run: "r2", Digest: digest, Worker: "w2", Token: tokenB}, []journal.AttemptID{at(0, 1)})
 		if err != nil || !slices.Equal(got, []bool{true}) {
 			f.t.Errorf("stage 0 of the other run: granted %v, %v", got, err)
 		}

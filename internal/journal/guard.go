@@ -11,7 +11,7 @@ import (
 
 // Guard returns what holds while one of the attempts is claimed with the token. The stage of a
 // chain may be executed before it is claimed: whoever executes it has the claim of one before it.
-func (j *Journal) Guard(run RunID, token Token, attempts ...Attempted) guard.Guard {
+func (j *Journal) Guard(run RunID, token Token, attempts ...AttemptID) guard.Guard {
 	g := guard.Guard{Key: j.key(run, "fence")}
 	for _, a := range attempts {
 		claim := append([]byte{byte(a.Attempt >> 8), byte(a.Attempt), cellClaimed}, token[:]...)
@@ -24,7 +24,7 @@ func (j *Journal) Guard(run RunID, token Token, attempts ...Attempted) guard.Gua
 const cellSize = 8
 
 // GuardRemoval returns what holds while nobody else has begun to remove the run.
-func (j *Journal) GuardRemoval(c *Condemned) guard.Guard {
+func (j *Journal) GuardRemoval(c *Deletion) guard.Guard {
 	// no claim: attempts count from 1
 	mark := append(make([]byte, cellSize-len(c.token)), c.token[:]...)
 	return guard.Guard{Key: j.key(c.Run, "fence"), Cells: []guard.Cell{{Want: string(mark)}}}

@@ -18,7 +18,7 @@ func (j *Journal) relist(ctx context.Context, run RunID) error {
 }
 
 // Open says who drives the runs that are not finished, oldest first.
-func (j *Journal) Open(ctx context.Context) (open []Lead, err error) {
+func (j *Journal) Open(ctx context.Context) (open []Ownership, err error) {
 	const page = 500
 	entries, err := j.rdb.ZRangeWithScores(ctx, openKey, 0, -1).Result()
 	entries = slices.DeleteFunc(entries, alien)
@@ -30,8 +30,8 @@ func (j *Journal) Open(ctx context.Context) (open []Lead, err error) {
 			ids[i] = RunID(z.Member.(string))
 		}
 
-		var leads []Lead
-		leads, err = j.Leads(ctx, ids...)
+		var leads []Ownership
+		leads, err = j.Ownerships(ctx, ids...)
 		for _, l := range leads {
 			if !l.Finished && !l.Gone {
 				open = append(open, l)
@@ -67,7 +67,7 @@ func (j *Journal) Runs(ctx context.Context, limit int, match func(Summary) bool)
 
 			id := RunID(z.Member.(string))
 			s, err := j.Summary(ctx, id)
-			if errors.Is(err, ErrGone) {
+			if errors.Is(err, ErrNotFound) {
 				if err := j.relist(ctx, id); err != nil {
 					return nil, err
 				}

@@ -96,10 +96,10 @@ type Journal struct {
 	known string // see Knowing
 }
 
-// Knowing returns the journal for somebody who knows a run up to an entry. What is decided then
+// At returns the journal for somebody who knows a run up to an entry. What is decided then
 // follows from that entry: if the journal has lost it, decisions and the end of the run are refused
-// with [ErrCut].
-func (j *Journal) Knowing(entry string) *Journal {
+// with [ErrTruncated].
+func (j *Journal) At(entry string) *Journal {
 	if entry == Start {
 		entry = ""
 	}

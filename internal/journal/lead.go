@@ -8,8 +8,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Lead says who drives a run.
-type Lead struct {
+// Ownership says who drives a run.
+type Ownership struct {
 	Run         RunID
 	Coordinator string // the last that drove it; empty if none has yet
 	Epoch       int64
@@ -19,8 +19,8 @@ type Lead struct {
 	Gone     bool // Redis does not have the run
 }
 
-// Leads says who drives runs, in their order, at the cost of one round trip.
-func (j *Journal) Leads(ctx context.Context, runs ...RunID) ([]Lead, error) {
+// Ownerships says who drives runs, in their order, at the cost of one round trip.
+func (j *Journal) Ownerships(ctx context.Context, runs ...RunID) ([]Ownership, error) {
 	pipe := j.rdb.Pipeline()
 	now := pipe.Time(ctx)
 	fields := make([]*redis.SliceCmd, len(runs))
@@ -32,7 +32,7 @@ func (j *Journal) Leads(ctx context.Context, runs ...RunID) ([]Lead, error) {
 		return nil, err
 	}
 
-	leads := make([]Lead, len(runs))
+	leads := make([]Ownership, len(runs))
 	for i, f := range fields {
 		m := make([]string, 6)
 		for k, v := range f.Val() {
@@ -40,7 +40,7 @@ func (j *Journal) Leads(ctx context.Context, runs ...RunID) ([]Lead, error) {
 		}
 
 		until, _ := strconv.ParseInt(m[2], 10, 64) // nonsense means that nobody drives the run
-		leads[i] = Lead{Run: runs[i], Coordinator: m[1], Left: left(until, m[5], now.Val()), Finished: m[3] == "finished", Gone: m[0] == ""}
+		leads[i] = Ownership{Run: runs[i], Coordinator: m[1], Left: left(until, m[5], now.Val()), Finished: m[3] == "finished", Gone: m[0] == ""}
 		leads[i].Epoch, _ = strconv.ParseInt(m[4], 10, 64)
 		if leads[i].Epoch == 0 {
 			leads[i].Coordinator = ""

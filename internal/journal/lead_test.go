@@ -8,9 +8,9 @@ import (
 )
 
 // lead asks who drives the run of the fixture.
-func (f *fixture) lead() journal.Lead {
+func (f *fixture) lead() journal.Ownership {
 	f.t.Helper()
-	leads, err := f.Leads(f.t.Context(), run, "nobody-knows-it")
+	leads, err := f.Ownerships(f.t.Context(), run, "nobody-knows-it")
 	if err != nil || len(leads) != 2 || !leads[1].Gone || leads[0].Gone {
 		f.t.Fatalf("%+v, %v", leads, err)
 	}

@@ -9,7 +9,7 @@ import (
 
 func TestLogsAreKeptByAttempt(t *testing.T) {
 	journals(t, func(f *fixture) {
-		f.claim("w1", tokenA, []journal.Attempted{at(0, 1), at(1, 1)}, true, true)
+		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1), at(1, 1)}, true, true)
 		for _, soFar := range []string{"one\n", "one\ntwo\x00\xff\n"} {
 			if err := f.SaveLog(f.t.Context(), run, tokenA, at(0, 1), []byte(soFar)); err != nil {
 				f.t.Fatal(err)
@@ -19,7 +19,7 @@ func TestLogsAreKeptByAttempt(t *testing.T) {
 		failed := ended(journal.StageFailed, 0, 1)
 		failed.Log = []byte("one\ntwo\nthree\n")
 		f.report("w1", tokenA, failed, true)
-		f.claim("w1", tokenB, []journal.Attempted{at(0, 2)}, true)
+		f.claim("w1", tokenB, []journal.AttemptID{at(0, 2)}, true)
 		f.log(at(0, 1), "one\ntwo\nthree\n")
 		f.log(at(0, 2), "")
 		f.log(at(1, 1), "")
@@ -29,7 +29,7 @@ func TestLogsAreKeptByAttempt(t *testing.T) {
 // A report without a log, which is how an attempt that printed nothing reports, takes nothing away.
 func TestASavedLogSurvivesTheReport(t *testing.T) {
 	journals(t, func(f *fixture) {
-		f.claim("w1", tokenA, []journal.Attempted{at(0, 1)}, true)
+		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1)}, true)
 		if err := f.SaveLog(f.t.Context(), run, tokenA, at(0, 1), []byte("saved")); err != nil {
 			f.t.Fatal(err)
 		}
@@ -42,7 +42,7 @@ func TestASavedLogSurvivesTheReport(t *testing.T) {
 // answered.
 func TestALogThatIsSavedLateDoesNotReplaceTheReportedOne(t *testing.T) {
 	journals(t, func(f *fixture) {
-		f.claim("w1", tokenA, []journal.Attempted{at(0, 1)}, true)
+		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1)}, true)
 		failed := ended(journal.StageFailed, 0, 1)
 		failed.Log = []byte("all of it\n")
 		f.report("w1", tokenA, failed, true)
@@ -55,8 +55,8 @@ func TestALogThatIsSavedLateDoesNotReplaceTheReportedOne(t *testing.T) {
 
 func TestAWorkerWhoseClaimIsVoidSavesNoLog(t *testing.T) {
 	journals(t, func(f *fixture) {
-		f.claim("w1", tokenA, []journal.Attempted{at(0, 1)}, true)
-		for _, a := range []journal.Attempted{at(0, 2), at(1, 1), at(0, 1)} {
+		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1)}, true)
+		for _, a := range []journal.AttemptID{at(0, 2), at(1, 1), at(0, 1)} {
 			if err := f.SaveLog(f.t.Context(), run, tokenB, a, []byte("not mine")); err != nil {
 				f.t.Fatal(err)
 			}
@@ -67,7 +67,7 @@ func TestAWorkerWhoseClaimIsVoidSavesNoLog(t *testing.T) {
 
 func TestLongTextsAreCut(t *testing.T) {
 	journals(t, func(f *fixture) {
-		f.claim("w1", tokenA, []journal.Attempted{at(0, 1)}, true)
+		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1)}, true)
 		o := ended(journal.StageFailed, 0, 1)
 		o.Record.Note, o.Record.Text = strings.Repeat("n", 1e6), strings.Repeat("t", 1e6)
 		f.report("w1", tokenA, o, true)

@@ -91,8 +91,8 @@ func (resend) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-func at(stage dag.StageID, attempt dag.Attempt) journal.Attempted {
-	return journal.Attempted{Stage: stage, Attempt: attempt}
+func at(stage dag.StageID, attempt dag.Attempt) journal.AttemptID {
+	return journal.AttemptID{Stage: stage, Attempt: attempt}
 }
 
 // ended is an outcome without output and log.
@@ -106,9 +106,9 @@ func decision(kind journal.DecisionKind, how journal.Type, stage dag.StageID, at
 }
 
 // claim has a worker claim attempts, and checks which are granted.
-func (f *fixture) claim(worker string, token journal.Token, attempts []journal.Attempted, want ...bool) {
+func (f *fixture) claim(worker string, token journal.Token, attempts []journal.AttemptID, want ...bool) {
 	f.t.Helper()
-	got, err := f.Claim(f.t.Context(), journal.Claimant{Run: run, Digest: digest, Worker: worker, Token: token}, attempts)
+	got, err := f.Claim(f.t.Context(), journal.Claim{Run: run, Digest: digest, Worker: worker, Token: token}, attempts)
 	if err != nil || !slices.Equal(got, want) {
 		f.t.Errorf("%s claims %v: granted %v, %v; want %v", worker, attempts, got, err, want)
 	}
@@ -117,14 +117,14 @@ func (f *fixture) claim(worker string, token journal.Token, attempts []journal.A
 // report has a worker report an outcome, and checks whether it is accepted.
 func (f *fixture) report(worker string, token journal.Token, o journal.Outcome, want bool) {
 	f.t.Helper()
-	got, err := f.Report(f.t.Context(), journal.Claimant{Run: run, Worker: worker, Token: token}, []journal.Outcome{o})
+	got, err := f.Report(f.t.Context(), journal.Claim{Run: run, Worker: worker, Token: token}, []journal.Outcome{o})
 	if err != nil || !slices.Equal(got, []bool{want}) {
 		f.t.Errorf("%s reports %v: accepted %v, %v; want %v", worker, o.Record, got, err, want)
 	}
 }
 
 // check checks the orders for attempts.
-func (f *fixture) check(token journal.Token, attempts []journal.Attempted, want ...journal.Order) {
+func (f *fixture) check(token journal.Token, attempts []journal.AttemptID, want ...journal.Control) {
 	f.t.Helper()
 	got, err := f.Check(f.t.Context(), run, token, attempts)
 	if err != nil || !slices.Equal(got, want) {

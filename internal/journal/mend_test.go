@@ -20,14 +20,14 @@ func (f *fixture) forgotten(happens func()) {
 }
 
 func (f *fixture) mend(epoch int64, known string) error {
-	_, err := f.Mend(f.t.Context(), run, epoch, known, []journal.Standing{
-		{Attempted: at(0, 1), Claimed: true}, {Attempted: at(1, 1), Claimed: true}, {Attempted: at(2, 1)}, {Attempted: at(3, 1)}})
+	_, err := f.RepairFence(f.t.Context(), run, epoch, known, []journal.ExpectedState{
+		{AttemptID: at(0, 1), Claimed: true}, {AttemptID: at(1, 1), Claimed: true}, {AttemptID: at(2, 1)}, {AttemptID: at(3, 1)}})
 	return err
 }
 
 func TestWhatOnlyTheFenceKnowsIsTakenBack(t *testing.T) {
 	journals(t, func(f *fixture) {
-		f.claim("w1", tokenA, []journal.Attempted{at(0, 1), at(1, 1)}, true, true)
+		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1), at(1, 1)}, true, true)
 		entries := f.entries()
 		known := entries[len(entries)-1].ID
 		f.forgotten(func() {
@@ -35,13 +35,13 @@ func TestWhatOnlyTheFenceKnowsIsTakenBack(t *testing.T) {
 			o.Output = []byte("forgotten")
 			f.report("w1", tokenA, o, true)
 		})
-		f.forgotten(func() { f.claim("w2", tokenB, []journal.Attempted{at(2, 1)}, true) })
+		f.forgotten(func() { f.claim("w2", tokenB, []journal.AttemptID{at(2, 1)}, true) })
 
 		// of a coordinator that has not read all
 		if err := f.mend(f.epoch, entries[0].ID); err != nil {
 			f.t.Error(err)
 		}
-		f.claim("w1", tokenA, []journal.Attempted{at(2, 1)}, false)
+		f.claim("w1", tokenA, []journal.AttemptID{at(2, 1)}, false)
 		if err := f.mend(f.epoch+1, known); !errors.Is(err, journal.ErrFenced) {
 			f.t.Errorf("another coordinator: %v", err)
 		}
@@ -51,7 +51,7 @@ func TestWhatOnlyTheFenceKnowsIsTakenBack(t *testing.T) {
 		f.outputs([]dag.StageID{0}, nil)
 		f.report("w1", tokenA, ended(journal.StageSucceeded, 0, 1), false)
 		f.decide(decision(journal.Revoke, journal.StageLost, 0, 1))
-		f.claim("w1", tokenA, []journal.Attempted{at(0, 2), at(2, 1), at(3, 1)}, true, true, true)
+		f.claim("w1", tokenA, []journal.AttemptID{at(0, 2), at(2, 1), at(3, 1)}, true, true, true)
 		f.report("w1", tokenA, ended(journal.StageSucceeded, 1, 1), true)
 		f.report("w2", tokenB, ended(journal.StageSucceeded, 2, 1), false)
 		f.story("w1: stage.started 0#1", "w1: stage.started 1#1", "stage.lost 0#1",

@@ -54,7 +54,7 @@ type world struct {
 
 	coordinators [2]coordinator
 	// everything that was ever handed to the queue: any of it may be delivered at any time
-	tasks  []journal.Attempted
+	tasks  []journal.AttemptID
 	claims []*claim // everything that was ever claimed
 }
 
@@ -252,11 +252,11 @@ func (w *world) claimSome(t *rapid.T) {
 }
 
 // claimAll claims a bundle, and returns what was granted.
-func (w *world) claimAll(t *rapid.T, worker string, bundle []journal.Attempted) (granted []*claim) {
+func (w *world) claimAll(t *rapid.T, worker string, bundle []journal.AttemptID) (granted []*claim) {
 	token := journal.NewToken()
 	var got, want []bool
 	repeat(t, func() (err error) {
-		got, err = w.j.Claim(w.ctx, journal.Claimant{Run: w.run, Digest: digest, Worker: worker, Token: token}, bundle)
+		got, err = w.j.Claim(w.ctx, journal.Claim{Run: w.run, Digest: digest, Worker: worker, Token: token}, bundle)
 		return err
 	})
 	for i, a := range bundle {
@@ -290,7 +290,7 @@ func (w *world) reportOne(t *rapid.T) {
 func (w *world) report(t *rapid.T, c *claim) {
 	var got []bool
 	repeat(t, func() (err error) {
-		got, err = w.j.Report(w.ctx, journal.Claimant{Run: w.run, Worker: c.worker, Token: c.token}, []journal.Outcome{c.outcome})
+		got, err = w.j.Report(w.ctx, journal.Claim{Run: w.run, Worker: c.worker, Token: c.token}, []journal.Outcome{c.outcome})
 		return err
 	})
 	if want := w.twin.report(c.worker, c.token, c.outcome.Record); got[0] != want {
@@ -305,10 +305,10 @@ func (w *world) chain(t *rapid.T) {
 		return
 	}
 	first := rapid.SampledFrom(w.claims).Draw(t, "claim")
-	var moves []journal.Move
+	var moves []journal.Op
 	for c := first; c != nil; c = w.follower(t, c) {
 		if len(moves) > 0 {
-			claim := journal.ClaimOf(at(c.outcome.Record.Stage, c.outcome.Record.Attempt))
+			claim := journal.ClaimOp(at(c.outcome.Record.Stage, c.outcome.Record.Attempt))
 			claim.Linked = true
 			moves = append(moves, claim)
 		}
@@ -316,7 +316,7 @@ func (w *world) chain(t *rapid.T) {
 			c.outcome.Record.Type = rapid.SampledFrom([]journal.Type{0, journal.StageSucceeded, journal.StageSucceeded, journal.StageFailed}).Draw(t, "outcome")
 		}
 		if c.outcome.Record.Type != 0 {
-			moves = append(moves, journal.Move{Outcome: c.outcome})
+			moves = append(moves, journal.Op{Outcome: c.outcome})
 		}
 		if rapid.Bool().Draw(t, "send what there is") {
 			w.moves(t, first, moves)
@@ -326,10 +326,10 @@ func (w *world) chain(t *rapid.T) {
 }
 
 // moves has a claimant make moves, all in one step.
-func (w *world) moves(t *rapid.T, c *claim, moves []journal.Move) {
+func (w *world) moves(t *rapid.T, c *claim, moves []journal.Op) {
 	var got []bool
 	repeat(t, func() (err error) {
-		got, err = w.j.Step(w.ctx, journal.Claimant{Run: w.run, Digest: digest, Worker: c.worker, Token: c.token}, moves)
+		got, err = w.j.Step(w.ctx, journal.Claim{Run: w.run, Digest: digest, Worker: c.worker, Token: c.token}, moves)
 		return err
 	})
 	if want := w.twin.step(c.worker, c.token, moves); !slices.Equal(got, want) {
@@ -365,7 +365,7 @@ func (w *world) checkOne(t *rapid.T) {
 	}
 	c := rapid.SampledFrom(w.claims).Draw(t, "claim")
 	a := at(c.outcome.Record.Stage, c.outcome.Record.Attempt)
-	got, err := w.j.Check(w.ctx, w.run, c.token, []journal.Attempted{a})
+	got, err := w.j.Check(w.ctx, w.run, c.token, []journal.AttemptID{a})
 	if want := w.twin.check(c.token, a); err != nil || got[0] != want {
 		t.Fatalf("orders for %v: %v, %v; want %v", a, got, err, want)
 	}
@@ -402,7 +402,7 @@ func (w *world) settle(t *rapid.T) {
 		w.tasks = nil
 		w.carryOut(t, c)
 		for _, a := range w.tasks {
-			for _, granted := range w.claimAll(t, "w1", []journal.Attempted{a}) {
+			for _, granted := range w.claimAll(t, "w1", []journal.AttemptID{a}) {
 				granted.outcome.Record.Type = journal.StageSucceeded
 				w.report(t, granted)
 			}

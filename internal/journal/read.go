@@ -51,7 +51,7 @@ func splitID(id string) (ms, n uint64) {
 
 // Read returns the entries after a position, oldest first and at most a few thousand. If there are
 // none yet it waits for one up to the given time; less than a millisecond means that it does not
-// wait. If the entry at the position is not there any more it returns [ErrCut]: what was read
+// wait. If the entry at the position is not there any more it returns [ErrTruncated]: what was read
 // before is not what the entries after it follow from. What comes before an entry that cannot be
 // understood is returned first, and [ErrDamaged] when that entry is the next.
 func (j *Journal) Read(ctx context.Context, run RunID, after string, wait time.Duration) ([]Entry, error) {
@@ -71,7 +71,7 @@ func (j *Journal) Read(ctx context.Context, run RunID, after string, wait time.D
 		if err := j.exists(ctx, run); err != nil {
 			return nil, err
 		}
-		return nil, named(run, ErrCut)
+		return nil, named(run, ErrTruncated)
 	}
 
 	if len(streams.Val()) == 0 {
@@ -90,7 +90,7 @@ func (j *Journal) Read(ctx context.Context, run RunID, after string, wait time.D
 func (j *Journal) Last(ctx context.Context, run RunID) (string, error) {
 	newest, err := j.rdb.XRevRangeN(ctx, j.key(run, "journal"), "+", "-", 1).Result()
 	if err == nil && len(newest) == 0 {
-		err = ErrGone
+		err = ErrNotFound
 	}
 	if err != nil {
 		return "", named(run, err)
@@ -98,11 +98,11 @@ func (j *Journal) Last(ctx context.Context, run RunID) (string, error) {
 	return newest[0].ID, nil
 }
 
-// exists returns [ErrGone] if the run does not exist: what is asked when nothing was found.
+// exists returns [ErrNotFound] if the run does not exist: what is asked when nothing was found.
 func (j *Journal) exists(ctx context.Context, run RunID) error {
 	n, err := j.rdb.Exists(ctx, j.key(run, "run")).Result()
 	if err == nil && n == 0 {
-		err = ErrGone
+		err = ErrNotFound
 	}
 	return named(run, err)
 }
@@ -144,7 +144,7 @@ type Identity struct {
 }
 
 // Identity returns the identity of a run as recorded at its submission. Of a run that is being
-// removed it returns what is left of it, and [ErrGone].
+// removed it returns what is left of it, and [ErrNotFound].
 func (j *Journal) Identity(ctx context.Context, run RunID) (Identity, error) {
 	recorded, err := j.rdb.HMGet(ctx, j.key(run, "run"), "incarnation", "digest", "signature").Result()
 	if err != nil {
@@ -158,7 +158,7 @@ func (j *Journal) Identity(ctx context.Context, run RunID) (Identity, error) {
 
 	id := Identity{run, fields[0], fields[1], fields[2]}
 	if id.Digest == "" {
-		return id, named(run, ErrGone)
+		return id, named(run, ErrNotFound)
 	}
 
 	return id, nil
@@ -172,7 +172,7 @@ func (j *Journal) Spec(ctx context.Context, run RunID) (encoded []byte, digest s
 	stored := pipe.GetRange(ctx, j.key(run, "spec"), 0, spec.MaxEncoded)
 	recorded := pipe.HGet(ctx, j.key(run, "run"), "digest")
 	if _, err := pipe.Exec(ctx); errors.Is(err, redis.Nil) {
-		return nil, "", named(run, ErrGone)
+		return nil, "", named(run, ErrNotFound)
 	} else if err != nil {
 		return nil, "", named(run, err)
 	}
@@ -182,7 +182,7 @@ func (j *Journal) Spec(ctx context.Context, run RunID) (encoded []byte, digest s
 	switch {
 	case err != nil:
 	case len(encoded) == 0:
-		err = ErrGone
+		err = ErrNotFound
 	case len(encoded) > spec.MaxEncoded || spec.Digest(encoded) != digest:
 		err = fmt.Errorf("%w: the spec was changed in Redis after submission; run the pipeline again under another ID", ErrDigest)
 	}
@@ -222,7 +222,7 @@ func (j *Journal) Summary(ctx context.Context, run RunID) (Summary, error) {
 		return Summary{}, named(run, err)
 	}
 	if digest.Val() == "" || len(first.Val()) == 0 || len(last.Val()) == 0 {
-		return Summary{}, named(run, ErrGone)
+		return Summary{}, named(run, ErrNotFound)
 	}
 
 	damaged := Summary{Run: run, State: "damaged", Asked: now.Val()}
@@ -290,7 +290,7 @@ func (j *Journal) Outputs(ctx context.Context, run RunID, stages ...dag.StageID)
 	}
 
 	if known.Val() == 0 {
-		return nil, named(run, ErrGone)
+		return nil, named(run, ErrNotFound)
 	}
 
 	outputs := make([][]byte, len(stages))
@@ -304,7 +304,7 @@ func (j *Journal) Outputs(ctx context.Context, run RunID, stages ...dag.StageID)
 }
 
 // Log returns what an attempt printed. It is empty if the attempt printed nothing.
-func (j *Journal) Log(ctx context.Context, run RunID, a Attempted) ([]byte, error) {
+func (j *Journal) Log(ctx context.Context, run RunID, a AttemptID) ([]byte, error) {
 	log, err := j.rdb.HGet(ctx, j.key(run, "log"), logField(a)).Bytes()
 	if errors.Is(err, redis.Nil) {
 		return nil, j.exists(ctx, run)

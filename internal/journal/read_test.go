@@ -18,7 +18,7 @@ import (
 
 func TestReadGoesOnWhereItStopped(t *testing.T) {
 	journals(t, func(f *fixture) {
-		f.claim("w1", tokenA, []journal.Attempted{at(0, 1)}, true)
+		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1)}, true)
 		f.report("w1", tokenA, ended(journal.StageSucceeded, 0, 1), true)
 		all := f.entries()
 		rest, err := f.Read(f.t.Context(), run, all[0].ID, 0)
@@ -44,7 +44,7 @@ func TestReadWaitsForTheNextEntry(t *testing.T) {
 			}
 			next <- entries
 		}()
-		f.claim("w1", tokenA, []journal.Attempted{at(0, 1)}, true)
+		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1)}, true)
 		if entries := <-next; len(entries) != 1 || entries[0].Worker != "w1" {
 			f.t.Errorf("read %v", entries)
 		}
@@ -69,7 +69,7 @@ func TestEntriesHaveTheTimeOfRedis(t *testing.T) {
 		if err != nil {
 			f.t.Fatal(err)
 		}
-		f.claim("w1", tokenA, []journal.Attempted{at(0, 1)}, true)
+		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1)}, true)
 		after, err := f.rdb.Time(f.t.Context()).Result()
 		if err != nil {
 			f.t.Fatal(err)
@@ -175,14 +175,14 @@ func TestKeysOfAnotherProgramAreAnErrorAndNoPanic(t *testing.T) {
 // everyCall makes every call that is about one run, and returns their errors.
 func everyCall(ctx context.Context, j *journal.Journal, run journal.RunID) map[string]error {
 	errs := make(map[string]error)
-	attempts := []journal.Attempted{at(0, 1)}
+	attempts := []journal.AttemptID{at(0, 1)}
 	_, errs["acquire"] = j.Acquire(ctx, run, "ann", lease)
 	errs["renew"] = j.Renew(ctx, run, "ann", lease, 1)
 	errs["decide"] = j.Decide(ctx, run, 1, []journal.Decision{decision(journal.EndUnexecuted, journal.StageSkipped, 0, 0)})
 	errs["finish"] = j.Finish(ctx, run, 1, dag.NewRun(new(dag.Graph), dag.Rules{}))
 	_, errs["cancel"] = j.RequestCancel(ctx, run, "enough")
-	_, errs["claim"] = j.Claim(ctx, journal.Claimant{Run: run, Digest: digest, Worker: "w1", Token: tokenA}, attempts)
-	_, errs["report"] = j.Report(ctx, journal.Claimant{Run: run, Worker: "w1", Token: tokenA}, []journal.Outcome{ended(journal.StageSucceeded, 0, 1)})
+	_, errs["claim"] = j.Claim(ctx, journal.Claim{Run: run, Digest: digest, Worker: "w1", Token: tokenA}, attempts)
+	_, errs["report"] = j.Report(ctx, journal.Claim{Run: run, Worker: "w1", Token: tokenA}, []journal.Outcome{ended(journal.StageSucceeded, 0, 1)})
 	_, errs["check"] = j.Check(ctx, run, tokenA, attempts)
 	errs["save log"] = j.SaveLog(ctx, run, tokenA, attempts[0], []byte("text"))
 	_, errs["read"] = j.Read(ctx, run, journal.Start, 0)
@@ -199,7 +199,7 @@ func TestARunThatIsNotInRedis(t *testing.T) {
 		calls := everyCall(f.t.Context(), f.Journal, "never")
 		delete(calls, "check") // see the next test
 		for what, err := range calls {
-			if !errors.Is(err, journal.ErrGone) {
+			if !errors.Is(err, journal.ErrNotFound) {
 				f.t.Errorf("%s: %v, want that the run is gone", what, err)
 			}
 		}
@@ -216,11 +216,11 @@ func TestARunThatIsNotInRedis(t *testing.T) {
 // Somebody flushed Redis, or it came back without its data.
 func TestAWorkerOfARunThatIsGoneIsToldToStop(t *testing.T) {
 	journals(t, func(f *fixture) {
-		f.claim("w1", tokenA, []journal.Attempted{at(0, 1), at(1, 1)}, true, true)
+		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1), at(1, 1)}, true, true)
 		if err := f.rdb.FlushAll(f.t.Context()).Err(); err != nil {
 			f.t.Fatal(err)
 		}
-		f.check(tokenA, []journal.Attempted{at(0, 1), at(1, 1)}, journal.Yield, journal.Yield)
+		f.check(tokenA, []journal.AttemptID{at(0, 1), at(1, 1)}, journal.Yield, journal.Yield)
 	})
 }
 
@@ -240,7 +240,7 @@ func TestRedisThatCannotBeReachedIsAnError(t *testing.T) {
 		if !errors.Is(err, redis.ErrClosed) {
 			t.Errorf("%s: %v", what, err)
 		}
-		for _, sentinel := range []error{journal.ErrGone, journal.ErrFenced, journal.ErrDamaged, journal.ErrDigest, journal.ErrExists} {
+		for _, sentinel := range []error{journal.ErrNotFound, journal.ErrFenced, journal.ErrDamaged, journal.ErrDigest, journal.ErrExists} {
 			if errors.Is(err, sentinel) {
 				t.Errorf("%s: %v, which is not known", what, err)
 			}

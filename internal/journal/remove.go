@@ -52,17 +52,17 @@ const (
 // removalTime is how long nobody else removes a run that somebody has begun to remove.
 const removalTime = time.Minute
 
-// Condemned is a run that somebody has begun to remove.
-type Condemned struct {
+// Deletion is a run that somebody has begun to remove.
+type Deletion struct {
 	Run   RunID
 	Spec  []byte // the frozen pipeline, to find the run's values; empty if that is gone
 	token Token
 }
 
-// Condemn begins to remove a run, if the condition holds and nobody else is at it; otherwise it
-// returns nil. From now on the run is [ErrGone] for everybody, and its id is not free yet.
+// MarkDeleted begins to remove a run, if the condition holds and nobody else is at it; otherwise it
+// returns nil. From now on the run is [ErrNotFound] for everybody, and its id is not free yet.
 // [Journal.Erase] comes next.
-func (j *Journal) Condemn(ctx context.Context, run RunID, when Condition) (*Condemned, error) {
+func (j *Journal) MarkDeleted(ctx context.Context, run RunID, when Condition) (*Deletion, error) {
 	token := NewToken()
 	keys := []string{j.key(run, "run"), j.key(run, "spec"), j.key(run, "fence"), j.key(run, "journal")}
 	got, err := condemnScript.Run(ctx, j.rdb, keys, string(when), token[:], removalTime.Milliseconds()).Slice()
@@ -70,12 +70,12 @@ func (j *Journal) Condemn(ctx context.Context, run RunID, when Condition) (*Cond
 		return nil, named(run, err)
 	}
 	text, _ := got[1].(string)
-	return &Condemned{run, []byte(text), token}, nil
+	return &Deletion{run, []byte(text), token}, nil
 }
 
 // Erase removes all that is left of a condemned run. It does nothing if somebody else has begun to
 // remove the run since.
-func (j *Journal) Erase(ctx context.Context, c *Condemned) error {
+func (j *Journal) Erase(ctx context.Context, c *Deletion) error {
 	var keys []string
 	for _, what := range []string{"run", "spec", "journal", "fence", "out", "log"} {
 		keys = append(keys, j.key(c.Run, what))

@@ -9,9 +9,9 @@ import (
 )
 
 // condemn checks whether a run may be removed under a condition.
-func (f *fixture) condemn(id journal.RunID, when journal.Condition, want bool) *journal.Condemned {
+func (f *fixture) condemn(id journal.RunID, when journal.Condition, want bool) *journal.Deletion {
 	f.t.Helper()
-	got, err := f.Condemn(f.t.Context(), id, when)
+	got, err := f.MarkDeleted(f.t.Context(), id, when)
 	if (got != nil) != want || err != nil || want && string(got.Spec) != "the spec\x00\xff" {
 		f.t.Errorf("%s removed when %s: %+v, %v; want %v", id, when, got, err, want)
 	}
@@ -93,10 +93,10 @@ func TestARunIsKeptForItsTimeAndThenRemovedWholly(t *testing.T) {
 		f.condemn("short", journal.WhenDue, true)
 		// Whoever removes it dies here. The run is gone for everybody, its id is not free yet, and
 		// it is still to be removed.
-		if _, err := f.Summary(ctx, "short"); !errors.Is(err, journal.ErrGone) {
+		if _, err := f.Summary(ctx, "short"); !errors.Is(err, journal.ErrNotFound) {
 			f.t.Errorf("error %v, want that it is gone", err)
 		}
-		if _, err := f.Acquire(ctx, "short", "bob", lease); !errors.Is(err, journal.ErrGone) {
+		if _, err := f.Acquire(ctx, "short", "bob", lease); !errors.Is(err, journal.ErrNotFound) {
 			f.t.Errorf("error %v, want that it is gone", err)
 		}
 		s.Run = "short"

@@ -10,7 +10,7 @@ import (
 // Reopening is what a finished run goes on with.
 type Reopening struct {
 	Run         RunID
-	Epoch       int64         // in which it was finished: see [Lead]
+	Epoch       int64         // in which it was finished: see [Ownership]
 	Stage       dag.StageID   // that was named, or [dag.NoStage]
 	Again       []dag.StageID // what follows from that: see [dag.Run.Reopened]
 	Coordinator string        // who will drive it

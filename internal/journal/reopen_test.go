@@ -16,7 +16,7 @@ func (f *fixture) reopening(who string) journal.Reopening {
 
 func (f *fixture) failAndFinish() {
 	f.t.Helper()
-	f.claim("w1", tokenA, []journal.Attempted{at(2, 1), at(3, 1)}, true, true)
+	f.claim("w1", tokenA, []journal.AttemptID{at(2, 1), at(3, 1)}, true, true)
 	f.report("w1", tokenA, ended(journal.StageSucceeded, 2, 1), true)
 	f.report("w1", tokenA, ended(journal.StageFailed, 3, 1), true)
 	f.decide(decision(journal.EndUnexecuted, journal.StageSkipped, 4, 0))
@@ -26,7 +26,7 @@ func (f *fixture) failAndFinish() {
 func TestAReopenedRunGoesOnWithWhatFailedAndNothingElse(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.failAndFinish()
-		again := []journal.Attempted{at(2, 2), at(3, 2), at(4, 1)}
+		again := []journal.AttemptID{at(2, 2), at(3, 2), at(4, 1)}
 		f.claim("w2", tokenB, again, false, false, false) // it is finished
 		epoch, err := f.Reopen(f.t.Context(), f.reopening("bob"))
 		if err != nil || epoch != f.epoch+1 {
@@ -35,7 +35,7 @@ func TestAReopenedRunGoesOnWithWhatFailedAndNothingElse(t *testing.T) {
 		if l := f.lead(); l.Coordinator != "bob" || l.Left <= 0 || l.Finished || l.Epoch != epoch {
 			f.t.Errorf("%+v", l)
 		}
-		f.claim("w2", tokenB, []journal.Attempted{at(3, 1), at(3, 2), at(4, 1)}, false, true, true)
+		f.claim("w2", tokenB, []journal.AttemptID{at(3, 1), at(3, 2), at(4, 1)}, false, true, true)
 		entries := f.entries()
 		reopened := 0
 		for _, e := range entries {
@@ -68,12 +68,12 @@ func TestOfTwoWhoReopenARunOneDrivesIt(t *testing.T) {
 
 func TestARunThatGoesOnCannotBeReopened(t *testing.T) {
 	journals(t, func(f *fixture) {
-		f.claim("w1", tokenA, []journal.Attempted{at(3, 1)}, true)
+		f.claim("w1", tokenA, []journal.AttemptID{at(3, 1)}, true)
 		f.report("w1", tokenA, ended(journal.StageSucceeded, 3, 1), true)
 		if _, err := f.Reopen(f.t.Context(), f.reopening("bob")); !errors.Is(err, journal.ErrFenced) {
 			f.t.Errorf("error %v", err)
 		}
-		f.claim("w2", tokenB, []journal.Attempted{at(3, 2)}, false)
+		f.claim("w2", tokenB, []journal.AttemptID{at(3, 2)}, false)
 	})
 }
 
@@ -107,10 +107,10 @@ func TestAClaimFromBeforeTheRunWasReopenedIsRefused(t *testing.T) {
 		}
 		entries := f.entries()
 		claim := func(after string) error {
-			_, err := f.Claim(f.t.Context(), journal.Claimant{Run: run, Digest: digest, Worker: "w1", Token: tokenA, After: after}, []journal.Attempted{at(4, 1)})
+			_, err := f.Claim(f.t.Context(), journal.Claim{Run: run, Digest: digest, Worker: "w1", Token: tokenA, After: after}, []journal.AttemptID{at(4, 1)})
 			return err
 		}
-		if err := claim(before); !errors.Is(err, journal.ErrCut) {
+		if err := claim(before); !errors.Is(err, journal.ErrTruncated) {
 			f.t.Errorf("error %v", err)
 		}
 		if err := claim(entries[len(entries)-1].ID); err != nil {
@@ -130,13 +130,13 @@ func TestTheTimeLimitOfAnOldCoordinatorEndsNothing(t *testing.T) {
 		if err := f.TimeOut(f.t.Context(), run, f.epoch, time.Minute); !errors.Is(err, journal.ErrFenced) {
 			f.t.Errorf("error %v", err)
 		}
-		f.claim("w2", tokenB, []journal.Attempted{at(3, 2)}, true)
+		f.claim("w2", tokenB, []journal.AttemptID{at(3, 2)}, true)
 	})
 }
 
 func TestAReopenedRunDoesNotHaveTheOutputsOfWhatIsExecutedAgain(t *testing.T) {
 	journals(t, func(f *fixture) {
-		f.claim("w1", tokenA, []journal.Attempted{at(3, 1)}, true)
+		f.claim("w1", tokenA, []journal.AttemptID{at(3, 1)}, true)
 		o := ended(journal.StageSucceeded, 3, 1)
 		o.Output = []byte("vold")
 		f.report("w1", tokenA, o, true)

@@ -43,14 +43,14 @@ func script(name string) *redis.Script {
 }
 
 var (
-	// ErrGone says that Redis does not have the run: it never did, it expired, or Redis lost its
+	// ErrNotFound says that Redis does not have the run: it never did, it expired, or Redis lost its
 	// data.
-	ErrGone = errors.New("the run is not in Redis")
+	ErrNotFound = errors.New("the run is not in Redis")
 	// ErrFenced says that another coordinator drives the run.
 	ErrFenced = errors.New("another coordinator drives the run")
-	// ErrCut says that the journal of the run has lost its end: Redis came back without what it had
+	// ErrTruncated says that the journal of the run has lost its end: Redis came back without what it had
 	// confirmed last.
-	ErrCut = errors.New("the journal has lost its end")
+	ErrTruncated = errors.New("the journal has lost its end")
 	// ErrDigest says that the run was submitted with another spec.
 	ErrDigest = errors.New("spec digest mismatch")
 )
@@ -61,7 +61,7 @@ func named(run RunID, err error) error {
 		return nil
 	}
 
-	for word, sentinel := range map[string]error{"GONE ": ErrGone, "FENCED ": ErrFenced, "DIGEST ": ErrDigest, "CUT ": ErrCut} {
+	for word, sentinel := range map[string]error{"GONE ": ErrNotFound, "FENCED ": ErrFenced, "DIGEST ": ErrDigest, "CUT ": ErrTruncated} {
 		if strings.HasPrefix(err.Error(), word) {
 			err = sentinel
 		}

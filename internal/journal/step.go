@@ -10,8 +10,8 @@ import (
 	"github.com/godags/godags/dag"
 )
 
-// Attempted names one execution of a stage.
-type Attempted struct {
+// AttemptID names one execution of a stage.
+type AttemptID struct {
 	Stage   dag.StageID
 	Attempt dag.Attempt
 }
@@ -25,14 +25,14 @@ func NewToken() (t Token) {
 	return t
 }
 
-// Claimant is who claims attempts and reports on them: a worker with one bundle of a run.
-type Claimant struct {
+// Claim is who claims attempts and reports on them: a worker with one bundle of a run.
+type Claim struct {
 	Run    RunID
 	Digest string // of the spec that the run must have
 	Worker string
 	Token  Token
 	// entry of the journal that the claims follow from; empty for none. If the journal has lost it,
-	// or the run was reopened since, they are refused with [ErrCut].
+	// or the run was reopened since, they are refused with [ErrTruncated].
 	After string
 }
 
@@ -45,8 +45,8 @@ type Outcome struct {
 	Log    []byte // the attempt's captured output
 }
 
-// Move is one line of a [Journal.Step]: how an attempt ended, or the claim of one.
-type Move struct {
+// Op is one line of a [Journal.Step]: how an attempt ended, or the claim of one.
+type Op struct {
 	Outcome // a record of type StageStarted is a claim
 	// a claim that follows from the move before it: granted only if that one ended its stage, and
 	// was accepted
@@ -54,13 +54,13 @@ type Move struct {
 	CleanUp bool // a claim that is granted while the run is being cancelled too
 }
 
-// ClaimOf asks for the right to execute an attempt.
-func ClaimOf(a Attempted) Move {
-	return Move{Outcome: Outcome{Record: Record{Type: StageStarted, Stage: a.Stage, Attempt: a.Attempt}}}
+// ClaimOp asks for the right to execute an attempt.
+func ClaimOp(a AttemptID) Op {
+	return Op{Outcome: Outcome{Record: Record{Type: StageStarted, Stage: a.Stage, Attempt: a.Attempt}}}
 }
 
 // Of returns the attempt that the move is about.
-func (m Move) Of() Attempted { return Attempted{m.Record.Stage, m.Record.Attempt} }
+func (m Op) Of() AttemptID { return AttemptID{m.Record.Stage, m.Record.Attempt} }
 
 // Step makes moves in their order, in one call to Redis and in one entry of the journal. It answers
 // for each whether it was accepted: the outcome of an attempt that was revoked is not. At most one
@@ -69,7 +69,7 @@ func (m Move) Of() Attempted { return Attempted{m.Record.Stage, m.Record.Attempt
 // With a linked claim the attempt may have been executed before it was claimed: nobody else can be
 // given a stage before the success of its only dependency is recorded, which takes the claim of
 // that one.
-func (j *Journal) Step(ctx context.Context, c Claimant, moves []Move) (accepted []bool, err error) {
+func (j *Journal) Step(ctx context.Context, c Claim, moves []Op) (accepted []bool, err error) {
 	keys := []string{j.key(c.Run, "run"), j.key(c.Run, "fence"), j.key(c.Run, "journal"), j.key(c.Run, "out"), j.key(c.Run, "log")}
 	answers, err := stepScript.Run(ctx, j.rdb, keys, stepArgs(c, moves)...).Text()
 	if err == nil && len(answers) != len(moves) {
@@ -97,7 +97,7 @@ const (
 	cleanUp      = 32
 )
 
-func (m Move) kind() byte {
+func (m Op) kind() byte {
 	k := byte(cellEnded)
 	switch m.Record.Type {
 	case StageStarted:
@@ -126,7 +126,7 @@ func (m Move) kind() byte {
 
 // stepArgs packs the arguments of the script, which says how: many short ones would cost more than
 // all else.
-func stepArgs(c Claimant, moves []Move) []any {
+func stepArgs(c Claim, moves []Op) []any {
 	stages := make([]dag.StageID, len(moves))
 	for i, m := range moves {
 		stages[i] = m.Record.Stage
@@ -187,19 +187,19 @@ func ranges(stages []dag.StageID) (packed []byte, places map[dag.StageID]uint16)
 }
 
 // Claim is a [Journal.Step] of claims only.
-func (j *Journal) Claim(ctx context.Context, c Claimant, claims []Attempted) (granted []bool, err error) {
-	moves := make([]Move, len(claims))
+func (j *Journal) Claim(ctx context.Context, c Claim, claims []AttemptID) (granted []bool, err error) {
+	moves := make([]Op, len(claims))
 	for i, a := range claims {
-		moves[i] = ClaimOf(a)
+		moves[i] = ClaimOp(a)
 	}
 	return j.Step(ctx, c, moves)
 }
 
 // Report is a [Journal.Step] of outcomes only.
-func (j *Journal) Report(ctx context.Context, c Claimant, outcomes []Outcome) (accepted []bool, err error) {
-	moves := make([]Move, len(outcomes))
+func (j *Journal) Report(ctx context.Context, c Claim, outcomes []Outcome) (accepted []bool, err error) {
+	moves := make([]Op, len(outcomes))
 	for i, o := range outcomes {
-		moves[i] = Move{Outcome: o}
+		moves[i] = Op{Outcome: o}
 	}
 	return j.Step(ctx, c, moves)
 }

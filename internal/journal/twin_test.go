@@ -67,7 +67,7 @@ func (w *twin) closed(s dag.StageID) bool {
 
 // step makes moves one after the other. A linked claim is refused unless the move before it has
 // ended its stage.
-func (w *twin) step(worker string, token journal.Token, moves []journal.Move) (accepted []bool) {
+func (w *twin) step(worker string, token journal.Token, moves []journal.Op) (accepted []bool) {
 	for i, m := range moves {
 		switch {
 		case m.Record.Type != journal.StageStarted:
@@ -85,12 +85,12 @@ func (w *twin) step(worker string, token journal.Token, moves []journal.Move) (a
 
 // claimed reports whether the attempt was claimed with the token and nobody else has said anything
 // about the stage since.
-func (w *twin) claimed(token journal.Token, a journal.Attempted) bool {
+func (w *twin) claimed(token journal.Token, a journal.AttemptID) bool {
 	started, _ := w.newest(a.Stage)
 	return started.Attempt == a.Attempt && started.token == token && w.last(a.Stage).token == token
 }
 
-func (w *twin) claim(worker string, token journal.Token, a journal.Attempted) bool {
+func (w *twin) claim(worker string, token journal.Token, a journal.AttemptID) bool {
 	started, open := w.newest(a.Stage)
 	if open && started.Attempt == a.Attempt && started.token == token {
 		return true // sent again
@@ -112,7 +112,7 @@ func (w *twin) report(worker string, token journal.Token, r journal.Record) bool
 	return last.Record == r && last.token == token // sent again, before anything followed from it
 }
 
-func (w *twin) check(token journal.Token, a journal.Attempted) journal.Order {
+func (w *twin) check(token journal.Token, a journal.AttemptID) journal.Control {
 	started, open := w.newest(a.Stage)
 	switch {
 	case !open || started.Attempt != a.Attempt || started.token != token:

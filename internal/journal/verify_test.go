@@ -36,7 +36,7 @@ func (w *world) compare(t *rapid.T) {
 // verify checks the promises of a journal whose run has ended.
 func verify(t *rapid.T, g *dag.Graph, stream []journal.Entry) {
 	state := dag.NewRun(g, dag.Rules{})
-	started, outcomes, ends := make(map[journal.Attempted]bool), make(map[journal.Attempted]bool), make(map[dag.StageID]journal.Type)
+	started, outcomes, ends := make(map[journal.AttemptID]bool), make(map[journal.AttemptID]bool), make(map[dag.StageID]journal.Type)
 	for _, e := range stream {
 		for _, r := range e.Records {
 			event, ok := r.Event()

@@ -10,38 +10,38 @@ import (
 	"github.com/godags/godags/internal/spec"
 )
 
-// Order is what a worker should do with an attempt that it executes.
-type Order int64
+// Control is what a worker should do with an attempt that it executes.
+type Control int64
 
 // The orders.
 const (
-	GoOn  Order = 0
-	Stop  Order = 1 // the run is being cancelled: stop, and report so
-	Yield Order = 2 // the claim is void: stop, there is nothing to report
+	GoOn  Control = 0
+	Stop  Control = 1 // the run is being cancelled: stop, and report so
+	Yield Control = 2 // the claim is void: stop, there is nothing to report
 )
 
 // Check returns the orders for attempts that were claimed with the token.
-func (j *Journal) Check(ctx context.Context, run RunID, token Token, attempts []Attempted) ([]Order, error) {
+func (j *Journal) Check(ctx context.Context, run RunID, token Token, attempts []AttemptID) ([]Control, error) {
 	args := append(make([]any, 0, 1+2*len(attempts)), token[:])
 	for _, a := range attempts {
 		args = append(args, uint32(a.Stage), uint16(a.Attempt))
 	}
 
 	flags, err := j.flags(ctx, checkScript, run, []string{j.key(run, "run"), j.key(run, "fence")}, len(attempts), args)
-	orders := make([]Order, len(flags))
+	orders := make([]Control, len(flags))
 	for i, f := range flags {
-		orders[i] = Order(f)
+		orders[i] = Control(f)
 	}
 	return orders, err
 }
 
 // SaveLog keeps what an attempt has printed so far, while the claim with the token holds.
-func (j *Journal) SaveLog(ctx context.Context, run RunID, token Token, a Attempted, log []byte) error {
+func (j *Journal) SaveLog(ctx context.Context, run RunID, token Token, a AttemptID, log []byte) error {
 	keys := []string{j.key(run, "run"), j.key(run, "fence"), j.key(run, "log")}
 	return named(run, saveLogScript.Run(ctx, j.rdb, keys, uint32(a.Stage), uint16(a.Attempt), token[:], log).Err())
 }
 
-func logField(a Attempted) string {
+func logField(a AttemptID) string {
 	return strconv.Itoa(int(a.Stage)) + ":" + strconv.Itoa(int(a.Attempt))
 }
 
@@ -67,7 +67,7 @@ type WorkerInfo struct {
 
 	// Holds is what it has claimed, and not reported yet. It is nil if the worker is of a version
 	// that does not say so.
-	Holds map[RunID][]Attempted `json:"holds"`
+	Holds map[RunID][]AttemptID `json:"holds"`
 
 	// Delivered are the ids of tasks that it has taken from a queue, and has claimed nothing of
 	// yet.

@@ -18,7 +18,7 @@ import (
 func TestOfManyWorkersThatClaimAnAttemptOneGetsIt(t *testing.T) {
 	redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
 		f := newFixture(t, rdb)
-		var bundle []journal.Attempted
+		var bundle []journal.AttemptID
 		for s := range dag.StageID(10) {
 			bundle = append(bundle, at(s, 1))
 		}
@@ -27,7 +27,7 @@ func TestOfManyWorkersThatClaimAnAttemptOneGetsIt(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 8 {
 			all.Go(func() {
-				got, err := f.Claim(t.Context(), journal.Claimant{Run: run, Digest: digest, Worker: fmt.Sprint("w", i), Token: journal.NewToken()}, bundle[i:])
+				got, err := f.Claim(t.Context(), journal.Claim{Run: run, Digest: digest, Worker: fmt.Sprint("w", i), Token: journal.NewToken()}, bundle[i:])
 				if err != nil {
 					t.Error(err)
 				}
@@ -63,8 +63,8 @@ func records(entries []journal.Entry, of journal.Type) (list []journal.Record) {
 
 func TestAClaimSentTwiceIsGrantedAgainAndRecordedOnce(t *testing.T) {
 	journals(t, func(f *fixture) {
-		bundle := []journal.Attempted{at(0, 1), at(1, 1)}
-		f.claim("w2", tokenB, []journal.Attempted{at(1, 1)}, true)
+		bundle := []journal.AttemptID{at(0, 1), at(1, 1)}
+		f.claim("w2", tokenB, []journal.AttemptID{at(1, 1)}, true)
 		f.claim("w1", tokenA, bundle, true, false)
 		f.claim("w1", tokenA, bundle, true, false)
 		f.cancel(true)
@@ -75,7 +75,7 @@ func TestAClaimSentTwiceIsGrantedAgainAndRecordedOnce(t *testing.T) {
 
 func TestABundleIsOneEntryWithItsWorker(t *testing.T) {
 	journals(t, func(f *fixture) {
-		f.claim("w1", tokenA, []journal.Attempted{at(4, 1), at(2, 1), at(3, 1)}, true, true, true)
+		f.claim("w1", tokenA, []journal.AttemptID{at(4, 1), at(2, 1), at(3, 1)}, true, true, true)
 		f.story("w1: stage.started 4#1", "w1: stage.started 2#1", "w1: stage.started 3#1")
 		if n := len(f.entries()); n != 2 {
 			f.t.Errorf("%d entries", n)
@@ -85,46 +85,46 @@ func TestABundleIsOneEntryWithItsWorker(t *testing.T) {
 
 func TestAnOlderAttemptIsRefused(t *testing.T) {
 	journals(t, func(f *fixture) {
-		f.claim("w1", tokenA, []journal.Attempted{at(0, 3)}, true)
-		f.claim("w2", tokenB, []journal.Attempted{at(0, 1), at(0, 2), at(0, 3)}, false, false, false)
+		f.claim("w1", tokenA, []journal.AttemptID{at(0, 3)}, true)
+		f.claim("w2", tokenB, []journal.AttemptID{at(0, 1), at(0, 2), at(0, 3)}, false, false, false)
 		f.decide(decision(journal.Revoke, journal.StageLost, 0, 3))
-		f.claim("w2", tokenB, []journal.Attempted{at(0, 3), at(0, 2), at(0, 4)}, false, false, true)
+		f.claim("w2", tokenB, []journal.AttemptID{at(0, 3), at(0, 2), at(0, 4)}, false, false, true)
 		f.story("w1: stage.started 0#3", "stage.lost 0#3", "w2: stage.started 0#4")
 	})
 }
 
 func TestATerminalStageIsNotExecutedAgain(t *testing.T) {
 	journals(t, func(f *fixture) {
-		f.claim("w1", tokenA, []journal.Attempted{at(0, 1), at(1, 1), at(2, 1)}, true, true, true)
+		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1), at(1, 1), at(2, 1)}, true, true, true)
 		f.report("w1", tokenA, ended(journal.StageSucceeded, 0, 1), true)
 		f.report("w1", tokenA, ended(journal.StageCancelled, 1, 1), true)
 		f.decide(decision(journal.EndForced, journal.StageFailed, 2, 1), decision(journal.EndUnexecuted, journal.StageSkipped, 3, 0))
-		f.claim("w2", tokenB, []journal.Attempted{at(0, 2), at(1, 2), at(2, 2), at(3, 1)}, false, false, false, false)
+		f.claim("w2", tokenB, []journal.AttemptID{at(0, 2), at(1, 2), at(2, 2), at(3, 1)}, false, false, false, false)
 	})
 }
 
 func TestAFailedOrHandedBackAttemptMayBeFollowedByAnother(t *testing.T) {
 	journals(t, func(f *fixture) {
-		f.claim("w1", tokenA, []journal.Attempted{at(0, 1), at(1, 1)}, true, true)
+		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1), at(1, 1)}, true, true)
 		f.report("w1", tokenA, ended(journal.StageFailed, 0, 1), true)
 		f.report("w1", tokenA, ended(journal.StageLost, 1, 1), true)
-		f.claim("w2", tokenB, []journal.Attempted{at(0, 1), at(1, 1), at(0, 2), at(1, 2)}, false, false, true, true)
+		f.claim("w2", tokenB, []journal.AttemptID{at(0, 1), at(1, 1), at(0, 2), at(1, 2)}, false, false, true, true)
 	})
 }
 
 func TestNoClaimIsGrantedWhileTheRunIsCancelledOrAfterItsEnd(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.cancel(true)
-		f.claim("w1", tokenA, []journal.Attempted{at(0, 1)}, false)
+		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1)}, false)
 		f.finish()
-		f.claim("w1", tokenA, []journal.Attempted{at(0, 1)}, false)
+		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1)}, false)
 		f.story("run.cancelling enough", "run.finished")
 	})
 }
 
 func TestAWorkerWithAnotherSpecIsRefused(t *testing.T) {
 	journals(t, func(f *fixture) {
-		got, err := f.Claim(f.t.Context(), journal.Claimant{Run: run, Digest: "d2", Worker: "w1", Token: tokenA}, []journal.Attempted{at(0, 1)})
+		got, err := f.Claim(f.t.Context(), journal.Claim{Run: run, Digest: "d2", Worker: "w1", Token: tokenA}, []journal.AttemptID{at(0, 1)})
 		if !errors.Is(err, journal.ErrDigest) || len(got) != 0 {
 			f.t.Errorf("granted %v, %v", got, err)
 		}
@@ -136,10 +136,10 @@ func TestAReportSentTwiceIsAcceptedAgainAndRecordedOnce(t *testing.T) {
 	for _, how := range []journal.Type{journal.StageSucceeded, journal.StageFailed, journal.StageLost, journal.StageCancelled} {
 		t.Run(how.String(), func(t *testing.T) {
 			journals(t, func(f *fixture) {
-				f.claim("w1", tokenA, []journal.Attempted{at(7, 1)}, true)
+				f.claim("w1", tokenA, []journal.AttemptID{at(7, 1)}, true)
 				f.report("w1", tokenA, ended(how, 7, 1), true)
 				f.report("w1", tokenA, ended(how, 7, 1), true)
-				f.claim("w1", tokenA, []journal.Attempted{at(7, 1)}, false)
+				f.claim("w1", tokenA, []journal.AttemptID{at(7, 1)}, false)
 				f.story("w1: stage.started 7#1", fmt.Sprintf("w1: %s 7#1", how))
 			})
 		})
@@ -148,7 +148,7 @@ func TestAReportSentTwiceIsAcceptedAgainAndRecordedOnce(t *testing.T) {
 
 func TestAnAttemptThatHasEndedCannotEndAnotherWay(t *testing.T) {
 	journals(t, func(f *fixture) {
-		f.claim("w1", tokenA, []journal.Attempted{at(0, 1), at(1, 1)}, true, true)
+		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1), at(1, 1)}, true, true)
 		f.report("w1", tokenA, ended(journal.StageSucceeded, 0, 1), true)
 		f.report("w1", tokenA, ended(journal.StageFailed, 0, 1), false)
 		f.report("w1", tokenA, ended(journal.StageFailed, 1, 1), true)
@@ -159,7 +159,7 @@ func TestAnAttemptThatHasEndedCannotEndAnotherWay(t *testing.T) {
 
 func TestAReportWithoutTheClaimIsRefused(t *testing.T) {
 	journals(t, func(f *fixture) {
-		f.claim("w1", tokenA, []journal.Attempted{at(0, 1)}, true)
+		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1)}, true)
 		stolen := ended(journal.StageSucceeded, 0, 1)
 		stolen.Output = []byte("not mine")
 		f.report("w2", tokenB, stolen, false)
@@ -178,7 +178,7 @@ func TestAWorkerThatWasTakenForDeadCannotReport(t *testing.T) {
 	for _, how := range []journal.Type{journal.StageSucceeded, journal.StageFailed, journal.StageLost, journal.StageCancelled} {
 		t.Run(how.String(), func(t *testing.T) {
 			journals(t, func(f *fixture) {
-				f.claim("w1", tokenA, []journal.Attempted{at(0, 1), at(1, 1), at(2, 1)}, true, true, true)
+				f.claim("w1", tokenA, []journal.AttemptID{at(0, 1), at(1, 1), at(2, 1)}, true, true, true)
 				f.decide(decision(journal.Revoke, journal.StageLost, 0, 1), decision(journal.EndForced, journal.StageFailed, 1, 1),
 					decision(journal.EndForced, journal.StageCancelled, 2, 1))
 				for s := range dag.StageID(3) {
@@ -198,9 +198,9 @@ func TestAWorkerThatWasTakenForDeadCannotReport(t *testing.T) {
 
 func TestAReportOfSeveralAttemptsAcceptsWhatIsStillHeld(t *testing.T) {
 	journals(t, func(f *fixture) {
-		f.claim("w1", tokenA, []journal.Attempted{at(0, 1), at(1, 1), at(2, 1)}, true, true, true)
+		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1), at(1, 1), at(2, 1)}, true, true, true)
 		f.decide(decision(journal.Revoke, journal.StageLost, 1, 1))
-		got, err := f.Report(f.t.Context(), journal.Claimant{Run: run, Worker: "w1", Token: tokenA}, []journal.Outcome{
+		got, err := f.Report(f.t.Context(), journal.Claim{Run: run, Worker: "w1", Token: tokenA}, []journal.Outcome{
 			ended(journal.StageSucceeded, 0, 1), ended(journal.StageSucceeded, 1, 1), ended(journal.StageFailed, 2, 1)})
 		if err != nil || !slices.Equal(got, []bool{true, false, true}) {
 			f.t.Errorf("accepted %v, %v", got, err)
@@ -212,7 +212,7 @@ func TestAReportOfSeveralAttemptsAcceptsWhatIsStillHeld(t *testing.T) {
 
 func TestAnAttemptThatRunsWhenTheRunIsCancelledMayEndAsItLikes(t *testing.T) {
 	journals(t, func(f *fixture) {
-		f.claim("w1", tokenA, []journal.Attempted{at(0, 1), at(1, 1)}, true, true)
+		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1), at(1, 1)}, true, true)
 		f.cancel(true)
 		f.report("w1", tokenA, ended(journal.StageSucceeded, 0, 1), true)
 		f.report("w1", tokenA, ended(journal.StageCancelled, 1, 1), true)
@@ -221,9 +221,9 @@ func TestAnAttemptThatRunsWhenTheRunIsCancelledMayEndAsItLikes(t *testing.T) {
 
 func TestAWorkerGetsItsOrders(t *testing.T) {
 	journals(t, func(f *fixture) {
-		f.claim("w1", tokenA, []journal.Attempted{at(0, 1), at(1, 1), at(2, 1)}, true, true, true)
+		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1), at(1, 1), at(2, 1)}, true, true, true)
 		f.check(tokenA, nil)
-		mine := []journal.Attempted{at(0, 1), at(1, 1), at(2, 1), at(0, 2), at(9, 1)}
+		mine := []journal.AttemptID{at(0, 1), at(1, 1), at(2, 1), at(0, 2), at(9, 1)}
 		f.check(tokenA, mine, journal.GoOn, journal.GoOn, journal.GoOn, journal.Yield, journal.Yield)
 		f.check(tokenB, mine[:1], journal.Yield)
 		f.decide(decision(journal.Revoke, journal.StageLost, 0, 1))
@@ -237,12 +237,12 @@ func TestAWorkerGetsItsOrders(t *testing.T) {
 func TestTheLastStageOfAMillionAndItsLastAttempt(t *testing.T) {
 	journals(t, func(f *fixture) {
 		const last, final = 999_999, 65_535
-		f.claim("w1", tokenA, []journal.Attempted{at(last, 255), at(0, 1)}, true, true)
+		f.claim("w1", tokenA, []journal.AttemptID{at(last, 255), at(0, 1)}, true, true)
 		f.decide(decision(journal.Revoke, journal.StageLost, last, 255))
-		f.claim("w1", tokenB, []journal.Attempted{at(last, 256)}, true)
+		f.claim("w1", tokenB, []journal.AttemptID{at(last, 256)}, true)
 		f.decide(decision(journal.Revoke, journal.StageLost, last, 256))
-		f.claim("w1", tokenA, []journal.Attempted{at(last, final)}, true)
-		f.check(tokenA, []journal.Attempted{at(last, final), at(last, 255), at(last-1, 1)}, journal.GoOn, journal.Yield, journal.Yield)
+		f.claim("w1", tokenA, []journal.AttemptID{at(last, final)}, true)
+		f.check(tokenA, []journal.AttemptID{at(last, final), at(last, 255), at(last-1, 1)}, journal.GoOn, journal.Yield, journal.Yield)
 		f.report("w1", tokenA, ended(journal.StageSucceeded, last, final), true)
 		f.report("w1", tokenA, ended(journal.StageSucceeded, 0, 1), true)
 		f.decide(decision(journal.EndUnexecuted, journal.StageSkipped, last, 0), decision(journal.EndUnexecuted, journal.StageSkipped, last-1, 0))
@@ -266,7 +266,7 @@ func (f *fixture) outputs(stages []dag.StageID, want ...[]byte) {
 }
 
 // log checks what an attempt printed.
-func (f *fixture) log(a journal.Attempted, want string) {
+func (f *fixture) log(a journal.AttemptID, want string) {
 	f.t.Helper()
 	if got, err := f.Log(f.t.Context(), run, a); string(got) != want || err != nil {
 		f.t.Errorf("log of %v: %q, %v; want %q", a, got, err, want)
@@ -281,7 +281,7 @@ func TestOutputsAreKeptToTheByte(t *testing.T) {
 		}
 		large := bytes.Repeat(binary, 400)
 		for s, output := range [][]byte{binary, {}, nil, []byte("\r\n"), large} {
-			f.claim("w1", tokenA, []journal.Attempted{at(dag.StageID(s), 1)}, true)
+			f.claim("w1", tokenA, []journal.AttemptID{at(dag.StageID(s), 1)}, true)
 			o := ended(journal.StageSucceeded, dag.StageID(s), 1)
 			o.Output = output
 			f.report("w1", tokenA, o, true)
@@ -298,27 +298,27 @@ func TestWhatFollowsFromARefusedReportIsRefused(t *testing.T) {
 	journals(t, func(f *fixture) {
 		step := func(want ...bool) {
 			f.t.Helper()
-			var moves []journal.Move
+			var moves []journal.Op
 			for s := range dag.StageID(3) {
 				if s > 0 {
-					claim := journal.ClaimOf(at(s, 1))
+					claim := journal.ClaimOp(at(s, 1))
 					claim.Linked = true
 					moves = append(moves, claim)
 				}
-				moves = append(moves, journal.Move{Outcome: ended(journal.StageSucceeded, s, 1)})
+				moves = append(moves, journal.Op{Outcome: ended(journal.StageSucceeded, s, 1)})
 			}
-			got, err := f.Step(f.t.Context(), journal.Claimant{Run: run, Digest: digest, Worker: "w1", Token: tokenA}, moves)
+			got, err := f.Step(f.t.Context(), journal.Claim{Run: run, Digest: digest, Worker: "w1", Token: tokenA}, moves)
 			if err != nil || !slices.Equal(got, want) {
 				f.t.Errorf("accepted %v, %v; want %v", got, err, want)
 			}
 		}
-		f.claim("w1", tokenA, []journal.Attempted{at(0, 1)}, true)
+		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1)}, true)
 		f.decide(decision(journal.Revoke, journal.StageLost, 0, 1))
 		step(false, false, false, false, false)
-		f.claim("w1", tokenA, []journal.Attempted{at(0, 2)}, true)
+		f.claim("w1", tokenA, []journal.AttemptID{at(0, 2)}, true)
 		step(false, false, false, false, false)
 		f.report("w1", tokenA, ended(journal.StageSucceeded, 0, 2), true)
-		f.claim("w1", tokenB, []journal.Attempted{at(1, 1)}, true)
+		f.claim("w1", tokenB, []journal.AttemptID{at(1, 1)}, true)
 		f.report("w1", tokenB, ended(journal.StageFailed, 1, 1), true)
 		f.story("w1: stage.started 0#1", "stage.lost 0#1", "w1: stage.started 0#2", "w1: stage.succeeded 0#2",
 			"w1: stage.started 1#1", "w1: stage.failed 1#1")
@@ -327,14 +327,14 @@ func TestWhatFollowsFromARefusedReportIsRefused(t *testing.T) {
 
 func TestAChainIsRecordedInItsOrderInOneEntry(t *testing.T) {
 	journals(t, func(f *fixture) {
-		f.claim("w1", tokenA, []journal.Attempted{at(0, 1)}, true)
-		linked := journal.ClaimOf(at(7, 1))
+		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1)}, true)
+		linked := journal.ClaimOp(at(7, 1))
 		linked.Linked = true
 		out := ended(journal.StageSucceeded, 0, 1)
 		out.Output, out.Log = []byte("output"), []byte("log")
-		moves := []journal.Move{{Outcome: out}, linked, {Outcome: ended(journal.StageFailed, 7, 1)}}
+		moves := []journal.Op{{Outcome: out}, linked, {Outcome: ended(journal.StageFailed, 7, 1)}}
 		for range 2 { // once by the worker itself
-			got, err := f.Step(f.t.Context(), journal.Claimant{Run: run, Digest: digest, Worker: "w1", Token: tokenA}, moves)
+			got, err := f.Step(f.t.Context(), journal.Claim{Run: run, Digest: digest, Worker: "w1", Token: tokenA}, moves)
 			if err != nil || !slices.Equal(got, []bool{true, true, true}) {
 				f.t.Errorf("accepted %v, %v", got, err)
 			}

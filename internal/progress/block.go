@@ -62,7 +62,7 @@ func (t *tty) active(a attempt, now time.Time) row {
 		remark = joined(remark, "on "+clean(a.worker))
 	}
 
-	remark = joined(remark, t.tails[journal.Attempted{Stage: a.stage, Attempt: a.number}])
+	remark = joined(remark, t.tails[journal.AttemptID{Stage: a.stage, Attempt: a.number}])
 	t.stage(&r, clean(a.name), look{word: "running", style: cyan}, lasts(t.clock(now).Sub(a.since)), remark)
 	return r
 }

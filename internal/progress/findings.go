@@ -154,7 +154,7 @@ func (s *summary) log(f view.Failure) {
 		return
 	}
 
-	log, err := s.Log(journal.Attempted{Stage: f.Stage, Attempt: f.Attempt})
+	log, err := s.Log(journal.AttemptID{Stage: f.Stage, Attempt: f.Attempt})
 	if err != nil {
 		s.line(span{yellow, "  its log cannot be read: " + clean(err.Error())})
 		return

@@ -19,7 +19,7 @@ type SummaryConfig struct {
 	Color bool // see [Color.Enabled]
 	// for a run that has not ended; zero: the time of its last entry
 	Now     time.Time
-	Log     func(journal.Attempted) ([]byte, error) // returns what an attempt printed
+	Log     func(journal.AttemptID) ([]byte, error) // returns what an attempt printed
 	Outputs map[string]json.RawMessage              // by stage; see [view.Run.Outputs]
 	// of the terminal, where the lines of logs are broken; 0: they are not
 	Width int

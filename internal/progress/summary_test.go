@@ -63,7 +63,7 @@ func TestSummaryOfFailure(t *testing.T) {
 		s.entry("", journal.Record{Type: journal.StageSkipped, Stage: s.id(stage), Root: s.id(root)})
 	}
 	s.finish()
-	logs := func(a journal.Attempted) ([]byte, error) {
+	logs := func(a journal.AttemptID) ([]byte, error) {
 		switch s.run.Spec.Graph.Name(a.Stage) + fmt.Sprint(a.Attempt) {
 		case "a2":
 			return []byte("line 1\nline 2\n" + strings.Repeat("more\r\n", 8) + strings.Repeat("x", 300) + "\nlast\x07\n\n"), nil

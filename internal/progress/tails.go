@@ -10,7 +10,7 @@ import (
 
 // Shown returns the running attempts that a terminal shows at the moment: at most ten, and none in
 // another mode.
-func (p *Printer) Shown() []journal.Attempted {
+func (p *Printer) Shown() []journal.AttemptID {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t, ok := p.display.(*tty)
@@ -19,16 +19,16 @@ func (p *Printer) Shown() []journal.Attempted {
 	}
 
 	running := t.oldest()
-	var shown []journal.Attempted
+	var shown []journal.AttemptID
 	for _, a := range running[:min(len(running), maxRows)] {
-		shown = append(shown, journal.Attempted{Stage: a.stage, Attempt: a.number})
+		shown = append(shown, journal.AttemptID{Stage: a.stage, Attempt: a.number})
 	}
 	return shown
 }
 
 // Logs shows beside each running attempt the last line of what it has printed so far.
-func (p *Printer) Logs(logs map[journal.Attempted][]byte) {
-	tails := make(map[journal.Attempted]string, len(logs))
+func (p *Printer) Logs(logs map[journal.AttemptID][]byte) {
+	tails := make(map[journal.AttemptID]string, len(logs))
 	for a, log := range logs {
 		log = bytes.TrimRight(log, " \r\n\t")
 		tails[a] = cells.Cut(clean(strings.TrimSpace(cells.Seen(string(log[bytes.LastIndexByte(log, '\n')+1:])))), mostCells)

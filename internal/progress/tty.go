@@ -27,7 +27,7 @@ type tty struct {
 	lines  []byte // that are to stay, and are not drawn yet
 	block  []byte // as last drawn
 	crowd  crowd
-	tails  map[journal.Attempted]string // the last line that running attempts have printed
+	tails  map[journal.AttemptID]string // the last line that running attempts have printed
 }
 
 // The escape sequences that are used.

@@ -353,7 +353,7 @@ func TestARunningStageShowsTheLastLineThatItPrinted(t *testing.T) {
 		run.submit()
 		run.start("w1", "ingest")
 		for _, a := range p.Shown() {
-			p.Logs(map[journal.Attempted][]byte{a: []byte("part 1\r\n 1%\r 2%\rpa\brt\x1b[2J 2\u202e\r\n")})
+			p.Logs(map[journal.AttemptID][]byte{a: []byte("part 1\r\n 1%\r 2%\rpa\brt\x1b[2J 2\u202e\r\n")})
 		}
 		pass(200 * time.Millisecond)
 		expect(t, "it runs", s.seen(), `

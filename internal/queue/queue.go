@@ -42,8 +42,8 @@ type Item struct {
 	Deps Exceptions `json:"deps,omitempty"`
 }
 
-// Bundle is what one task carries: attempts of one run that one worker executes in this order.
-type Bundle struct {
+// Batch is what one task carries: attempts of one run that one worker executes in this order.
+type Batch struct {
 	Run         string `json:"run"`
 	Pipeline    string `json:"pipeline"`
 	Incarnation string `json:"incarnation"` // of the run: see [journal.Identity]
@@ -60,7 +60,7 @@ type Bundle struct {
 type Task struct {
 	ID     string // of which there is one at a time
 	Label  string // for people: see [Label]
-	Bundle Bundle
+	Bundle Batch
 }
 
 // taskTimeout is Asynq's limit for a bundle. A stage's own limits are the worker's, so this must
@@ -120,7 +120,7 @@ func (c *Client) enqueue(ctx context.Context, queue string, t Task) error {
 
 // PassOn adds what is left of a bundle to the queue that it came from, for another worker. First is
 // the name of its first stage.
-func (c *Client) PassOn(ctx context.Context, b Bundle, first string) error {
+func (c *Client) PassOn(ctx context.Context, b Batch, first string) error {
 	// the attempt's own ID may still be in use
 	id := TaskID(b.Run, first, int(b.Items[0].Attempt)) + "." + rand.Text()[:6]
 	return c.EnqueueAll(ctx, b.Queue, Task{id, Label(len(b.Items), first), b})

@@ -8,7 +8,7 @@ import (
 	"github.com/godags/godags/internal/redistest"
 )
 
-func task(id string) Task { return Task{id, "a", Bundle{Run: "run", Pipeline: "p"}} }
+func task(id string) Task { return Task{id, "a", Batch{Run: "run", Pipeline: "p"}} }
 
 func TestATaskIsAddedOnceAndRemovedOnce(t *testing.T) {
 	redistest.Both(t, func(t *testing.T, rdb *redis.Client) {

@@ -27,7 +27,7 @@ type ServerConfig struct {
 	Key   seal.Key
 	Slots int // bundles in work at once
 	// calls executed once its slot may go to another bundle
-	Handle func(ctx context.Context, b Bundle, executed func()) error
+	Handle func(ctx context.Context, b Batch, executed func()) error
 	Logger *slog.Logger
 }
 
@@ -109,7 +109,7 @@ func (s *Server) process(ctx context.Context, task *asynq.Task) error {
 	defer executed()
 
 	queue, _ := asynq.GetQueueName(ctx)
-	var b Bundle
+	var b Batch
 	body, err := s.verify(queue, task.Payload())
 	if err == nil {
 		err = json.Unmarshal(body, &b)

@@ -22,7 +22,7 @@ func keyOf(t testing.TB, text string) seal.Key {
 
 func payload(t testing.TB, k seal.Key, queue string, items ...Item) []byte {
 	t.Helper()
-	object, err := json.Marshal(Bundle{Run: "r", Pipeline: "p", Digest: "d", Items: items})
+	object, err := json.Marshal(Batch{Run: "r", Pipeline: "p", Digest: "d", Items: items})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func TestOnlyAWholeTaskForThisQueueIsVerified(t *testing.T) {
 	k := key(t)
 	good := payload(t, k, "q", Item{Stage: 1, Attempt: 1}, Item{Stage: 2, Attempt: 1})
 	body, err := verify(k, "q", good)
-	var b Bundle
+	var b Batch
 	if err != nil || json.Unmarshal(body, &b) != nil || len(b.Items) != 2 || b.Run != "r" {
 		t.Fatal(err, b)
 	}
@@ -71,7 +71,7 @@ func FuzzTask(f *testing.F) {
 		if err != nil {
 			return
 		}
-		var b Bundle
+		var b Batch
 		if err := json.Unmarshal(body, &b); err != nil || string(data) != string(good) {
 			t.Fatalf("%q is taken for signed: %v", data, err)
 		}

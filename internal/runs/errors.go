@@ -4,14 +4,14 @@ import "github.com/godags/godags/internal/journal"
 
 // Errors of the journal that callers tell apart.
 var (
-	ErrNotFound = journal.ErrGone    // Redis does not have the run
-	ErrExists   = journal.ErrExists  // the run ID is taken
-	ErrDamaged  = journal.ErrDamaged // the journal of the run cannot be understood
-	ErrFenced   = journal.ErrFenced  // another coordinator owns the run
+	ErrNotFound = journal.ErrNotFound // Redis does not have the run
+	ErrExists   = journal.ErrExists   // the run ID is taken
+	ErrDamaged  = journal.ErrDamaged  // the journal of the run cannot be understood
+	ErrFenced   = journal.ErrFenced   // another coordinator owns the run
 )
 
 // Types of the journal that a display of a run is fed with.
 type (
 	Entry     = journal.Entry
-	AttemptID = journal.Attempted
+	AttemptID = journal.AttemptID
 )

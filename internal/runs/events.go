@@ -98,7 +98,7 @@ func (s *Service) stalled(ctx context.Context, id ID) (bool, error) {
 // stateLost adds [engine.ErrStateLost] to an error that says that a run is gone which was there a
 // moment ago.
 func stateLost(err error) error {
-	if errors.Is(err, journal.ErrGone) {
+	if errors.Is(err, journal.ErrNotFound) {
 		return fmt.Errorf("%w: %w", engine.ErrStateLost, err)
 	}
 	return err

@@ -168,7 +168,7 @@ func (s *Service) Find(ctx context.Context, word string) (Summary, error) {
 	// run.
 	if word != Latest {
 		found, err := s.session.Journal.Summary(ctx, id)
-		if !errors.Is(err, journal.ErrGone) {
+		if !errors.Is(err, journal.ErrNotFound) {
 			return summaryOf(found), err
 		}
 	}

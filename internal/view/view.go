@@ -108,7 +108,7 @@ func (r *Run) Follow(ctx context.Context, j *journal.Journal, wait time.Duration
 	entries, err := j.Read(ctx, r.ID, r.position, wait)
 
 	// Redis has lost what it recorded last: what it has is the run
-	if errors.Is(err, journal.ErrCut) {
+	if errors.Is(err, journal.ErrTruncated) {
 		*r = *New(r.ID, r.Spec)
 		return r.Follow(ctx, j, wait, each)
 	}

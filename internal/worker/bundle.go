@@ -18,7 +18,7 @@ import (
 // recorded and what is claimed next share a call to Redis.
 type bundle struct {
 	worker   *Worker
-	claim    journal.Claimant
+	claim    journal.Claim
 	loaded   *loaded
 	origin   values.Origin
 	queue    string
@@ -32,17 +32,17 @@ type bundle struct {
 	stepping chan struct{}
 
 	mu      sync.Mutex
-	waiting []journal.Attempted // not claimed
+	waiting []journal.AttemptID // not claimed
 	due     []due               // not begun
 	current *execution          // nil between attempts
-	chain   []journal.Attempted // those before the current one in its chain
+	chain   []journal.AttemptID // those before the current one in its chain
 	// patience runs. It is not begun anew for each attempt: that would wake a thread each time
 	watched bool
-	moves   []journal.Move // not sent: how attempts ended, and claims that follow from that
+	moves   []journal.Op // not sent: how attempts ended, and claims that follow from that
 	ended   map[dag.StageID]bool
 	// of instances, and of stages that gather what theirs have done; nil if there are none
 	items  map[dag.StageID]queue.Item
-	holds  map[journal.Attempted]bool // claimed, and not reported
+	holds  map[journal.AttemptID]bool // claimed, and not reported
 	halt   error                      // why no further attempt is begun; nil while it goes on
 	failed int                        // attempts whose failure is recorded
 	others bool                       // an outcome that is no failure is recorded
@@ -52,7 +52,7 @@ type bundle struct {
 // and whoever holds the claim of that one is the only one who can come to execute it. It is begun
 // without being asked for, and claimed together with the report that gives the right to it.
 type due struct {
-	journal.Attempted
+	journal.AttemptID
 	fused bool
 }
 
@@ -72,10 +72,10 @@ const (
 
 // handle executes what it is granted of a bundle. What it is not granted is, or was, somebody
 // else's.
-func (w *Worker) handle(ctx context.Context, task queue.Bundle, executed func()) error {
+func (w *Worker) handle(ctx context.Context, task queue.Batch, executed func()) error {
 	ctx = context.WithoutCancel(ctx) // Asynq ends it with its own lease; the claim is what counts
 	b, err := w.open(ctx, task)
-	if errors.Is(err, journal.ErrGone) || errors.Is(err, journal.ErrDigest) {
+	if errors.Is(err, journal.ErrNotFound) || errors.Is(err, journal.ErrDigest) {
 		w.Logger.Warn("bundle refused", "run", task.Run, "error", err)
 		return nil // it will never be anything else
 	}
@@ -93,7 +93,7 @@ func (w *Worker) handle(ctx context.Context, task queue.Bundle, executed func())
 
 	err = b.work(ctx)
 	b.countFailures(ctx)
-	if errors.Is(err, journal.ErrGone) || errors.Is(err, journal.ErrDigest) || errors.Is(err, journal.ErrCut) {
+	if errors.Is(err, journal.ErrNotFound) || errors.Is(err, journal.ErrDigest) || errors.Is(err, journal.ErrTruncated) {
 		w.Logger.Warn("bundle given up", "error", err)
 		return nil
 	}
@@ -101,10 +101,10 @@ func (w *Worker) handle(ctx context.Context, task queue.Bundle, executed func())
 	return err
 }
 
-func (w *Worker) open(ctx context.Context, task queue.Bundle) (*bundle, error) {
+func (w *Worker) open(ctx context.Context, task queue.Batch) (*bundle, error) {
 	run, err := journal.ParseRunID(task.Run)
 	if err != nil {
-		return nil, errors.Join(journal.ErrGone, err)
+		return nil, errors.Join(journal.ErrNotFound, err)
 	}
 
 	l, err := w.specs.get(ctx, run, task.Digest)
@@ -112,12 +112,12 @@ func (w *Worker) open(ctx context.Context, task queue.Bundle) (*bundle, error) {
 		return nil, err
 	}
 
-	b := &bundle{worker: w, loaded: l, queue: task.Queue, task: task.ID, origin: values.Origin{Run: run, Incarnation: task.Incarnation, Digest: task.Digest}, stepping: make(chan struct{}, 1), ended: make(map[dag.StageID]bool), holds: make(map[journal.Attempted]bool),
-		claim: journal.Claimant{Run: run, Digest: task.Digest, Worker: w.Info.ID, Token: journal.NewToken(), After: task.After}}
+	b := &bundle{worker: w, loaded: l, queue: task.Queue, task: task.ID, origin: values.Origin{Run: run, Incarnation: task.Incarnation, Digest: task.Digest}, stepping: make(chan struct{}, 1), ended: make(map[dag.StageID]bool), holds: make(map[journal.AttemptID]bool),
+		claim: journal.Claim{Run: run, Digest: task.Digest, Worker: w.Info.ID, Token: journal.NewToken(), After: task.After}}
 	for _, item := range task.Items {
 		if _, twice := b.ended[item.Stage]; !twice && l.knows(item) {
 			b.ended[item.Stage] = false
-			b.waiting = append(b.waiting, journal.Attempted{Stage: item.Stage, Attempt: item.Attempt})
+			b.waiting = append(b.waiting, journal.AttemptID{Stage: item.Stage, Attempt: item.Attempt})
 			b.keep(item)
 		}
 	}
@@ -235,13 +235,13 @@ func (b *bundle) begin() *execution {
 			continue
 		}
 
-		b.current = newExecution(b, next.Attempted)
+		b.current = newExecution(b, next.AttemptID)
 		if next.fused {
 			b.chain = append(b.chain, b.moves[len(b.moves)-1].Of())
 			b.current.chain = slices.Clip(b.chain)
 			before := b.moves[len(b.moves)-1].Outcome
 			b.current.before = &before
-			claim := b.claimOf(next.Attempted)
+			claim := b.claimOf(next.AttemptID)
 			claim.Linked = true
 			b.moves = append(b.moves, claim)
 			b.current.unclaimed = true
@@ -265,9 +265,9 @@ func (b *bundle) unsent(s dag.StageID) bool {
 // to it is recorded already.
 func (b *bundle) unfuse() {
 	n := b.fusedFrom(0)
-	rest := make([]journal.Attempted, n, n+len(b.waiting))
+	rest := make([]journal.AttemptID, n, n+len(b.waiting))
 	for i := range rest {
-		rest[i] = b.due[i].Attempted
+		rest[i] = b.due[i].AttemptID
 	}
 	b.due = b.due[n:]
 	b.waiting = append(rest, b.waiting...)
@@ -285,7 +285,7 @@ func (b *bundle) fusedFrom(i int) int {
 func (b *bundle) abandon(cause error, from int) {
 	for _, a := range b.due[from:] {
 		if !a.fused {
-			b.moves = append(b.moves, journal.Move{Outcome: *stopped(a.Attempted, cause)})
+			b.moves = append(b.moves, journal.Op{Outcome: *stopped(a.AttemptID, cause)})
 		}
 	}
 	b.due = b.due[:from]
@@ -304,7 +304,7 @@ func (b *bundle) chunk() (chunk []due) {
 	var total time.Duration
 	var guesses, most int
 	for len(b.waiting) > 0 && len(chunk) < maxChunk {
-		a := due{Attempted: b.waiting[0]}
+		a := due{AttemptID: b.waiting[0]}
 		switch b.depends(a.Stage, chunk) {
 		case dropped:
 			b.waiting = b.waiting[1:]
@@ -366,11 +366,11 @@ func (b *bundle) end(e *execution, o *journal.Outcome) {
 
 	b.current = nil
 	if o == nil || e.isRevoked() {
-		delete(b.holds, e.Attempted)
+		delete(b.holds, e.AttemptID)
 		return
 	}
 
-	b.moves = append(b.moves, journal.Move{Outcome: *o})
+	b.moves = append(b.moves, journal.Op{Outcome: *o})
 	if o.Record.Type == journal.StageSucceeded {
 		b.ended[e.Stage] = true
 		if !e.gathers() {
@@ -390,7 +390,7 @@ func (b *bundle) step(ctx context.Context, chunk []due) error {
 	b.mu.Unlock()
 	for _, a := range chunk {
 		if !a.fused {
-			moves = append(moves, b.claimOf(a.Attempted))
+			moves = append(moves, b.claimOf(a.AttemptID))
 		}
 	}
 
@@ -413,7 +413,7 @@ func (b *bundle) step(ctx context.Context, chunk []due) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 
-	granted := make(map[journal.Attempted]bool, len(chunk))
+	granted := make(map[journal.AttemptID]bool, len(chunk))
 	for i, m := range moves {
 		if m.Record.Type == journal.StageStarted && accepted[i] {
 			b.holds[m.Of()] = true
@@ -442,7 +442,7 @@ func (b *bundle) step(ctx context.Context, chunk []due) error {
 	}
 
 	for _, a := range chunk {
-		if a.fused || granted[a.Attempted] {
+		if a.fused || granted[a.AttemptID] {
 			b.due = append(b.due, a)
 		}
 	}
@@ -451,12 +451,12 @@ func (b *bundle) step(ctx context.Context, chunk []due) error {
 }
 
 // answer tells a fused attempt whether it was claimed. If it was not, nothing may follow from it.
-func (b *bundle) answer(a journal.Attempted, granted bool) {
+func (b *bundle) answer(a journal.AttemptID, granted bool) {
 	if !granted {
 		b.ended[a.Stage] = false
 	}
 
-	if e := b.current; e != nil && e.Attempted == a {
+	if e := b.current; e != nil && e.AttemptID == a {
 		e.unclaimed = false
 		if !granted {
 			e.revoke()

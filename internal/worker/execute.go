@@ -20,7 +20,7 @@ import (
 
 // execution is one attempt of a stage in this worker.
 type execution struct {
-	journal.Attempted
+	journal.AttemptID
 	bundle *bundle
 	log    *tasks.LogBuffer
 	mask   *tasks.Mask // of the stage's secrets; nil for none
@@ -33,7 +33,7 @@ type execution struct {
 
 	// of the stage before it in a chain, not recorded when this one begins; nil if it is not fused
 	before *journal.Outcome
-	chain  []journal.Attempted // those before it in a chain, the first one first
+	chain  []journal.AttemptID // those before it in a chain, the first one first
 
 	unclaimed bool // its claim has not been answered yet
 
@@ -41,8 +41,8 @@ type execution struct {
 	revoked chan struct{}
 }
 
-func newExecution(b *bundle, a journal.Attempted) *execution {
-	e := &execution{Attempted: a, bundle: b, log: tasks.NewLogBuffer(tasks.DefaultLogLimit), begin: time.Now(), revoked: make(chan struct{})}
+func newExecution(b *bundle, a journal.AttemptID) *execution {
+	e := &execution{AttemptID: a, bundle: b, log: tasks.NewLogBuffer(tasks.DefaultLogLimit), begin: time.Now(), revoked: make(chan struct{})}
 	e.cause, e.stop = context.WithCancelCause(context.Background())
 	return e
 }
@@ -58,7 +58,7 @@ func (e *execution) revoke() {
 // guard returns what holds while the attempt counts. Of a chain one attempt is claimed at a time:
 // this one, or one before it whose end is not recorded yet.
 func (e *execution) guard() guard.Guard {
-	return e.bundle.worker.Journal.Guard(e.bundle.claim.Run, e.bundle.claim.Token, append([]journal.Attempted{e.Attempted}, e.chain...)...)
+	return e.bundle.worker.Journal.Guard(e.bundle.claim.Run, e.bundle.claim.Token, append([]journal.AttemptID{e.AttemptID}, e.chain...)...)
 }
 
 func (e *execution) isRevoked() bool {
@@ -291,9 +291,9 @@ func (w *Worker) outcome(e *execution, r result, err error) *journal.Outcome {
 		o.Record.Count = uint32(r.count)
 		w.health.executed()
 	case cause != nil:
-		o = stopped(e.Attempted, cause)
+		o = stopped(e.AttemptID, cause)
 	case w.owner(err) != fault.Stage:
-		o = stopped(e.Attempted, errors.New(e.mask.String(err.Error())))
+		o = stopped(e.AttemptID, errors.New(e.mask.String(err.Error())))
 	default:
 		o.Record.Type, o.Record.Text, o.Record.Fatal = journal.StageFailed, e.mask.String(err.Error()), errors.Is(err, tasks.ErrNoRetry)
 		w.failed.Add(1)
@@ -326,7 +326,7 @@ func (w *Worker) owner(err error) fault.Owner {
 }
 
 // stopped is how an attempt ends that was stopped, or not even begun, for the given reason.
-func stopped(a journal.Attempted, cause error) *journal.Outcome {
+func stopped(a journal.AttemptID, cause error) *journal.Outcome {
 	r := journal.Record{Type: journal.StageLost, Stage: a.Stage, Attempt: a.Attempt, Text: cause.Error()}
 	if errors.Is(cause, errCancelled) {
 		r.Type = journal.StageCancelled
@@ -344,7 +344,7 @@ const (
 func (w *Worker) insist(what string, run journal.RunID, write func() error) error {
 	for delay := firstDelay; ; delay = min(lastDelay, 2*delay) {
 		err := write()
-		if err == nil || errors.Is(err, journal.ErrGone) || errors.Is(err, journal.ErrDigest) || errors.Is(err, journal.ErrCut) {
+		if err == nil || errors.Is(err, journal.ErrNotFound) || errors.Is(err, journal.ErrDigest) || errors.Is(err, journal.ErrTruncated) {
 			return err
 		}
 

@@ -33,8 +33,8 @@ func (b *bundle) giveBack(ctx context.Context, hops int) (done bool, err error) 
 		return false, nil
 	}
 
-	free := slices.DeleteFunc(slices.Clone(foreign), func(a journal.Attempted) bool { return b.depends(a.Stage, nil) != now })
-	b.waiting = slices.DeleteFunc(b.waiting, func(a journal.Attempted) bool { return slices.Contains(foreign, a) })
+	free := slices.DeleteFunc(slices.Clone(foreign), func(a journal.AttemptID) bool { return b.depends(a.Stage, nil) != now })
+	b.waiting = slices.DeleteFunc(b.waiting, func(a journal.AttemptID) bool { return slices.Contains(foreign, a) })
 	done = len(b.waiting) == 0
 	if len(free) == 0 || hops >= maxHops {
 		return done, nil
@@ -45,7 +45,7 @@ func (b *bundle) giveBack(ctx context.Context, hops int) (done bool, err error) 
 		b.worker.pause(firstHop << hops)
 	}
 
-	task := queue.Bundle{Run: string(b.claim.Run), Pipeline: b.loaded.spec.Name, Incarnation: b.origin.Incarnation, Digest: b.claim.Digest, After: b.claim.After, Queue: b.queue, Hops: hops + 1}
+	task := queue.Batch{Run: string(b.claim.Run), Pipeline: b.loaded.spec.Name, Incarnation: b.origin.Incarnation, Digest: b.claim.Digest, After: b.claim.After, Queue: b.queue, Hops: hops + 1}
 	for _, a := range free {
 		task.Items = append(task.Items, b.item(a))
 	}
@@ -53,7 +53,7 @@ func (b *bundle) giveBack(ctx context.Context, hops int) (done bool, err error) 
 }
 
 // foreign returns the attempts for which this worker has no handler.
-func (b *bundle) foreign() (list []journal.Attempted) {
+func (b *bundle) foreign() (list []journal.AttemptID) {
 	for _, a := range b.waiting {
 		if task := b.loaded.spec.Kind(b.graphStage(a.Stage)).Task; task != "" && !b.worker.Registry.Has(task) {
 			list = append(list, a)

@@ -42,7 +42,7 @@ func (b *bundle) keep(i queue.Item) {
 }
 
 // item is what another worker must be told of an attempt.
-func (b *bundle) item(a journal.Attempted) queue.Item {
+func (b *bundle) item(a journal.AttemptID) queue.Item {
 	i := b.items[a.Stage]
 	i.Stage = a.Stage
 	i.Attempt = a.Attempt
@@ -81,8 +81,8 @@ func (b *bundle) cleansUp(s dag.StageID) bool {
 	return b.loaded.spec.Kind(b.graphStage(s)).Trigger == dag.AllDone
 }
 
-func (b *bundle) claimOf(a journal.Attempted) journal.Move {
-	claim := journal.ClaimOf(a)
+func (b *bundle) claimOf(a journal.AttemptID) journal.Op {
+	claim := journal.ClaimOp(a)
 	claim.CleanUp = b.cleansUp(a.Stage)
 	return claim
 }

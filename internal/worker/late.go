@@ -56,16 +56,16 @@ func (b *bundle) late() *execution {
 // passOn gives back to the queue what is not claimed and does not come after something unfinished
 // that stays here.
 func (b *bundle) passOn(ctx context.Context) error {
-	task := queue.Bundle{Run: string(b.claim.Run), Pipeline: b.loaded.spec.Name, Incarnation: b.origin.Incarnation, Digest: b.claim.Digest, After: b.claim.After, Queue: b.queue}
+	task := queue.Batch{Run: string(b.claim.Run), Pipeline: b.loaded.spec.Name, Incarnation: b.origin.Incarnation, Digest: b.claim.Digest, After: b.claim.After, Queue: b.queue}
 	b.mu.Lock()
-	var stay []journal.Attempted
+	var stay []journal.AttemptID
 	var gone []due
 	for _, a := range b.waiting {
 		if b.depends(a.Stage, gone) == dropped {
 			stay = append(stay, a)
 			continue
 		}
-		gone = append(gone, due{Attempted: a})
+		gone = append(gone, due{AttemptID: a})
 		task.Items = append(task.Items, b.item(a))
 	}
 

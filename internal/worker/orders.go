@@ -27,14 +27,14 @@ func (b *bundle) obey(ctx context.Context) error {
 		e = nil // the journal does not know of it
 	}
 
-	var attempts []journal.Attempted
+	var attempts []journal.AttemptID
 	if e != nil {
-		attempts = append(attempts, e.Attempted)
+		attempts = append(attempts, e.AttemptID)
 	}
 
 	for _, a := range b.due {
 		if !a.fused {
-			attempts = append(attempts, a.Attempted)
+			attempts = append(attempts, a.AttemptID)
 		}
 	}
 
@@ -67,15 +67,15 @@ func (b *bundle) obey(ctx context.Context) error {
 }
 
 // yield gives up an attempt that the run does not wait for any more.
-func (b *bundle) yield(a journal.Attempted) {
+func (b *bundle) yield(a journal.AttemptID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.current != nil && b.current.Attempted == a {
+	if b.current != nil && b.current.AttemptID == a {
 		b.current.revoke()
 	}
 
-	b.due = slices.DeleteFunc(b.due, func(d due) bool { return d.Attempted == a && !d.fused })
-	if b.current == nil || b.current.Attempted != a {
+	b.due = slices.DeleteFunc(b.due, func(d due) bool { return d.AttemptID == a && !d.fused })
+	if b.current == nil || b.current.AttemptID != a {
 		delete(b.holds, a)
 	}
 }
@@ -85,7 +85,7 @@ func (e *execution) saveLog(ctx context.Context) error {
 	if size == e.saved {
 		return nil
 	}
-	if err := e.bundle.worker.Journal.SaveLog(ctx, e.bundle.claim.Run, e.bundle.claim.Token, e.Attempted, e.log.Bytes()); err != nil {
+	if err := e.bundle.worker.Journal.SaveLog(ctx, e.bundle.claim.Run, e.bundle.claim.Token, e.AttemptID, e.log.Bytes()); err != nil {
 		return err
 	}
 
@@ -94,7 +94,7 @@ func (e *execution) saveLog(ctx context.Context) error {
 }
 
 // holding returns the attempts that are claimed, and not reported.
-func (b *bundle) holding() []journal.Attempted {
+func (b *bundle) holding() []journal.AttemptID {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Collect(maps.Keys(b.holds))

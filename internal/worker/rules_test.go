@@ -273,5 +273,5 @@ func (w *world) id(name string) dag.StageID {
 func (w *world) items(id string, items ...queue.Item) {
 	w.Helper()
 	w.must(w.queue.EnqueueAll(w.Context(), "default", queue.Task{ID: id, Label: id,
-		Bundle: queue.Bundle{Run: string(run), Pipeline: "p", Incarnation: incarnation, Digest: w.digest, Items: items}}))
+		Bundle: queue.Batch{Run: string(run), Pipeline: "p", Incarnation: incarnation, Digest: w.digest, Items: items}}))
 }

@@ -20,7 +20,7 @@ const tellingCommand = `{"run": "tr '\\0' ' ' </proc/$$/cmdline; echo; printf %s
 func (w *world) log(stage string) string {
 	w.Helper()
 	id, _ := w.spec.Graph.Lookup(stage)
-	log, err := w.journal.Log(w.Context(), run, journal.Attempted{Stage: id, Attempt: 1})
+	log, err := w.journal.Log(w.Context(), run, journal.AttemptID{Stage: id, Attempt: 1})
 	w.must(err)
 	return string(log)
 }

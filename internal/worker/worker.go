@@ -230,7 +230,7 @@ func (w *Worker) beat(ctx context.Context) error {
 	info := w.Info
 	info.Unhealthy = w.unhealthy()
 	info.Delivered = w.server.Delivered()
-	info.Holds = make(map[journal.RunID][]journal.Attempted)
+	info.Holds = make(map[journal.RunID][]journal.AttemptID)
 	for _, b := range w.bundles() {
 		info.Busy++
 		info.Holds[b.claim.Run] = append(info.Holds[b.claim.Run], b.holding()...)

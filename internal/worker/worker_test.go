@@ -25,7 +25,7 @@ func TestAStageIsExecutedAndRecorded(t *testing.T) {
 		if took := time.Since(begin); took > 100*time.Millisecond {
 			w.Errorf("an idle worker took %s to pick it up", took)
 		}
-		log, err := w.journal.Log(w.Context(), run, journal.Attempted{Stage: 0, Attempt: 1})
+		log, err := w.journal.Log(w.Context(), run, journal.AttemptID{Stage: 0, Attempt: 1})
 		outputs := w.outputs(0, 2)
 		if err != nil || string(log) != "first\nlast line\n" || outputs[0] != "vjson\n1" || outputs[1] != "" {
 			w.Errorf("%q %q %v", log, outputs, err)
@@ -65,7 +65,7 @@ func TestABundleOfAnotherSpecIsDropped(t *testing.T) {
 
 func TestNonsenseInTheQueueHarmsNobody(t *testing.T) {
 	simulate(t, succeeding, func(w *world) {
-		for i, b := range []queue.Bundle{{}, {Run: "..", Items: []queue.Item{{}}}, {Run: "gone", Items: []queue.Item{{}}},
+		for i, b := range []queue.Batch{{}, {Run: "..", Items: []queue.Item{{}}}, {Run: "gone", Items: []queue.Item{{}}},
 			{Run: string(run), Digest: w.digest, Items: []queue.Item{{Stage: 99, Attempt: 1}}}, {Run: string(run), Digest: w.digest}} {
 			w.must(w.queue.EnqueueAll(w.Context(), "default", queue.Task{ID: string(rune('a' + i)), Label: "x", Bundle: b}))
 		}
@@ -317,7 +317,7 @@ func TestTheLogOfARunningStageCanBeRead(t *testing.T) {
 		_, err := (<-w.running).Log.Write([]byte("so far\n"))
 		w.must(err)
 		time.Sleep(2 * journal.BeatEvery)
-		log, err := w.journal.Log(w.Context(), run, journal.Attempted{Stage: 0, Attempt: 1})
+		log, err := w.journal.Log(w.Context(), run, journal.AttemptID{Stage: 0, Attempt: 1})
 		if err != nil || string(log) != "so far\n" {
 			w.Fatalf("%q %v", log, err)
 		}

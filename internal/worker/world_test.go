@@ -187,7 +187,7 @@ func (w *world) send(id, stage string, attempt dag.Attempt) {
 // bundle hands attempts of several stages to the queue as one task.
 func (w *world) bundle(id string, attempt dag.Attempt, stages ...string) {
 	w.Helper()
-	task := queue.Bundle{Run: string(run), Pipeline: "p", Incarnation: incarnation, Digest: w.digest}
+	task := queue.Batch{Run: string(run), Pipeline: "p", Incarnation: incarnation, Digest: w.digest}
 	for _, name := range stages {
 		s, ok := w.spec.Graph.Lookup(name)
 		if !ok {
