@@ -13,7 +13,7 @@ import (
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/view"
+	"github.com/godags/godags/internal/runstate"
 )
 
 // defaultGrace is how long stages have for stopping unless told otherwise.
@@ -213,19 +213,19 @@ func start(ctx context.Context, session *engine.Session, p engine.Pipeline, o ru
 }
 
 // report returns the report of a finished run, and a [*RunError] if the run did not succeed.
-func report(ctx context.Context, session *engine.Session, run *view.Run) (*Report, error) {
-	outputs, err := run.Outputs(ctx, session.Journal, session.Stores, view.AnySize)
+func report(ctx context.Context, session *engine.Session, run *runstate.Run) (*Report, error) {
+	outputs, err := run.Outputs(ctx, session.Journal, session.Stores, runstate.AnySize)
 	return newReport(run, outputs), errors.Join(outcome(run), err)
 }
 
-func newReport(run *view.Run, outputs map[string]json.RawMessage) *Report {
+func newReport(run *runstate.Run, outputs map[string]json.RawMessage) *Report {
 	r := run.Result(run.Finished)
 	return &Report{r.Run, r.State, r.Stages.Total, r.Stages.Succeeded, r.Stages.Failed, r.Stages.Skipped, r.Stages.Cancelled,
 		run.Submitted, run.Finished, outputs}
 }
 
 // outcome is nil for a run that succeeded.
-func outcome(run *view.Run) error {
+func outcome(run *runstate.Run) error {
 	if run.State.Outcome() == dag.Succeeded {
 		return nil
 	}

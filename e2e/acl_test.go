@@ -11,7 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/godags/godags/internal/redistest"
-	"github.com/godags/godags/internal/seal"
+	"github.com/godags/godags/internal/sign"
 )
 
 // documentedUsers makes the users of docs/security.md, by the commands that are written there.
@@ -120,7 +120,7 @@ func userOf(server *redistest.Server, user string) string {
 // forge hands a task to the worker that is not signed.
 func forge(t *testing.T, rdb *redis.Client) {
 	t.Helper()
-	key, err := seal.Parse(os.Getenv(seal.Variable))
+	key, err := sign.Parse(os.Getenv(sign.Variable))
 	if err != nil {
 		t.Fatal(err)
 	}

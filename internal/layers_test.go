@@ -30,14 +30,14 @@ var layers = [][]string{
 	{"internal/runs"},
 	{"internal/engine"},
 	{"internal/coordinator", "internal/worker", "internal/progress", "internal/picture", "internal/pipefile"},
-	{"internal/view"},
+	{"internal/runstate"},
 	{"internal/values"},
 	{"internal/queue", "internal/journal", "internal/redisx"},
 	{"internal/condition"},
 	{"internal/spec"},
 	{"tasks", "cache"},
 	{"dag", "internal/api"},
-	{"internal/nearest", "internal/version", "internal/seal", "internal/cells", "internal/jsontext", "internal/fault"},
+	{"internal/nearest", "internal/version", "internal/sign", "internal/term", "internal/jsontext", "internal/fault"},
 	{"internal/owned", "internal/process", "internal/guard"},
 }
 
@@ -51,7 +51,7 @@ var secrets = []struct {
 	{"asynq", importOf("github.com/hibiken/asynq"), []string{"internal/queue"},
 		"so that another queue, or a newer Asynq, concerns one package: say what you need as a method of internal/queue"},
 	{"the journal", importOf(module + "/internal/journal"), []string{"internal/journal", "internal/runs", "internal/engine", "internal/coordinator", "internal/worker",
-		"internal/progress", "internal/view", "internal/values", "internal/faulttest", "bench", "."},
+		"internal/progress", "internal/runstate", "internal/values", "internal/faulttest", "bench", "."},
 		"so that people and programs are told the same: say what you need as a method of internal/runs"},
 	{"the queue", importOf(module + "/internal/queue"), []string{"internal/queue", "internal/engine", "internal/coordinator", "internal/worker", "internal/faulttest", "bench"},
 		"so that commands do not depend on how stages travel: say what you need as a method of internal/runs or internal/engine"},
@@ -205,7 +205,7 @@ func isScript(n ast.Node) bool {
 
 func TestWhatIsNotInOrderIsFound(t *testing.T) {
 	for name, test := range map[string]struct{ file, source, want string }{
-		"up":            {"internal/spec/a.go", `import "github.com/godags/godags/internal/view"`, "internal/spec imports internal/view, which is above it"},
+		"up":            {"internal/spec/a.go", `import "github.com/godags/godags/internal/runstate"`, "internal/spec imports internal/runstate, which is above it"},
 		"up to a part":  {"dag/a.go", `import "github.com/godags/godags/cache/cachetest"`, "dag imports github.com/godags/godags/cache/cachetest: it must stay pure"},
 		"front door":    {"internal/cli/a.go", `import "github.com/godags/godags"`, "internal/cli imports ., which is above it"},
 		"sideways":      {"internal/journal/a.go", `import "github.com/godags/godags/internal/redisx"`, "internal/journal imports internal/redisx, which is of the same layer"},

@@ -8,7 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/godags/godags/internal/cells"
+	"github.com/godags/godags/internal/term"
 )
 
 // DefaultLogLimit is how much of an attempt's output a [LogBuffer] keeps unless told otherwise: 64
@@ -172,7 +172,7 @@ func printable(line []byte) string {
 			return -1
 		}
 		return r
-	}, cells.Plain(text))
+	}, term.Plain(text))
 
 	text = strings.TrimSpace(text)
 	if len(text) <= most {

@@ -8,7 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/godags/godags/internal/cells"
+	"github.com/godags/godags/internal/term"
 )
 
 // Append is written by hand, for speed. encoding/json says what is right, but for the characters
@@ -41,7 +41,7 @@ func TestEvent_AppendIsWhatEncodingJSONWrites(t *testing.T) {
 		if err := encoder.Encode(e); err != nil {
 			t.Fatal(err)
 		}
-		escaped := string(cells.EscapeJSON(want.Bytes()))
+		escaped := string(term.EscapeJSON(want.Bytes()))
 		if got := string(e.Append(nil)); got != escaped {
 			t.Fatalf("got  %swant %s", got, escaped)
 		}

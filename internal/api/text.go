@@ -3,11 +3,11 @@ package api
 import (
 	"unicode/utf8"
 
-	"github.com/godags/godags/internal/cells"
+	"github.com/godags/godags/internal/term"
 )
 
 // AppendString appends a JSON string, as encoding/json does without its escapes for HTML, but
-// without allocating. What a terminal might obey is escaped as by [cells.EscapeJSON].
+// without allocating. What a terminal might obey is escaped as by [term.EscapeJSON].
 func AppendString(buf []byte, s string) []byte {
 	buf = append(buf, '"')
 	start := 0
@@ -19,7 +19,7 @@ func AppendString(buf []byte, s string) []byte {
 		}
 
 		r, size := utf8.DecodeRuneInString(s[i:])
-		if r >= utf8.RuneSelf && !cells.Hidden(r, size) {
+		if r >= utf8.RuneSelf && !term.Hidden(r, size) {
 			i += size
 			continue
 		}
@@ -50,5 +50,5 @@ func appendEscaped(buf []byte, r rune) []byte {
 		return append(buf, `\t`...)
 	}
 
-	return cells.AppendEscaped(buf, r)
+	return term.AppendEscaped(buf, r)
 }

@@ -4,12 +4,12 @@ import (
 	"errors"
 
 	"github.com/godags/godags/dag"
-	"github.com/godags/godags/internal/cells"
 	"github.com/godags/godags/internal/coordinator"
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/pipefile"
 	"github.com/godags/godags/internal/redisx"
 	"github.com/godags/godags/internal/runs"
+	"github.com/godags/godags/internal/term"
 )
 
 // classify returns the exit code for an error that did not bring its own.
@@ -33,4 +33,4 @@ func classify(err error) int {
 
 // printable makes a text harmless on a terminal: an error may quote what a stage or a stranger
 // wrote.
-func printable(text string) string { return cells.CleanLines(text) }
+func printable(text string) string { return term.CleanLines(text) }

@@ -11,8 +11,8 @@ import (
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/redistest"
+	"github.com/godags/godags/internal/runstate"
 	"github.com/godags/godags/internal/spec"
-	"github.com/godags/godags/internal/view"
 )
 
 // TestMain takes away what a person has set for the commands: tests say themselves what they need
@@ -160,13 +160,13 @@ func (f fixture) decide(id journal.RunID, kind journal.DecisionKind, r journal.R
 }
 
 // load reads a run.
-func (f fixture) load(id journal.RunID) *view.Run {
+func (f fixture) load(id journal.RunID) *runstate.Run {
 	f.Helper()
 	encoded, _, err := f.journal.Spec(f.Context(), id)
 	f.check(err)
 	sp, err := spec.Decode(encoded)
 	f.check(err)
-	run, err := view.Load(f.Context(), f.journal, id, sp)
+	run, err := runstate.Load(f.Context(), f.journal, id, sp)
 	f.check(err)
 	return run
 }

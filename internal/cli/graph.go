@@ -16,7 +16,7 @@ import (
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/picture"
 	"github.com/godags/godags/internal/runs"
-	"github.com/godags/godags/internal/view"
+	"github.com/godags/godags/internal/runstate"
 )
 
 func (p Program) graphCommand() *ucli.Command {
@@ -71,7 +71,7 @@ func (p Program) graph(c *ucli.Context) error {
 	})
 }
 
-func runPicture(run *view.Run) picture.Input {
+func runPicture(run *runstate.Run) picture.Input {
 	return picture.Input{Name: run.Spec.Name, Run: string(run.ID), Graph: run.Spec.Graph,
 		State: func(s dag.StageID) dag.State {
 			state, _ := run.Standing(s)

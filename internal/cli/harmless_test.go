@@ -8,8 +8,8 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/godags/godags/internal/cells"
 	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/term"
 )
 
 // nasty is what a stage, or whoever writes to Redis, may send to a terminal.
@@ -87,7 +87,7 @@ func TestLogsAreHarmlessOnATerminal(t *testing.T) {
 func hidden(text string) (string, bool) {
 	for text != "" {
 		r, size := utf8.DecodeRuneInString(text)
-		if r != '\n' && r != '\t' && cells.Hidden(r, size) {
+		if r != '\n' && r != '\t' && term.Hidden(r, size) {
 			return text[:size], true
 		}
 		text = text[size:]

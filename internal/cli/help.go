@@ -8,7 +8,7 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
-	"github.com/godags/godags/internal/cells"
+	"github.com/godags/godags/internal/term"
 )
 
 // groups are the commands as help lists them.
@@ -183,7 +183,7 @@ func (h page) section(title string, rows [][2]string) {
 	fmt.Fprintf(h.out, "\n%s:\n", title)
 	widest := 0
 	for _, row := range rows {
-		widest = max(widest, cells.Of(row[0]))
+		widest = max(widest, term.Of(row[0]))
 	}
 
 	margin := strings.Repeat(" ", 2+widest+2)
@@ -193,7 +193,7 @@ func (h page) section(title string, rows [][2]string) {
 	}
 
 	for _, row := range rows {
-		label := "  " + cells.Pad(row[0], widest) + "  "
+		label := "  " + term.Pad(row[0], widest) + "  "
 		if below {
 			fmt.Fprintf(h.out, "  %s\n", row[0])
 			label = margin

@@ -8,10 +8,10 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
-	"github.com/godags/godags/internal/cells"
 	"github.com/godags/godags/internal/progress"
 	"github.com/godags/godags/internal/redisx"
 	"github.com/godags/godags/internal/spec"
+	"github.com/godags/godags/internal/term"
 )
 
 // hint is a command of this program that is recommended. A person can copy it into a shell.
@@ -143,7 +143,7 @@ func shellWord(word string) string {
 	if word != "" && strings.Trim(word, plain) == "" {
 		return word
 	}
-	if cells.Clean(word) == word {
+	if term.Clean(word) == word {
 		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 	}
 

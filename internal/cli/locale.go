@@ -7,9 +7,7 @@ import (
 	"sync"
 	"unicode/utf8"
 
-	"golang.org/x/term"
-
-	"github.com/godags/godags/internal/cells"
+	"github.com/godags/godags/internal/term"
 )
 
 // drawn has a character of ASCII for each mark and line that we draw. It takes as many columns.
@@ -26,7 +24,7 @@ type file interface {
 // readable returns out, or if that is a terminal a [terminal], to which only what does no harm is
 // written, and of ours only ASCII if the user says so.
 func readable(out io.Writer, env func(string) string) io.Writer {
-	if f, ok := out.(file); ok && term.IsTerminal(int(f.Fd())) {
+	if f, ok := out.(file); ok && term.IsTerminal(f) {
 		return &terminal{File: f, ascii: wantsASCII(env)}
 	}
 	return out
@@ -112,7 +110,7 @@ func safe(text []byte) (whole, rest []byte) {
 		}
 
 		_, size := utf8.DecodeRune(text[at:])
-		whole = append(whole, cells.Clean(string(text[at:at+size]))...)
+		whole = append(whole, term.Clean(string(text[at:at+size]))...)
 		at += size
 	}
 

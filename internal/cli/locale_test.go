@@ -7,7 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/godags/godags/internal/cells"
+	"github.com/godags/godags/internal/term"
 )
 
 func TestTheLocaleOfPOSIXIsTakenAtItsWord(t *testing.T) {
@@ -52,8 +52,8 @@ func TestMarksAreASCIIWhereverTheTextIsCut(t *testing.T) {
 			t.Fatalf("got %q", got)
 		}
 	})
-	if cells.Of(text) != cells.Of(want) {
-		t.Errorf("%d columns became %d", cells.Of(text), cells.Of(want))
+	if term.Of(text) != term.Of(want) {
+		t.Errorf("%d columns became %d", term.Of(text), term.Of(want))
 	}
 }
 

@@ -11,9 +11,9 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/godags/godags/dag"
-	"github.com/godags/godags/internal/cells"
 	"github.com/godags/godags/internal/runs"
-	"github.com/godags/godags/internal/view"
+	"github.com/godags/godags/internal/runstate"
+	"github.com/godags/godags/internal/term"
 )
 
 func (p Program) logsCommand() *ucli.Command {
@@ -108,7 +108,7 @@ func (p Program) stageLog(ctx context.Context, c *ucli.Context, l logPrinter, na
 }
 
 // unknownStage says where the stages of a run are listed.
-func (p Program) unknownStage(c *ucli.Context, run *view.Run, err error) error {
+func (p Program) unknownStage(c *ucli.Context, run *runstate.Run, err error) error {
 	var unknown *runs.UnknownStageError
 	if errors.As(err, &unknown) && unknown.Near != "" {
 		return &exitError{exitUsage, err}
@@ -118,7 +118,7 @@ func (p Program) unknownStage(c *ucli.Context, run *view.Run, err error) error {
 
 // logPrinter prints what attempts of stages printed, one at a time.
 type logPrinter struct {
-	run      *view.Run
+	run      *runstate.Run
 	service  *runs.Service
 	attempt  uint // 0: the last
 	out      *bufio.Writer
@@ -166,7 +166,7 @@ func (l logPrinter) print(ctx context.Context, s dag.StageID, prefix string) (bo
 }
 
 // seen returns what a person would see of a line of output, harmless to a terminal.
-func seen(line string) string { return printable(cells.Seen(line)) }
+func seen(line string) string { return printable(term.Seen(line)) }
 
 // tail returns the last lines of a log, as they are seen.
 func tail(log []byte, most int) []string {

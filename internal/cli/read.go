@@ -13,11 +13,10 @@ import (
 	"syscall"
 
 	ucli "github.com/urfave/cli/v2"
-	"golang.org/x/term"
 
-	"github.com/godags/godags/internal/cells"
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/runs"
+	"github.com/godags/godags/internal/term"
 )
 
 // read runs a command that looks into Redis and prints what it finds. A signal ends it in order: a
@@ -94,23 +93,13 @@ func (p Program) print(do func(*bufio.Writer) error) error {
 
 // onTerminal reports whether a person sees what is printed.
 func (p Program) onTerminal() bool {
-	f, ok := p.Out.(file)
-	return ok && term.IsTerminal(int(f.Fd()))
+	return term.IsTerminal(p.Out)
 }
 
 // columns is the width of the terminal on which a person sees what is printed; 0 if it is not
 // known, or there is none.
 func (p Program) columns() int {
-	f, ok := p.Out.(file)
-	if !ok {
-		return 0
-	}
-
-	width, _, err := term.GetSize(int(f.Fd()))
-	if err != nil {
-		return 0
-	}
-
+	width, _, _ := term.Size(p.Out)
 	return width
 }
 
@@ -121,6 +110,6 @@ func printJSON(out io.Writer, result any) error {
 	if err != nil {
 		return err
 	}
-	_, err = out.Write(append(cells.EscapeJSON(text), '\n'))
+	_, err = out.Write(append(term.EscapeJSON(text), '\n'))
 	return err
 }

@@ -8,7 +8,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/godags/godags/internal/engine"
-	"github.com/godags/godags/internal/view"
+	"github.com/godags/godags/internal/runstate"
 )
 
 func (p Program) retryCommand() *ucli.Command {
@@ -28,7 +28,7 @@ func (p Program) retry(c *ucli.Context) error {
 		return err
 	}
 
-	return p.onRun(c, options, func(session *engine.Session, ctx context.Context, o engine.RunOptions) (*view.Run, error) {
+	return p.onRun(c, options, func(session *engine.Session, ctx context.Context, o engine.RunOptions) (*runstate.Run, error) {
 		run, err := session.Retry(ctx, o, c.String("stage"))
 		if errors.Is(err, engine.ErrGoesOn) {
 			err = fmt.Errorf("%w: follow it with %s, or go on with it with %s if nobody drives it",

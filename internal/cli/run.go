@@ -12,9 +12,9 @@ import (
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/runs"
+	"github.com/godags/godags/internal/runstate"
 	"github.com/godags/godags/internal/spec"
 	"github.com/godags/godags/internal/values"
-	"github.com/godags/godags/internal/view"
 )
 
 func (p Program) runCommand() *ucli.Command {
@@ -150,7 +150,7 @@ func withValues(sp *spec.Spec, store string) *spec.Spec {
 }
 
 // onRun does something with the run that the command's only argument names.
-func (p Program) onRun(c *ucli.Context, o engine.RunOptions, start func(*engine.Session, context.Context, engine.RunOptions) (*view.Run, error)) error {
+func (p Program) onRun(c *ucli.Context, o engine.RunOptions, start func(*engine.Session, context.Context, engine.RunOptions) (*runstate.Run, error)) error {
 	word, err := runWord(c, 1)
 	if err != nil {
 		return err
@@ -179,7 +179,7 @@ func (p Program) onRun(c *ucli.Context, o engine.RunOptions, start func(*engine.
 			screen.printer.Past(last)
 		}
 
-		return p.conduct(c, session, screen, o, asJSON, func(ctx context.Context, o engine.RunOptions) (*view.Run, error) {
+		return p.conduct(c, session, screen, o, asJSON, func(ctx context.Context, o engine.RunOptions) (*runstate.Run, error) {
 			return start(session, ctx, o)
 		})
 	})
@@ -188,7 +188,7 @@ func (p Program) onRun(c *ucli.Context, o engine.RunOptions, start func(*engine.
 // conduct runs or resumes a run under the eyes of a person, prints the result, and returns the
 // verdict.
 func (p Program) conduct(c *ucli.Context, session *engine.Session, screen *screen, o engine.RunOptions, asJSON bool,
-	start func(context.Context, engine.RunOptions) (*view.Run, error)) error {
+	start func(context.Context, engine.RunOptions) (*runstate.Run, error)) error {
 	if !session.External() && o.Children == 0 && o.Slots == 0 {
 		o.Slots = engine.Cores()
 	}
@@ -227,7 +227,7 @@ func (p Program) explainStart(c *ucli.Context, id runs.ID, err error) error {
 }
 
 // verdict turns the end of a run into an exit code.
-func (p Program) verdict(run *view.Run, err error, cause error) error {
+func (p Program) verdict(run *runstate.Run, err error, cause error) error {
 	var sig interrupted
 	code := exitFailed
 	switch {
@@ -247,11 +247,11 @@ func (p Program) verdict(run *view.Run, err error, cause error) error {
 }
 
 // printResult prints what became of the run on standard output.
-func (p Program) printResult(c *ucli.Context, session *engine.Session, run *view.Run, asJSON bool) error {
+func (p Program) printResult(c *ucli.Context, session *engine.Session, run *runstate.Run, asJSON bool) error {
 	ctx := context.WithoutCancel(c.Context)
-	most := view.ForPeople
+	most := runstate.ForPeople
 	if asJSON {
-		most = view.AnySize
+		most = runstate.AnySize
 	}
 
 	outputs, err := runs.New(session).Outputs(ctx, run, most)

@@ -16,7 +16,7 @@ import (
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/progress"
 	"github.com/godags/godags/internal/runs"
-	"github.com/godags/godags/internal/view"
+	"github.com/godags/godags/internal/runstate"
 )
 
 func progressFlag() *ucli.StringFlag {
@@ -118,14 +118,14 @@ func (s *screen) Close() error {
 	return heard(s.printer.Close())
 }
 
-func (s *screen) observe(run *view.Run, e runs.Entry) {
+func (s *screen) observe(run *runstate.Run, e runs.Entry) {
 	s.run.Store(run.ID)
 	s.over.Store(run.State.Finished())
 	s.printer.Observe(run, e)
 }
 
 // summary prints the last block on standard output.
-func (p Program) summary(ctx context.Context, c *ucli.Context, service *runs.Service, run *view.Run, outputs map[string]json.RawMessage) error {
+func (p Program) summary(ctx context.Context, c *ucli.Context, service *runs.Service, run *runstate.Run, outputs map[string]json.RawMessage) error {
 	color, err := progress.ParseColor(c.String("color"))
 	if err != nil {
 		return err
@@ -138,7 +138,7 @@ func (p Program) summary(ctx context.Context, c *ucli.Context, service *runs.Ser
 
 // nextSteps says what can be done about a run that did not succeed. A run in a Redis of this
 // process is gone with it.
-func (p Program) nextSteps(c *ucli.Context, service *runs.Service, run *view.Run) (hints []progress.Hint) {
+func (p Program) nextSteps(c *ucli.Context, service *runs.Service, run *runstate.Run) (hints []progress.Hint) {
 	keeps := service.Redis().Keeps
 	id := []string{string(run.ID)}
 	switch {

@@ -8,7 +8,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/godags/godags/internal/runs"
-	"github.com/godags/godags/internal/view"
+	"github.com/godags/godags/internal/runstate"
 )
 
 func (p Program) statusCommand() *ucli.Command {
@@ -42,7 +42,7 @@ func (p Program) status(c *ucli.Context) error {
 }
 
 func (p Program) printStatusJSON(ctx context.Context, s *runs.Service, status *runs.Status, out *bufio.Writer) error {
-	outputs, err := s.Outputs(ctx, status.Run, view.AnySize)
+	outputs, err := s.Outputs(ctx, status.Run, runstate.AnySize)
 	if err != nil { // such as values that were in the memory of the run's process
 		fmt.Fprintf(p.Err, "%s: some outputs are left out: %s\n", p.Name, printable(err.Error()))
 	}

@@ -15,10 +15,10 @@ import (
 
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/api"
-	"github.com/godags/godags/internal/cells"
 	"github.com/godags/godags/internal/progress"
 	"github.com/godags/godags/internal/runs"
-	"github.com/godags/godags/internal/view"
+	"github.com/godags/godags/internal/runstate"
+	"github.com/godags/godags/internal/term"
 )
 
 // What text shows of lists that may be long.
@@ -75,7 +75,7 @@ func (p Program) printOwner(c *ucli.Context, t *statusText) {
 }
 
 // printUnserved says what to do about stages that no live worker can run.
-func (p Program) printUnserved(c *ucli.Context, s *runs.Service, t *statusText, u view.Unserved) {
+func (p Program) printUnserved(c *ucli.Context, s *runs.Service, t *statusText, u runstate.Unserved) {
 	waiting := count(u.Stages, "stage waits", "stages wait")
 	queue := printable(u.Queue)
 	switch {
@@ -115,7 +115,7 @@ func (t *statusText) printHead(redis string) {
 		took = ""
 	}
 
-	say := func(label, text string) { t.paragraph(t.out, cells.Pad(label, 10), strings.Repeat(" ", 10), text) }
+	say := func(label, text string) { t.paragraph(t.out, term.Pad(label, 10), strings.Repeat(" ", 10), text) }
 	say("run", string(t.ID))
 	say("pipeline", printable(t.Spec.Name))
 	if t.TimeLimit > 0 && t.RunState != dag.Succeeded.String() {
@@ -305,7 +305,7 @@ func (t *statusText) printStages() {
 	}
 
 	for s := range t.Run.State.Stages() {
-		width = max(width, min(most, cells.Of(t.Name(s))))
+		width = max(width, min(most, term.Of(t.Name(s))))
 	}
 
 	t.out.WriteByte('\n')
@@ -331,7 +331,7 @@ func (t *statusText) printStage(s dag.StageID, width int) {
 
 	name := t.Name(s)
 	if t.width > 0 {
-		name = cells.Shorten(name, width)
+		name = term.Shorten(name, width)
 	}
 
 	note := t.Notes[s]
@@ -344,11 +344,11 @@ func (t *statusText) printStage(s dag.StageID, width int) {
 
 // stageRow writes a line of the list of stages, which is not a table because that may be very long.
 func (f form) stageRow(out *bufio.Writer, width int, name, state, attempt, took, note string) {
-	name = cells.Pad(name, width)
+	name = term.Pad(name, width)
 	padding := strings.Repeat(" ", len(dag.Succeeded.String())-len(state))
 	rest := fmt.Sprintf("%s  %7s  %9s", padding, attempt, took)
 	if f.width > 0 {
-		note = cells.Cut(note, f.width-cells.Of(name)-2-len(state)-len(rest)-2)
+		note = term.Cut(note, f.width-term.Of(name)-2-len(state)-len(rest)-2)
 	}
 
 	if note != "" {

@@ -10,8 +10,8 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
-	"github.com/godags/godags/internal/cells"
 	"github.com/godags/godags/internal/progress"
+	"github.com/godags/godags/internal/term"
 )
 
 // hues are the colours of words for a state, as escape sequences have them.
@@ -56,13 +56,13 @@ func (p painter) state(word string) string {
 // paragraph writes text after a label. It goes on, in lines that a terminal need not break, after a
 // margin as wide as the label.
 func (f form) paragraph(out *bufio.Writer, label, margin, text string) {
-	most := f.width - cells.Of(margin)
+	most := f.width - term.Of(margin)
 	if most < leastColumn {
 		most = 0
 	}
 
 	for line := range strings.SplitSeq(text, "\n") {
-		for _, line := range cells.Wrap(line, most) {
+		for _, line := range term.Wrap(line, most) {
 			out.WriteString(label + line + "\n")
 			label = margin
 		}
@@ -93,13 +93,13 @@ func (t table) print(out *bufio.Writer, f form, indent string) {
 				continue
 			}
 
-			text := cells.Cut(row[i], width)
+			text := term.Cut(row[i], width)
 			if i == 0 {
-				text = cells.Shorten(row[i], width)
+				text = term.Shorten(row[i], width)
 			}
 
 			line = line + gap
-			gap = strings.Repeat(" ", width-cells.Of(text)+2)
+			gap = strings.Repeat(" ", width-term.Of(text)+2)
 			if i == state {
 				text = f.state(text)
 			}
@@ -122,7 +122,7 @@ func (t table) fit(most int) []int {
 	least := make([]int, len(t[0]))
 	for i, name := range t[0] {
 		for _, row := range t {
-			widths[i] = max(widths[i], cells.Of(row[i]))
+			widths[i] = max(widths[i], term.Of(row[i]))
 		}
 		if least[i] = widths[i]; name != "STATE" && name != "RUN" {
 			least[i] = min(widths[i], leastColumn)

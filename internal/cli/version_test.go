@@ -8,7 +8,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/seal"
+	"github.com/godags/godags/internal/sign"
 	"github.com/godags/godags/internal/spec"
 )
 
@@ -27,11 +27,11 @@ func TestARunOfAnotherVersionIsNotCalledDamaged(t *testing.T) {
 	plain, err := unpacker.DecodeAll(encoded, nil)
 	f.check(err)
 	encoded = packer.EncodeAll(bytes.Replace(plain, []byte(`"version":1`), []byte(`"version":9`), 1), nil)
-	key, err := seal.Parse(os.Getenv(seal.Variable))
+	key, err := sign.Parse(os.Getenv(sign.Variable))
 	f.check(err)
 	digest := spec.Digest(encoded)
 	_, err = f.journal.Submit(f.Context(), journal.Submission{Run: "newer-1", Pipeline: "newer", Stages: 1, Digest: digest, Spec: encoded,
-		Incarnation: "1", Signature: key.Sign(seal.Spec, []byte("newer-1"), []byte("1"), []byte(digest)), Coordinator: "tester", Lease: undriven})
+		Incarnation: "1", Signature: key.Sign(sign.Spec, []byte("newer-1"), []byte("1"), []byte(digest)), Coordinator: "tester", Lease: undriven})
 	f.check(err)
 	for _, command := range []string{"attach", "resume", "retry", "status", "events"} {
 		f.execute(command, "newer-1").expect(t, 1, "the pipeline was stored by another version of godags: it has version 9",

@@ -14,14 +14,14 @@ import (
 
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/owned"
-	"github.com/godags/godags/internal/seal"
+	"github.com/godags/godags/internal/sign"
 )
 
 // children are worker processes of our own. One that dies is replaced.
 type children struct {
 	session *Session
 	url     string
-	key     seal.Key
+	key     sign.Key
 	queues  []string
 	run     journal.RunID // that they serve; empty: all
 	log     *os.File
@@ -127,7 +127,7 @@ func (c *children) runOne(id string) error {
 	cmd := exec.Command(program, "worker", "--id", id, "--concurrency", "1", "--queue", strings.Join(c.queues, ","), "--run", string(c.run))
 
 	// others can read argv
-	cmd.Env = append(os.Environ(), "REDIS_URL="+c.url, seal.Variable+"="+c.key.Text(), "GODAGS_HOME="+c.session.Home)
+	cmd.Env = append(os.Environ(), "REDIS_URL="+c.url, sign.Variable+"="+c.key.Text(), "GODAGS_HOME="+c.session.Home)
 	cmd.Stdout = c.log
 	cmd.Stderr = c.log
 	cmd.SysProcAttr = ChildAttr()

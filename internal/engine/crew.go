@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/view"
+	"github.com/godags/godags/internal/runstate"
 )
 
 // crew is the workers that were started for one run.
@@ -45,7 +45,7 @@ func (s *Session) only(run journal.RunID) journal.RunID {
 }
 
 // cleanUp removes the queues of a run that had its own.
-func (s *Session) cleanUp(ctx context.Context, run *view.Run) (err error) {
+func (s *Session) cleanUp(ctx context.Context, run *runstate.Run) (err error) {
 	if !run.State.Finished() || s.only(run.ID) == "" {
 		return nil
 	}

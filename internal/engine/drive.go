@@ -8,7 +8,7 @@ import (
 
 	"github.com/godags/godags/internal/coordinator"
 	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/view"
+	"github.com/godags/godags/internal/runstate"
 )
 
 func (s *Session) driver(o RunOptions, id string) coordinator.Config {
@@ -18,7 +18,7 @@ func (s *Session) driver(o RunOptions, id string) coordinator.Config {
 
 // drive hires workers and drives a run that is ours. When ctx is done, it cancels the run, unless
 // the cause is [ErrHandOver]. A run that it must leave unfinished is given up.
-func (s *Session) drive(ctx context.Context, cfg coordinator.Config, o RunOptions, run *view.Run, id journal.Identity, epoch int64) error {
+func (s *Session) drive(ctx context.Context, cfg coordinator.Config, o RunOptions, run *runstate.Run, id journal.Identity, epoch int64) error {
 	crew, err := s.hire(ctx, o)
 	if err == nil {
 		cfg.Dead = crew.dead
@@ -41,7 +41,7 @@ func (s *Session) drive(ctx context.Context, cfg coordinator.Config, o RunOption
 
 // lead drives a run with the workers that were hired for it. It leaves the run if there are no
 // workers and never will be.
-func (s *Session) lead(ctx context.Context, cfg coordinator.Config, o RunOptions, run *view.Run, crew crew, id journal.Identity, epoch int64) error {
+func (s *Session) lead(ctx context.Context, cfg coordinator.Config, o RunOptions, run *runstate.Run, crew crew, id journal.Identity, epoch int64) error {
 	cfg.Incarnation = id.Incarnation
 	var damaged error
 	cfg.Observe = func(entries []journal.Entry) {
@@ -51,7 +51,7 @@ func (s *Session) lead(ctx context.Context, cfg coordinator.Config, o RunOptions
 		}
 	}
 
-	cfg.Reread = func() { *run = *view.New(run.ID, run.Spec) }
+	cfg.Reread = func() { *run = *runstate.New(run.ID, run.Spec) }
 	driving, leave := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer leave(nil)
 

@@ -8,7 +8,7 @@ import (
 
 	"github.com/godags/godags/internal/coordinator"
 	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/view"
+	"github.com/godags/godags/internal/runstate"
 )
 
 // Part is what a session has to do with a run.
@@ -27,8 +27,8 @@ const watchEvery = coordinator.Lease / 10
 
 // conduct sees a run to its end: it drives the run while that is ours (the epoch is not 0), and
 // follows it while it is not.
-func (s *Session) conduct(ctx context.Context, driver coordinator.Config, o RunOptions, id journal.Identity, epoch int64) (*view.Run, error) {
-	run := view.New(o.ID, o.Spec)
+func (s *Session) conduct(ctx context.Context, driver coordinator.Config, o RunOptions, id journal.Identity, epoch int64) (*runstate.Run, error) {
+	run := runstate.New(o.ID, o.Spec)
 	for {
 		if epoch == 0 {
 			var err error
@@ -49,7 +49,7 @@ func (s *Session) conduct(ctx context.Context, driver coordinator.Config, o RunO
 
 // standBy follows a run until it can be taken over, and returns the epoch then. It is 0 if the run
 // is finished, or ctx is done.
-func (s *Session) standBy(ctx context.Context, run *view.Run, id string, o RunOptions) (epoch int64, err error) {
+func (s *Session) standBy(ctx context.Context, run *runstate.Run, id string, o RunOptions) (epoch int64, err error) {
 	err = s.follow(ctx, run, o, func() (bool, error) {
 		epoch, err = s.Journal.Acquire(ctx, o.ID, id, coordinator.Lease)
 		if errors.Is(err, journal.ErrFenced) {
@@ -61,7 +61,7 @@ func (s *Session) standBy(ctx context.Context, run *view.Run, id string, o RunOp
 }
 
 // watch follows a run to its end, whoever drives it.
-func (s *Session) watch(ctx context.Context, run *view.Run, o RunOptions) error {
+func (s *Session) watch(ctx context.Context, run *runstate.Run, o RunOptions) error {
 	return s.follow(ctx, run, o, func() (bool, error) { return false, s.tellLead(ctx, o) })
 }
 
@@ -83,7 +83,7 @@ func (s *Session) tellLead(ctx context.Context, o RunOptions) error {
 
 // follow reads the journal until the run is finished, or enough says so. While Redis cannot be
 // reached it waits.
-func (s *Session) follow(ctx context.Context, run *view.Run, o RunOptions, enough func() (bool, error)) error {
+func (s *Session) follow(ctx context.Context, run *runstate.Run, o RunOptions, enough func() (bool, error)) error {
 	if err := s.catchUp(ctx, run, o); err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func (s *Session) follow(ctx context.Context, run *view.Run, o RunOptions, enoug
 }
 
 // catchUp reads what the journal has already.
-func (s *Session) catchUp(ctx context.Context, run *view.Run, o RunOptions) error {
+func (s *Session) catchUp(ctx context.Context, run *runstate.Run, o RunOptions) error {
 	for { // to the end: a run that was reopened has gone on after it was finished
 		if n, err := run.Follow(ctx, s.Journal, 0, o.observe(run)); n == 0 || err != nil {
 			return err

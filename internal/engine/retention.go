@@ -8,7 +8,7 @@ import (
 
 	"github.com/godags/godags/internal/guard"
 	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/seal"
+	"github.com/godags/godags/internal/sign"
 	"github.com/godags/godags/internal/spec"
 )
 
@@ -56,7 +56,7 @@ func (s *Session) Remove(ctx context.Context, run journal.RunID, when journal.Co
 func (s *Session) removable(id journal.Identity, encoded []byte) (*spec.Spec, error) {
 	id.Digest = spec.Digest(encoded)
 	if !s.vouched(id) {
-		return nil, fmt.Errorf("%w: it was submitted with another key, or changed in Redis", seal.ErrSignature)
+		return nil, fmt.Errorf("%w: it was submitted with another key, or changed in Redis", sign.ErrSignature)
 	}
 	return spec.Decode(encoded)
 }

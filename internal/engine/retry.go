@@ -9,7 +9,7 @@ import (
 	"github.com/godags/godags/internal/coordinator"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/nearest"
-	"github.com/godags/godags/internal/view"
+	"github.com/godags/godags/internal/runstate"
 )
 
 var (
@@ -23,7 +23,7 @@ var (
 // or, without a name, those that failed or were cancelled, and all that comes after them. What is
 // good stays. A run without such stages is returned as it is. If somebody else is quicker to do so
 // the run is followed.
-func (s *Session) Retry(ctx context.Context, o RunOptions, stage string) (*view.Run, error) {
+func (s *Session) Retry(ctx context.Context, o RunOptions, stage string) (*runstate.Run, error) {
 	run, err := s.load(ctx, &o)
 	if err == nil {
 		err = o.check()
@@ -67,7 +67,7 @@ func (s *Session) reopen(ctx context.Context, o RunOptions, name, id string) (ep
 		return 0, err
 	}
 
-	run := view.New(o.ID, o.Spec)
+	run := runstate.New(o.ID, o.Spec)
 	if err := s.catchUp(ctx, run, RunOptions{}); err != nil {
 		return 0, err
 	}
@@ -90,7 +90,7 @@ func (s *Session) reopen(ctx context.Context, o RunOptions, name, id string) (ep
 }
 
 // named returns the stage of a run that has a name; [dag.NoStage] for none.
-func named(run *view.Run, name string) (dag.StageID, error) {
+func named(run *runstate.Run, name string) (dag.StageID, error) {
 	if name == "" {
 		return dag.NoStage, nil
 	}

@@ -14,8 +14,8 @@ import (
 
 	"github.com/godags/godags/internal/coordinator"
 	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/runstate"
 	"github.com/godags/godags/internal/spec"
-	"github.com/godags/godags/internal/view"
 )
 
 // RunOptions say how a pipeline is run.
@@ -40,12 +40,12 @@ type RunOptions struct {
 	// Observe, Unserved and Tell, if not nil, are called from one goroutine. Tell is told what we
 	// have to do with the run, and the coordinator that drives it, or has driven it last; it is
 	// called again and again.
-	Observe  func(*view.Run, journal.Entry)
+	Observe  func(*runstate.Run, journal.Entry)
 	Unserved func([]journal.Unserved)
 	Tell     func(p Part, coordinator string)
 }
 
-func (o RunOptions) observe(run *view.Run) func(journal.Entry) {
+func (o RunOptions) observe(run *runstate.Run) func(journal.Entry) {
 	return func(e journal.Entry) {
 		if o.Observe != nil {
 			o.Observe(run, e)
@@ -100,7 +100,7 @@ var ErrSharedMemory = errors.New("values in memory can be seen by one process on
 // the error is [journal.ErrExists] and [journal.ErrDigest], and says what differs.
 //
 // An error means that the end of the run could not be reached or seen; a failed stage is none.
-func (s *Session) Run(ctx context.Context, o RunOptions) (*view.Run, error) {
+func (s *Session) Run(ctx context.Context, o RunOptions) (*runstate.Run, error) {
 	o.name()
 	if err := o.check(); err != nil {
 		return nil, err
@@ -180,7 +180,7 @@ func (o *RunOptions) name() {
 // Resume goes on with a run whose coordinator is gone. What has succeeded is not executed again. A
 // run that another coordinator drives is followed, and taken over if that coordinator dies; to be
 // done with ctx then only ends the following. One that is finished is returned as it is.
-func (s *Session) Resume(ctx context.Context, o RunOptions) (*view.Run, error) {
+func (s *Session) Resume(ctx context.Context, o RunOptions) (*runstate.Run, error) {
 	id, err := s.load(ctx, &o)
 	if err == nil {
 		err = o.check()
@@ -192,12 +192,12 @@ func (s *Session) Resume(ctx context.Context, o RunOptions) (*view.Run, error) {
 }
 
 // Attach follows a run to its end, whoever drives it. When ctx is done it leaves the run alone.
-func (s *Session) Attach(ctx context.Context, o RunOptions) (*view.Run, error) {
+func (s *Session) Attach(ctx context.Context, o RunOptions) (*runstate.Run, error) {
 	var err error
 	if o.Spec, err = s.Spec(ctx, o.ID); err != nil {
 		return nil, err
 	}
-	run := view.New(o.ID, o.Spec)
+	run := runstate.New(o.ID, o.Spec)
 	return run, s.watch(ctx, run, o)
 }
 

@@ -14,10 +14,10 @@ import (
 	"github.com/godags/godags/internal/coordinator"
 	"github.com/godags/godags/internal/fault"
 	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/seal"
+	"github.com/godags/godags/internal/runstate"
+	"github.com/godags/godags/internal/sign"
 	"github.com/godags/godags/internal/spec"
 	"github.com/godags/godags/internal/version"
-	"github.com/godags/godags/internal/view"
 )
 
 // ServeOptions say how a coordinator drives the runs that it finds.
@@ -236,7 +236,7 @@ func (v *Server) drive(ctx context.Context, run journal.RunID) error {
 
 	v.adopted.Add(1)
 	s.Logger.Info("run adopted", "run", run, "epoch", epoch)
-	state := view.New(run, o.Spec)
+	state := runstate.New(run, o.Spec)
 	if err := s.drive(ctx, s.driver(o, v.ID), o, state, id, epoch); err != nil {
 		return err
 	}
@@ -258,7 +258,7 @@ func (v *Server) drop(run journal.RunID, err error) {
 		delete(v.failed, run)
 	case errors.Is(err, journal.ErrFenced), errors.Is(err, journal.ErrNotFound), errors.Is(err, ErrHandOver):
 		logger.Info("run is not ours any more", "run", run, "reason", err)
-	case errors.Is(err, journal.ErrDamaged), errors.Is(err, journal.ErrDigest), errors.Is(err, seal.ErrSignature), errors.Is(err, ErrSharedMemory),
+	case errors.Is(err, journal.ErrDamaged), errors.Is(err, journal.ErrDigest), errors.Is(err, sign.ErrSignature), errors.Is(err, ErrSharedMemory),
 		errors.Is(err, coordinator.ErrNoWorker), errors.Is(err, spec.ErrVersion):
 		v.hopeless[run] = true
 		logger.Error("run left alone", "run", run, "error", err)

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/seal"
+	"github.com/godags/godags/internal/sign"
 )
 
 // A run that is left alone may be gone on with by somebody who dies, or removed so that its id is
@@ -24,7 +24,7 @@ func TestARunIsNotLeftAloneForEver(t *testing.T) {
 	}
 	v.session.Logger = slog.New(slog.DiscardHandler)
 	for _, run := range []journal.RunID{"alone", "resumed", "removed"} {
-		v.drop(run, seal.ErrSignature)
+		v.drop(run, sign.ErrSignature)
 	}
 	if n := take(); n != 0 {
 		t.Fatalf("%d are taken", n)

@@ -15,7 +15,7 @@ import (
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
 	"github.com/godags/godags/internal/redisx"
-	"github.com/godags/godags/internal/seal"
+	"github.com/godags/godags/internal/sign"
 	"github.com/godags/godags/internal/values"
 	"github.com/godags/godags/tasks"
 )
@@ -44,7 +44,7 @@ type Session struct {
 	Stores  *values.Stores
 	// signs and verifies what workers execute; it is looked for, or made, when it is first asked
 	// for
-	Key       func() (seal.Key, error)
+	Key       func() (sign.Key, error)
 	transfers redis.UniversalClient // of Stores
 	queue     *queue.Client         // nil until Key was asked for: reading needs none
 }
@@ -68,10 +68,10 @@ func Open(ctx context.Context, cfg Config) (*Session, error) {
 	// values have connections of their own, so that nothing else waits for one
 	transfers := conn.NewClient()
 	s := &Session{Config: cfg, Conn: conn, Journal: journal.New(rdb), Stores: values.NewStores(transfers, cfg.Caches), transfers: transfers}
-	s.Key = sync.OnceValues(func() (seal.Key, error) {
-		find := func() (seal.Key, error) { return findKey(conn.Kind, cfg.Home, seal.File) }
+	s.Key = sync.OnceValues(func() (sign.Key, error) {
+		find := func() (sign.Key, error) { return findKey(conn.Kind, cfg.Home, sign.File) }
 		if cfg.InProcess {
-			find = seal.Random
+			find = sign.Random
 		}
 		key, err := find()
 		s.queue = queue.NewClient(rdb, key)

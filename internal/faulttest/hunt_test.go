@@ -23,8 +23,8 @@ import (
 	"github.com/godags/godags/internal/faulttest"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
+	"github.com/godags/godags/internal/runstate"
 	"github.com/godags/godags/internal/spec"
-	"github.com/godags/godags/internal/view"
 	"github.com/godags/godags/tasks"
 )
 
@@ -272,7 +272,7 @@ func (h *hunt) reopen(j *journal.Journal) (epoch int64) {
 	if h.Failed() {
 		return 0
 	}
-	seen, err := view.Load(h.Context(), j, run, h.spec)
+	seen, err := runstate.Load(h.Context(), j, run, h.spec)
 	h.must(err)
 	stage := dag.NoStage
 	if h.oneIn(2) {

@@ -18,10 +18,10 @@ import (
 	"github.com/godags/godags/internal/faulttest"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
-	"github.com/godags/godags/internal/seal"
+	"github.com/godags/godags/internal/runstate"
+	"github.com/godags/godags/internal/sign"
 	"github.com/godags/godags/internal/spec"
 	"github.com/godags/godags/internal/values"
-	"github.com/godags/godags/internal/view"
 	"github.com/godags/godags/internal/worker"
 	"github.com/godags/godags/tasks"
 )
@@ -57,8 +57,8 @@ const (
 	usual = 15 * time.Second
 )
 
-func (w *world) key() seal.Key {
-	k, err := seal.Parse("the key of these tests")
+func (w *world) key() sign.Key {
+	k, err := sign.Parse("the key of these tests")
 	w.must(err)
 	return k
 }
@@ -285,7 +285,7 @@ func (w *world) check() {
 	entries, err := j.Read(ctx, run, journal.Start, 0)
 	w.must(err)
 	var text []byte
-	told := view.New(run, w.spec)
+	told := runstate.New(run, w.spec)
 	for _, e := range entries {
 		w.must(told.Feed(e))
 		for _, event := range told.Events(e, nil) {
@@ -294,7 +294,7 @@ func (w *world) check() {
 	}
 	events, err := faulttest.Parse(string(text))
 	w.must(err)
-	state, err := view.Load(ctx, j, run, w.spec)
+	state, err := runstate.Load(ctx, j, run, w.spec)
 	w.must(err)
 	trial := faulttest.Trial{Stages: w.stages, Events: events, Bound: w.bound, State: state.State.Outcome().String(), Reported: make(map[string]int)}
 	for _, s := range []dag.State{dag.Succeeded, dag.Failed, dag.Skipped, dag.Cancelled} {

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/godags/godags/internal/cells"
+	"github.com/godags/godags/internal/term"
 )
 
 const (
@@ -51,7 +51,7 @@ func writeLines(w *bufio.Writer, lines ...string) {
 func writeLevels(w *bufio.Writer, s *sketch, width int) {
 	after := make([][]string, len(s.nodes))
 	for _, e := range s.edges {
-		name := cells.Shorten(s.nodes[e.from].name, 32)
+		name := term.Shorten(s.nodes[e.from].name, 32)
 		if times := e.times(); times != "" {
 			name += " " + times
 		}
@@ -76,7 +76,7 @@ func writeLevels(w *bufio.Writer, s *sketch, width int) {
 			level = n.level
 			number = strconv.Itoa(level)
 		}
-		rows = append(rows, []string{number, cells.Shorten(n.name, name), detailLine(n), arrowTo(after[i])})
+		rows = append(rows, []string{number, term.Shorten(n.name, name), detailLine(n), arrowTo(after[i])})
 	}
 
 	writeTable(w, rows, cmp.Or(width, math.MaxInt))
@@ -105,17 +105,17 @@ func writeTable(w *bufio.Writer, rows [][]string, most int) {
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows {
 		for k, text := range row {
-			widths[k] = max(widths[k], cells.Of(text))
+			widths[k] = max(widths[k], term.Of(text))
 		}
 	}
 
 	for _, row := range rows {
-		line := strings.Repeat(" ", widths[0]-cells.Of(row[0])) + row[0]
+		line := strings.Repeat(" ", widths[0]-term.Of(row[0])) + row[0]
 		for k, text := range row[1:] {
 			if widths[k+1] > 0 {
-				line += "  " + text + strings.Repeat(" ", widths[k+1]-cells.Of(text))
+				line += "  " + text + strings.Repeat(" ", widths[k+1]-term.Of(text))
 			}
 		}
-		fmt.Fprintln(w, cells.Cut(strings.TrimRight(line, " "), most))
+		fmt.Fprintln(w, term.Cut(strings.TrimRight(line, " "), most))
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/godags/godags/dag"
-	"github.com/godags/godags/internal/cells"
+	"github.com/godags/godags/internal/term"
 )
 
 // Reading the picture the way a person does must give the dependencies back: no more and no fewer.
@@ -147,8 +147,8 @@ func TestTextPictureFitsATerminal(t *testing.T) {
 			t.Errorf("%s is not drawn:\n%s", name, text)
 		}
 		for line := range strings.Lines(text) {
-			if cells.Of(line)-1 > 100 || strings.HasSuffix(line, " \n") {
-				t.Errorf("%s: line %q has %d columns", name, line, cells.Of(line)-1)
+			if term.Of(line)-1 > 100 || strings.HasSuffix(line, " \n") {
+				t.Errorf("%s: line %q has %d columns", name, line, term.Of(line)-1)
 			}
 		}
 	}
@@ -162,7 +162,7 @@ func TestTextPictureFitsTheTerminal(t *testing.T) {
 			in.Width = width
 			_, picture, _ := strings.Cut(draw(t, in, ASCII), "\n\n")
 			for line := range strings.Lines(picture) {
-				if cells.Of(line)-1 > width {
+				if term.Of(line)-1 > width {
 					t.Errorf("%s on %d columns: %s", name, width, line)
 				}
 			}

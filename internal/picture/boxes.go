@@ -5,7 +5,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/godags/godags/internal/cells"
+	"github.com/godags/godags/internal/term"
 )
 
 // textScene is a layout in columns and lines.
@@ -105,14 +105,14 @@ func alike(widths []float64) {
 }
 
 func textWidth(n *node) int {
-	w := cells.Of(textName(n))
+	w := term.Of(textName(n))
 	for _, line := range n.details() {
-		w = max(w, cells.Of(line))
+		w = max(w, term.Of(line))
 	}
 	return w + 4
 }
 
-func textName(n *node) string { return cells.Shorten(n.name, 24) }
+func textName(n *node) string { return term.Shorten(n.name, 24) }
 
 // snapToColumns rounds, and keeps the distances.
 func (sc *textScene) snapToColumns() {

@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"strings"
 
-	"github.com/godags/godags/internal/cells"
+	"github.com/godags/godags/internal/term"
 )
 
 // canvas is a grid of characters. Lines that meet are joined.
@@ -45,10 +45,10 @@ func (c *canvas) grow(lines int) int {
 func (c *canvas) text(x, y int, s string) {
 	last := x
 	for _, r := range s {
-		switch n := cells.Rune(r); {
+		switch n := term.Rune(r); {
 		case n == 0:
 			c.lines[y][last] += string(r)
-		case r == cells.Emoji:
+		case r == term.Emoji:
 			c.lines[y][last] += string(r)
 			c.lines[y][x] = ""
 			x++
@@ -65,7 +65,7 @@ func (c *canvas) text(x, y int, s string) {
 
 // centre writes s in the middle of the columns from x on.
 func (c *canvas) centre(x, y, width int, s string) {
-	c.text(x+(width-cells.Of(s))/2, y, s)
+	c.text(x+(width-term.Of(s))/2, y, s)
 }
 
 // box draws a frame around lines of text.

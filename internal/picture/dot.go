@@ -8,7 +8,7 @@ import (
 
 	"github.com/emicklei/dot"
 
-	"github.com/godags/godags/internal/cells"
+	"github.com/godags/godags/internal/term"
 )
 
 func writeDOT(w *bufio.Writer, in Input) error {
@@ -37,7 +37,7 @@ func writeDOT(w *bufio.Writer, in Input) error {
 func dotNode(g *dot.Graph, i int, n *node) dot.Node {
 	c := n.look()
 	d := g.Node(fmt.Sprintf("%09d", i)) // the writer sorts by this
-	d.Attrs("label", quoted(append([]string{cells.Shorten(n.name, 40)}, n.details()...)...), "tooltip", quoted(n.title()),
+	d.Attrs("label", quoted(append([]string{term.Shorten(n.name, 40)}, n.details()...)...), "tooltip", quoted(n.title()),
 		"shape", "box", "style", "rounded,filled", "fontname", "Helvetica", "fontsize", "12", "margin", "0.15,0.08",
 		"fillcolor", c.fill, "color", c.line, "fontcolor", c.text)
 	if n.count > 1 {

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 
 	"github.com/godags/godags/dag"
-	"github.com/godags/godags/internal/cells"
+	"github.com/godags/godags/internal/term"
 )
 
 // Document is what [JSON] holds: every stage, however many there are.
@@ -35,7 +35,7 @@ func writeJSON(w *bufio.Writer, in Input) error {
 		return err
 	}
 
-	w.Write(cells.EscapeJSON(head[:len(head)-1]))
+	w.Write(term.EscapeJSON(head[:len(head)-1]))
 	w.WriteString(`,"stages":[`)
 	for s := range in.Graph.Len() {
 		line, err := json.Marshal(stageOf(in, dag.StageID(s)))
@@ -48,7 +48,7 @@ func writeJSON(w *bufio.Writer, in Input) error {
 		}
 
 		w.WriteByte('\n')
-		w.Write(cells.EscapeJSON(line))
+		w.Write(term.EscapeJSON(line))
 	}
 
 	tail, err := json.Marshal(struct {

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/godags/godags/dag"
-	"github.com/godags/godags/internal/cells"
+	"github.com/godags/godags/internal/term"
 )
 
 // mermaidLimits are what Mermaid accepts with its default settings, which a picture cannot change:
@@ -22,7 +22,7 @@ func writeMermaid(w *bufio.Writer, in Input) error {
 	members := map[dag.State][]string{}
 	for i := range s.nodes {
 		n := &s.nodes[i]
-		text := []string{entities(cells.Shorten(n.name, 40))}
+		text := []string{entities(term.Shorten(n.name, 40))}
 		for _, line := range n.details() {
 			text = append(text, entities(line))
 		}

@@ -7,7 +7,7 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/godags/godags/internal/cells"
+	"github.com/godags/godags/internal/term"
 )
 
 // Sizes in pixels.
@@ -102,9 +102,9 @@ func boxHeight(n *node) float64 {
 	return h
 }
 
-func shortHeading(s *sketch) string { return cells.Shorten(s.heading(), 72) }
+func shortHeading(s *sketch) string { return term.Shorten(s.heading(), 72) }
 
-func shortName(n *node) string { return cells.Shorten(n.name, 28) }
+func shortName(n *node) string { return term.Shorten(n.name, 28) }
 
 // stackRows sets the rows' heights: the wider the wires between two rows spread, the more space
 // they get.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/godags/godags/internal/cells"
+	"github.com/godags/godags/internal/term"
 )
 
 // clean makes text fit to be shown anywhere: what cannot be printed becomes U+FFFD.
@@ -31,7 +31,7 @@ func commas(n int) string {
 func wrap(parts []string, most int) []string {
 	var lines []string
 	for _, part := range parts {
-		if last := len(lines) - 1; last >= 0 && cells.Of(lines[last])+cells.Of(part)+2 <= most {
+		if last := len(lines) - 1; last >= 0 && term.Of(lines[last])+term.Of(part)+2 <= most {
 			lines[last] += ", " + part
 		} else {
 			lines = append(lines, part)
@@ -55,7 +55,7 @@ func pixels(s string) float64 {
 		case r < 0x80:
 			w += 0.62
 		default:
-			w += 0.68 * float64(cells.Rune(r))
+			w += 0.68 * float64(term.Rune(r))
 		}
 	}
 

@@ -8,7 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/godags/godags/internal/cells"
+	"github.com/godags/godags/internal/term"
 )
 
 const (
@@ -86,7 +86,7 @@ func show(r rune, size int) (string, int) {
 		return quoted[1 : len(quoted)-1], len(quoted) - 2
 	}
 
-	return string(r), cells.Rune(r)
+	return string(r), term.Rune(r)
 }
 
 // within returns where a part of a text is in the file: its beginning is at bytes behind that of

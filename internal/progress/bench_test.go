@@ -9,7 +9,7 @@ import (
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/api"
 	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/view"
+	"github.com/godags/godags/internal/runstate"
 )
 
 // BenchmarkObserve shows how many events a second each mode can show. An entry has a stage's end
@@ -22,7 +22,7 @@ func BenchmarkObserve(b *testing.B) {
 			events, spent := 0, time.Duration(0)
 			for b.Loop() {
 				p := New(Config{Out: io.Discard, Mode: mode})
-				run := view.New("demo-1", sp)
+				run := runstate.New("demo-1", sp)
 				for i := range dag.StageID(stages) {
 					e := journal.Entry{ID: "1-0", Time: time.Now(), Worker: "w1", Records: []journal.Record{
 						{Type: journal.StageStarted, Stage: i, Attempt: 1},
@@ -48,7 +48,7 @@ func BenchmarkObserve(b *testing.B) {
 }
 
 func BenchmarkEvents(b *testing.B) {
-	run := view.New("demo-1", wideSpec(b, 1))
+	run := runstate.New("demo-1", wideSpec(b, 1))
 	e := journal.Entry{Time: time.Now(), Worker: "host-abc123", Records: []journal.Record{
 		{Type: journal.StageSucceeded, Attempt: 1, Duration: 1234567 * time.Nanosecond, Note: "Running stage 1"}}}
 	var events []api.Event
@@ -72,7 +72,7 @@ func BenchmarkSummary(b *testing.B) {
 			pipeline = append(pipeline, []string{fmt.Sprintf("s%d", i), fmt.Sprintf("s%d", i-1)})
 		}
 	}
-	s := newStory(b, build(b, pipeline...), func(*view.Run, journal.Entry) {})
+	s := newStory(b, build(b, pipeline...), func(*runstate.Run, journal.Entry) {})
 	for i := dag.StageID(0); i < stages; i += 2 {
 		s.entry("w1", journal.Record{Type: journal.StageFailed, Stage: i, Attempt: 1, Duration: time.Second, Text: "no"},
 			journal.Record{Type: journal.StageSkipped, Stage: i + 1, Root: i})

@@ -8,14 +8,14 @@ import (
 
 	"github.com/godags/godags/internal/api"
 	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/view"
+	"github.com/godags/godags/internal/runstate"
 )
 
 func TestEventsAsJSON(t *testing.T) {
 	var out []byte
 	var events []api.Event
 	at := time.Date(2026, 1, 2, 3, 4, 5, 60_000_000, time.FixedZone("", 3600))
-	story := newStory(t, diamond(t), func(run *view.Run, e journal.Entry) {
+	story := newStory(t, diamond(t), func(run *runstate.Run, e journal.Entry) {
 		events = run.Events(e, events[:0])
 		for _, event := range events {
 			out = event.Append(out)

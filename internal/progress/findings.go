@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/godags/godags/dag"
-	"github.com/godags/godags/internal/cells"
 	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/view"
+	"github.com/godags/godags/internal/runstate"
+	"github.com/godags/godags/internal/term"
 )
 
 // What a summary shows at the most.
@@ -93,7 +93,7 @@ func value(out json.RawMessage) string {
 
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	for i, line := range lines {
-		lines[i] = cells.Cut(clean(line), mostCells)
+		lines[i] = term.Cut(clean(line), mostCells)
 	}
 	return strings.Join(lines, "\n")
 }
@@ -119,7 +119,7 @@ func (s *summary) failures() {
 	s.more(len(list)-mostFailures, "")
 }
 
-func (s *summary) failure(f view.Failure) {
+func (s *summary) failure(f runstate.Failure) {
 	where := ""
 	if f.Attempt > 1 {
 		where = fmt.Sprintf("attempt %d", f.Attempt)
@@ -149,7 +149,7 @@ func (s *summary) failure(f view.Failure) {
 const bar = "  │ " // before lines of a log
 
 // log shows the end of what a failed attempt printed.
-func (s *summary) log(f view.Failure) {
+func (s *summary) log(f runstate.Failure) {
 	if s.Log == nil {
 		return
 	}
@@ -172,7 +172,7 @@ func (s *summary) log(f view.Failure) {
 	}
 
 	for _, line := range lines {
-		for _, line := range cells.Wrap(cells.Cut(clean(cells.Seen(line)), mostCells), s.Width-cells.Of(bar)) {
+		for _, line := range term.Wrap(term.Cut(clean(term.Seen(line)), mostCells), s.Width-term.Of(bar)) {
 			s.line(span{dim, bar}, span{none, line})
 		}
 	}

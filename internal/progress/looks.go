@@ -2,9 +2,9 @@ package progress
 
 import (
 	"github.com/godags/godags/dag"
-	"github.com/godags/godags/internal/cells"
 	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/view"
+	"github.com/godags/godags/internal/runstate"
+	"github.com/godags/godags/internal/term"
 )
 
 // look is how a status is shown. It is always a word too.
@@ -26,7 +26,7 @@ var looks = [...]look{
 }
 
 // lookOf returns how a record of the entry is shown that the run was fed last.
-func lookOf(run *view.Run, e journal.Entry, r journal.Record) look {
+func lookOf(run *runstate.Run, e journal.Entry, r journal.Record) look {
 	if _, retrying := run.Retry(e, r); retrying {
 		return look{"↻", yellow, "retrying"}
 	}
@@ -42,7 +42,7 @@ func routine(t journal.Type) bool {
 
 // remark says in a line what there is to say about an event of the entry that the run was fed last:
 // why, or what the stage printed last.
-func remark(run *view.Run, e journal.Entry, r journal.Record) string {
+func remark(run *runstate.Run, e journal.Entry, r journal.Record) string {
 	text := firstLine(r.Text)
 	pause, paused := run.Pauses[r.Stage]
 	switch {
@@ -65,7 +65,7 @@ const sampled = 1000
 
 // nameWidth is the width of the longest name of a stage, or of its instances, or most if that is
 // less. While it is not known how many instances there will be it takes them for a few.
-func nameWidth(run *view.Run, most int) int {
+func nameWidth(run *runstate.Run, most int) int {
 	width := 1
 	n := run.Spec.Graph.Len()
 	for s := n - 1; s >= 0; s -= max(1, n/sampled) {
@@ -75,7 +75,7 @@ func nameWidth(run *view.Run, most int) int {
 		} else if run.Spec.Kind(dag.StageID(s)).ForEach != "" {
 			name += "[99]"
 		}
-		width = max(width, cells.Of(clean(name)))
+		width = max(width, term.Of(clean(name)))
 	}
 
 	return min(width, most)

@@ -6,9 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/term"
-
 	"github.com/godags/godags/internal/nearest"
+	"github.com/godags/godags/internal/term"
 )
 
 // Mode is a form of progress.
@@ -33,7 +32,7 @@ func (m Mode) resolve(out io.Writer, env func(string) (string, bool)) Mode {
 	if m != Auto && m != "" {
 		return m
 	}
-	if dumb(env) || !isTerminal(out) {
+	if dumb(env) || !term.IsTerminal(out) {
 		return Plain
 	}
 	return TTY
@@ -69,17 +68,12 @@ func (c Color) Enabled(out io.Writer, env func(string) (string, bool)) bool {
 		return true
 	}
 
-	return !dumb(env) && isTerminal(out)
+	return !dumb(env) && term.IsTerminal(out)
 }
 
 func dumb(env func(string) (string, bool)) bool {
 	v, _ := env("TERM")
 	return v == "dumb"
-}
-
-func isTerminal(out io.Writer) bool {
-	f, ok := out.(interface{ Fd() uintptr })
-	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 func parse[T ~string](what, name string, all []T) (T, error) {

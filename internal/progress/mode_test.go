@@ -6,13 +6,15 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/godags/godags/internal/term"
 )
 
 // terminal returns a writer that is a terminal.
 func terminal(t *testing.T) io.Writer {
 	t.Helper()
 	f, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
-	if err != nil || !isTerminal(f) {
+	if err != nil || !term.IsTerminal(f) {
 		if os.Getenv("GODAGS_TEST_STRICT") == "1" {
 			t.Fatalf("no pseudo-terminal: %v", err)
 		}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/view"
+	"github.com/godags/godags/internal/runstate"
 )
 
 // plain shows a run as lines in columns: time since the start, status, stage, attempt, duration,
@@ -29,7 +29,7 @@ const (
 	widestName = 32               // columns that every name can have for itself
 )
 
-func (p *plain) observe(buf []byte, run *view.Run, e journal.Entry, now time.Time) []byte {
+func (p *plain) observe(buf []byte, run *runstate.Run, e journal.Entry, now time.Time) []byte {
 	known := p.total()
 	if p.tally.observe(run, e, now) {
 		buf = p.line(buf, 0, look{}, func(r *row) {
@@ -81,7 +81,7 @@ func (p *plain) line(buf []byte, at time.Duration, look look, rest func(*row)) [
 	return append(bytes.TrimRight(r.buf, " "), '\n')
 }
 
-func (p *plain) stage(r *row, run *view.Run, e journal.Entry, record journal.Record) {
+func (p *plain) stage(r *row, run *runstate.Run, e journal.Entry, record journal.Record) {
 	r.column(none, clean(run.Name(record.Stage)), p.names)
 	attempt := ""
 	duration := ""

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/view"
+	"github.com/godags/godags/internal/runstate"
 )
 
 func TestPlain(t *testing.T) {
@@ -18,7 +18,7 @@ func TestPlain(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var out bytes.Buffer
 			p := New(Config{Out: &out, Mode: Plain, Color: color, WorkerCommand: func(q string) string { return "`worker --queue " + q + "`" }})
-			story := newStory(t, diamond(t), func(run *view.Run, e journal.Entry) {
+			story := newStory(t, diamond(t), func(run *runstate.Run, e journal.Entry) {
 				p.Observe(run, e)
 				pass(21700 * time.Millisecond)
 			})

@@ -10,11 +10,10 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/term"
-
 	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/runstate"
+	"github.com/godags/godags/internal/term"
 	"github.com/godags/godags/internal/version"
-	"github.com/godags/godags/internal/view"
 )
 
 // Config says how and where a run is shown. Only Out is needed.
@@ -51,7 +50,7 @@ type Printer struct {
 // display is one form of progress. Each method appends what is to be written to buf; a Printer
 // never calls two at the same time.
 type display interface {
-	observe(buf []byte, run *view.Run, e journal.Entry, now time.Time) []byte
+	observe(buf []byte, run *runstate.Run, e journal.Entry, now time.Time) []byte
 	say(buf []byte, m message, now time.Time) []byte
 	draw(buf []byte, now time.Time) []byte   // ten times a second
 	finish(buf []byte, now time.Time) []byte // once, instead of a draw
@@ -109,7 +108,7 @@ func (p *Printer) Past(entry string) {
 
 // Observe shows what an entry says. It is called for each entry of the journal, in order, after the
 // entry was applied to run; run is not used after Observe returns.
-func (p *Printer) Observe(run *view.Run, e journal.Entry) {
+func (p *Printer) Observe(run *runstate.Run, e journal.Entry) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.display != nil {
@@ -308,10 +307,8 @@ func (p *Printer) flush(last func(display, []byte, time.Time) []byte) {
 
 // size asks the terminal for its size.
 func size(out io.Writer) (width, height int) {
-	if f, ok := out.(interface{ Fd() uintptr }); ok {
-		if w, h, err := term.GetSize(int(f.Fd())); err == nil && w > 0 && h > 0 {
-			return w, h
-		}
+	if width, height, ok := term.Size(out); ok {
+		return width, height
 	}
 	return 80, 24
 }

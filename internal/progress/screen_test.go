@@ -7,7 +7,7 @@ import (
 	"sync"
 	"unicode/utf8"
 
-	"github.com/godags/godags/internal/cells"
+	"github.com/godags/godags/internal/term"
 )
 
 // screen is a terminal with a scrollback. It knows what the package writes, and complains about
@@ -118,7 +118,7 @@ func (s *screen) down() {
 }
 
 func (s *screen) put(r rune) {
-	n := cells.Rune(r)
+	n := term.Rune(r)
 	if n == 0 {
 		return
 	}

@@ -13,8 +13,8 @@ import (
 
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/runstate"
 	"github.com/godags/godags/internal/spec"
-	"github.com/godags/godags/internal/view"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -73,14 +73,14 @@ func wideSpec(t testing.TB, n int) *spec.Spec {
 // story feeds a run and those who watch it with entries.
 type story struct {
 	t       testing.TB
-	run     *view.Run
-	observe func(*view.Run, journal.Entry)
+	run     *runstate.Run
+	observe func(*runstate.Run, journal.Entry)
 	now     func() time.Time
 	entries int
 }
 
-func newStory(t testing.TB, sp *spec.Spec, observe func(*view.Run, journal.Entry)) *story {
-	return &story{t: t, run: view.New("demo-1", sp), observe: observe, now: time.Now}
+func newStory(t testing.TB, sp *spec.Spec, observe func(*runstate.Run, journal.Entry)) *story {
+	return &story{t: t, run: runstate.New("demo-1", sp), observe: observe, now: time.Now}
 }
 
 func (s *story) entry(worker string, records ...journal.Record) {

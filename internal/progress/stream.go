@@ -5,14 +5,14 @@ import (
 
 	"github.com/godags/godags/internal/api"
 	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/view"
+	"github.com/godags/godags/internal/runstate"
 )
 
 // stream shows a run as lines of JSON: its events, and messages that are not in the journal, which
 // have no seq and the type "message" or "waiting".
 type stream struct{ events []api.Event }
 
-func (s *stream) observe(buf []byte, run *view.Run, e journal.Entry, _ time.Time) []byte {
+func (s *stream) observe(buf []byte, run *runstate.Run, e journal.Entry, _ time.Time) []byte {
 	s.events = run.Events(e, s.events[:0])
 	for _, event := range s.events {
 		buf = event.Append(buf)

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/godags/godags/dag"
-	"github.com/godags/godags/internal/cells"
 	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/view"
+	"github.com/godags/godags/internal/runstate"
+	"github.com/godags/godags/internal/term"
 )
 
 // SummaryConfig says what a summary tells besides what the run itself knows. All of it may be left
@@ -20,7 +20,7 @@ type SummaryConfig struct {
 	// for a run that has not ended; zero: the time of its last entry
 	Now     time.Time
 	Log     func(journal.AttemptID) ([]byte, error) // returns what an attempt printed
-	Outputs map[string]json.RawMessage              // by stage; see [view.Run.Outputs]
+	Outputs map[string]json.RawMessage              // by stage; see [runstate.Run.Outputs]
 	// of the terminal, where the lines of logs are broken; 0: they are not
 	Width int
 	// what to do next, such as the command that resumes the run
@@ -33,7 +33,7 @@ type Hint struct{ What, Command string }
 // Summary writes what became of a run: what its last stages returned or printed, why stages failed
 // and others were skipped, where the time went, the counts, and what to do next. The error is that
 // of w.
-func Summary(w io.Writer, run *view.Run, cfg SummaryConfig) error {
+func Summary(w io.Writer, run *runstate.Run, cfg SummaryConfig) error {
 	s := summary{SummaryConfig: cfg, run: run}
 	s.results()
 	s.failures()
@@ -47,7 +47,7 @@ func Summary(w io.Writer, run *view.Run, cfg SummaryConfig) error {
 
 type summary struct {
 	SummaryConfig
-	run *view.Run
+	run *runstate.Run
 	buf []byte
 }
 
@@ -78,7 +78,7 @@ func (s *summary) section(title, about string) {
 func (s *summary) table(names []string, rest func(i int, r *row)) {
 	width := 0
 	for _, name := range names {
-		width = max(width, cells.Of(name))
+		width = max(width, term.Of(name))
 	}
 
 	for i, name := range names {

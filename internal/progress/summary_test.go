@@ -11,12 +11,12 @@ import (
 	"time"
 
 	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/view"
+	"github.com/godags/godags/internal/runstate"
 )
 
 // told returns the story of a run whose clock goes on by a second with each entry.
 func told(t testing.TB, stages ...[]string) *story {
-	s := newStory(t, build(t, stages...), func(*view.Run, journal.Entry) {})
+	s := newStory(t, build(t, stages...), func(*runstate.Run, journal.Entry) {})
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	s.now = func() time.Time { at = at.Add(time.Second); return at }
 	return s
@@ -137,7 +137,7 @@ func TestSummarySaysThatItCannotBeWritten(t *testing.T) {
 
 func TestStagesThatAreCancelledByTheRunsTimeLimitSaySo(t *testing.T) {
 	var shown, events []string
-	s := newStory(t, build(t, []string{"a"}, []string{"b"}, []string{"c"}), func(run *view.Run, e journal.Entry) {
+	s := newStory(t, build(t, []string{"a"}, []string{"b"}, []string{"c"}), func(run *runstate.Run, e journal.Entry) {
 		for _, r := range e.Records {
 			if r.Type == journal.StageCancelled {
 				shown = append(shown, remark(run, e, r))

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"strings"
 
-	"github.com/godags/godags/internal/cells"
 	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/term"
 )
 
 // Shown returns the running attempts that a terminal shows at the moment: at most ten, and none in
@@ -31,7 +31,7 @@ func (p *Printer) Logs(logs map[journal.AttemptID][]byte) {
 	tails := make(map[journal.AttemptID]string, len(logs))
 	for a, log := range logs {
 		log = bytes.TrimRight(log, " \r\n\t")
-		tails[a] = cells.Cut(clean(strings.TrimSpace(cells.Seen(string(log[bytes.LastIndexByte(log, '\n')+1:])))), mostCells)
+		tails[a] = term.Cut(clean(strings.TrimSpace(term.Seen(string(log[bytes.LastIndexByte(log, '\n')+1:])))), mostCells)
 	}
 
 	p.mu.Lock()

@@ -9,7 +9,7 @@ import (
 
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/view"
+	"github.com/godags/godags/internal/runstate"
 )
 
 // tally is what a display remembers of a run between two entries, when the run itself may not be
@@ -41,7 +41,7 @@ type attempt struct {
 }
 
 // observe learns from an entry. It reports whether that is the first.
-func (t *tally) observe(run *view.Run, e journal.Entry, now time.Time) (first bool) {
+func (t *tally) observe(run *runstate.Run, e journal.Entry, now time.Time) (first bool) {
 	if first = t.graph == nil; first {
 		t.graph = run.Spec.Graph
 		t.submitted = e.Time

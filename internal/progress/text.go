@@ -6,11 +6,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/godags/godags/internal/cells"
+	"github.com/godags/godags/internal/term"
 )
 
 // clean makes a line of text harmless to a terminal.
-func clean(s string) string { return cells.Clean(s) }
+func clean(s string) string { return term.Clean(s) }
 
 // firstLine returns the first line of a text that says something.
 func firstLine(s string) string {

@@ -8,8 +8,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/runstate"
 	"github.com/godags/godags/internal/spec"
-	"github.com/godags/godags/internal/view"
 )
 
 func TestControlCharactersAreEscaped(t *testing.T) {
@@ -53,7 +53,7 @@ func fan(t *testing.T) *spec.Spec {
 // The column of names is as wide as the names of instances are once they are known: their end is
 // what tells them apart.
 func TestNamesOfInstancesHaveRoom(t *testing.T) {
-	s := newStory(t, fan(t), func(*view.Run, journal.Entry) {})
+	s := newStory(t, fan(t), func(*runstate.Run, journal.Entry) {})
 	s.submit()
 	if got := nameWidth(s.run, 32); got != len("each[99]") {
 		t.Errorf("before the list is known: %d", got)
@@ -68,7 +68,7 @@ func TestNamesOfInstancesHaveRoom(t *testing.T) {
 // instances are fewer.
 func TestColumnsStayWhereTheyAre(t *testing.T) {
 	lines, screen := &plain{}, newTTY(false, func() (int, int) { return 80, 24 })
-	s := newStory(t, fan(t), func(run *view.Run, e journal.Entry) {
+	s := newStory(t, fan(t), func(run *runstate.Run, e journal.Entry) {
 		lines.observe(nil, run, e, e.Time)
 		screen.observe(nil, run, e, e.Time)
 	})

@@ -6,9 +6,9 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/godags/godags/internal/cells"
 	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/view"
+	"github.com/godags/godags/internal/runstate"
+	"github.com/godags/godags/internal/term"
 )
 
 // tty shows a run on a terminal: lines that stay, and below them a block that is drawn again and
@@ -47,7 +47,7 @@ func newTTY(color bool, size func() (int, int)) *tty {
 	return t
 }
 
-func (t *tty) observe(buf []byte, run *view.Run, e journal.Entry, now time.Time) []byte {
+func (t *tty) observe(buf []byte, run *runstate.Run, e journal.Entry, now time.Time) []byte {
 	known := t.total()
 	if t.tally.observe(run, e, now) {
 		t.header(run)
@@ -80,7 +80,7 @@ func (t *tty) observe(buf []byte, run *view.Run, e journal.Entry, now time.Time)
 	return buf
 }
 
-func (t *tty) header(run *view.Run) {
+func (t *tty) header(run *runstate.Run) {
 	t.line(none, "", func(r *row) {
 		r.put(bold, clean(run.Spec.Name))
 		r.put(dim, " · "+plural(t.total(), "stage")+" · run "+clean(string(run.ID)))
@@ -107,7 +107,7 @@ func (t *tty) line(s style, mark string, rest func(*row)) {
 // right.
 func (t *tty) stage(r *row, name string, look look, duration, remark string) {
 	width := min(t.names, max(8, t.width/3))
-	r.column(none, cells.Shorten(name, min(width, r.left)), width)
+	r.column(none, term.Shorten(name, min(width, r.left)), width)
 	if r.left < 2+wordWidth {
 		return
 	}
@@ -126,7 +126,7 @@ func (t *tty) stage(r *row, name string, look look, duration, remark string) {
 	}
 }
 
-func (t *tty) end(row *row, run *view.Run, e journal.Entry, r journal.Record, look look) {
+func (t *tty) end(row *row, run *runstate.Run, e journal.Entry, r journal.Record, look look) {
 	duration := ""
 	remark := remark(run, e, r)
 	if r.Duration > 0 {

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/godags/godags/dag"
-	"github.com/godags/godags/internal/seal"
+	"github.com/godags/godags/internal/sign"
 )
 
 func TestExceptions_SayWhichAttemptsSucceeded(t *testing.T) {
@@ -47,7 +47,7 @@ func TestServer_RefusesATaskOfAQueueToWhichItDoesNotListen(t *testing.T) {
 	for queue, body := range map[string][]byte{
 		"gpu": payload(t, k, "gpu", Item{Stage: 1, Attempt: 1}), "default": payload(t, k, "gpu", Item{Stage: 1, Attempt: 1}), "": payload(t, k, "", Item{Stage: 1, Attempt: 1}),
 	} {
-		if _, err := s.verify(queue, body); !errors.Is(err, seal.ErrSignature) {
+		if _, err := s.verify(queue, body); !errors.Is(err, sign.ErrSignature) {
 			t.Errorf("a task that says that its queue is %q: %v", queue, err)
 		}
 	}
@@ -59,7 +59,7 @@ func FuzzVerify(f *testing.F) {
 	good := payload(f, k, "default", Item{Stage: 1, Attempt: 1})
 	f.Add(good)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if body, err := verify(k, "default", data); err == nil && string(data) != string(good) {
+		if body, err := verifyTask(k, "default", data); err == nil && string(data) != string(good) {
 			t.Errorf("%q is taken", body)
 		}
 	})

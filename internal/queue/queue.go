@@ -19,7 +19,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/godags/godags/dag"
-	"github.com/godags/godags/internal/seal"
+	"github.com/godags/godags/internal/sign"
 )
 
 // Item is one attempt of a stage.
@@ -72,13 +72,13 @@ type Client struct {
 	rdb     redis.UniversalClient
 	client  *asynq.Client
 	inspect *asynq.Inspector
-	key     seal.Key
+	key     sign.Key
 	run     string // whose own queues are meant, or ""
 }
 
 // NewClient returns a client on the given connection, which stays the caller's. Only workers with
 // the same key take its bundles.
-func NewClient(rdb redis.UniversalClient, key seal.Key) *Client {
+func NewClient(rdb redis.UniversalClient, key sign.Key) *Client {
 	return &Client{rdb, asynq.NewClientFromRedisClient(batching{rdb}), asynq.NewInspectorFromRedisClient(rdb), key, ""}
 }
 
@@ -94,7 +94,7 @@ func (c *Client) name(queue string) string { return name(queue, c.run, c.key) }
 // name returns the name that a queue has in Redis. Runs with queues of their own, and workers with
 // different keys, must not meet in one: who takes what he then refuses keeps it from the others. It
 // is unlike all that [CheckName] permits.
-func name(queue, run string, key seal.Key) string {
+func name(queue, run string, key sign.Key) string {
 	if run == "" {
 		run = "key:" + key.Fingerprint()
 	}
@@ -108,7 +108,7 @@ func (c *Client) enqueue(ctx context.Context, queue string, t Task) error {
 		return fmt.Errorf("task %s: %w", t.ID, err)
 	}
 
-	payload = sign(c.key, c.name(queue), payload)
+	payload = signTask(c.key, c.name(queue), payload)
 	_, err = c.client.EnqueueContext(ctx, asynq.NewTask(t.Bundle.Pipeline+"/"+t.Label, payload),
 		asynq.Queue(c.name(queue)), asynq.TaskID(t.ID), asynq.MaxRetry(25), asynq.Timeout(taskTimeout))
 	if err != nil && !errors.Is(err, asynq.ErrTaskIDConflict) {

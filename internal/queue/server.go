@@ -14,7 +14,7 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/godags/godags/internal/seal"
+	"github.com/godags/godags/internal/sign"
 )
 
 // ServerConfig says how bundles are taken from queues.
@@ -24,7 +24,7 @@ type ServerConfig struct {
 	// whose own queues are meant, or ""
 	Run string
 	// with which bundles are signed; others are refused
-	Key   seal.Key
+	Key   sign.Key
 	Slots int // bundles in work at once
 	// calls executed once its slot may go to another bundle
 	Handle func(ctx context.Context, b Batch, executed func()) error
@@ -152,9 +152,9 @@ func (s *Server) Delivered() []string {
 // taken.
 func (s *Server) verify(queue string, payload []byte) ([]byte, error) {
 	if _, ours := s.names[queue]; !ours {
-		return nil, fmt.Errorf("%w: it is for queue %q, to which this worker does not listen", seal.ErrSignature, clip(queue))
+		return nil, fmt.Errorf("%w: it is for queue %q, to which this worker does not listen", sign.ErrSignature, clip(queue))
 	}
-	return verify(s.cfg.Key, queue, payload)
+	return verifyTask(s.cfg.Key, queue, payload)
 }
 
 // clip shortens what somebody else has written.

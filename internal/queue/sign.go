@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
-	"github.com/godags/godags/internal/seal"
+	"github.com/godags/godags/internal/sign"
 )
 
 // A task's payload is a JSON object whose last field is the signature of all bytes before it, and
@@ -12,18 +12,18 @@ import (
 const (
 	beforeSignature = `,"signature":"`
 	afterSignature  = `"}`
-	signatureSize   = len(beforeSignature) + seal.Size + len(afterSignature)
+	signatureSize   = len(beforeSignature) + sign.Size + len(afterSignature)
 )
 
-// sign adds the signature to a JSON object.
-func sign(key seal.Key, queue string, object []byte) []byte {
+// signTask adds the signature to a JSON object.
+func signTask(key sign.Key, queue string, object []byte) []byte {
 	fields := object[:len(object)-1]
-	signature := key.Sign(seal.Task, []byte(queue), fields)
+	signature := key.Sign(sign.Task, []byte(queue), fields)
 	return append(append(append(fields, beforeSignature...), signature...), afterSignature...)
 }
 
-// verify returns a payload if it was signed with the key for the queue.
-func verify(key seal.Key, queue string, payload []byte) ([]byte, error) {
+// verifyTask returns a payload if it was signed with the key for the queue.
+func verifyTask(key sign.Key, queue string, payload []byte) ([]byte, error) {
 	fields := payload
 	tail := []byte(nil)
 	if cut := len(payload) - signatureSize; cut >= 0 {
@@ -34,9 +34,9 @@ func verify(key seal.Key, queue string, payload []byte) ([]byte, error) {
 	signature, before := bytes.CutPrefix(tail, []byte(beforeSignature))
 	signature, after := bytes.CutSuffix(signature, []byte(afterSignature))
 	if !before || !after {
-		return nil, fmt.Errorf("%w: there is none at the end of the task", seal.ErrSignature)
+		return nil, fmt.Errorf("%w: there is none at the end of the task", sign.ErrSignature)
 	}
-	if err := key.Verify(string(signature), seal.Task, []byte(queue), fields); err != nil {
+	if err := key.Verify(string(signature), sign.Task, []byte(queue), fields); err != nil {
 		return nil, err
 	}
 

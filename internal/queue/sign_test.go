@@ -6,33 +6,33 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/godags/godags/internal/seal"
+	"github.com/godags/godags/internal/sign"
 )
 
-func key(t testing.TB) seal.Key { return keyOf(t, "the key of these tests") }
+func key(t testing.TB) sign.Key { return keyOf(t, "the key of these tests") }
 
-func keyOf(t testing.TB, text string) seal.Key {
+func keyOf(t testing.TB, text string) sign.Key {
 	t.Helper()
-	k, err := seal.Parse(text)
+	k, err := sign.Parse(text)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return k
 }
 
-func payload(t testing.TB, k seal.Key, queue string, items ...Item) []byte {
+func payload(t testing.TB, k sign.Key, queue string, items ...Item) []byte {
 	t.Helper()
 	object, err := json.Marshal(Batch{Run: "r", Pipeline: "p", Digest: "d", Items: items})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return sign(k, queue, object)
+	return signTask(k, queue, object)
 }
 
 func TestOnlyAWholeTaskForThisQueueIsVerified(t *testing.T) {
 	k := key(t)
 	good := payload(t, k, "q", Item{Stage: 1, Attempt: 1}, Item{Stage: 2, Attempt: 1})
-	body, err := verify(k, "q", good)
+	body, err := verifyTask(k, "q", good)
 	var b Batch
 	if err != nil || json.Unmarshal(body, &b) != nil || len(b.Items) != 2 || b.Run != "r" {
 		t.Fatal(err, b)
@@ -54,7 +54,7 @@ func TestOnlyAWholeTaskForThisQueueIsVerified(t *testing.T) {
 		if forged == text {
 			t.Fatalf("%s: the test changes nothing", name)
 		}
-		if _, err := verify(k, "q", []byte(forged)); !errors.Is(err, seal.ErrSignature) {
+		if _, err := verifyTask(k, "q", []byte(forged)); !errors.Is(err, sign.ErrSignature) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -67,7 +67,7 @@ func FuzzTask(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		body, err := verify(k, "q", data)
+		body, err := verifyTask(k, "q", data)
 		if err != nil {
 			return
 		}

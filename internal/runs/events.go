@@ -10,7 +10,7 @@ import (
 	"github.com/godags/godags/internal/api"
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/view"
+	"github.com/godags/godags/internal/runstate"
 )
 
 // followWait is the longest that one request waits for the next event, and so the longest that a
@@ -78,12 +78,12 @@ func (s *Service) events(ctx context.Context, id ID, o EventOptions, yield func(
 }
 
 // before returns the projection of a run before its first entry.
-func (s *Service) before(ctx context.Context, id ID) (*view.Run, error) {
+func (s *Service) before(ctx context.Context, id ID) (*runstate.Run, error) {
 	sp, err := s.session.Spec(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	return view.New(id, sp), nil
+	return runstate.New(id, sp), nil
 }
 
 // stalled reports whether no coordinator owns a run.

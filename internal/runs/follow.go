@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"github.com/godags/godags/dag"
-	"github.com/godags/godags/internal/view"
+	"github.com/godags/godags/internal/runstate"
 )
 
 // Line is one line that a stage printed.
@@ -83,7 +83,7 @@ func (s *Service) CopyLog(ctx context.Context, w io.Writer, id ID, name string, 
 // logFollower prints the logs of a run while it is active.
 type logFollower struct {
 	service *Service
-	run     *view.Run
+	run     *runstate.Run
 	yield   func(Line) error
 	logs    map[dag.StageID]*followedLog
 	ended   []dag.StageID // since the last print: their last lines are still to be read

@@ -6,11 +6,11 @@ import (
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/nearest"
-	"github.com/godags/godags/internal/view"
+	"github.com/godags/godags/internal/runstate"
 )
 
 // Stage returns the stage of a run that has a name; the error is an [*UnknownStageError].
-func Stage(run *view.Run, name string) (dag.StageID, error) {
+func Stage(run *runstate.Run, name string) (dag.StageID, error) {
 	if s, ok := run.State.Lookup(name); ok {
 		return s, nil
 	}
@@ -24,7 +24,7 @@ func Stage(run *view.Run, name string) (dag.StageID, error) {
 
 // Printed returns the stages that have printed something, or are running, in topological order and
 // each after its instances.
-func Printed(run *view.Run) []dag.StageID {
+func Printed(run *runstate.Run) []dag.StageID {
 	var stages []dag.StageID
 	for _, s := range run.Spec.Graph.Topological() {
 		for s := range run.Family(s) {

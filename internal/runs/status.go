@@ -13,24 +13,24 @@ import (
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/api"
 	"github.com/godags/godags/internal/engine"
-	"github.com/godags/godags/internal/seal"
-	"github.com/godags/godags/internal/view"
+	"github.com/godags/godags/internal/runstate"
+	"github.com/godags/godags/internal/sign"
 )
 
 // Load reads the journal of a run up to its newest entry.
-func (s *Service) Load(ctx context.Context, id ID) (*view.Run, error) {
+func (s *Service) Load(ctx context.Context, id ID) (*runstate.Run, error) {
 	return s.session.View(ctx, id)
 }
 
 // Status is a run at one moment, with what its fleet looks like.
 type Status struct {
-	*view.Run
+	*runstate.Run
 	Summary  Summary
 	RunState string    // see the states in package api
 	Now      time.Time // when the status was read
 
 	// Reasons explains why stages are not running.
-	Reasons *view.Explainer
+	Reasons *runstate.Explainer
 
 	alive map[string]bool // workers
 }
@@ -49,7 +49,7 @@ func (s *Service) Status(ctx context.Context, found Summary) (*Status, error) {
 		Now:      time.Now(),
 	}
 
-	fleet := view.Fleet{State: status.RunState, Now: status.Now, TaskID: engine.TaskID}
+	fleet := runstate.Fleet{State: status.RunState, Now: status.Now, TaskID: engine.TaskID}
 	if !run.State.Finished() {
 		if err := s.describeFleet(ctx, found.ID, &fleet); err != nil {
 			return nil, err
@@ -66,7 +66,7 @@ func (s *Service) Status(ctx context.Context, found Summary) (*Status, error) {
 
 // stateOf returns the word for the state of a run. Listed is what the list of runs says, which
 // knows about the coordinator.
-func stateOf(run *view.Run, listed string) string {
+func stateOf(run *runstate.Run, listed string) string {
 	switch {
 	case run.State.Finished():
 		return run.State.Outcome().String()
@@ -80,7 +80,7 @@ func stateOf(run *view.Run, listed string) string {
 }
 
 // describeFleet fills in the workers, and the handlers that they have for the run.
-func (s *Service) describeFleet(ctx context.Context, id ID, fleet *view.Fleet) error {
+func (s *Service) describeFleet(ctx context.Context, id ID, fleet *runstate.Fleet) error {
 	workers, err := s.session.Journal.Workers(ctx)
 	if err != nil {
 		return err
@@ -92,7 +92,7 @@ func (s *Service) describeFleet(ctx context.Context, id ID, fleet *view.Fleet) e
 	}
 
 	fleet.Workers = workers
-	fleet.Key = seal.Signer(identity.Signature)
+	fleet.Key = sign.Signer(identity.Signature)
 	if fleet.Crews, err = s.session.Journal.Crews(ctx, workers, id, fleet.Key, nil); err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (st *Status) ActiveStages() []dag.StageID {
 func (st *Status) Values() string { return cmp.Or(st.Spec.Values, "redis") }
 
 // Unserved returns the queues and handlers that stages wait for and no live worker has.
-func (st *Status) Unserved() []view.Unserved { return st.Reasons.Unserved() }
+func (st *Status) Unserved() []runstate.Unserved { return st.Reasons.Unserved() }
 
 // API returns the JSON form of the status. The outputs are left out.
 func (st *Status) API(redis string) api.Status {
@@ -163,9 +163,9 @@ func (st *Status) API(redis string) api.Status {
 }
 
 // Outputs returns the outputs of the stages that nothing depends on, as JSON, and of one with more
-// than most bytes its size: see [view.Run.Outputs]. With an error it returns those that could be
+// than most bytes its size: see [runstate.Run.Outputs]. With an error it returns those that could be
 // read.
-func (s *Service) Outputs(ctx context.Context, run *view.Run, most int) (map[string]json.RawMessage, error) {
+func (s *Service) Outputs(ctx context.Context, run *runstate.Run, most int) (map[string]json.RawMessage, error) {
 	return run.Outputs(ctx, s.session.Journal, s.session.Stores, most)
 }
 

@@ -6,12 +6,12 @@ import (
 	"testing"
 
 	"github.com/godags/godags/dag"
-	"github.com/godags/godags/internal/seal"
+	"github.com/godags/godags/internal/sign"
 )
 
-func parseKey(t testing.TB, text string) seal.Key {
+func parseKey(t testing.TB, text string) sign.Key {
 	t.Helper()
-	k, err := seal.Parse(text)
+	k, err := sign.Parse(text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +26,7 @@ type signature struct {
 	recorded string
 }
 
-func (s signature) sign(k seal.Key) []byte {
+func (s signature) sign(k sign.Key) []byte {
 	return Sign(k, s.origin, s.producer, s.attempt, []byte(s.recorded))
 }
 
@@ -56,7 +56,7 @@ func TestVerify_RefusesWhateverDiffersInOneField(t *testing.T) {
 	if _, _, err := Verify(parseKey(t, "the key of somebody else"), asked.origin, asked.producer, asked.sign(k)); err == nil {
 		t.Error("an output that was signed with another key is taken")
 	}
-	if _, _, err := Verify(seal.Key{}, asked.origin, asked.producer, asked.sign(k)); err == nil {
+	if _, _, err := Verify(sign.Key{}, asked.origin, asked.producer, asked.sign(k)); err == nil {
 		t.Error("without a key an output is taken")
 	}
 }
@@ -94,8 +94,8 @@ func TestVerifyNamed_RefusesAnotherNameOriginPurposeOrByte(t *testing.T) {
 		SignNamed(k, Origin{"run", "second", "digest"}, "name", value),
 		SignNamed(k, Origin{"other", "first", "digest"}, "name", value),
 		Sign(k, o, Producer{}, 1, value),
-		append(bytes.Clone(value), k.Tag(seal.Task, []byte("run"), []byte("first"), []byte("digest"), []byte("name"), value)...),
-		append(bytes.Clone(value), k.Tag(seal.Output, []byte("run"), []byte("first"), []byte("digest"), []byte("name"), value)...),
+		append(bytes.Clone(value), k.Tag(sign.Task, []byte("run"), []byte("first"), []byte("digest"), []byte("name"), value)...),
+		append(bytes.Clone(value), k.Tag(sign.Output, []byte("run"), []byte("first"), []byte("digest"), []byte("name"), value)...),
 		value, nil, good[1:], good[:len(good)-1], append(bytes.Clone(good), 0),
 	} {
 		if got, err := VerifyNamed(k, o, "name", forged); err == nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/godags/godags/cache"
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/queue"
-	"github.com/godags/godags/internal/seal"
+	"github.com/godags/godags/internal/sign"
 	"github.com/godags/godags/internal/values"
 	"github.com/godags/godags/tasks"
 )
@@ -183,7 +183,7 @@ func TestAnOutputThatWasChangedInRedisIsNotRead(t *testing.T) {
 		"another value":                     func(x, _ string) string { return strings.Replace(x, "1", "2", 1) },
 		"another value, without a tag":      func(string, string) string { return "vjson\n2" },
 		"that of another stage":             func(_, y string) string { return y },
-		"a reference, with the tag of this": func(x, _ string) string { return `r{"name":"k","size":1}` + x[len(x)-seal.TagSize:] },
+		"a reference, with the tag of this": func(x, _ string) string { return `r{"name":"k","size":1}` + x[len(x)-sign.TagSize:] },
 		"nothing":                           func(string, string) string { return "" },
 	} {
 		t.Run(name, func(t *testing.T) {

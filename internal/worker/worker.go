@@ -18,7 +18,7 @@ import (
 	"github.com/godags/godags/internal/fault"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
-	"github.com/godags/godags/internal/seal"
+	"github.com/godags/godags/internal/sign"
 	"github.com/godags/godags/internal/spec"
 	"github.com/godags/godags/internal/values"
 	"github.com/godags/godags/tasks"
@@ -30,7 +30,7 @@ type Config struct {
 	Client   redis.UniversalClient // the worker's own: the queue puts a hook on it
 	Journal  *journal.Journal
 	Queue    *queue.Client // takes back what the worker cannot execute soon
-	Key      seal.Key      // with which stages must be signed
+	Key      sign.Key      // with which stages must be signed
 	Registry *tasks.Registry
 	Stores   *values.Stores
 	Logger   *slog.Logger

@@ -22,7 +22,7 @@ import (
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
-	"github.com/godags/godags/internal/seal"
+	"github.com/godags/godags/internal/sign"
 	"github.com/godags/godags/internal/spec"
 	"github.com/godags/godags/internal/values"
 	"github.com/godags/godags/tasks"
@@ -66,8 +66,8 @@ const (
 
 var key, otherKey = keyOf("the key of these tests"), keyOf("the key of somebody else")
 
-func keyOf(text string) seal.Key {
-	k, err := seal.Parse(text)
+func keyOf(text string) sign.Key {
+	k, err := sign.Parse(text)
 	if err != nil {
 		panic(err)
 	}

@@ -1,6 +1,6 @@
-// Package view is what people and programs are shown of a run. It is read from the journal and from
+// Package runstate is what people and programs are shown of a run. It is read from the journal and from
 // nothing else.
-package view
+package runstate
 
 import (
 	"context"

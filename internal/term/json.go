@@ -1,4 +1,4 @@
-package cells
+package term
 
 import (
 	"unicode/utf16"

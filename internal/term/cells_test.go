@@ -1,4 +1,4 @@
-package cells
+package term
 
 import (
 	"encoding/json"

@@ -1,6 +1,6 @@
-// Package seal signs what workers are to execute, so that whoever can write to Redis, but does not
+// Package sign signs what workers are to execute, so that whoever can write to Redis, but does not
 // have the key, cannot make them execute anything.
-package seal
+package sign
 
 import (
 	"crypto/hkdf"

@@ -1,6 +1,6 @@
-// Package cells measures text on a terminal, whose cells wide characters take two of, makes it fit,
+// Package term measures text on a terminal, whose cells wide characters take two of, makes it fit,
 // and leaves out what is a command there.
-package cells
+package term
 
 import (
 	"strings"
