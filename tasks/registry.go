@@ -26,16 +26,28 @@ type Validator interface {
 // Registry maps the names of tasks to their handlers. Register everything first: the other methods
 // may then be called from many goroutines, but none of them together with Register.
 type Registry struct {
-	handlers map[string]Handler
+	handlers   map[string]Handler // as they were registered
+	wrapped    map[string]Handler // the same ones inside the middleware
+	middleware []Middleware
 }
 
 // NewRegistry returns a registry that knows the built-in tasks noop, sleep and command.
 func NewRegistry() *Registry {
-	return &Registry{handlers: map[string]Handler{
+	builtin := map[string]Handler{
 		"noop":    noop{},
 		"sleep":   sleep{},
 		"command": Command{},
-	}}
+	}
+	return &Registry{handlers: builtin, wrapped: maps.Clone(builtin)}
+}
+
+// Use wraps every handler, also those that are registered later. The first middleware is the
+// outermost. Another call adds to the ones before, inside them.
+func (r *Registry) Use(middleware ...Middleware) {
+	r.middleware = append(r.middleware, middleware...)
+	for name, h := range r.handlers {
+		r.wrapped[name] = Wrap(h, r.middleware...)
+	}
 }
 
 // Register adds a task. A name is 1 to 512 bytes of printable UTF-8, with no space at either end,
@@ -53,12 +65,14 @@ func (r *Registry) Register(name string, h Handler) error {
 	}
 
 	r.handlers[name] = h
+	// Wrapped once and not at each Lookup, which every attempt makes.
+	r.wrapped[name] = Wrap(h, r.middleware...)
 	return nil
 }
 
-// Lookup returns the handler of a task, or an [*UnknownError].
+// Lookup returns the handler of a task inside the middleware, or an [*UnknownError].
 func (r *Registry) Lookup(name string) (Handler, error) {
-	if h, ok := r.handlers[name]; ok {
+	if h, ok := r.wrapped[name]; ok {
 		return h, nil
 	}
 	known := r.Names()
@@ -79,12 +93,12 @@ func (r *Registry) Names() []string {
 // Validate checks the parameters of a stage that executes task. It returns an [*UnknownError] when
 // there is no such task, and nil when the task's handler is not a [Validator].
 func (r *Registry) Validate(task string, params json.RawMessage) error {
-	h, err := r.Lookup(task)
-	if err != nil {
+	if _, err := r.Lookup(task); err != nil {
 		return err
 	}
 
-	if v, ok := h.(Validator); ok {
+	// Middleware hides the methods of what it wraps, so the handler itself is asked.
+	if v, ok := r.handlers[task].(Validator); ok {
 		if err := v.Validate(params); err != nil {
 			return fmt.Errorf("task %s: %w", task, err)
 		}
