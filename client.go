@@ -59,7 +59,7 @@ func Open(ctx context.Context, url string, opts ...ClientOption) (*Client, error
 
 	o := clientOptions{
 		logger:      slog.Default(),
-		concurrency: engine.Cores(),
+		concurrency: engine.DefaultConcurrency(),
 		queues:      []string{spec.DefaultQueue},
 		grace:       defaultGrace,
 	}

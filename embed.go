@@ -94,7 +94,7 @@ func (w *Worker) check() (engine.WorkerOptions, error) {
 		}
 	}
 
-	return engine.WorkerOptions{ID: engine.NewWorkerID(o.name), Queues: o.queues, Slots: o.concurrency}, nil
+	return engine.WorkerOptions{ID: engine.NewWorkerID(o.name), Queues: o.queues, Concurrency: o.concurrency}, nil
 }
 
 // Coordinator owns the runs that are submitted to the Redis of its client, and adopts those whose

@@ -180,7 +180,7 @@ func Start(ctx context.Context, p *Pipeline, opts ...RunOption) (*Report, error)
 
 // prepare returns the options of a run, and the pipeline with the parameters of the run.
 func prepare(p *Pipeline, opts []RunOption) (o runOptions, definition engine.Pipeline, err error) {
-	o = runOptions{cores: engine.Cores(), redis: os.Getenv("REDIS_URL"), grace: defaultGrace, keep: engine.DefaultKeep}
+	o = runOptions{cores: engine.DefaultConcurrency(), redis: os.Getenv("REDIS_URL"), grace: defaultGrace, keep: engine.DefaultKeep}
 	if err := o.apply(opts); err != nil {
 		return o, definition, err
 	}
@@ -203,7 +203,7 @@ func prepare(p *Pipeline, opts []RunOption) (o runOptions, definition engine.Pip
 }
 
 func start(ctx context.Context, session *engine.Session, p engine.Pipeline, o runOptions, f *failures) (*Report, error) {
-	run, err := session.Run(ctx, engine.RunOptions{ID: journal.RunID(o.id), Spec: p.Spec, Slots: o.cores, Grace: o.grace, Keep: o.keep})
+	run, err := session.Run(ctx, engine.RunOptions{ID: journal.RunID(o.id), Spec: p.Spec, Concurrency: o.cores, Grace: o.grace, Keep: o.keep})
 	if run == nil || !run.State.Finished() {
 		return nil, errors.Join(err, context.Cause(ctx))
 	}

@@ -85,7 +85,7 @@ func (l *lab) experiments(peers []peer, full bool) []experiment {
 	list := []experiment{
 		{"chain", append([]side{
 			{who: ours, sample: l.timed(chain200, each(chainHop, 200))},
-			{who: oneByOne, sample: l.timed(chain200, each(chainHop, 200), "--bundle=1", "--no-fuse")},
+			{who: oneByOne, sample: l.timed(chain200, each(chainHop, 200), "--batch=1", "--no-fuse")},
 			{who: rawAsynq, sample: l.one(chainHop, ms, asynqHop)},
 		}, l.sides(peers, chain200, each(chainHop, 200))...)},
 		{"hops alone", []side{{who: ours, sample: l.aloneHops(chain200)}}},
@@ -138,7 +138,7 @@ func (l *lab) scale(full bool) []experiment {
 func (l *lab) flat(what string, p pipeline) []side {
 	return []side{
 		{who: ours, sample: l.timed(p, rate(what, p.stages))},
-		{who: oneByOne, sample: l.timed(p, rate(what, p.stages), "--bundle=1", "--no-fuse")},
+		{who: oneByOne, sample: l.timed(p, rate(what, p.stages), "--batch=1", "--no-fuse")},
 		{who: rawAsynq, sample: l.one(what, stagesPerSecond, asynqFlat(1, asynqTasks))},
 		{who: rawAsynqMany, sample: l.one(what, stagesPerSecond, asynqFlat(manySlots, asynqTasks))},
 	}

@@ -11,7 +11,7 @@ import (
 // The systems that others are compared with.
 const (
 	ours         = "godags"
-	oneByOne     = "godags, each stage alone" // --bundle=1 --no-fuse
+	oneByOne     = "godags, each stage alone" // --batch=1 --no-fuse
 	rawAsynq     = "raw Asynq"                // a slot for each of two workers, as godags
 	rawAsynqMany = "raw Asynq, 10 slots"      // for each of two workers
 )

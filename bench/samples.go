@@ -66,7 +66,7 @@ func quantiles(median, rare string, times []float64) []figure {
 
 // aloneHops samples a chain whose stages all travel alone: the times from the beginning of one to that of the next.
 func (l *lab) aloneHops(p pipeline) sampler {
-	return l.watched(p, journal.StageStarted, hopAlone50, hopAlone99, "--bundle=1", "--no-fuse")
+	return l.watched(p, journal.StageStarted, hopAlone50, hopAlone99, "--batch=1", "--no-fuse")
 }
 
 // pickUps samples a chain of stages that sleep: the times from the end of one to the beginning of the next, when both workers are idle.

@@ -24,7 +24,7 @@ func TestAFanOutIsGoneOnWithAfterAKill(t *testing.T) {
 	w := newWorld(t)
 	w.useRedis()
 	w.write("p.json", fanned)
-	first := w.start("coordinator", "run", "p.json", "--run-id", "r", "--cores", "2")
+	first := w.start("coordinator", "run", "p.json", "--run-id", "r", "--concurrency", "2")
 	done := func() (names []string) {
 		for _, e := range w.events("r") {
 			if e.Type == "stage.succeeded" {
@@ -38,7 +38,7 @@ func TestAFanOutIsGoneOnWithAfterAKill(t *testing.T) {
 	first.wait(limit)
 	before := w.events("r")
 	w.write("go", "")
-	w.ended(w.start("coordinator", "resume", "r", "--cores", "2"), 0)
+	w.ended(w.start("coordinator", "resume", "r", "--concurrency", "2"), 0)
 
 	started, succeeded, retried := make(map[string]int), make(map[string]int), 0
 	for i, e := range w.events("r") {

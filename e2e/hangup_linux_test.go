@@ -26,7 +26,7 @@ func TestAClosedTerminalCancelsARunThatNobodyElseCouldDrive(t *testing.T) {
 	w := newWorld(t)
 	w.needRedis()
 	w.write("held.json", held)
-	run, window := w.onTerminal("coordinator", "run", "held.json", "--run-id", "held", "--cores", "2")
+	run, window := w.onTerminal("coordinator", "run", "held.json", "--run-id", "held", "--concurrency", "2")
 	w.awaitHeld()
 	if err := window.Close(); err != nil {
 		t.Fatal(err)

@@ -128,7 +128,7 @@ func TestAKilledCommandWithEverythingInOneProcessCanBeLookedAtNextDay(t *testing
 	w := newWorld(t)
 	w.needRedis()
 	w.write("held.json", held)
-	run := w.runHeld("--cores", "2")
+	run := w.runHeld("--concurrency", "2")
 	run.kill()
 	w.dead("victim.1")
 	w.dead("witness.1")

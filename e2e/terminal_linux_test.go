@@ -197,7 +197,7 @@ func TestASecondCtrlCLeavesAtOnceAndTheTerminalAsItWas(t *testing.T) {
 // Else a program that asks there would be stopped for ever, since it is not in the foreground.
 func TestAStageHasNoTerminal(t *testing.T) {
 	t.Parallel()
-	for _, how := range []string{"--cores", "--workers"} {
+	for _, how := range []string{"--concurrency", "--workers"} {
 		w := newWorld(t)
 		w.needRedis()
 		w.write("tty.json", `{"stages": [{"name": "ask", "run": "if (: </dev/tty) 2>/dev/null; then read -r answer </dev/tty; fi; echo went on"}]}`)

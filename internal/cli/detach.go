@@ -12,7 +12,7 @@ import (
 )
 
 // foreground are the flags of run that say how the command itself drives the run.
-var foreground = []string{"cores", "workers", "grace", "bundle", "no-fuse", "no-worker-timeout"}
+var foreground = []string{"concurrency", "workers", "grace", "batch", "no-fuse", "no-worker-timeout"}
 
 // detach submits a run and leaves it to a coordinator that serves.
 func (p Program) detach(c *ucli.Context, flags runFlags) error {

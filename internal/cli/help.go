@@ -25,7 +25,7 @@ var groups = []struct {
 
 // examples has one of each command.
 var examples = map[string]string{
-	"run":        "run pipeline.yaml --cores 4 --param rows=100",
+	"run":        "run pipeline.yaml --concurrency 4 --param rows=100",
 	"resume":     "resume latest",
 	"retry":      "retry latest --stage train",
 	"attach":     "attach latest",

@@ -75,7 +75,7 @@ func (p Program) hint(c *ucli.Context, command string, args []string, flags ...s
 // the same workers and pace.
 func (p Program) hintAgain(c *ucli.Context, command string, args []string) hint {
 	var flags []string
-	for _, name := range []string{"cores", "workers", "grace", "bundle", "no-worker-timeout", "no-fuse", "keep", "values", "params"} {
+	for _, name := range []string{"concurrency", "workers", "grace", "batch", "no-worker-timeout", "no-fuse", "keep", "values", "params"} {
 		switch {
 		case !c.IsSet(name) || !takes(c.App, command, name):
 		case c.Value(name) == true:

@@ -111,12 +111,12 @@ func TestHintsKeepHowARunIsDriven(t *testing.T) {
 	f.check(os.WriteFile(file, []byte("params: {a: 1}\nstages: [{name: -a b, run: exit 1}]\n"), 0o666))
 	t.Chdir(filepath.Dir(file))
 	place := " --redis " + f.server.URL()
-	execute(t, "run", "--redis", f.server.URL(), "--run-id", "demo-1", "--cores", "2", "--no-fuse", "--grace", "3s", "--param", "a=2", "--", "-bad flow.yaml").expect(t, 1,
+	execute(t, "run", "--redis", f.server.URL(), "--run-id", "demo-1", "--concurrency", "2", "--no-fuse", "--grace", "3s", "--param", "a=2", "--", "-bad flow.yaml").expect(t, 1,
 		"  look closer:   prog logs"+place+" -- demo-1 '-a b'\n",
-		"  retry it:      prog retry demo-1 --cores 2 --grace 3s --no-fuse"+place+"\n",
-		"  run it again:  prog run --cores 2 --grace 3s --no-fuse --param 'a=2'"+place+" -- '-bad flow.yaml'\n")
+		"  retry it:      prog retry demo-1 --concurrency 2 --grace 3s --no-fuse"+place+"\n",
+		"  run it again:  prog run --concurrency 2 --grace 3s --no-fuse --param 'a=2'"+place+" -- '-bad flow.yaml'\n")
 	execute(t, "logs", "--redis", f.server.URL(), "--", "demo-1", "-a b").expect(t, 0, "stage -a b printed nothing\n")
-	f.execute("run", "simple", "--run-id", "demo-1", "--cores", "2").expect(t, 2, "see what became of it with `prog status demo-1"+place+"`")
+	f.execute("run", "simple", "--run-id", "demo-1", "--concurrency", "2").expect(t, 2, "see what became of it with `prog status demo-1"+place+"`")
 }
 
 // All hints come from one place: no other text names a command of ours between backquotes, or

@@ -36,7 +36,7 @@ func (p Program) runCommand() *ucli.Command {
 // drivingFlags are those of the commands that drive a run.
 func drivingFlags() []ucli.Flag {
 	return slices.Concat([]ucli.Flag{
-		&ucli.IntFlag{Name: "cores", Usage: "run up to `N` stages at once in this process (default: one per core, and none with --redis or --workers)"},
+		&ucli.IntFlag{Name: "concurrency", Usage: "run up to `N` stages at once in this process (default: one per core, and none with --redis or --workers)"},
 		&ucli.IntFlag{Name: "workers", Usage: "start `N` worker processes for this run, each running one stage at once"},
 	}, pacingFlags(), []ucli.Flag{redisFlag(), homeFlag(), outFlag(), progressFlag(), colorFlag()})
 }
@@ -45,7 +45,7 @@ func drivingFlags() []ucli.Flag {
 func pacingFlags() []ucli.Flag {
 	return []ucli.Flag{
 		&ucli.DurationFlag{Name: "grace", Value: 10 * time.Second, Usage: "`TIME` that running stages have for stopping when the run is cancelled"},
-		&ucli.IntFlag{Name: "bundle", Usage: "send up to `N` short stages to a worker together (default: 256; 1: each alone)"},
+		&ucli.IntFlag{Name: "batch", Usage: "send up to `N` short stages to a worker together (default: 256; 1: each alone)"},
 		&ucli.DurationFlag{Name: "no-worker-timeout", Usage: "leave the run, with code 3, when stages have waited for `TIME` without a worker that could execute them (default: wait for ever)"},
 		&ucli.BoolFlag{Name: "no-fuse", Usage: "do not send a stage together with the only one that it depends on"},
 	}
@@ -131,13 +131,13 @@ func (p Program) parseRun(c *ucli.Context) (f runFlags, err error) {
 
 // drivingOptions is what the driving flags say, checked.
 func drivingOptions(c *ucli.Context) (o engine.RunOptions, err error) {
-	o = engine.RunOptions{Slots: c.Int("cores"), Children: c.Int("workers"), Grace: c.Duration("grace"),
-		MaxBundle: c.Int("bundle"), NoFuse: c.Bool("no-fuse"), NoWorker: c.Duration("no-worker-timeout")}
-	if o.Slots < 0 || o.Children < 0 || o.Grace < 0 || o.MaxBundle < 0 || o.NoWorker < 0 {
-		return o, usageError("--cores, --workers, --grace, --bundle and --no-worker-timeout cannot be negative")
+	o = engine.RunOptions{Concurrency: c.Int("concurrency"), Children: c.Int("workers"), Grace: c.Duration("grace"),
+		MaxBatch: c.Int("batch"), NoFuse: c.Bool("no-fuse"), NoWorker: c.Duration("no-worker-timeout")}
+	if o.Concurrency < 0 || o.Children < 0 || o.Grace < 0 || o.MaxBatch < 0 || o.NoWorker < 0 {
+		return o, usageError("--concurrency, --workers, --grace, --batch and --no-worker-timeout cannot be negative")
 	}
-	if o.Slots == 0 && c.IsSet("cores") {
-		return o, usageError("--cores 0 would leave nobody to execute stages: say 1 or more, or leave it out for one per core")
+	if o.Concurrency == 0 && c.IsSet("concurrency") {
+		return o, usageError("--concurrency 0 leaves no worker to execute stages: give 1 or more, or omit the flag for one per core")
 	}
 
 	return o, nil
@@ -189,8 +189,8 @@ func (p Program) onRun(c *ucli.Context, o engine.RunOptions, start func(*engine.
 // verdict.
 func (p Program) conduct(c *ucli.Context, session *engine.Session, screen *screen, o engine.RunOptions, asJSON bool,
 	start func(context.Context, engine.RunOptions) (*runstate.Run, error)) error {
-	if !session.External() && o.Children == 0 && o.Slots == 0 {
-		o.Slots = engine.Cores()
+	if !session.External() && o.Children == 0 && o.Concurrency == 0 {
+		o.Concurrency = engine.DefaultConcurrency()
 	}
 
 	o.Observe = screen.observe

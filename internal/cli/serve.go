@@ -53,7 +53,7 @@ func (p Program) serve(c *ucli.Context) error {
 	}
 
 	server := session.NewServer(engine.ServeOptions{ID: engine.NewWorkerID(c.String("name")), Runs: runs,
-		Grace: options.Grace, MaxBundle: options.MaxBundle, NoFuse: options.NoFuse, NoWorker: options.NoWorker})
+		Grace: options.Grace, MaxBatch: options.MaxBatch, NoFuse: options.NoFuse, NoWorker: options.NoWorker})
 	return errors.Join(serveUntilSignal(c, server, logger), session.Close())
 }
 

@@ -106,7 +106,7 @@ func (p Program) cancelOnSignal(ctx context.Context, session *engine.Session, sc
 // canHandOver reports whether a run can go on without us: all its workers are elsewhere, and a
 // coordinator serves that will adopt it.
 func canHandOver(ctx context.Context, session *engine.Session, o engine.RunOptions) bool {
-	if !session.External() || o.Slots > 0 || o.Children > 0 {
+	if !session.External() || o.Concurrency > 0 || o.Children > 0 {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)

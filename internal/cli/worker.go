@@ -61,14 +61,14 @@ func (p Program) work(c *ucli.Context) error {
 		return usageError("a worker needs a Redis that others use as well: give --redis URL or REDIS_URL")
 	}
 
-	options := engine.WorkerOptions{ID: c.String("id"), Queues: queueNames(c.StringSlice("queue")), Slots: c.Int("concurrency"), Run: runs.ID(c.String("run"))}
+	options := engine.WorkerOptions{ID: c.String("id"), Queues: queueNames(c.StringSlice("queue")), Concurrency: c.Int("concurrency"), Run: runs.ID(c.String("run"))}
 	for _, q := range options.Queues {
 		if err := spec.CheckQueue(q); err != nil {
 			return &exitError{exitUsage, err}
 		}
 	}
 
-	if options.Slots < 1 {
+	if options.Concurrency < 1 {
 		return usageError("--concurrency must be at least 1")
 	}
 
@@ -175,7 +175,7 @@ func (p Program) serveWorker(c *ucli.Context, w *engine.Worker, o engine.WorkerO
 	ended := make(chan error, 1)
 	go func() {
 		ended <- w.Run(drain, abort, func() {
-			logger.Info("worker listens", "worker", o.ID, "queues", o.Queues, "concurrency", o.Slots, "key", w.Info.Key)
+			logger.Info("worker listens", "worker", o.ID, "queues", o.Queues, "concurrency", o.Concurrency, "key", w.Info.Key)
 		})
 	}()
 

@@ -41,8 +41,8 @@ type Config struct {
 	// how long workers have for stopping their stages when the run is cancelled
 	Grace time.Duration
 
-	MaxBundle int  // stages in one task at the most; 0 means 256, 1 that every stage travels alone
-	NoFuse    bool // a stage does not travel together with the one that it depends on
+	MaxBatch int  // stages in one task at the most; 0 means 256, 1 that every stage travels alone
+	NoFuse   bool // a stage does not travel together with the one that it depends on
 
 	// how long stages may be without a worker that could execute them; 0: for ever
 	NoWorker time.Duration

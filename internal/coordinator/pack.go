@@ -19,8 +19,8 @@ const (
 )
 
 func (d *Driver) maxBundle() int {
-	if d.MaxBundle > 0 {
-		return d.MaxBundle
+	if d.MaxBatch > 0 {
+		return d.MaxBatch
 	}
 	return defaultLimit
 }

@@ -168,7 +168,7 @@ func (w *world) drive(id string, epoch int64) {
 	w.done, w.stop = make(chan error, 1), stop
 	done := w.done
 	go func() {
-		_, err := Drive(ctx, Config{ID: id, Journal: w.journal, Queue: w.queue, Logger: slog.New(slog.DiscardHandler), Grace: 10 * time.Second, MaxBundle: most,
+		_, err := Drive(ctx, Config{ID: id, Journal: w.journal, Queue: w.queue, Logger: slog.New(slog.DiscardHandler), Grace: 10 * time.Second, MaxBatch: most,
 			NoWorker: w.patience, Dead: w.dead, Hurry: w.hurry, Unserved: func(u []journal.Unserved) { w.mu.Lock(); w.served = u; w.mu.Unlock() }}, w.run, w.spec, w.digest, epoch)
 		done <- err
 	}()

@@ -18,8 +18,8 @@ type crew struct {
 
 func (s *Session) hire(ctx context.Context, o RunOptions) (c crew, err error) {
 	names := queues(o.Spec)
-	if o.Slots > 0 {
-		if c.local, err = s.startLocal(ctx, WorkerOptions{ID: NewWorkerID(""), Queues: names, Slots: o.Slots, Run: s.only(o.ID)}); err != nil {
+	if o.Concurrency > 0 {
+		if c.local, err = s.startLocal(ctx, WorkerOptions{ID: NewWorkerID(""), Queues: names, Concurrency: o.Concurrency, Run: s.only(o.ID)}); err != nil {
 			return c, err
 		}
 	}

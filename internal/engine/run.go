@@ -20,12 +20,12 @@ import (
 
 // RunOptions say how a pipeline is run.
 type RunOptions struct {
-	ID       journal.RunID // empty for a new one
-	Spec     *spec.Spec
-	Slots    int             // stages executed at once in this process; 0 for none
-	Children int             // worker processes to start
-	Grace    time.Duration   // how long stages have for stopping when the run is cancelled
-	Hurry    <-chan struct{} // closed when they have no time any more; may be nil
+	ID          journal.RunID // empty for a new one
+	Spec        *spec.Spec
+	Concurrency int             // stages executed at once in this process; 0 for none
+	Children    int             // worker processes to start
+	Grace       time.Duration   // how long stages have for stopping when the run is cancelled
+	Hurry       <-chan struct{} // closed when they have no time any more; may be nil
 
 	// how long stages may be without a worker that could execute them; 0: for ever. Then the run is
 	// left as it is
@@ -34,8 +34,8 @@ type RunOptions struct {
 	// how long the run is kept after its end; 0: for ever. It counts when the run is submitted
 	Keep time.Duration
 
-	MaxBundle int  // stages in one task at the most; 0 for the default, 1 for none together
-	NoFuse    bool // a stage does not travel together with the one that it depends on
+	MaxBatch int  // stages in one task at the most; 0 for the default, 1 for none together
+	NoFuse   bool // a stage does not travel together with the one that it depends on
 
 	// Observe, Unserved and Tell, if not nil, are called from one goroutine. Tell is told what we
 	// have to do with the run, and the coordinator that drives it, or has driven it last; it is
@@ -75,9 +75,9 @@ func newRunID(pipeline string, now time.Time) journal.RunID {
 	return journal.RunID(fmt.Sprintf("%s-%s-%s", word, now.Format("20060102-150405"), strings.ToLower(rand.Text()[:4])))
 }
 
-// Cores is the number of stages that a process executes at once unless told otherwise: one per
+// DefaultConcurrency is the number of stages that a process executes at once unless told otherwise: one per
 // core.
-func Cores() int { return runtime.GOMAXPROCS(0) }
+func DefaultConcurrency() int { return runtime.GOMAXPROCS(0) }
 
 // queues returns the names of the queues that a pipeline uses.
 func queues(sp *spec.Spec) []string {
@@ -227,7 +227,7 @@ func (s *Session) load(ctx context.Context, o *RunOptions) (journal.Identity, er
 
 // check finds out whether the run can be executed in the way that the options ask for.
 func (o RunOptions) check() error {
-	if o.Spec.Values == "memory" && (o.Slots == 0 || o.Children > 0) {
+	if o.Spec.Values == "memory" && (o.Concurrency == 0 || o.Children > 0) {
 		return ErrSharedMemory
 	}
 	return nil

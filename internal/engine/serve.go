@@ -22,12 +22,12 @@ import (
 
 // ServeOptions say how a coordinator drives the runs that it finds.
 type ServeOptions struct {
-	ID        string // unique among coordinators
-	Runs      int    // driven at once at the most
-	Grace     time.Duration
-	MaxBundle int
-	NoFuse    bool
-	NoWorker  time.Duration // see [RunOptions]
+	ID       string // unique among coordinators
+	Runs     int    // driven at once at the most
+	Grace    time.Duration
+	MaxBatch int
+	NoFuse   bool
+	NoWorker time.Duration // see [RunOptions]
 }
 
 // Server is a coordinator that drives every run that nobody drives: those that were submitted to
@@ -220,7 +220,7 @@ func (v *Server) take(run journal.RunID, now time.Time) bool {
 // drive adopts a run and brings it to its end.
 func (v *Server) drive(ctx context.Context, run journal.RunID) error {
 	s := v.session
-	o := RunOptions{ID: run, Grace: v.Grace, MaxBundle: v.MaxBundle, NoFuse: v.NoFuse, NoWorker: v.NoWorker}
+	o := RunOptions{ID: run, Grace: v.Grace, MaxBatch: v.MaxBatch, NoFuse: v.NoFuse, NoWorker: v.NoWorker}
 	id, err := s.load(ctx, &o)
 	if err == nil {
 		err = o.check()

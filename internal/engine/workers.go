@@ -19,11 +19,11 @@ import (
 
 // WorkerOptions say what a worker listens to.
 type WorkerOptions struct {
-	ID     string // unique among workers
-	Queues []string
-	Slots  int
-	Run    journal.RunID // the only run to serve; empty: all
-	User   *tasks.User   // as whom commands of stages run; nil: the user of this process
+	ID          string // unique among workers
+	Queues      []string
+	Concurrency int
+	Run         journal.RunID // the only run to serve; empty: all
+	User        *tasks.User   // as whom commands of stages run; nil: the user of this process
 
 	// Registry says what the worker can execute; nil for what the session can.
 	Registry *tasks.Registry
@@ -66,7 +66,7 @@ func (s *Session) NewWorker(o WorkerOptions) (*Worker, error) {
 
 	client := s.Conn.NewClient()
 	w := worker.New(worker.Config{
-		Info: journal.WorkerInfo{ID: o.ID, Host: hostname(), PID: os.Getpid(), Queues: o.Queues, Slots: o.Slots, Run: o.Run, Key: key.Fingerprint(),
+		Info: journal.WorkerInfo{ID: o.ID, Host: hostname(), PID: os.Getpid(), Queues: o.Queues, Slots: o.Concurrency, Run: o.Run, Key: key.Fingerprint(),
 			Version: version.String(), Started: time.Now().UTC().Truncate(time.Second)},
 		Client: client, Journal: s.Journal, Queue: s.queue.Own(string(o.Run)), Key: key, Registry: cmp.Or(o.Registry, s.Registry), Stores: s.Stores, Logger: s.Logger, User: o.User,
 	})
