@@ -114,7 +114,7 @@ func (w *world) hire(n int) (workers []*process, err error) {
 		workers = append(workers, p)
 	}
 	err = w.wait("a worker", func() (bool, error) {
-		list, err := w.journal.Workers(w.ctx)
+		list, err := w.fleet.Workers(w.ctx)
 		return len(list) == n, err
 	})
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/fleet"
 )
 
 // tooLong is for how long Redis does not hear of a worker that lives, on a machine that is too busy
@@ -26,12 +26,12 @@ type heard struct {
 // may: where a test itself does nothing to the workers, that is a fault of the machine.
 func (w *world) listen() (silences func() int) {
 	ctx, stop := context.WithCancel(context.Background())
-	n, last, j := 0, make(map[string]*heard), journal.New(w.rdb)
+	n, last, members := 0, make(map[string]*heard), fleet.New(w.rdb)
 	var mu sync.Mutex
 	var listener sync.WaitGroup
 	listener.Go(func() {
 		for ; ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
-			if workers, err := j.Workers(ctx); err == nil { // Redis may be away
+			if workers, err := members.Workers(ctx); err == nil { // Redis may be away
 				mu.Lock()
 				n += silent(workers, last)
 				mu.Unlock()
@@ -52,18 +52,18 @@ func (w *world) listen() (silences func() int) {
 // heartbeat waits until Redis has just heard of a worker, and the worker knows it.
 func (w *world) heartbeat(p *process) {
 	w.t.Helper()
-	id, j := p.id(), journal.New(w.rdb)
+	id, members := p.id(), fleet.New(w.rdb)
 	w.await("a heartbeat of "+id, func() bool {
-		workers, err := j.Workers(w.t.Context())
+		workers, err := members.Workers(w.t.Context())
 		w.must(err)
-		return slices.ContainsFunc(workers, func(one journal.WorkerInfo) bool {
+		return slices.ContainsFunc(workers, func(one fleet.Worker) bool {
 			return one.ID == id && one.Age > 30*time.Millisecond && one.Age < 200*time.Millisecond
 		})
 	})
 }
 
 // silent returns how many silences have become too long since the last look.
-func silent(workers []journal.WorkerInfo, last map[string]*heard) (n int) {
+func silent(workers []fleet.Worker, last map[string]*heard) (n int) {
 	for _, one := range workers {
 		at, h := time.Now().Add(-one.Age), last[one.ID]
 		if h == nil {
@@ -75,7 +75,7 @@ func silent(workers []journal.WorkerInfo, last map[string]*heard) (n int) {
 			n++
 			h.counted = true
 		}
-		if at.Sub(h.at) > journal.BeatEvery/2 {
+		if at.Sub(h.at) > fleet.HeartbeatInterval/2 {
 			*h = heard{at: at}
 		}
 	}

@@ -356,7 +356,7 @@ func resumeQueue(key string) string {
 
 // checkCoordinators says who drives runs that nobody waits for. None is needed.
 func (d *diagnosis) checkCoordinators(ctx context.Context, p Program, c *ucli.Context, s *engine.Session) error {
-	list, err := s.Journal.Coordinators(ctx)
+	list, err := s.Fleet.Coordinators(ctx)
 	if err != nil || !s.External() {
 		return err
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/fleet"
 )
 
 func TestDoctor(t *testing.T) {
@@ -15,7 +15,7 @@ func TestDoctor(t *testing.T) {
 	o := f.execute("doctor", "--home", home)
 	o.expect(t, 0, "ok       version  godags ", "home     "+home, "ok       server ", "ok       redis    Redis ", "warning  redis    AOF is off", "-> CONFIG SET appendonly yes",
 		"it answers within", "ok       clock", "warning  workers  none is alive", "-> start one with `prog worker")
-	f.beat(journal.WorkerInfo{ID: "w-1", Slots: 4, Key: "01234567", Version: "0.0.1"})
+	f.beat(fleet.Worker{ID: "w-1", Slots: 4, Key: "01234567", Version: "0.0.1"})
 	f.execute("doctor").expect(t, 0, "ok       workers  1 live worker, 4 slots", "ok       key      ",
 		"warning  workers  with another key than ours, so that they execute nothing that is submitted from here: w-1 (01234567)", "-> set the same GODAGS_KEY",
 		"warning  workers  of another version than ", ": w-1 (0.0.1)", "-> use the same version everywhere")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/engine"
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/redistest"
 	"github.com/godags/godags/internal/runstate"
@@ -82,13 +83,14 @@ type fixture struct {
 	*testing.T
 	server  *redistest.Server
 	journal *journal.Journal
+	fleet   *fleet.Fleet
 }
 
 func newFixture(t *testing.T, redisArgs ...string) fixture {
 	t.Helper()
 	server := redistest.Start(t, redisArgs...)
 	t.Setenv("GODAGS_KEY", "the key of these tests")
-	return fixture{t, server, journal.New(server.Client())}
+	return fixture{t, server, journal.New(server.Client()), fleet.New(server.Client())}
 }
 
 // execute runs a command on the Redis of the fixture.
@@ -190,9 +192,9 @@ func (f fixture) failed(id journal.RunID) {
 	f.finish(id)
 }
 
-func (f fixture) beat(w journal.WorkerInfo) {
+func (f fixture) beat(w fleet.Worker) {
 	f.Helper()
-	f.check(f.journal.Beat(f.Context(), w))
+	f.check(f.fleet.Heartbeat(f.Context(), w))
 }
 
 func (f fixture) check(err error) {

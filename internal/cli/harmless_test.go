@@ -8,6 +8,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/term"
 )
@@ -20,7 +21,7 @@ const nasty = "x\x00\a\b\x1b[2J\x1b]0;t\a\x7f\u0085\u009b2J\u061c\u200e\u200f\u2
 func TestNoCommandPrintsControlCharacters(t *testing.T) {
 	f := newFixture(t)
 	f.submit("demo-1", driven)
-	f.beat(journal.WorkerInfo{ID: "w" + nasty, Host: nasty, Version: nasty, Key: nasty, Queues: []string{"default", nasty}, Slots: 1})
+	f.beat(fleet.Worker{ID: "w" + nasty, Host: nasty, Version: nasty, Key: nasty, Queues: []string{"default", nasty}, Slots: 1})
 	f.execution("demo-1", journal.Record{Type: journal.StageSucceeded, Stage: first, Attempt: 1, Note: nasty}, nasty+"\n")
 	f.execution("demo-1", journal.Record{Type: journal.StageFailed, Stage: second, Attempt: 1, Text: nasty, Note: nasty}, nasty+"\n"+nasty)
 	f.decide("demo-1", journal.EndUnexecuted, journal.Record{Type: journal.StageSkipped, Stage: last, Root: second})

@@ -6,13 +6,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 )
 
 func TestStatusOfARunThatGoesOn(t *testing.T) {
 	f := newFixture(t)
 	f.submit("demo-1", driven)
-	f.beat(journal.WorkerInfo{ID: "hand", Queues: []string{"default"}, Slots: 1})
+	f.beat(fleet.Worker{ID: "hand", Queues: []string{"default"}, Slots: 1})
 	f.succeed("demo-1", first, "", "")
 	f.start("demo-1", second, 1)
 
@@ -23,7 +24,7 @@ func TestStatusOfARunThatGoesOn(t *testing.T) {
 		t.Errorf("it does not say what runs:\n%s", o.stdout)
 	}
 
-	f.check(f.journal.Leave(t.Context(), "hand"))
+	f.check(f.fleet.Remove(t.Context(), "hand"))
 	f.execute("status", "demo-1").expect(t, 0, "hand (silent)")
 	_, err := f.journal.RequestCancel(t.Context(), "demo-1", "enough")
 	f.check(err)

@@ -6,13 +6,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/fleet"
 )
 
 func TestWorkersAreListed(t *testing.T) {
 	f := newFixture(t)
 	f.execute("workers").expect(t, 0, "no live workers: start one with `prog worker")
-	f.beat(journal.WorkerInfo{ID: "w-1", Host: "box", PID: 4711, Queues: []string{"default", "gpu"}, Slots: 4, Busy: 1, Version: "0.1.0", Started: time.Now()})
+	f.beat(fleet.Worker{ID: "w-1", Host: "box", PID: 4711, Queues: []string{"default", "gpu"}, Slots: 4, Busy: 1, Version: "0.1.0", Started: time.Now()})
 	o := f.execute("workers")
 	o.expect(t, 0)
 	fields := strings.Fields(strings.Split(o.stdout, "\n")[1])
@@ -26,7 +26,7 @@ func TestWorkersForPrograms(t *testing.T) {
 	if o := f.execute("workers", "--output", "json"); o.stdout != "[]\n" || o.stderr != "" {
 		t.Errorf("without workers: %q, %q", o.stdout, o.stderr)
 	}
-	f.beat(journal.WorkerInfo{ID: "w-1", Host: "box", PID: 4711, Queues: []string{"gpu"}, Slots: 4})
+	f.beat(fleet.Worker{ID: "w-1", Host: "box", PID: 4711, Queues: []string{"gpu"}, Slots: 4})
 	o := f.execute("workers", "--output", "json")
 	var list []map[string]any
 	if err := json.Unmarshal([]byte(o.stdout), &list); err != nil || len(list) != 1 {
@@ -40,8 +40,8 @@ func TestWorkersForPrograms(t *testing.T) {
 }
 
 func TestAWorkerThatIsNotHeardOfIsSilent(t *testing.T) {
-	w := journal.WorkerInfo{ID: "w-1", Busy: 1, Age: journal.WorkerTTL}
-	if row := workerTable([]journal.WorkerInfo{w}, time.Now())[1]; row[1] != "silent" || row[4] != "3s ago" {
+	w := fleet.Worker{ID: "w-1", Busy: 1, Age: fleet.WorkerTTL}
+	if row := workerTable([]fleet.Worker{w}, time.Now())[1]; row[1] != "silent" || row[4] != "3s ago" {
 		t.Errorf("got %q", row)
 	}
 }

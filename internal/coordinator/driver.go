@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
 	"github.com/godags/godags/internal/spec"
@@ -36,6 +37,7 @@ type Config struct {
 	Key         string
 	Incarnation string // of the run: see [journal.Identity]
 	Journal     *journal.Journal
+	Fleet       *fleet.Fleet
 	Queue       Queue
 	Logger      *slog.Logger
 	// how long workers have for stopping their stages when the run is cancelled
@@ -54,7 +56,7 @@ type Config struct {
 	Observe func([]journal.Entry) // is told every entry of the journal, in order
 	// is told that the journal has lost its end, and that Observe begins again
 	Reread   func()
-	Unserved func(list []journal.Unserved) // is told twice a second what no worker can execute
+	Unserved func(list []fleet.Unschedulable) // is told twice a second what no worker can execute
 }
 
 // Driver drives one run. Its state is what the journal says, plus what it has handed to the queue.
@@ -349,7 +351,7 @@ func (d *Driver) tick(ctx context.Context) error {
 // look finds workers that are dead, stages that nobody claimed, and attempts that outlive a
 // cancelled run.
 func (d *Driver) look(ctx context.Context) error {
-	list, err := d.Journal.Workers(ctx)
+	list, err := d.Fleet.Workers(ctx)
 	if err != nil {
 		return err
 	}
@@ -361,7 +363,7 @@ func (d *Driver) look(ctx context.Context) error {
 	}
 
 	dead := func(f *flight) bool { return d.workers.dead(f.worker, now) }
-	if err := d.lose(ctx, dead, "its worker was not heard of for "+journal.WorkerTTL.String()); err != nil {
+	if err := d.lose(ctx, dead, "its worker was not heard of for "+fleet.WorkerTTL.String()); err != nil {
 		return err
 	}
 

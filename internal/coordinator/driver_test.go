@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
 	"github.com/godags/godags/internal/redistest"
@@ -71,12 +72,12 @@ func TestAStageWhoseWorkerFallsSilentRunsAgain(t *testing.T) {
 		w.claim("w1", "b", 1)
 		begin := time.Now()
 		for len(w.queue.order) == 0 {
-			w.keepAlive("w1", journal.BeatEvery)
+			w.keepAlive("w1", fleet.HeartbeatInterval)
 			if time.Since(begin) > time.Minute {
 				w.Fatal("never sent again: " + w.story())
 			}
 		}
-		if took := time.Since(begin); took < journal.WorkerTTL || took > 5*time.Second {
+		if took := time.Since(begin); took < fleet.WorkerTTL || took > 5*time.Second {
 			w.Errorf("sent again after %s", took)
 		}
 		w.sent("a#2")
@@ -204,7 +205,7 @@ func TestACoordinatorThatLostItsLeaseStops(t *testing.T) {
 func TestWhenRedisLosesTheRunTheDriverSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rdb := redistest.Mini(t)
-		w := &world{T: t, journal: journal.New(rdb), run: "r", queue: &fakeQueue{bundles: make(map[string]queue.Batch)}, spec: pipeline(t, "a")}
+		w := &world{T: t, journal: journal.New(rdb), fleet: fleet.New(rdb), run: "r", queue: &fakeQueue{bundles: make(map[string]queue.Batch)}, spec: pipeline(t, "a")}
 		encoded, err := w.spec.Encode()
 		w.must(err)
 		epoch, err := w.journal.Submit(t.Context(), journal.Submission{Run: "r", Stages: 1, Digest: "d", Spec: encoded, Coordinator: "c", Lease: Lease})
@@ -288,12 +289,12 @@ func TestAQueueThatNobodyListensToIsNamed(t *testing.T) {
 func TestWorkersWithAnotherKeyDoNotCount(t *testing.T) {
 	simulate(t, "a; b", func(w *world) {
 		for range 8 {
-			w.must(w.journal.Beat(w.Context(), journal.WorkerInfo{ID: "w1", Queues: []string{"default"}, Slots: 4, Key: "other"}))
-			w.pass(journal.BeatEvery)
+			w.must(w.fleet.Heartbeat(w.Context(), fleet.Worker{ID: "w1", Queues: []string{"default"}, Slots: 4, Key: "other"}))
+			w.pass(fleet.HeartbeatInterval)
 		}
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if len(w.served) != 1 || w.served[0].Stages != 2 || !slices.Equal(w.served[0].Strangers, []string{"w1"}) {
+		if len(w.served) != 1 || w.served[0].Stages != 2 || !slices.Equal(w.served[0].KeyMismatch, []string{"w1"}) {
 			w.Fatalf("%+v", w.served)
 		}
 	})
@@ -361,10 +362,10 @@ func TestAnAttemptThatItsWorkerDoesNotHaveIsLost(t *testing.T) {
 		w.claim("w1", "a", 1)
 		w.claim("w1", "b", 1)
 		b := w.attempt("b", 1)
-		for range 2 * int(settledAfter/journal.BeatEvery) {
-			w.must(w.journal.Beat(w.Context(), journal.WorkerInfo{ID: "w1", Queues: []string{"default"}, Slots: 1,
+		for range 2 * int(settledAfter/fleet.HeartbeatInterval) {
+			w.must(w.fleet.Heartbeat(w.Context(), fleet.Worker{ID: "w1", Queues: []string{"default"}, Slots: 1,
 				Holds: map[journal.RunID][]journal.AttemptID{"r": {b}}}))
-			w.pass(journal.BeatEvery)
+			w.pass(fleet.HeartbeatInterval)
 		}
 		w.sent("a#2")
 		if got := w.story(); strings.Count(got, "lost") != 1 {
@@ -372,10 +373,10 @@ func TestAnAttemptThatItsWorkerDoesNotHaveIsLost(t *testing.T) {
 		}
 		for i := 2; i <= maxCrashes; i++ { // it did not crash, however often
 			w.claim("w1", "a", i)
-			for range 2 * int(settledAfter/journal.BeatEvery) {
-				w.must(w.journal.Beat(w.Context(), journal.WorkerInfo{ID: "w1", Queues: []string{"default"}, Slots: 1,
+			for range 2 * int(settledAfter/fleet.HeartbeatInterval) {
+				w.must(w.fleet.Heartbeat(w.Context(), fleet.Worker{ID: "w1", Queues: []string{"default"}, Slots: 1,
 					Holds: map[journal.RunID][]journal.AttemptID{"r": {b}}}))
-				w.pass(journal.BeatEvery)
+				w.pass(fleet.HeartbeatInterval)
 			}
 			w.sent(fmt.Sprintf("a#%d", i+1))
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
 )
@@ -37,7 +38,7 @@ type bundle struct {
 const (
 	unclaimedAfter = 3 * time.Second // then the queue is asked what became of a bundle
 	// and asked again: a worker may just have taken it, and says so with its next heartbeat
-	missedFor = journal.BeatEvery
+	missedFor = fleet.HeartbeatInterval
 	// workers that may die with a stage before the stage is to blame
 	maxCrashes = 3
 )

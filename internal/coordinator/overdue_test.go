@@ -3,15 +3,15 @@ package coordinator
 import (
 	"testing"
 
-	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/queue"
 )
 
 // has lets time go by with a worker that has taken a task, and claimed nothing of it.
 func (w *world) has(task string) {
-	for range 5 * unclaimedAfter / journal.BeatEvery {
-		w.must(w.journal.Beat(w.Context(), journal.WorkerInfo{ID: "w1", Queues: []string{"default"}, Slots: 1, Delivered: []string{task}}))
-		w.pass(journal.BeatEvery)
+	for range 5 * unclaimedAfter / fleet.HeartbeatInterval {
+		w.must(w.fleet.Heartbeat(w.Context(), fleet.Worker{ID: "w1", Queues: []string{"default"}, Slots: 1, Delivered: []string{task}}))
+		w.pass(fleet.HeartbeatInterval)
 	}
 }
 
@@ -22,7 +22,7 @@ func TestOverdue_LeavesDeliveredTasksAlone(t *testing.T) {
 		w.sent("a#1")
 		w.has("r:a:1")
 		w.sent()
-		w.keepAlive("w1", 2*journal.BeatEvery)
+		w.keepAlive("w1", 2*fleet.HeartbeatInterval)
 		w.sent("a#1~1")
 	})
 }
@@ -37,7 +37,7 @@ func TestOverdue_FindsWhatWasPassedOn(t *testing.T) {
 		w.must(w.queue.EnqueueAll(w.Context(), "default", passedOn))
 		w.keepAlive("w1", 5*unclaimedAfter)
 		w.sent("a#1.ABCDEF") // nothing else
-		w.keepAlive("w1", unclaimedAfter+journal.BeatEvery)
+		w.keepAlive("w1", unclaimedAfter+fleet.HeartbeatInterval)
 		w.sent("a#1~1")
 	})
 }

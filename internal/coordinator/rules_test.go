@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/spec"
 )
@@ -31,9 +32,9 @@ func flaky(b *spec.Builder) {
 // sentAt expects that a task is sent after the given time, to 50 ms, and not before.
 func (w *world) sentAt(d time.Duration, want string) {
 	w.Helper()
-	w.keepAlive("w1", d/journal.BeatEvery*journal.BeatEvery-journal.BeatEvery)
+	w.keepAlive("w1", d/fleet.HeartbeatInterval*fleet.HeartbeatInterval-fleet.HeartbeatInterval)
 	w.sent()
-	w.pass(journal.BeatEvery - 51*time.Millisecond)
+	w.pass(fleet.HeartbeatInterval - 51*time.Millisecond)
 	w.sent()
 	w.beat("w1", "default")
 	w.pass(100 * time.Millisecond)

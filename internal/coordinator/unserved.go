@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/godags/godags/dag"
-	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/spec"
 )
 
@@ -22,7 +22,7 @@ type need struct{ queue, task string }
 var ErrNoWorker = errors.New("no worker in time")
 
 // NoWorkerError says that stages have waited too long for a worker that could execute them.
-type NoWorkerError struct{ journal.Unserved }
+type NoWorkerError struct{ fleet.Unschedulable }
 
 // Error says what was waited for.
 func (e *NoWorkerError) Error() string {
@@ -77,8 +77,8 @@ func needsOf(sp *spec.Spec) []need {
 
 // regroup notes what handlers the workers have, and lets stages go on that have waited for one
 // which is there now.
-func (d *Driver) regroup(ctx context.Context, list []journal.WorkerInfo) (err error) {
-	crews, err := d.Journal.Crews(ctx, list, d.run, d.Key, d.workers.crews)
+func (d *Driver) regroup(ctx context.Context, list []fleet.Worker) (err error) {
+	crews, err := d.Fleet.Capabilities(ctx, list, d.run, d.Key, d.workers.crews)
 	if err != nil {
 		return err
 	}
@@ -102,11 +102,11 @@ func (d *Driver) regroup(ctx context.Context, list []journal.WorkerInfo) (err er
 // reportUnserved tells the observer which stages wait for a worker to appear, and returns
 // [ErrNoWorker] if they have done so for too long.
 func (d *Driver) reportUnserved(now time.Time) error {
-	waiting := make(map[need]journal.Unserved)
+	waiting := make(map[need]fleet.Unschedulable)
 	d.countQueued(waiting)
 	d.countParked(waiting)
 	maps.DeleteFunc(d.workers.unserved, func(n need, _ time.Time) bool { return waiting[n].Stages == 0 })
-	var list []journal.Unserved
+	var list []fleet.Unschedulable
 	for n, u := range waiting {
 		since, ok := d.workers.unserved[n]
 		if !ok {
@@ -119,13 +119,13 @@ func (d *Driver) reportUnserved(now time.Time) error {
 			u.Paused = d.paused[n.queue]
 		}
 
-		u.Strangers = d.workers.strange[n.queue]
+		u.KeyMismatch = d.workers.strange[n.queue]
 		u.Unhealthy = d.workers.unwell[n.queue]
 		u.Listeners = d.workers.listen[n.queue]
 		list = append(list, u)
 	}
 
-	slices.SortFunc(list, func(a, b journal.Unserved) int {
+	slices.SortFunc(list, func(a, b fleet.Unschedulable) int {
 		return cmp.Or(cmp.Compare(a.Queue, b.Queue), cmp.Compare(a.Task, b.Task))
 	})
 	if d.Unserved != nil {
@@ -142,7 +142,7 @@ func (d *Driver) reportUnserved(now time.Time) error {
 }
 
 // countQueued counts the stages of queues to which nobody listens.
-func (d *Driver) countQueued(waiting map[need]journal.Unserved) {
+func (d *Driver) countQueued(waiting map[need]fleet.Unschedulable) {
 	add := func(queue string, s dag.StageID, stages int) {
 		u := waiting[need{queue: queue}]
 		if u.Stages += stages; u.Stage == "" {
@@ -170,9 +170,9 @@ func (d *Driver) served(queue string) bool {
 }
 
 // countParked counts the stages for which no worker has a handler.
-func (d *Driver) countParked(waiting map[need]journal.Unserved) {
+func (d *Driver) countParked(waiting map[need]fleet.Unschedulable) {
 	for n, stages := range d.parked {
-		u := journal.Unserved{}
+		u := fleet.Unschedulable{}
 		for _, s := range stages {
 			if !d.claimable(s) {
 				continue

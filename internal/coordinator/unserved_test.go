@@ -7,22 +7,22 @@ import (
 	"testing"
 	"time"
 
-	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/spec"
 )
 
 // beatWith is a heartbeat of a worker that has handlers for some tasks only.
 func (w *world) beatWith(worker string, tasks ...string) {
-	w.must(w.journal.PublishHandlers(w.Context(), tasks))
-	w.must(w.journal.Beat(w.Context(), journal.WorkerInfo{ID: worker, Queues: []string{"default"}, Slots: 1, Version: "v7",
-		Handlers: journal.HandlersDigest(tasks)}))
-	w.pass(journal.BeatEvery)
+	w.must(w.fleet.PublishHandlers(w.Context(), tasks))
+	w.must(w.fleet.Heartbeat(w.Context(), fleet.Worker{ID: worker, Queues: []string{"default"}, Slots: 1, Version: "v7",
+		Handlers: fleet.HandlersDigest(tasks)}))
+	w.pass(fleet.HeartbeatInterval)
 }
 
 func TestAHandlerThatNoWorkerHasIsNamedAndItsStagesWait(t *testing.T) {
 	simulate(t, "a; b", func(w *world) {
 		w.sent("a#1", "b#1") // to w1, of which nothing is known; it ends
-		w.must(w.journal.Leave(w.Context(), "w1"))
+		w.must(w.fleet.Remove(w.Context(), "w1"))
 		for range 12 {
 			w.beatWith("w2", "sleep", "train")
 		}
@@ -75,10 +75,10 @@ func TestWithALimitARunIsLeftWhenNoWorkerComesInTime(t *testing.T) {
 
 func TestAWorkerThatCannotReadThePipelineDoesNotCount(t *testing.T) {
 	simulate(t, "a", func(w *world) {
-		w.must(w.journal.Leave(w.Context(), "w1"))
+		w.must(w.fleet.Remove(w.Context(), "w1"))
 		for range 8 {
-			w.must(w.journal.Beat(w.Context(), journal.WorkerInfo{ID: "w2", Queues: []string{"default"}, Slots: 4, Version: "v0", Format: spec.Format + 1}))
-			w.pass(journal.BeatEvery)
+			w.must(w.fleet.Heartbeat(w.Context(), fleet.Worker{ID: "w2", Queues: []string{"default"}, Slots: 4, Version: "v0", Format: spec.Format + 1}))
+			w.pass(fleet.HeartbeatInterval)
 		}
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -91,11 +91,11 @@ func TestAWorkerThatCannotReadThePipelineDoesNotCount(t *testing.T) {
 // A worker that cannot execute stages is given none, and is named while there is no other.
 func TestDriver_NamesWorkersThatCannotExecute(t *testing.T) {
 	simulate(t, "a; b", func(w *world) {
-		w.must(w.journal.Leave(w.Context(), "w1"))
-		unwell := journal.WorkerInfo{ID: "w2", Queues: []string{"default"}, Slots: 8, Unhealthy: "the worker cannot execute commands: no space left on device"}
+		w.must(w.fleet.Remove(w.Context(), "w1"))
+		unwell := fleet.Worker{ID: "w2", Queues: []string{"default"}, Slots: 8, Unhealthy: "the worker cannot execute commands: no space left on device"}
 		for range 12 {
-			w.must(w.journal.Beat(w.Context(), unwell))
-			w.pass(journal.BeatEvery)
+			w.must(w.fleet.Heartbeat(w.Context(), unwell))
+			w.pass(fleet.HeartbeatInterval)
 		}
 		w.mu.Lock()
 		u := w.served
@@ -105,8 +105,8 @@ func TestDriver_NamesWorkersThatCannotExecute(t *testing.T) {
 		}
 		unwell.Unhealthy = ""
 		for range 2 {
-			w.must(w.journal.Beat(w.Context(), unwell))
-			w.pass(journal.BeatEvery)
+			w.must(w.fleet.Heartbeat(w.Context(), unwell))
+			w.pass(fleet.HeartbeatInterval)
 		}
 		w.mu.Lock()
 		u = w.served

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
 )
@@ -23,7 +24,7 @@ type workers struct {
 	inTouch time.Time           // since when it is seen without a gap
 	// what no live worker can execute although stages wait for it, and since when
 	unserved map[need]time.Time
-	crews    *journal.Crews
+	crews    *fleet.Capabilities
 	listen   map[string][]string // by queue, live workers and their versions
 	unwell   map[string][]string // by queue, live workers that cannot execute stages, and why
 }
@@ -32,7 +33,7 @@ func newWorkers() workers {
 	return workers{buried: make(map[string]bool), beats: make(map[string]time.Time), unserved: make(map[need]time.Time)}
 }
 
-func (w *workers) update(list []journal.WorkerInfo, run journal.RunID, key string, now time.Time) {
+func (w *workers) update(list []fleet.Worker, run journal.RunID, key string, now time.Time) {
 	if now.Sub(w.looked) > confirmAfter {
 		w.inTouch = now
 	}
@@ -88,11 +89,11 @@ func (w *workers) update(list []journal.WorkerInfo, run journal.RunID, key strin
 
 // confirmAfter is how long Redis must have answered before silence is believed: when it comes back
 // after an outage every worker seems dead until its next heartbeat.
-const confirmAfter = 2 * journal.BeatEvery
+const confirmAfter = 2 * fleet.HeartbeatInterval
 
 // silentAfter is how long a worker must not have been heard of by our clock, which is not asked how
 // long it is exactly: that of Redis may jump.
-const silentAfter = journal.WorkerTTL - journal.BeatEvery
+const silentAfter = fleet.WorkerTTL - fleet.HeartbeatInterval
 
 // dead reports whether the worker with a claim is gone for good.
 func (w *workers) dead(id string, now time.Time) bool {

@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
 	"github.com/godags/godags/internal/redistest"
@@ -27,6 +28,7 @@ type world struct {
 	*testing.T
 	rdb     *redis.Client
 	journal *journal.Journal
+	fleet   *fleet.Fleet
 	queue   *fakeQueue
 	dead    chan string
 	hurry   chan struct{}
@@ -36,7 +38,7 @@ type world struct {
 	tokens  map[journal.AttemptID]journal.Token
 	done    chan error
 	stop    context.CancelCauseFunc
-	served  []journal.Unserved
+	served  []fleet.Unschedulable
 	mu      sync.Mutex
 	bundles bool // of several stages are allowed
 
@@ -135,7 +137,7 @@ func simulateWith(t *testing.T, bundles bool, graph string, test func(w *world))
 func simulated(t *testing.T, sp *spec.Spec, bundles bool, test func(w *world)) {
 	synctest.Test(t, func(t *testing.T) {
 		rdb := redistest.Mini(t)
-		w := &world{T: t, rdb: rdb, journal: journal.New(rdb), dead: make(chan string), hurry: make(chan struct{}), run: "r", bundles: bundles,
+		w := &world{T: t, rdb: rdb, journal: journal.New(rdb), fleet: fleet.New(rdb), dead: make(chan string), hurry: make(chan struct{}), run: "r", bundles: bundles,
 			queue: &fakeQueue{bundles: make(map[string]queue.Batch)}, spec: sp, tokens: make(map[journal.AttemptID]journal.Token)}
 		encoded, err := w.spec.Encode()
 		w.must(err)
@@ -168,8 +170,8 @@ func (w *world) drive(id string, epoch int64) {
 	w.done, w.stop = make(chan error, 1), stop
 	done := w.done
 	go func() {
-		_, err := Drive(ctx, Config{ID: id, Journal: w.journal, Queue: w.queue, Logger: slog.New(slog.DiscardHandler), Grace: 10 * time.Second, MaxBatch: most,
-			NoWorker: w.patience, Dead: w.dead, Hurry: w.hurry, Unserved: func(u []journal.Unserved) { w.mu.Lock(); w.served = u; w.mu.Unlock() }}, w.run, w.spec, w.digest, epoch)
+		_, err := Drive(ctx, Config{ID: id, Journal: w.journal, Fleet: w.fleet, Queue: w.queue, Logger: slog.New(slog.DiscardHandler), Grace: 10 * time.Second, MaxBatch: most,
+			NoWorker: w.patience, Dead: w.dead, Hurry: w.hurry, Unserved: func(u []fleet.Unschedulable) { w.mu.Lock(); w.served = u; w.mu.Unlock() }}, w.run, w.spec, w.digest, epoch)
 		done <- err
 	}()
 }
@@ -178,14 +180,14 @@ func (w *world) drive(id string, epoch int64) {
 func (w *world) pass(d time.Duration) { time.Sleep(d); synctest.Wait() }
 
 func (w *world) beat(worker string, queues ...string) {
-	w.must(w.journal.Beat(w.Context(), journal.WorkerInfo{ID: worker, Queues: queues, Slots: 1}))
+	w.must(w.fleet.Heartbeat(w.Context(), fleet.Worker{ID: worker, Queues: queues, Slots: 1}))
 }
 
 // keepAlive lets time go by with the worker alive.
 func (w *world) keepAlive(worker string, d time.Duration) {
-	for ; d > 0; d -= journal.BeatEvery {
+	for ; d > 0; d -= fleet.HeartbeatInterval {
 		w.beat(worker, "default")
-		w.pass(journal.BeatEvery)
+		w.pass(fleet.HeartbeatInterval)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/owned"
 	"github.com/godags/godags/internal/sign"
@@ -114,8 +115,8 @@ func (c *children) keep(name string) {
 // wasUseful reports whether a worker has come as far as to be known in Redis: then its death is the
 // fault of a stage rather than ours.
 func (c *children) wasUseful(id string) bool {
-	list, err := c.session.Journal.Workers(c.stopped)
-	return err != nil || slices.ContainsFunc(list, func(w journal.WorkerInfo) bool { return w.ID == id })
+	list, err := c.session.Fleet.Workers(c.stopped)
+	return err != nil || slices.ContainsFunc(list, func(w fleet.Worker) bool { return w.ID == id })
 }
 
 func (c *children) runOne(id string) error {

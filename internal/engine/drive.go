@@ -12,7 +12,7 @@ import (
 )
 
 func (s *Session) driver(o RunOptions, id string) coordinator.Config {
-	return coordinator.Config{ID: id, Key: s.queue.Fingerprint(), Journal: s.Journal, Queue: s.queue.Own(string(s.only(o.ID))), Logger: s.Logger,
+	return coordinator.Config{ID: id, Key: s.queue.Fingerprint(), Journal: s.Journal, Fleet: s.Fleet, Queue: s.queue.Own(string(s.only(o.ID))), Logger: s.Logger,
 		Grace: o.Grace, Hurry: o.Hurry, MaxBatch: o.MaxBatch, NoFuse: o.NoFuse, NoWorker: o.NoWorker, Unserved: o.Unserved}
 }
 

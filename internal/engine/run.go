@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/godags/godags/internal/coordinator"
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/runstate"
 	"github.com/godags/godags/internal/spec"
@@ -41,7 +42,7 @@ type RunOptions struct {
 	// have to do with the run, and the coordinator that drives it, or has driven it last; it is
 	// called again and again.
 	Observe  func(*runstate.Run, journal.Entry)
-	Unserved func([]journal.Unserved)
+	Unserved func([]fleet.Unschedulable)
 	Tell     func(p Part, coordinator string)
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/godags/godags/internal/coordinator"
 	"github.com/godags/godags/internal/fault"
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/runstate"
 	"github.com/godags/godags/internal/sign"
@@ -140,18 +141,18 @@ func (v *Server) firstLook(ctx, driving context.Context) error {
 func (v *Server) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	if err := v.session.Journal.LeaveCoordinator(ctx, v.ID); err != nil {
+	if err := v.session.Fleet.RemoveCoordinator(ctx, v.ID); err != nil {
 		v.session.Logger.Warn("cannot leave the list of coordinators", "error", err)
 	}
 }
 
 // look says that we serve, and adopts runs that nobody drives: to drive them until driving is done.
 func (v *Server) look(ctx, driving context.Context) error {
-	bounded, cancel := context.WithTimeout(ctx, journal.WorkerTTL)
+	bounded, cancel := context.WithTimeout(ctx, fleet.WorkerTTL)
 	defer cancel()
 
 	begin := time.Now()
-	err := v.session.Journal.BeatCoordinator(bounded, journal.CoordinatorInfo{ID: v.ID, Host: hostname(), PID: os.Getpid(),
+	err := v.session.Fleet.CoordinatorHeartbeat(bounded, fleet.Coordinator{ID: v.ID, Host: hostname(), PID: os.Getpid(),
 		Runs: v.Stats().Driving, Version: version.String(), Started: v.started.UTC().Truncate(time.Second)})
 	if err != nil {
 		return err
@@ -291,7 +292,7 @@ func (v *Server) Healthy() error {
 	if last.IsZero() {
 		return errors.New("no word from Redis yet")
 	}
-	if age := time.Since(last); age > journal.WorkerTTL {
+	if age := time.Since(last); age > fleet.WorkerTTL {
 		return fmt.Errorf("no word from Redis for %s", age.Round(time.Millisecond))
 	}
 	return nil
@@ -299,6 +300,6 @@ func (v *Server) Healthy() error {
 
 // Served reports whether a coordinator serves the Redis.
 func (s *Session) Served(ctx context.Context) (bool, error) {
-	list, err := s.Journal.Coordinators(ctx)
+	list, err := s.Fleet.Coordinators(ctx)
 	return len(list) > 0, err
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/godags/godags/cache"
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
 	"github.com/godags/godags/internal/redisx"
@@ -41,6 +42,7 @@ type Session struct {
 	Config
 	Conn    *redisx.Conn
 	Journal *journal.Journal
+	Fleet   *fleet.Fleet
 	Stores  *values.Stores
 	// signs and verifies what workers execute; it is looked for, or made, when it is first asked
 	// for
@@ -67,7 +69,7 @@ func Open(ctx context.Context, cfg Config) (*Session, error) {
 
 	// values have connections of their own, so that nothing else waits for one
 	transfers := conn.NewClient()
-	s := &Session{Config: cfg, Conn: conn, Journal: journal.New(rdb), Stores: values.NewStores(transfers, cfg.Caches), transfers: transfers}
+	s := &Session{Config: cfg, Conn: conn, Journal: journal.New(rdb), Fleet: fleet.New(rdb), Stores: values.NewStores(transfers, cfg.Caches), transfers: transfers}
 	s.Key = sync.OnceValues(func() (sign.Key, error) {
 		find := func() (sign.Key, error) { return findKey(conn.Kind, cfg.Home, sign.File) }
 		if cfg.InProcess {

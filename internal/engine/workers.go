@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/version"
 	"github.com/godags/godags/internal/worker"
@@ -66,9 +67,9 @@ func (s *Session) NewWorker(o WorkerOptions) (*Worker, error) {
 
 	client := s.Conn.NewClient()
 	w := worker.New(worker.Config{
-		Info: journal.WorkerInfo{ID: o.ID, Host: hostname(), PID: os.Getpid(), Queues: o.Queues, Slots: o.Concurrency, Run: o.Run, Key: key.Fingerprint(),
+		Info: fleet.Worker{ID: o.ID, Host: hostname(), PID: os.Getpid(), Queues: o.Queues, Slots: o.Concurrency, Run: o.Run, Key: key.Fingerprint(),
 			Version: version.String(), Started: time.Now().UTC().Truncate(time.Second)},
-		Client: client, Journal: s.Journal, Queue: s.queue.Own(string(o.Run)), Key: key, Registry: cmp.Or(o.Registry, s.Registry), Stores: s.Stores, Logger: s.Logger, User: o.User,
+		Client: client, Journal: s.Journal, Fleet: s.Fleet, Queue: s.queue.Own(string(o.Run)), Key: key, Registry: cmp.Or(o.Registry, s.Registry), Stores: s.Stores, Logger: s.Logger, User: o.User,
 	})
 
 	return &Worker{w, client.Close}, nil

@@ -21,6 +21,7 @@ import (
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/coordinator"
 	"github.com/godags/godags/internal/faulttest"
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
 	"github.com/godags/godags/internal/runstate"
@@ -256,7 +257,7 @@ func (h *hunt) live(j *journal.Journal, epoch int64) {
 }
 
 func (h *hunt) drive(ctx context.Context, j *journal.Journal, epoch int64) (*dag.Run, error) {
-	return coordinator.Drive(ctx, coordinator.Config{ID: h.lead(j).Coordinator, Journal: j, Queue: queue.NewClient(h.rdb, h.key()),
+	return coordinator.Drive(ctx, coordinator.Config{ID: h.lead(j).Coordinator, Journal: j, Fleet: fleet.New(h.rdb), Queue: queue.NewClient(h.rdb, h.key()),
 		Logger: slog.New(slog.NewTextHandler(&h.log, nil)), Grace: 10 * time.Second}, run, h.spec, h.digest, epoch)
 }
 

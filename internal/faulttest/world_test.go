@@ -16,6 +16,7 @@ import (
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/coordinator"
 	"github.com/godags/godags/internal/faulttest"
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
 	"github.com/godags/godags/internal/runstate"
@@ -183,7 +184,7 @@ func (w *world) coordinate(a *actor) error {
 	if err != nil {
 		return err
 	}
-	_, err = coordinator.Drive(ctx, coordinator.Config{ID: a.name, Journal: j, Queue: queue.NewClient(rdb, w.key()), Logger: slog.New(slog.DiscardHandler)},
+	_, err = coordinator.Drive(ctx, coordinator.Config{ID: a.name, Journal: j, Fleet: fleet.New(rdb), Queue: queue.NewClient(rdb, w.key()), Logger: slog.New(slog.DiscardHandler)},
 		run, w.spec, w.digest, epoch)
 	return err
 }
@@ -212,8 +213,8 @@ func (w *world) work(a *actor, drain <-chan struct{}) {
 	defer stopNow()
 	registry := tasks.NewRegistry()
 	w.must(registry.Register("work", tasks.HandlerFunc(func(ctx context.Context, s *tasks.Stage) error { return w.execute(ctx, a, s) })))
-	one := worker.New(worker.Config{Info: journal.WorkerInfo{ID: a.name, Queues: []string{spec.DefaultQueue}, Slots: 1}, Client: client,
-		Journal: journal.New(shared), Queue: queue.NewClient(shared, w.key()), Key: w.key(), Registry: registry, Stores: values.NewStores(shared, nil), Logger: slog.New(slog.DiscardHandler)})
+	one := worker.New(worker.Config{Info: fleet.Worker{ID: a.name, Queues: []string{spec.DefaultQueue}, Slots: 1}, Client: client,
+		Journal: journal.New(shared), Fleet: fleet.New(shared), Queue: queue.NewClient(shared, w.key()), Key: w.key(), Registry: registry, Stores: values.NewStores(shared, nil), Logger: slog.New(slog.DiscardHandler)})
 	client.AddHook(a) // after the queue's own hook, and so between that and Redis
 	shared.AddHook(a)
 	ended := make(chan struct{})

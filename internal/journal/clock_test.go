@@ -89,26 +89,3 @@ func TestCondemnTrustsNoMarkFromTheFuture(t *testing.T) {
 		}
 	})
 }
-
-// A worker's last beat was written an hour ahead: it ages from the first look on, as any other
-// does.
-func TestWorkersTrustNoBeatFromTheFuture(t *testing.T) {
-	redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
-		f := newFixture(t, rdb)
-		if err := rdb.HSet(t.Context(), "godags:workers", "w", f.ahead()+" {}").Err(); err != nil {
-			t.Fatal(err)
-		}
-		for begin := time.Now(); ; {
-			list, err := f.Workers(t.Context())
-			if err != nil || len(list) != 1 {
-				t.Fatalf("%v, %v", list, err)
-			}
-			if list[0].Age > 0 {
-				return
-			}
-			if time.Since(begin) > 10*time.Second {
-				t.Fatalf("the beat does not age: %v", list[0].Age)
-			}
-		}
-	})
-}

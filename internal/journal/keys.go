@@ -11,9 +11,6 @@
 //	runs          sorted set: run ids by time of submission, in milliseconds
 //	open          sorted set: those that are not finished
 //	ended         sorted set: those that are, unless they are kept for ever, by the time until which they are kept
-//	workers       hash: what each live worker last said of itself, and when
-//	coordinators  hash: the same of each coordinator that serves
-//	handlers:*    the tasks that workers have handlers for, by the digest that they name in their heartbeats
 //	{R}:run       hash: pipeline, number of stages, digest of the spec and its signature, state; who coordinates it, in which epoch, until when
 //	{R}:spec      the frozen pipeline
 //	{R}:journal   the stream
@@ -81,13 +78,10 @@ func ChooseRunID(text string) (RunID, error) {
 
 // The keys that are not a run's.
 const (
-	prefix          = "godags:" // begins every key
-	runsKey         = prefix + "runs"
-	openKey         = prefix + "open"
-	endedKey        = prefix + "ended"
-	handlersPrefix  = prefix + "handlers:"
-	workersKey      = prefix + "workers"
-	coordinatorsKey = prefix + "coordinators"
+	prefix   = "godags:" // begins every key
+	runsKey  = prefix + "runs"
+	openKey  = prefix + "open"
+	endedKey = prefix + "ended"
 )
 
 // Journal reads and writes runs. It is safe for concurrent use.

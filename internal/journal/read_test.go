@@ -233,9 +233,6 @@ func TestRedisThatCannotBeReachedIsAnError(t *testing.T) {
 	calls := everyCall(t.Context(), j, run)
 	_, calls["submit"] = j.Submit(t.Context(), submission())
 	_, calls["runs"] = j.Runs(t.Context(), 10, nil)
-	calls["beat"] = j.Beat(t.Context(), journal.WorkerInfo{ID: "w1"})
-	calls["leave"] = j.Leave(t.Context(), "w1")
-	_, calls["workers"] = j.Workers(t.Context())
 	for what, err := range calls {
 		if !errors.Is(err, redis.ErrClosed) {
 			t.Errorf("%s: %v", what, err)

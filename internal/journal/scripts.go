@@ -29,8 +29,6 @@ var (
 	endScript     = script("end")
 	checkScript   = script("check")
 	saveLogScript = script("savelog")
-	beatScript    = script("beat")
-	workersScript = script("workers")
 	probeScript   = script("probe")
 )
 

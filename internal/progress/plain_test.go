@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/runstate"
 )
@@ -22,7 +23,7 @@ func TestPlain(t *testing.T) {
 				p.Observe(run, e)
 				pass(21700 * time.Millisecond)
 			})
-			p.Waiting([]journal.Unserved{{Queue: "gpu", Stages: 1, For: 2 * time.Second}})
+			p.Waiting([]fleet.Unschedulable{{Queue: "gpu", Stages: 1, For: 2 * time.Second}})
 			fmt.Fprintln(p, "level=WARN msg=\"something is odd\"")
 			tellAll(story)
 			if err := p.Close(); err != nil {
@@ -87,7 +88,7 @@ func TestQuietSaysNothing(t *testing.T) {
 	p := New(Config{Out: &out, Mode: Quiet})
 	story := newStory(t, diamond(t), p.Observe)
 	fmt.Fprintln(p, "a warning")
-	p.Waiting([]journal.Unserved{{Queue: "gpu", Stages: 1, For: time.Minute}})
+	p.Waiting([]fleet.Unschedulable{{Queue: "gpu", Stages: 1, For: time.Minute}})
 	tellAll(story)
 	if err := p.Close(); err != nil || out.Len() > 0 {
 		t.Errorf("said %q, %v", &out, err)
@@ -101,7 +102,7 @@ func TestStream(t *testing.T) {
 		story := newStory(t, diamond(t), p.Observe)
 		story.submit()
 		fmt.Fprintln(p, `a "warning"`)
-		p.Waiting([]journal.Unserved{{Queue: "gpu", Stages: 1, For: 2 * time.Second}})
+		p.Waiting([]fleet.Unschedulable{{Queue: "gpu", Stages: 1, For: 2 * time.Second}})
 		story.start("w1", "ingest")
 		pass(drawEvery)
 		expect(t, "after a tenth of a second", out.String(), `

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/runstate"
 	"github.com/godags/godags/internal/term"
@@ -146,7 +147,7 @@ const (
 // Waiting explains why stages do not start. It is called again and again with all that no worker
 // can execute; each is shown when it has been so for 2 s, then every 30 s, and less often the
 // longer it goes on.
-func (p *Printer) Waiting(queues []journal.Unserved) {
+func (p *Printer) Waiting(queues []fleet.Unschedulable) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
@@ -171,7 +172,7 @@ func (p *Printer) Waiting(queues []journal.Unserved) {
 	}
 }
 
-func (p *Printer) explain(w journal.Unserved) string {
+func (p *Printer) explain(w fleet.Unschedulable) string {
 	if w.Task != "" {
 		return explainTask(w)
 	}
@@ -187,13 +188,13 @@ func (p *Printer) explain(w journal.Unserved) string {
 	}
 
 	worker := "worker"
-	if len(w.Strangers) > 0 {
+	if len(w.KeyMismatch) > 0 {
 		worker = "worker with our key"
 	}
 
 	text := fmt.Sprintf("%s %s, but no %s listens on queue %s (%s)", plural(w.Stages, "stage"), wait, worker, w.Queue, rough(w.For))
-	if len(w.Strangers) > 0 {
-		return text + fmt.Sprintf(": %q refuses this run's signature, so set the same GODAGS_KEY there and here", w.Strangers[0])
+	if len(w.KeyMismatch) > 0 {
+		return text + fmt.Sprintf(": %q refuses this run's signature, so set the same GODAGS_KEY there and here", w.KeyMismatch[0])
 	}
 	if len(w.Unhealthy) > 0 {
 		return fmt.Sprintf("%s %s, but no worker on queue %s can execute stages (%s): %s", plural(w.Stages, "stage"), wait, w.Queue, rough(w.For), some(w.Unhealthy))
@@ -209,7 +210,7 @@ func (p *Printer) explain(w journal.Unserved) string {
 }
 
 // explainTask names the handler that no worker has, and who was asked for it.
-func explainTask(w journal.Unserved) string {
+func explainTask(w fleet.Unschedulable) string {
 	who := "stage " + w.Stage + " needs"
 	if w.Stages > 1 {
 		who = fmt.Sprintf("stage %s and %s need", w.Stage, plural(w.Stages-1, "other"))
@@ -224,7 +225,7 @@ func explainTask(w journal.Unserved) string {
 }
 
 // listeners names the first few of them.
-func listeners(w journal.Unserved) string { return some(w.Listeners) }
+func listeners(w fleet.Unschedulable) string { return some(w.Listeners) }
 
 // some names the first few of a list.
 func some(list []string) string {

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/version"
 )
@@ -21,9 +22,9 @@ func TestWaitingIsExplainedAtOnceAndEveryHalfMinute(t *testing.T) {
 		p := New(Config{Out: &out, Mode: Plain, Color: ColorNever})
 		for half := range 150 { // twice a second, for 75 s
 			since := time.Duration(half) * time.Second / 2
-			queues := []journal.Unserved{{Queue: "gpu", Stages: 3, For: since}}
+			queues := []fleet.Unschedulable{{Queue: "gpu", Stages: 3, For: since}}
 			if half >= 20 && half < 140 {
-				queues = append(queues, journal.Unserved{Queue: "big", Stages: 1, For: since - 10*time.Second})
+				queues = append(queues, fleet.Unschedulable{Queue: "big", Stages: 1, For: since - 10*time.Second})
 			}
 			if half >= 145 { // a worker came and went
 				queues[0].For = since - 71*time.Second
@@ -67,7 +68,7 @@ func TestAStoppedTerminalDoesNotStopTheRun(t *testing.T) {
 			for i := range 500 {
 				story.succeed("w1", fmt.Sprintf("s%d", i), time.Second, "")
 				fmt.Fprintf(p, "message %d\n", i)
-				p.Waiting([]journal.Unserved{{Queue: "gpu", Stages: 3, For: time.Second}})
+				p.Waiting([]fleet.Unschedulable{{Queue: "gpu", Stages: 3, For: time.Second}})
 				pass(50 * time.Millisecond)
 			}
 			close(goOn)
@@ -91,7 +92,7 @@ func TestBrokenPipe(t *testing.T) {
 		tellAfter := func() {
 			story.start("w1", "ingest")
 			fmt.Fprintln(p, "a warning")
-			p.Waiting([]journal.Unserved{{Queue: "gpu", Stages: 3, For: time.Minute}})
+			p.Waiting([]fleet.Unschedulable{{Queue: "gpu", Stages: 3, For: time.Minute}})
 			pass(drawEvery)
 		}
 		tellAfter()
@@ -129,7 +130,7 @@ func TestNobodyLooksAtTheRunBehindItsBack(t *testing.T) {
 		for _, disturb := range []func(){
 			func() { p.flush(display.draw) },
 			func() { fmt.Fprintln(p, "a warning") },
-			func() { p.Waiting([]journal.Unserved{{Queue: "gpu", Stages: 3, For: time.Minute}}) },
+			func() { p.Waiting([]fleet.Unschedulable{{Queue: "gpu", Stages: 3, For: time.Minute}}) },
 		} {
 			others.Go(func() {
 				for {
@@ -167,7 +168,7 @@ func TestNobodyLooksAtTheRunBehindItsBack(t *testing.T) {
 func TestWhatNoWorkerCanExecuteIsExplained(t *testing.T) {
 	p := New(Config{Out: io.Discard, Mode: Quiet, WorkerCommand: func(queue string) string { return "`worker --queue " + queue + "`" }})
 	defer p.Close()
-	for want, w := range map[string]journal.Unserved{
+	for want, w := range map[string]fleet.Unschedulable{
 		"2 stages wait, but no worker listens on queue gpu (5s): start one with `worker --queue gpu`": {Queue: "gpu", Stages: 2, For: 5 * time.Second},
 		`stage train needs the handler wine/train, which no live worker has (5s): start a worker of that program; on queue gpu there are a (v1), b (v1), c (v2) and 2 more`: {
 			Queue: "gpu", Task: "wine/train", Stage: "train", Stages: 1, For: 5 * time.Second, Listeners: []string{"a (v1)", "b (v1)", "c (v2)", "d (v1)", "e (v1)"}},

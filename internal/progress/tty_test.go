@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/spec"
 )
@@ -264,7 +265,7 @@ func TestMessagesStandAboveTheBlock(t *testing.T) {
 		run.start("w1", "ingest")
 		pass(100 * time.Millisecond)
 		fmt.Fprint(p, "a warning\r\nand\tan\x1b[2J escape\nwithout end")
-		p.Waiting([]journal.Unserved{{Queue: "gpu", Stages: 3, For: 12 * time.Second}})
+		p.Waiting([]fleet.Unschedulable{{Queue: "gpu", Stages: 3, For: 12 * time.Second}})
 		pass(100 * time.Millisecond)
 		expect(t, "with messages", s.seen(), `
 demo · 4 stages · run demo-1

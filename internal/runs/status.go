@@ -81,7 +81,7 @@ func stateOf(run *runstate.Run, listed string) string {
 
 // describeFleet fills in the workers, and the handlers that they have for the run.
 func (s *Service) describeFleet(ctx context.Context, id ID, fleet *runstate.Fleet) error {
-	workers, err := s.session.Journal.Workers(ctx)
+	workers, err := s.session.Fleet.Workers(ctx)
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func (s *Service) describeFleet(ctx context.Context, id ID, fleet *runstate.Flee
 
 	fleet.Workers = workers
 	fleet.Key = sign.Signer(identity.Signature)
-	if fleet.Crews, err = s.session.Journal.Crews(ctx, workers, id, fleet.Key, nil); err != nil {
+	if fleet.Capabilities, err = s.session.Fleet.Capabilities(ctx, workers, id, fleet.Key, nil); err != nil {
 		return err
 	}
 

@@ -3,18 +3,18 @@ package runs
 import (
 	"context"
 
-	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/fleet"
 )
 
 // SilentAfter is the time without a heartbeat after which a worker counts as dead.
-const SilentAfter = journal.WorkerTTL
+const SilentAfter = fleet.WorkerTTL
 
 // Worker is a worker that listens on the Redis, or did within the last minute.
-type Worker = journal.WorkerInfo
+type Worker = fleet.Worker
 
 // Workers lists the workers, by ID.
 func (s *Service) Workers(ctx context.Context) ([]Worker, error) {
-	return s.session.Journal.Workers(ctx)
+	return s.session.Fleet.Workers(ctx)
 }
 
 // WorkerState returns the word for the state of a worker: idle, busy, unhealthy or silent.

@@ -9,18 +9,18 @@ import (
 
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/api"
-	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/spec"
 )
 
 // Fleet is what decides, beside the journal, whether a stage that is ready can start.
 type Fleet struct {
-	State   string // of the run: one of the states of package api
-	Now     time.Time
-	Workers []journal.WorkerInfo // live and silent ones
-	Crews   *journal.Crews       // the handlers that workers with the key of the run have
-	Key     string               // fingerprint of the key that signed the run
-	Paused  map[string]string    // by queue that is paused: the key in Redis that pauses it
+	State        string // of the run: one of the states of package api
+	Now          time.Time
+	Workers      []fleet.Worker      // live and silent ones
+	Capabilities *fleet.Capabilities // tasks for which workers with the key of the run have handlers
+	Key          string              // fingerprint of the key that signed the run
+	Paused       map[string]string   // by queue that is paused: the key in Redis that pauses it
 
 	// TaskID returns the ID under which an attempt is in its queue. Workers name the tasks that
 	// they took and have not begun.
@@ -203,7 +203,7 @@ func (e *Explainer) ready(s dag.StageID) api.Reason {
 			Text: fmt.Sprintf("the live workers on queue %s are of a version that cannot read the pipeline", name)}
 	case !q.usable:
 		return api.Reason{Code: api.ReasonNoWorker, Text: fmt.Sprintf("no live worker listens on queue %s", name)}
-	case e.fleet.Crews != nil && e.fleet.Crews.Lack(name, kind.Task):
+	case e.fleet.Capabilities != nil && e.fleet.Capabilities.Lack(name, kind.Task):
 		return api.Reason{Code: api.ReasonNoWorker,
 			Text: fmt.Sprintf("no live worker on queue %s has the handler %s", name, kind.Task)}
 	}
@@ -311,7 +311,7 @@ func (e *Explainer) Unserved() []Unserved {
 			u.Code = api.ReasonKeyMismatch
 		case !q.usable:
 			u.Code = api.ReasonNoWorker
-		case e.fleet.Crews != nil && e.fleet.Crews.Lack(u.Queue, task):
+		case e.fleet.Capabilities != nil && e.fleet.Capabilities.Lack(u.Queue, task):
 			u.Code = api.ReasonNoWorker
 			u.Task = task
 		default:

@@ -8,6 +8,7 @@ import (
 
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/api"
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/spec"
 )
@@ -34,8 +35,8 @@ func waitingRun(t *testing.T) *Run {
 }
 
 func TestExplainer_NamesTheReasonToActOnFirst(t *testing.T) {
-	worker := func(change func(*journal.WorkerInfo)) journal.WorkerInfo {
-		w := journal.WorkerInfo{ID: "w1", Queues: []string{"default", "gpu"}, Slots: 2, Key: "k"}
+	worker := func(change func(*fleet.Worker)) fleet.Worker {
+		w := fleet.Worker{ID: "w1", Queues: []string{"default", "gpu"}, Slots: 2, Key: "k"}
 		if change != nil {
 			change(&w)
 		}
@@ -54,21 +55,21 @@ func TestExplainer_NamesTheReasonToActOnFirst(t *testing.T) {
 		"stalled run":  {"last", Fleet{State: api.Stalled}, api.Reason{Code: "run_stalled", Text: "the coordinator of the run is dead"}},
 		"cancelling":   {"ready", Fleet{State: api.Cancelling}, api.Reason{Code: "cancelling", Text: "the run is being cancelled"}},
 		"no worker":    {"gpu", Fleet{}, api.Reason{Code: "no_worker", Text: "no live worker listens on queue gpu"}},
-		"silent worker": {"ready", Fleet{Workers: []journal.WorkerInfo{worker(func(w *journal.WorkerInfo) { w.Age = time.Minute })}},
+		"silent worker": {"ready", Fleet{Workers: []fleet.Worker{worker(func(w *fleet.Worker) { w.Age = time.Minute })}},
 			api.Reason{Code: "no_worker", Text: "no live worker listens on queue default"}},
-		"old worker": {"ready", Fleet{Workers: []journal.WorkerInfo{worker(func(w *journal.WorkerInfo) { w.Format = 1 << 20 })}},
+		"old worker": {"ready", Fleet{Workers: []fleet.Worker{worker(func(w *fleet.Worker) { w.Format = 1 << 20 })}},
 			api.Reason{Code: "no_worker", Text: "the live workers on queue default are of a version that cannot read the pipeline"}},
-		"unhealthy worker": {"ready", Fleet{Workers: []journal.WorkerInfo{worker(func(w *journal.WorkerInfo) { w.Unhealthy = "no TMPDIR" })}},
+		"unhealthy worker": {"ready", Fleet{Workers: []fleet.Worker{worker(func(w *fleet.Worker) { w.Unhealthy = "no TMPDIR" })}},
 			api.Reason{Code: "no_worker", Text: "no live worker on queue default can execute stages: w1: no TMPDIR"}},
-		"another key": {"ready", Fleet{Workers: []journal.WorkerInfo{worker(func(w *journal.WorkerInfo) { w.Key = "other" })}},
+		"another key": {"ready", Fleet{Workers: []fleet.Worker{worker(func(w *fleet.Worker) { w.Key = "other" })}},
 			api.Reason{Code: "key_mismatch", Text: "the live workers on queue default have another key than the run"}},
-		"paused": {"ready", Fleet{Workers: []journal.WorkerInfo{idle}, Paused: map[string]string{"default": "KEY"}},
+		"paused": {"ready", Fleet{Workers: []fleet.Worker{idle}, Paused: map[string]string{"default": "KEY"}},
 			api.Reason{Code: "queue_paused", Text: "queue default is paused: resume it in asynqmon, or delete the key KEY in Redis"}},
-		"max parallel":   {"map[1]", Fleet{Workers: []journal.WorkerInfo{idle}}, api.Reason{Code: "max_parallel", Text: "max_parallel allows 1 at a time, and as many run"}},
-		"about to start": {"ready", Fleet{Workers: []journal.WorkerInfo{idle}}, api.Reason{Code: "queued", Text: "is about to start on queue default"}},
-		"busy": {"ready", Fleet{Workers: []journal.WorkerInfo{worker(func(w *journal.WorkerInfo) { w.Busy = 2 })}},
+		"max parallel":   {"map[1]", Fleet{Workers: []fleet.Worker{idle}}, api.Reason{Code: "max_parallel", Text: "max_parallel allows 1 at a time, and as many run"}},
+		"about to start": {"ready", Fleet{Workers: []fleet.Worker{idle}}, api.Reason{Code: "queued", Text: "is about to start on queue default"}},
+		"busy": {"ready", Fleet{Workers: []fleet.Worker{worker(func(w *fleet.Worker) { w.Busy = 2 })}},
 			api.Reason{Code: "queued", Text: "queue default has no free slot (2 of 2 busy); ready stages: 3"}},
-		"taken": {"ready", Fleet{Workers: []journal.WorkerInfo{worker(func(w *journal.WorkerInfo) { w.Delivered = []string{"run ready 1"} })}},
+		"taken": {"ready", Fleet{Workers: []fleet.Worker{worker(func(w *fleet.Worker) { w.Delivered = []string{"run ready 1"} })}},
 			api.Reason{Code: "batch", Text: "worker w1 has taken it, and starts it when a slot is free"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -91,7 +92,7 @@ func TestExplainer_NamesTheReasonToActOnFirst(t *testing.T) {
 
 func TestExplainer_ListsWhatWaitsAndWhatNoWorkerServes(t *testing.T) {
 	run := waitingRun(t)
-	e := run.Explain(Fleet{State: api.Running, Key: "k", Workers: []journal.WorkerInfo{{ID: "w1", Queues: []string{"default"}, Slots: 2, Key: "k"}}})
+	e := run.Explain(Fleet{State: api.Running, Key: "k", Workers: []fleet.Worker{{ID: "w1", Queues: []string{"default"}, Slots: 2, Key: "k"}}})
 	var waiting []string
 	for _, w := range e.Waiting() {
 		waiting = append(waiting, w.Stage+" "+w.State)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/tasks"
 )
@@ -77,7 +78,7 @@ func TestALongStageOfAChainIsClaimedSoonAfterItsBeginning(t *testing.T) {
 		if took := time.Since(begin); took > 2*flushAfter {
 			w.Errorf("it took %s", took)
 		}
-		time.Sleep(3 * journal.BeatEvery)
+		time.Sleep(3 * fleet.HeartbeatInterval)
 		if len(w.stopped) > 0 {
 			w.Error("it was stopped")
 		}
@@ -209,7 +210,7 @@ func TestWhatIsClaimedBehindACancelledStageIsNotExecuted(t *testing.T) {
 		<-w.running
 		_, err := w.journal.RequestCancel(w.Context(), run, "enough")
 		w.must(err)
-		time.Sleep(2 * journal.BeatEvery) // it learns that with a heartbeat
+		time.Sleep(2 * fleet.HeartbeatInterval) // it learns that with a heartbeat
 		if got := w.story(); !strings.Contains(got, "x cancelled") || !strings.Contains(got, "y started") || strings.Contains(got, "y succeeded") {
 			w.Fatal(got)
 		}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/values"
 	"github.com/godags/godags/tasks"
 )
@@ -165,7 +165,7 @@ func TestWorker_TakesNothingWhileItCannotExecute(t *testing.T) {
 		if err := w.worker.Healthy(); !errors.Is(err, tasks.ErrWorker) {
 			w.Errorf("it says that it is healthy: %v", err)
 		}
-		list, err := w.journal.Workers(w.Context())
+		list, err := w.fleet.Workers(w.Context())
 		w.must(err)
 		if len(list) != 1 || !strings.Contains(list[0].Unhealthy, "mkdir /tmp/gone") || list[0].Able() || !list[0].Alive() {
 			w.Errorf("it is listed as %+v", list)
@@ -186,7 +186,7 @@ func TestWorker_TakesNothingWhileItCannotExecute(t *testing.T) {
 		if strings.Contains(story, "failed") {
 			w.Errorf("%q: a stage has failed by what is the worker's", story)
 		}
-		if list, err = w.journal.Workers(w.Context()); err != nil || len(list) != 1 || list[0].Unhealthy != "" {
+		if list, err = w.fleet.Workers(w.Context()); err != nil || len(list) != 1 || list[0].Unhealthy != "" {
 			w.Errorf("it is listed as %+v, %v", list, err)
 		}
 	})
@@ -225,7 +225,7 @@ func TestWorker_WaitsForRedisAtItsStart(t *testing.T) {
 		drain, stop := context.WithCancel(w.Context())
 		listens, ended := make(chan struct{}), make(chan error, 1)
 		go func() { ended <- New(late).Run(drain, w.Context(), func() { close(listens) }) }()
-		time.Sleep(10 * journal.WorkerTTL)
+		time.Sleep(10 * fleet.WorkerTTL)
 		select {
 		case err := <-ended:
 			w.Fatalf("it does not wait: %v", err)

@@ -5,15 +5,16 @@ import (
 	"slices"
 	"time"
 
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
 )
 
 // publish says which handlers this worker has.
 func (w *Worker) publish(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, journal.WorkerTTL)
+	ctx, cancel := context.WithTimeout(ctx, fleet.WorkerTTL)
 	defer cancel()
-	return w.Journal.PublishHandlers(ctx, w.Registry.Names())
+	return w.Fleet.PublishHandlers(ctx, w.Registry.Names())
 }
 
 // A bundle that nobody here can execute goes on to another worker after a pause, which is longer

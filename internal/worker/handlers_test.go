@@ -34,9 +34,9 @@ func TestOfABundleAWorkerExecutesWhatItHasHandlersFor(t *testing.T) {
 
 func TestAWorkerSaysWhichHandlersItHas(t *testing.T) {
 	simulate(t, succeeding, func(w *world) {
-		list, err := w.journal.Workers(w.Context())
+		list, err := w.fleet.Workers(w.Context())
 		w.must(err)
-		tasks, err := w.journal.Handlers(w.Context(), list[0].Handlers)
+		tasks, err := w.fleet.Handlers(w.Context(), list[0].Handlers)
 		w.must(err)
 		if !tasks["task"] || !tasks["command"] || tasks["nobody knows it"] {
 			w.Errorf("it says %v", tasks)

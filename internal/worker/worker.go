@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/godags/godags/internal/fault"
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
 	"github.com/godags/godags/internal/sign"
@@ -26,9 +27,10 @@ import (
 
 // Config says what a worker is. All fields but User are needed.
 type Config struct {
-	Info     journal.WorkerInfo
+	Info     fleet.Worker
 	Client   redis.UniversalClient // the worker's own: the queue puts a hook on it
 	Journal  *journal.Journal
+	Fleet    *fleet.Fleet
 	Queue    *queue.Client // takes back what the worker cannot execute soon
 	Key      sign.Key      // with which stages must be signed
 	Registry *tasks.Registry
@@ -43,9 +45,9 @@ type Worker struct {
 	server   *queue.Server
 	specs    *specs
 	lists    lists
-	draining atomic.Bool      // nothing more is claimed
-	abort    context.Context  // done when the worker was told to stop at once
-	beats    *journal.Journal // for heartbeats: on a connection that no value is transferred on
+	draining atomic.Bool     // nothing more is claimed
+	abort    context.Context // done when the worker was told to stop at once
+	beats    *fleet.Fleet    // for heartbeats: on a connection that no value is transferred on
 	health   health
 	check    func() error // returns why no stage can be executed
 
@@ -64,9 +66,9 @@ type Worker struct {
 
 // New returns a worker that has not started.
 func New(cfg Config) *Worker {
-	cfg.Info.Format, cfg.Info.Handlers = spec.Format, journal.HandlersDigest(cfg.Registry.Names())
+	cfg.Info.Format, cfg.Info.Handlers = spec.Format, fleet.HandlersDigest(cfg.Registry.Names())
 	w := &Worker{Config: cfg, specs: newSpecs(cfg.Journal), listen: make(chan struct{}, 1), held: make(map[*bundle]struct{}),
-		beats: journal.New(cfg.Client), health: newHealth(), check: tasks.CanExecute}
+		beats: fleet.New(cfg.Client), health: newHealth(), check: tasks.CanExecute}
 	w.server = queue.NewServer(cfg.Client, queue.ServerConfig{
 		Queues: cfg.Info.Queues, Run: string(cfg.Info.Run), Key: cfg.Key, Slots: cfg.Info.Slots, Handle: w.handle, Logger: cfg.Logger,
 	})
@@ -158,7 +160,7 @@ func (w *Worker) await(ctx context.Context, what string, do func() error) error 
 func (w *Worker) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	if err := w.Journal.Leave(ctx, w.Info.ID); err != nil {
+	if err := w.Fleet.Remove(ctx, w.Info.ID); err != nil {
 		w.Logger.Warn("cannot leave the list of workers", "error", err)
 	}
 }
@@ -166,7 +168,7 @@ func (w *Worker) leave() {
 // keepAlive keeps the worker known, and stops its attempts when it no longer is. Nothing else is
 // done here: what takes long, such as to save logs on a slow link, would delay the heartbeat.
 func (w *Worker) keepAlive(ctx context.Context) {
-	tick := time.NewTicker(journal.BeatEvery)
+	tick := time.NewTicker(fleet.HeartbeatInterval)
 	defer tick.Stop()
 
 	fence := time.AfterFunc(w.untilCutOff(), w.stopIfCutOff)
@@ -179,7 +181,7 @@ func (w *Worker) keepAlive(ctx context.Context) {
 			return
 		}
 
-		bounded, cancel := context.WithTimeout(ctx, journal.WorkerTTL/2)
+		bounded, cancel := context.WithTimeout(ctx, fleet.WorkerTTL/2)
 		err := w.beat(bounded)
 		cancel()
 		switch {
@@ -198,7 +200,7 @@ func (w *Worker) keepAlive(ctx context.Context) {
 // asks for orders after each heartbeat. If the program has closed the session although a stage does
 // not stop, control ends that stage and the heartbeats.
 func (w *Worker) control(ctx context.Context, leave context.CancelFunc) {
-	publish := time.NewTicker(journal.HandlersEvery)
+	publish := time.NewTicker(fleet.PublishInterval)
 	defer publish.Stop()
 	for {
 		select {
@@ -212,7 +214,7 @@ func (w *Worker) control(ctx context.Context, leave context.CancelFunc) {
 			return
 		}
 
-		bounded, cancel := context.WithTimeout(ctx, journal.WorkerTTL/2)
+		bounded, cancel := context.WithTimeout(ctx, fleet.WorkerTTL/2)
 		err := w.obey(bounded)
 		cancel()
 		if errors.Is(err, redis.ErrClosed) {
@@ -236,7 +238,7 @@ func (w *Worker) beat(ctx context.Context) error {
 		info.Holds[b.claim.Run] = append(info.Holds[b.claim.Run], b.holding()...)
 	}
 
-	if err := w.beats.Beat(ctx, info); err != nil {
+	if err := w.beats.Heartbeat(ctx, info); err != nil {
 		return err
 	}
 
@@ -247,9 +249,9 @@ func (w *Worker) beat(ctx context.Context) error {
 }
 
 // cutOffAfter is how long after its last heartbeat a worker stops its stages. Others begin them a
-// second after [journal.WorkerTTL] at the earliest, and a network that is away for two seconds,
+// second after [fleet.WorkerTTL] at the earliest, and a network that is away for two seconds,
 // plus the time since the last heartbeat, is no reason to stop.
-const cutOffAfter = journal.WorkerTTL - journal.BeatEvery/2
+const cutOffAfter = fleet.WorkerTTL - fleet.HeartbeatInterval/2
 
 // untilCutOff returns when the worker may be taken for dead soon: somebody else is about to execute
 // the same stages.
@@ -260,9 +262,9 @@ func (w *Worker) untilCutOff() time.Duration {
 }
 
 // suspendedAfter is how long after its last heartbeat was sent a process must have been suspended
-// (SIGSTOP, Ctrl-Z, a machine that sleeps): the next is sent after half a [journal.WorkerTTL] and a
-// [journal.BeatEvery] at the latest, whatever Redis does.
-const suspendedAfter = journal.WorkerTTL/2 + journal.BeatEvery
+// (SIGSTOP, Ctrl-Z, a machine that sleeps): the next is sent after half a [fleet.WorkerTTL] and a
+// [fleet.HeartbeatInterval] at the latest, whatever Redis does.
+const suspendedAfter = fleet.WorkerTTL/2 + fleet.HeartbeatInterval
 
 // suspended reports whether the worker was suspended, and has not heard from Redis since. It does
 // not know then whether anybody has taken its attempts: nobody has if its coordinator was suspended
@@ -394,7 +396,7 @@ func (w *Worker) Healthy() error {
 	if last.IsZero() {
 		return errors.New("no heartbeat yet")
 	}
-	if age := time.Since(last); age > journal.WorkerTTL {
+	if age := time.Since(last); age > fleet.WorkerTTL {
 		return fmt.Errorf("no heartbeat for %s", age.Round(time.Millisecond))
 	}
 	return w.health.why()

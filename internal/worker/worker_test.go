@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
 	"github.com/godags/godags/internal/values"
@@ -124,7 +125,7 @@ func TestAnAttemptThatIsEndedByForceWhileItStopsIsRevokedAtOnce(t *testing.T) {
 		for len(w.worker.bundles()) > 0 {
 			time.Sleep(time.Millisecond)
 		}
-		if took := time.Since(begin); took >= journal.BeatEvery {
+		if took := time.Since(begin); took >= fleet.HeartbeatInterval {
 			w.Errorf("it was told after %s", took)
 		}
 		w.expect("started run.cancelling cancelled")
@@ -143,12 +144,12 @@ func TestABundleIsHeldUntilWhatItSendsIsRecorded(t *testing.T) {
 		b.stepping <- struct{}{} // a report is on its way
 		w.must(w.journal.Decide(w.Context(), run, 1, []journal.Decision{{Kind: journal.Revoke, Record: journal.Record{Type: journal.StageLost, Attempt: 1}}}))
 		// the attempt is given up: there is nothing else to report
-		time.Sleep(2 * journal.BeatEvery)
+		time.Sleep(2 * fleet.HeartbeatInterval)
 		if len(w.worker.bundles()) != 1 {
 			w.Error("the bundle is not held any more")
 		}
 		<-b.stepping
-		time.Sleep(journal.BeatEvery)
+		time.Sleep(fleet.HeartbeatInterval)
 		if len(w.worker.bundles()) != 0 {
 			w.Error("the bundle is still held")
 		}
@@ -165,7 +166,7 @@ func TestADrainingWorkerFinishesWhatItHoldsAndTakesNoMore(t *testing.T) {
 		close(w.finish)
 		w.must(<-w.done)
 		w.expect("started succeeded")
-		list, err := w.journal.Workers(w.Context())
+		list, err := w.fleet.Workers(w.Context())
 		if err != nil || len(list) != 0 {
 			w.Errorf("it is still listed: %v %v", list, err)
 		}
@@ -181,7 +182,7 @@ func TestAWorkerThatIsToldToStopBeforeItHasBegunEndsWell(t *testing.T) {
 		drain, stop := context.WithCancel(w.Context())
 		stop()
 		w.must(New(late).Run(drain, w.Context(), func() { w.Error("it takes stages") }))
-		list, err := w.journal.Workers(w.Context())
+		list, err := w.fleet.Workers(w.Context())
 		if err != nil || len(list) != 1 || list[0].ID != "w" {
 			w.Errorf("on the list: %v %v", list, err)
 		}
@@ -230,8 +231,8 @@ func TestAWorkerThatIsCutOffStopsItsStagesBeforeOthersStartThem(t *testing.T) {
 		<-w.running
 		cut := time.Now()
 		w.mini.SetError("LOADING no use")
-		if after := (<-w.stopped).Sub(cut); after >= journal.WorkerTTL {
-			w.Errorf("it stopped after %s; others start the stage after %s", after, journal.WorkerTTL)
+		if after := (<-w.stopped).Sub(cut); after >= fleet.WorkerTTL {
+			w.Errorf("it stopped after %s; others start the stage after %s", after, fleet.WorkerTTL)
 		}
 		w.mini.SetError("")
 		if last := w.expect("started lost"); last.Text != errCutOff.Error() {
@@ -255,7 +256,7 @@ func TestWorker_GoesOnAfterItWasSuspended(t *testing.T) {
 		<-w.running
 		w.suspend(time.Hour)
 		w.worker.stopIfCutOff() // the timer is over
-		time.Sleep(2 * journal.WorkerTTL)
+		time.Sleep(2 * fleet.WorkerTTL)
 		close(w.finish)
 		w.expect("started succeeded")
 	})
@@ -268,7 +269,7 @@ func TestWorker_BeginsNothingBeforeItKnowsWhetherItMay(t *testing.T) {
 		w.mini.SetError("LOADING no use")
 		w.suspend(time.Hour)
 		w.finish <- struct{}{}
-		time.Sleep(journal.BeatEvery / 4)
+		time.Sleep(fleet.HeartbeatInterval / 4)
 		select {
 		case <-w.running:
 			w.Error("it began the next attempt without having asked")
@@ -316,7 +317,7 @@ func TestTheLogOfARunningStageCanBeRead(t *testing.T) {
 		w.send("1", "s", 1)
 		_, err := (<-w.running).Log.Write([]byte("so far\n"))
 		w.must(err)
-		time.Sleep(2 * journal.BeatEvery)
+		time.Sleep(2 * fleet.HeartbeatInterval)
 		log, err := w.journal.Log(w.Context(), run, journal.AttemptID{Stage: 0, Attempt: 1})
 		if err != nil || string(log) != "so far\n" {
 			w.Fatalf("%q %v", log, err)
@@ -331,12 +332,12 @@ func TestHealthFollowsTheHeartbeat(t *testing.T) {
 	simulate(t, succeeding, func(w *world) {
 		w.must(w.worker.Healthy())
 		w.mini.SetError("LOADING no use")
-		time.Sleep(2 * journal.WorkerTTL)
+		time.Sleep(2 * fleet.WorkerTTL)
 		if err := w.worker.Healthy(); err == nil {
 			w.Error("healthy without a heartbeat")
 		}
 		w.mini.SetError("")
-		time.Sleep(2 * journal.BeatEvery)
+		time.Sleep(2 * fleet.HeartbeatInterval)
 		if err := w.worker.Healthy(); err != nil {
 			w.Error(err)
 		}

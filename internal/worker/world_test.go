@@ -20,6 +20,7 @@ import (
 
 	"github.com/godags/godags/cache"
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
 	"github.com/godags/godags/internal/sign"
@@ -36,6 +37,7 @@ type world struct {
 	client       *redis.Client // of the journal
 	said         lines
 	journal      *journal.Journal
+	fleet        *fleet.Fleet
 	queue        *queue.Client
 	worker       *Worker
 	spec         *spec.Spec
@@ -100,7 +102,7 @@ func simulate(t *testing.T, h handler, test func(w *world)) {
 		defer ours.Close()
 		defer its.Close()
 		w.client = ours
-		w.journal, w.queue = journal.New(ours), queue.NewClient(ours, key)
+		w.journal, w.fleet, w.queue = journal.New(ours), fleet.New(ours), queue.NewClient(ours, key)
 		registry := tasks.NewRegistry()
 		b := &spec.Builder{Name: "p"}
 		b.Add("s", nil, spec.Kind{Task: "task"})
@@ -123,7 +125,7 @@ func simulate(t *testing.T, h handler, test func(w *world)) {
 		w.digest = spec.Digest(encoded)
 		_, err = w.journal.Submit(t.Context(), journal.Submission{Run: run, Pipeline: "p", Stages: w.spec.Graph.Len(), Incarnation: incarnation, Digest: w.digest, Spec: encoded, Coordinator: "c", Lease: time.Hour})
 		w.must(err)
-		w.worker = New(Config{Info: journal.WorkerInfo{ID: "w", Queues: []string{"default"}, Slots: 1}, Client: its, Journal: w.journal, Queue: w.queue, Key: key,
+		w.worker = New(Config{Info: fleet.Worker{ID: "w", Queues: []string{"default"}, Slots: 1}, Client: its, Journal: w.journal, Fleet: w.fleet, Queue: w.queue, Key: key,
 			Registry: registry, Stores: values.NewStores(ours, nil), Logger: slog.New(slog.NewTextHandler(&w.said, nil))})
 		w.start()
 		defer func() {

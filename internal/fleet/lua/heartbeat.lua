@@ -1,5 +1,5 @@
--- A worker says that it lives. Times are Redis' own, so that no other clock matters.
--- KEYS workers   ARGV worker info
+-- Writes the heartbeat of a worker or a coordinator. Times are Redis' own, so that no other clock matters.
+-- KEYS workers or coordinators   ARGV id info
 local t = redis.call('TIME')
 redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000)) .. ' ' .. ARGV[2])
 return 1
