@@ -66,7 +66,7 @@ func (r *Run) Apply(e Event, commands []Command) ([]Command, error) {
 		return commands, nil
 	}
 
-	if e.Type >= numStageEvents || int(max(e.Stage, e.Root)) >= len(r.state) || e.Count > MaxInstances {
+	if e.Type >= numStageEvents || int(max(e.Stage, e.Cause)) >= len(r.state) || e.Count > MaxInstances {
 		return commands, fmt.Errorf("dag: event %+v does not fit a run of %d stages", e, len(r.state))
 	}
 
@@ -97,10 +97,10 @@ func (r *Run) check(do move, e *Event) move {
 	case do == lose && e.Attempt == maxAttempt: // no number is left for the next
 		return impossible
 	case e.Type == StageSkipped && e.Attempt > 0:
-		if do = moves[r.state[e.Stage]][declined]; e.Root != e.Stage && do == skip {
+		if do = moves[r.state[e.Stage]][declined]; e.Cause != e.Stage && do == skip {
 			return impossible
 		}
-	case do == skip && e.Root != e.Stage && !r.state[e.Root].Terminal() && (r.verdict[e.Root] != toSkip || r.root[e.Root] != e.Root):
+	case do == skip && e.Cause != e.Stage && !r.state[e.Cause].Terminal() && (r.verdict[e.Cause] != toSkip || r.cause[e.Cause] != e.Cause):
 		return impossible // nothing has become of the root that could be a cause
 	}
 
@@ -125,7 +125,7 @@ func (r *Run) move(do move, e *Event, commands []Command) []Command {
 		return r.due(s, commands)
 	case skip:
 		r.set(s, Skipped)
-		r.setRoot(s, e.Root)
+		r.setRoot(s, e.Cause)
 		r.verdict[s] = r.fault(e)
 		commands = r.ended(s, commands)
 
@@ -149,9 +149,9 @@ func (r *Run) fault(e *Event) verdict {
 	switch {
 	case e.Attempt > 0:
 		return executed
-	case r.state[e.Root] == Failed:
+	case r.state[e.Cause] == Failed:
 		return afterFailure
-	case r.state[e.Root] == Cancelled:
+	case r.state[e.Cause] == Cancelled:
 		return afterCancelled
 	}
 

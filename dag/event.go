@@ -89,7 +89,7 @@ type Event struct {
 	Attempt Attempt
 	Stage   StageID
 	// of StageSkipped: the stage that is the cause; itself if its own condition or trigger is
-	Root  StageID
+	Cause StageID
 	Count uint32 // of StageSucceeded: how many elements the stage's output has, if it is a list
 }
 
@@ -121,5 +121,5 @@ type Command struct {
 	Type    CommandType
 	Stage   StageID
 	Attempt Attempt // of Dispatch, Retry
-	Root    StageID // of Skip
+	Cause   StageID // of Skip
 }

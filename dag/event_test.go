@@ -55,7 +55,7 @@ func TestForeignEvents(t *testing.T) {
 	for _, e := range []Event{
 		{Type: StageStarted, Stage: 2, Attempt: 1},
 		{Type: StageStarted, Stage: 1<<32 - 1, Attempt: 1},
-		{Type: StageSkipped, Stage: 1, Root: 2},
+		{Type: StageSkipped, Stage: 1, Cause: 2},
 		{Type: StageSucceeded, Stage: 0, Attempt: 1, Count: MaxInstances + 1},
 		{Type: numStageEvents},
 		{Type: numEvents},
@@ -71,8 +71,8 @@ func TestForeignEvents(t *testing.T) {
 // Nobody needs the roots of a run in which nothing is skipped.
 func TestRootOfNothing(t *testing.T) {
 	r := NewRun(build(t, "a:", "b: a"), Rules{})
-	if r.Root(1) != 1 {
-		t.Errorf("root %d", r.Root(1))
+	if r.Cause(1) != 1 {
+		t.Errorf("root %d", r.Cause(1))
 	}
 }
 

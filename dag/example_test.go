@@ -30,8 +30,8 @@ func Example() {
 			}
 			fmt.Println(graph.Name(c.Stage), event.Type)
 		case dag.Skip:
-			event = dag.Event{Type: dag.StageSkipped, Stage: c.Stage, Root: c.Root}
-			fmt.Println(graph.Name(c.Stage), "skipped because of", graph.Name(c.Root))
+			event = dag.Event{Type: dag.StageSkipped, Stage: c.Stage, Cause: c.Cause}
+			fmt.Println(graph.Name(c.Stage), "skipped because of", graph.Name(c.Cause))
 		case dag.Finish:
 			event = dag.Event{Type: dag.RunFinished}
 			fmt.Println("the run", run.Outcome())

@@ -72,9 +72,9 @@ func (r *Run) Lookup(name string) (StageID, bool) {
 	return base + StageID(index), true
 }
 
-// First returns the first attempt of stage s: 1, or for an instance that has taken the place of
+// FirstAttempt returns the first attempt of stage s: 1, or for an instance that has taken the place of
 // others the attempt that comes after theirs.
-func (r *Run) First(s StageID) Attempt {
+func (r *Run) FirstAttempt(s StageID) Attempt {
 	if int(s) < r.graph.Len() {
 		return 1
 	}
@@ -118,8 +118,8 @@ func (r *Run) expand(template, source StageID, commands []Command) []Command {
 	r.state, r.attempt = grow(r.state, n, Ready), grow(r.attempt, n, 1)
 	copy(r.attempt[base:], r.resumed[template])
 	r.waiting, r.verdict = grow(r.waiting, n, 0), grow(r.verdict, n, undecided)
-	if r.root != nil {
-		r.root = grow(r.root, n, 0)
+	if r.cause != nil {
+		r.cause = grow(r.cause, n, 0)
 	}
 
 	r.counts[Ready] += n
@@ -157,7 +157,7 @@ func (r *Run) collect(template, s StageID, commands []Command) []Command {
 	case held:
 		return commands
 	case !r.right(s):
-		return r.doom(template, r.cause(s), commands)
+		return r.doom(template, r.causeOf(s), commands)
 	case r.waiting[template] == 0 && r.state[template] == Waiting:
 		return r.open(template, commands)
 	}

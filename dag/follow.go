@@ -36,7 +36,7 @@ func (r *Run) hear(d, s StageID, commands []Command) []Command {
 	case rule.Each != nil && r.expanded(d):
 		return commands // it waits for its instances now
 	case rule.Trigger == AllSuccess && !good && !rule.Gather:
-		return r.doom(d, r.cause(s), commands)
+		return r.doom(d, r.causeOf(s), commands)
 	case rule.Trigger == AnySuccess:
 		matters = good
 	case rule.Trigger == AnyFailed:
@@ -50,12 +50,12 @@ func (r *Run) hear(d, s StageID, commands []Command) []Command {
 	case held:
 		return commands
 	case rule.Trigger == AllSuccess && !good:
-		return r.doom(d, r.cause(s), commands)
+		return r.doom(d, r.causeOf(s), commands)
 	}
 
 	if rule.Each != nil && *rule.Each == s {
 		if r.state[s] != Succeeded {
-			return r.doom(d, r.cause(s), commands)
+			return r.doom(d, r.causeOf(s), commands)
 		}
 		matters = true
 	}
@@ -108,11 +108,11 @@ func (r *Run) unmet(s StageID) StageID {
 	deps := r.graph.Deps(s)
 	for _, d := range deps {
 		if r.failed(d) {
-			return r.cause(d)
+			return r.causeOf(d)
 		}
 	}
 
-	return r.cause(deps[0])
+	return r.causeOf(deps[0])
 }
 
 // enter makes a stage ready whose trigger holds, or gives it its instances first.
@@ -168,7 +168,7 @@ func (r *Run) good(s, d StageID) bool {
 // declined reports whether stage s is skipped, or is to be, because of its own condition or
 // trigger.
 func (r *Run) declined(s StageID) bool {
-	return (r.state[s] == Skipped || r.state[s] == Waiting && r.verdict[s] == toSkip) && r.root[s] == s
+	return (r.state[s] == Skipped || r.state[s] == Waiting && r.verdict[s] == toSkip) && r.cause[s] == s
 }
 
 // decideSkip decides that a stage is to be skipped. It is false for one that does not wait, or of
@@ -213,7 +213,7 @@ func (r *Run) due(s StageID, commands []Command) []Command {
 	case r.held(s):
 		return commands
 	case r.verdict[s] == toSkip:
-		return append(commands, Command{Type: Skip, Stage: s, Root: r.root[s]})
+		return append(commands, Command{Type: Skip, Stage: s, Cause: r.cause[s]})
 	case r.verdict[s] == toCancel:
 		return append(commands, Command{Type: Cancel, Stage: s})
 	case r.state[s] == Retrying:

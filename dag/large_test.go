@@ -37,12 +37,12 @@ func TestDeepChainFails(t *testing.T) {
 	}
 	var last []Command
 	for _, c := range commands {
-		if last, err = r.Apply(Event{Type: StageSkipped, Stage: c.Stage, Root: c.Root}, last); err != nil {
+		if last, err = r.Apply(Event{Type: StageSkipped, Stage: c.Stage, Cause: c.Cause}, last); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if r.Count(Skipped) != n-1 || r.Root(n-1) != 0 || !slices.Equal(last, []Command{{Type: Finish}}) {
-		t.Errorf("%d stages are skipped, the last because of %d, and then %+v", r.Count(Skipped), r.Root(n-1), last)
+	if r.Count(Skipped) != n-1 || r.Cause(n-1) != 0 || !slices.Equal(last, []Command{{Type: Finish}}) {
+		t.Errorf("%d stages are skipped, the last because of %d, and then %+v", r.Count(Skipped), r.Cause(n-1), last)
 	}
 }
 
@@ -73,7 +73,7 @@ func TestLargeFanOut(t *testing.T) {
 		apply(Event{Type: StageFailed, Stage: c.Stage, Attempt: 1})
 		apply(Event{Type: StageFailed, Stage: c.Stage, Attempt: 2, Fatal: true})
 	}
-	apply(Event{Type: StageSkipped, Stage: 1, Root: 2})
+	apply(Event{Type: StageSkipped, Stage: 1, Cause: 2})
 	apply(Event{Type: RunFinished})
 	if again := apply(Event{Type: RunReopened, Stage: NoStage}); len(again) != n || r.Name(again[n-1].Stage) != "each[199999]" {
 		t.Fatalf("%d instances are tried again", len(again))

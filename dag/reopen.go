@@ -39,7 +39,7 @@ func (r *Run) reopened(stage StageID) (again, replaced []StageID, err error) {
 
 		// a stopped run has stages that are skipped because of one that is not upstream
 		for s := range r.Stages() {
-			if r.state[s] == Skipped && marked[r.root[s]] && !marked[s] {
+			if r.state[s] == Skipped && marked[r.cause[s]] && !marked[s] {
 				chosen[s], more = true, true
 			}
 		}

@@ -15,7 +15,7 @@ type Run struct {
 	waiting []uint32  // what a stage waits for still; see Run.missing
 	verdict []verdict // undecided for every stage that may still be executed
 	// of stages that are skipped, or are to be: the cause; nil until there is one
-	root []StageID
+	cause []StageID
 	// of stages that had a further attempt because one failed: how many failed before it
 	failures map[StageID]uint16
 	elements map[StageID]uint32 // of stages that succeeded with a list: its length
@@ -117,14 +117,14 @@ func (r *Run) Attempt(s StageID) Attempt { return r.attempt[s] }
 // Failures returns how many attempts of stage s failed and were followed by another.
 func (r *Run) Failures(s StageID) int { return int(r.failures[s]) }
 
-// Root returns the stage because of which s is skipped: one that failed or was cancelled, or one
+// Cause returns the stage because of which s is skipped: one that failed or was cancelled, or one
 // whose own condition or trigger was not met, which may be s itself. It means nothing for other
 // stages.
-func (r *Run) Root(s StageID) StageID {
-	if r.root == nil {
+func (r *Run) Cause(s StageID) StageID {
+	if r.cause == nil {
 		return s
 	}
-	return r.root[s]
+	return r.cause[s]
 }
 
 // Count returns the number of stages in a state.
@@ -178,17 +178,17 @@ func (r *Run) set(s StageID, to State) {
 }
 
 func (r *Run) setRoot(s, root StageID) {
-	if r.root == nil {
-		r.root = make([]StageID, len(r.state))
+	if r.cause == nil {
+		r.cause = make([]StageID, len(r.state))
 	}
-	r.root[s] = root
+	r.cause[s] = root
 }
 
-// cause returns the stage because of which s, which is skipped, failed or cancelled, or is to be
+// causeOf returns the stage because of which s, which is skipped, failed or cancelled, or is to be
 // skipped, did not go well.
-func (r *Run) cause(s StageID) StageID {
+func (r *Run) causeOf(s StageID) StageID {
 	if r.state[s] == Skipped || r.state[s] == Waiting && r.verdict[s] == toSkip {
-		return r.root[s]
+		return r.cause[s]
 	}
 	return s
 }

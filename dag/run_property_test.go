@@ -23,7 +23,7 @@ type subject struct {
 
 func newSubject(t *rapid.T, g *Graph, rules Rules) *subject {
 	s := &subject{t: t, run: NewRun(g, rules), second: NewRun(g, rules)}
-	s.twin = newTwin(g, rules, s.run.Pending(nil), func(id StageID) StageID { return s.run.Root(id) })
+	s.twin = newTwin(g, rules, s.run.Pending(nil), func(id StageID) StageID { return s.run.Cause(id) })
 	s.outstanding = newOutstanding(s.run)
 	s.compare()
 	return s
@@ -82,7 +82,7 @@ func inPendingOrder(a, b Command) int {
 func snapshot(r *Run) Run {
 	c := *r
 	c.state, c.attempt, c.waiting = slices.Clone(r.state), slices.Clone(r.attempt), slices.Clone(r.waiting)
-	c.verdict, c.root = slices.Clone(r.verdict), slices.Clone(r.root)
+	c.verdict, c.cause = slices.Clone(r.verdict), slices.Clone(r.cause)
 	c.failures, c.elements = maps.Clone(r.failures), maps.Clone(r.elements)
 	c.fans, c.fanOf = slices.Clone(r.fans), maps.Clone(r.fanOf)
 	return c
@@ -102,8 +102,8 @@ func (s *subject) compare() {
 		if found, ok := r.Lookup(r.Name(id)); !ok || found != id {
 			s.t.Fatalf("the stage with the name %q is %d, want %d", r.Name(id), found, id)
 		}
-		if r.State(id) == Skipped && r.Root(id) != w.root[id] {
-			s.t.Fatalf("stage %d is skipped because of %d, want %d", id, r.Root(id), w.root[id])
+		if r.State(id) == Skipped && r.Cause(id) != w.root[id] {
+			s.t.Fatalf("stage %d is skipped because of %d, want %d", id, r.Cause(id), w.root[id])
 		}
 	}
 	for state := range numStates {
@@ -195,7 +195,7 @@ func (s *subject) draw() Event {
 	return Event{
 		Type:    EventType(rapid.IntRange(0, int(numStageEvents)+numEvents).Draw(s.t, "type")),
 		Stage:   StageID(rapid.IntRange(0, n).Draw(s.t, "stage")),
-		Root:    StageID(rapid.IntRange(0, n).Draw(s.t, "root")),
+		Cause:   StageID(rapid.IntRange(0, n).Draw(s.t, "root")),
 		Attempt: Attempt(attempt),
 		Count:   rapid.OneOf(rapid.Uint32Range(0, 3), rapid.Just(uint32(MaxInstances+1))).Draw(s.t, "count"),
 		Fatal:   rapid.Bool().Draw(s.t, "fatal"),
@@ -218,7 +218,7 @@ func sensible(r *Run) []Event {
 		case Dispatch, Retry:
 			events = append(events, Event{Type: StageStarted, Stage: c.Stage, Attempt: c.Attempt})
 		case Skip:
-			events = append(events, Event{Type: StageSkipped, Stage: c.Stage, Root: c.Root})
+			events = append(events, Event{Type: StageSkipped, Stage: c.Stage, Cause: c.Cause})
 		case Cancel:
 			events = append(events, Event{Type: StageCancelled, Stage: c.Stage})
 		case Finish:
@@ -230,7 +230,7 @@ func sensible(r *Run) []Event {
 			continue
 		}
 		for _, report := range []EventType{StageSucceeded, StageSucceeded, StageSucceeded, StageFailed, StageLost, StageSkipped} {
-			events = append(events, Event{Type: report, Stage: id, Attempt: r.Attempt(id), Root: id, Count: uint32(id % 4), Fatal: id%5 == 4})
+			events = append(events, Event{Type: report, Stage: id, Attempt: r.Attempt(id), Cause: id, Count: uint32(id % 4), Fatal: id%5 == 4})
 		}
 	}
 	return events

@@ -184,7 +184,7 @@ func (s *script) step(words []string) []string {
 func (s *script) event(words []string) Event {
 	switch {
 	case words[0] == "skip":
-		return Event{Type: StageSkipped, Stage: s.stage(words[1]), Root: s.stage(words[3])}
+		return Event{Type: StageSkipped, Stage: s.stage(words[1]), Cause: s.stage(words[3])}
 	case words[0] == "cancel" && len(words) > 1:
 		return Event{Type: StageCancelled, Stage: s.stage(words[1])}
 	case words[0] == "cancel":
@@ -209,7 +209,7 @@ func (s *script) event(words []string) Event {
 	e.Type = reports[i]
 	switch {
 	case e.Type == StageSkipped:
-		e.Root = e.Stage
+		e.Cause = e.Stage
 	case len(words) > 2 && words[2] == "with":
 		fmt.Sscan(words[3], &e.Count)
 	case len(words) > 2:
@@ -252,7 +252,7 @@ func (s *script) commands(commands []Command) []string {
 		case Retry:
 			lines = append(lines, fmt.Sprintf("retry %s#%d after %d", name(c.Stage), c.Attempt, s.run.Failures(c.Stage)))
 		case Skip:
-			lines = append(lines, fmt.Sprintf("skip %s because %s", name(c.Stage), name(c.Root)))
+			lines = append(lines, fmt.Sprintf("skip %s because %s", name(c.Stage), name(c.Cause)))
 		case Cancel:
 			lines = append(lines, "cancel "+name(c.Stage))
 		default:
@@ -267,7 +267,7 @@ func (s *script) states() []string {
 	for id := range s.run.Stages() {
 		line := fmt.Sprintf("%s#%d %s", s.run.Name(id), s.run.Attempt(id), s.run.State(id))
 		if s.run.State(id) == Skipped {
-			line += " because " + s.run.Name(s.run.Root(id))
+			line += " because " + s.run.Name(s.run.Cause(id))
 		}
 		lines = append(lines, line)
 	}

@@ -36,7 +36,7 @@ func (r *Run) settle(s StageID, commands []Command) []Command {
 	if base, n, ok := r.Instances(s); ok {
 		for i := base; i < base+StageID(n); i++ {
 			if r.state[i].Terminal() && !r.right(i) {
-				return r.doom(s, r.cause(i), commands)
+				return r.doom(s, r.causeOf(i), commands)
 			}
 		}
 
@@ -49,7 +49,7 @@ func (r *Run) settle(s StageID, commands []Command) []Command {
 	for _, d := range r.graph.Deps(s) {
 		lost := r.state[d].Terminal() && r.state[d] != Succeeded || r.state[d] == Waiting && r.verdict[d] == toSkip
 		if lost && r.needs(s, d) {
-			return r.doom(s, r.cause(d), commands)
+			return r.doom(s, r.causeOf(d), commands)
 		}
 	}
 

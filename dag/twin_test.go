@@ -189,7 +189,7 @@ func (w *twin) accept(e Event) (changed, possible bool) {
 		ok := w.finished && w.reopen(e.Stage)
 		return ok, ok
 	case StageStarted, StageSucceeded, StageFailed, StageLost, StageSkipped, StageCancelled:
-		if max(e.Stage, e.Root) >= w.next || e.Count > MaxInstances {
+		if max(e.Stage, e.Cause) >= w.next || e.Count > MaxInstances {
 			return false, false
 		}
 	default:
@@ -207,12 +207,12 @@ func (w *twin) accept(e Event) (changed, possible bool) {
 // end is a decision.
 func (w *twin) end(e Event) (changed, possible bool) {
 	state := w.state(e.Stage)
-	rootEnd, rootEnded := w.ended[e.Root]
-	if _, counts := w.attempt[e.Root]; !counts {
+	rootEnd, rootEnded := w.ended[e.Cause]
+	if _, counts := w.attempt[e.Cause]; !counts {
 		// where the end of those is kept that are replaced
-		rootEnd, rootEnded = w.fault[e.Root], true
+		rootEnd, rootEnded = w.fault[e.Cause], true
 	}
-	if w.plan[e.Root] == Skip && w.root[e.Root] == e.Root {
+	if w.plan[e.Cause] == Skip && w.root[e.Cause] == e.Cause {
 		rootEnded = true // nearly
 	}
 	switch {
@@ -221,10 +221,10 @@ func (w *twin) end(e Event) (changed, possible bool) {
 	case e.Type == StageCancelled:
 		w.ended[e.Stage], w.begun[e.Stage] = Cancelled, state == Running
 		return true, true
-	case state == Running || e.Root != e.Stage && !rootEnded:
+	case state == Running || e.Cause != e.Stage && !rootEnded:
 		return false, false
 	}
-	w.ended[e.Stage], w.root[e.Stage], w.fault[e.Stage] = Skipped, e.Root, rootEnd
+	w.ended[e.Stage], w.root[e.Stage], w.fault[e.Stage] = Skipped, e.Cause, rootEnd
 	return true, true
 }
 
@@ -236,7 +236,7 @@ func (w *twin) report(e Event) (changed, possible bool) {
 	case e.Type == StageCancelled && state == Waiting:
 		w.ended[s], w.begun[s], w.attempt[s] = Cancelled, true, e.Attempt
 		return true, true
-	case state == Waiting || e.Type == StageLost && e.Attempt == maxAttempt || e.Type == StageSkipped && e.Root != s:
+	case state == Waiting || e.Type == StageLost && e.Attempt == maxAttempt || e.Type == StageSkipped && e.Cause != s:
 		return false, false
 	}
 	w.attempt[s] = e.Attempt
@@ -290,12 +290,12 @@ func (w *twin) decide(said []Command) {
 		trigger := w.rule(s).Trigger
 		causes := w.causes(s)
 		held := state == Waiting && !w.allEnded(w.gathered(s))
-		i := slices.IndexFunc(said, func(c Command) bool { return c.Type == Skip && c.Stage == s && slices.Contains(causes, c.Root) })
+		i := slices.IndexFunc(said, func(c Command) bool { return c.Type == Skip && c.Stage == s && slices.Contains(causes, c.Cause) })
 		switch {
 		case len(causes) > 0:
 			w.plan[s], w.root[s], w.hopeless[s] = Skip, causes[0], true
 			if i >= 0 {
-				w.root[s] = said[i].Root
+				w.root[s] = said[i].Cause
 			} else if root := w.chosen(s); held && slices.Contains(causes, root) {
 				w.root[s] = root
 			}
@@ -389,7 +389,7 @@ func (w *twin) wanted() []Command {
 		case state == Running || state.Terminal():
 		case w.held[s] && !w.allEnded(w.gathered(s)):
 		case decided && plan == Skip:
-			commands = append(commands, Command{Type: Skip, Stage: s, Root: w.root[s]})
+			commands = append(commands, Command{Type: Skip, Stage: s, Cause: w.root[s]})
 		case decided:
 			commands = append(commands, Command{Type: Cancel, Stage: s})
 		case state == Ready:

@@ -121,7 +121,7 @@ func (w *world) carryOut() {
 		w.claimed[c.Stage], w.running[c.Stage] = c.Attempt, true
 		w.happens(Event{Type: StageStarted, Stage: c.Stage, Attempt: c.Attempt})
 	case c.Type == Skip && free:
-		w.happens(Event{Type: StageSkipped, Stage: c.Stage, Root: c.Root})
+		w.happens(Event{Type: StageSkipped, Stage: c.Stage, Cause: c.Cause})
 	case c.Type == Cancel && free:
 		w.happens(Event{Type: StageCancelled, Stage: c.Stage})
 	}
@@ -144,7 +144,7 @@ func (w *world) report() {
 		w.lost--
 	}
 	delete(w.running, s)
-	e := Event{Type: report, Stage: s, Root: s, Count: rapid.Uint32Range(0, 3).Draw(w.t, "count"), Fatal: rapid.Bool().Draw(w.t, "fatal")}
+	e := Event{Type: report, Stage: s, Cause: s, Count: rapid.Uint32Range(0, 3).Draw(w.t, "count"), Fatal: rapid.Bool().Draw(w.t, "fatal")}
 	if report != StageCancelled || rapid.Bool().Draw(w.t, "by the worker") {
 		e.Attempt = w.claimed[s]
 	}

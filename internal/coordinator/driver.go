@@ -280,7 +280,7 @@ func (d *Driver) carryOut(ctx context.Context, commands []dag.Command) error {
 			d.queueUp(c.Stage)
 		case dag.Skip:
 			decisions = append(decisions, journal.Decision{Kind: journal.EndUnexecuted,
-				Record: journal.Record{Type: journal.StageSkipped, Stage: c.Stage, Root: c.Root}})
+				Record: journal.Record{Type: journal.StageSkipped, Stage: c.Stage, Root: c.Cause}})
 		case dag.Cancel:
 			decisions = append(decisions, journal.Decision{Kind: journal.EndUnexecuted,
 				Record: journal.Record{Type: journal.StageCancelled, Stage: c.Stage}})

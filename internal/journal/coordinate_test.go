@@ -281,7 +281,7 @@ func TestFinishTellsHowTheRunEnded(t *testing.T) {
 	journals(t, func(f *fixture) {
 		state := graph(f.t, 4)
 		for s, how := range []dag.EventType{dag.StageSucceeded, dag.StageFailed, dag.StageSkipped, dag.StageSucceeded} {
-			if _, err := state.Apply(dag.Event{Type: how, Stage: dag.StageID(s), Attempt: 1, Root: dag.StageID(s)}, nil); err != nil {
+			if _, err := state.Apply(dag.Event{Type: how, Stage: dag.StageID(s), Attempt: 1, Cause: dag.StageID(s)}, nil); err != nil {
 				f.t.Fatal(err)
 			}
 		}

@@ -80,7 +80,7 @@ type Record struct {
 // Event returns what the record means to the run's state machine. It is false for run.submitted,
 // which means nothing to it.
 func (r Record) Event() (dag.Event, bool) {
-	return dag.Event{Type: types[r.Type].event, Stage: r.Stage, Attempt: r.Attempt, Root: r.Root, Count: r.Count, Fatal: r.Fatal}, r.Type != RunSubmitted
+	return dag.Event{Type: types[r.Type].event, Stage: r.Stage, Attempt: r.Attempt, Cause: r.Root, Count: r.Count, Fatal: r.Fatal}, r.Type != RunSubmitted
 }
 
 // The fields of a record that are there only if the record has them.

@@ -112,7 +112,7 @@ func TestRecordsMeanEventsToTheStateMachine(t *testing.T) {
 	}
 	for _, typ := range allTypes {
 		got, ok := Record{Type: typ, Stage: 4, Attempt: 2, Root: 3}.Event()
-		if means, known := want[typ]; ok != known || ok && got != (dag.Event{Type: means, Stage: 4, Attempt: 2, Root: 3}) {
+		if means, known := want[typ]; ok != known || ok && got != (dag.Event{Type: means, Stage: 4, Attempt: 2, Cause: 3}) {
 			t.Errorf("%s became %+v, %v", typ, got, ok)
 		}
 	}

@@ -47,7 +47,7 @@ func (r *Run) waitedFor(s dag.StageID) (last dag.StageID, ok bool) {
 		}
 	}
 
-	if root := r.State.Root(s); r.State.State(s) == dag.Skipped && root != s {
+	if root := r.State.Cause(s); r.State.State(s) == dag.Skipped && root != s {
 		if look(root); latest > 0 {
 			return last, true
 		}

@@ -280,7 +280,7 @@ func (r *Run) Duration(s dag.StageID) time.Duration {
 
 // First returns the attempt that a stage began with, or that was due when the stage was last
 // reopened.
-func (r *Run) First(s dag.StageID) dag.Attempt { return max(r.State.First(s), r.first[s]) }
+func (r *Run) First(s dag.StageID) dag.Attempt { return max(r.State.FirstAttempt(s), r.first[s]) }
 
 // Begun returns the newest attempt of a stage that was begun; 0 if none was.
 func (r *Run) Begun(s dag.StageID) dag.Attempt {
@@ -351,7 +351,7 @@ func (r *Run) WhyCancelled(e journal.Entry, record journal.Record) string {
 
 // WhySkipped says why a stage is skipped, such as "because train failed".
 func (r *Run) WhySkipped(s dag.StageID) string {
-	root := r.State.Root(s)
+	root := r.State.Cause(s)
 	template, _, _ := r.State.Instance(s)
 	switch state := r.State.State(root); {
 	case root == s && r.Spec.Kind(template).When != "" && r.Duration(s) > 0:
