@@ -115,8 +115,9 @@ func appendTime(buf []byte, t time.Time) []byte {
 // Message is a line among the events of `run --progress json` that is not in the journal.
 type Message struct {
 	Time time.Time `json:"time"`
-	Type string    `json:"type"` // message, or waiting: why stages do not start
-	Text string    `json:"text"`
+	// message; waiting: why ready stages do not start; resolved: that reason no longer holds
+	Type string `json:"type"`
+	Text string `json:"text"`
 }
 
 // Append appends the message as one line of JSON.

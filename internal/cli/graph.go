@@ -16,7 +16,6 @@ import (
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/picture"
 	"github.com/godags/godags/internal/runs"
-	"github.com/godags/godags/internal/runstate"
 )
 
 func (p Program) graphCommand() *ucli.Command {
@@ -62,17 +61,19 @@ func (p Program) graph(c *ucli.Context) error {
 			return err
 		}
 
-		run, err := service.Load(ctx, found.ID)
+		status, err := service.Status(ctx, found)
 		if err != nil {
 			return err
 		}
 
-		return p.draw(runPicture(run), o)
+		return p.draw(runPicture(status), o)
 	})
 }
 
-func runPicture(run *runstate.Run) picture.Input {
+func runPicture(status *runs.Status) picture.Input {
+	run := status.Run
 	return picture.Input{Name: run.Spec.Name, Run: string(run.ID), Graph: run.Spec.Graph,
+		Reason: status.Reasons.Reason,
 		State: func(s dag.StageID) dag.State {
 			state, _ := run.Standing(s)
 			return state

@@ -56,6 +56,16 @@ func TestGraphOfARunShowsTheStateOfEachStage(t *testing.T) {
 	f.execute("graph", "latest").expect(t, 0, "run demo-1", "failed", "1.5s")
 }
 
+func TestGraph_ShowsWhyAStageDoesNotStart(t *testing.T) {
+	f := newFixture(t)
+	f.submit("demo-1", driven)
+	f.succeed("demo-1", first, "", "")
+	f.execute("graph", "demo-1").expect(t, 0, "ready · no worker")
+	f.execute("graph", "demo-1", "--format", "svg").expect(t, 0, "<title>third, ready · no worker, no live worker listens on queue gpu</title>")
+	f.execute("graph", "demo-1", "--format", "json").expect(t, 0, `"state":"ready","reason":{"code":"no_worker","text":"no live worker listens on queue gpu"}`,
+		`"state":"waiting","reason":{"code":"dependencies","text":"waits for second"}`)
+}
+
 func TestThePictureIsWrittenToAFileWholeOrNotAtAll(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "picture.svg")

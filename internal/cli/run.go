@@ -194,7 +194,7 @@ func (p Program) conduct(c *ucli.Context, session *engine.Session, screen *scree
 	}
 
 	o.Observe = screen.observe
-	o.Unserved = screen.printer.Waiting
+	o.Tick = screen.tick
 	o.Tell = screen.tell
 	hurry := make(chan struct{})
 	o.Hurry = hurry

@@ -34,9 +34,12 @@ type screen struct {
 	closed  chan struct{}
 	once    sync.Once
 
-	part    atomic.Value                              // engine.Part, once it is known
-	standBy bool                                      // the run is taken over if nobody drives it
-	hint    func(command string, args ...string) hint // see [Program.hintAgain]
+	reasons reasons
+
+	external atomic.Bool                               // Redis was given by URL
+	part     atomic.Value                              // engine.Part, once it is known
+	standBy  bool                                      // the run is taken over if nobody drives it
+	hint     func(command string, args ...string) hint // see [Program.hintAgain]
 }
 
 func (p Program) newScreen(c *ucli.Context) (*screen, error) {
@@ -50,9 +53,13 @@ func (p Program) newScreen(c *ucli.Context) (*screen, error) {
 		return nil, &exitError{exitUsage, err}
 	}
 
-	s := &screen{quiet: mode == progress.Quiet, standBy: c.Command.Name != "attach", closed: make(chan struct{}), printer: progress.New(progress.Config{
-		Out: p.Err, Mode: mode, Color: color, WorkerCommand: func(queue string) string { return p.hintWorker(c, queue).String() },
-	})}
+	s := &screen{quiet: mode == progress.Quiet, standBy: c.Command.Name != "attach", closed: make(chan struct{})}
+	s.printer = progress.New(progress.Config{
+		Out:    p.Err,
+		Mode:   mode,
+		Color:  color,
+		Remedy: func(g runstate.Group) string { return p.remedy(c, s.external.Load(), g) },
+	})
 	s.hint = func(command string, args ...string) hint { return p.hintAgain(c, command, args) }
 	return s, nil
 }
@@ -76,6 +83,7 @@ func (s *screen) begin(session *engine.Session) {
 	if !session.External() {
 		s.say("%s", session.Conn.Note)
 	}
+	s.external.Store(session.External())
 	s.tails.Go(func() { s.follow(runs.New(session)) })
 }
 
@@ -90,6 +98,7 @@ func (s *screen) follow(service *runs.Service) {
 			return
 		}
 		s.printer.Logs(s.logs(service, s.printer.Shown()))
+		s.readFleet(service)
 	}
 }
 
@@ -121,6 +130,7 @@ func (s *screen) Close() error {
 func (s *screen) observe(run *runstate.Run, e runs.Entry) {
 	s.run.Store(run.ID)
 	s.over.Store(run.State.Finished())
+	s.reasons.ready.Store(int64(run.State.Count(dag.Ready)))
 	s.printer.Observe(run, e)
 }
 

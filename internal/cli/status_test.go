@@ -19,7 +19,7 @@ func TestStatusOfARunThatGoesOn(t *testing.T) {
 
 	o := f.execute("status", "demo-1")
 	o.expect(t, 0, "pipeline  demo\n", "state     running for ", "stages    4: 1 succeeded, 1 running, 1 ready, 1 waiting\n",
-		"values    redis\n", "redis     Redis ", "1 stage waits for queue gpu, but no live worker listens there: start one with `prog worker", "--queue gpu --redis ")
+		"values    redis\n", "redis     Redis ", "1 stage waits: no live worker listens on queue gpu; start one with `prog worker", "--queue gpu --redis ")
 	if !strings.Contains(strings.Join(strings.Fields(o.stdout), " "), "running STAGE ATTEMPT WORKER FOR second 1 hand") {
 		t.Errorf("it does not say what runs:\n%s", o.stdout)
 	}

@@ -26,7 +26,7 @@ const (
 	shownActive   = 20
 	shownFailures = 10
 	shownReasons  = 10
-	shownNames    = 3
+	shownNames    = runstate.GroupNames
 	shownLogLines = 10
 )
 
@@ -40,12 +40,15 @@ type statusText struct {
 func (p Program) printStatus(ctx context.Context, c *ucli.Context, s *runs.Service, t *statusText, all bool) error {
 	t.printHead(s.Redis().Note)
 	p.printOwner(c, t)
-	for _, u := range t.Unserved() {
-		p.printUnserved(c, s, t, u)
+	groups := t.Groups()
+	for _, g := range groups {
+		if g.Blocked() {
+			p.printBlocked(c, s, t, g)
+		}
 	}
 
 	t.printActive()
-	t.printReady()
+	t.printReady(groups)
 	t.printRetrying()
 	if err := t.printFailures(ctx, s); err != nil {
 		return err
@@ -74,26 +77,30 @@ func (p Program) printOwner(c *ucli.Context, t *statusText) {
 	}
 }
 
-// printUnserved says what to do about stages that no live worker can run.
-func (p Program) printUnserved(c *ucli.Context, s *runs.Service, t *statusText, u runstate.Unserved) {
-	waiting := count(u.Stages, "stage waits", "stages wait")
-	queue := printable(u.Queue)
-	switch {
-	case u.Paused != "":
-		fmt.Fprintf(t.out, "\n%s for queue %s, which is paused: %s\n", waiting, queue, resumeQueue(u.Paused))
-	case u.Unhealthy != "":
-		fmt.Fprintf(t.out, "\n%s for queue %s, but no live worker there can execute stages: %s\n", waiting, queue, printable(u.Unhealthy))
-	case u.Code == api.ReasonKeyMismatch:
-		fmt.Fprintf(t.out, "\n%s for queue %s, but the live workers there have another key than this run: set the same GODAGS_KEY for all (%s lists them)\n",
-			waiting, queue, p.hint(c, "workers", nil))
-	case u.Task != "":
-		fmt.Fprintf(t.out, "\n%s for queue %s, but no live worker there has the handler %s: start one of that program (%s lists them)\n",
-			waiting, queue, printable(u.Task), p.hint(c, "workers", nil))
-	case s.Redis().External:
-		// elsewhere a run has its own workers, and is resumed once they are gone
-		fmt.Fprintf(t.out, "\n%s for queue %s, but no live worker listens there: start one with %s\n",
-			waiting, queue, p.hintWorker(c, u.Queue))
+// printBlocked says what to do about stages that no live worker can run.
+func (p Program) printBlocked(c *ucli.Context, s *runs.Service, t *statusText, g runstate.Group) {
+	text := printable(g.String())
+	if remedy := p.remedy(c, s.Redis().External, g); remedy != "" {
+		text += "; " + remedy
 	}
+	fmt.Fprintf(t.out, "\n%s\n", text)
+}
+
+// remedy returns what to do about stages that no live worker can run; empty if the reason says it.
+func (p Program) remedy(c *ucli.Context, external bool, g runstate.Group) string {
+	switch {
+	case g.Reason.Code == api.ReasonPaused, g.Unhealthy != "":
+		return ""
+	case g.Reason.Code == api.ReasonKeyMismatch:
+		return fmt.Sprintf("set the same GODAGS_KEY for all (%s lists them)", p.hint(c, "workers", nil))
+	case g.Task != "":
+		return fmt.Sprintf("start a worker of the program that has it (%s lists them)", p.hint(c, "workers", nil))
+	case external:
+		// Elsewhere a run has workers for itself only, and is resumed once they are gone.
+		return fmt.Sprintf("start one with %s", p.hintWorker(c, g.Queue))
+	}
+
+	return ""
 }
 
 // printHints says what can be done next.
@@ -234,45 +241,38 @@ func (t *statusText) printSkipped() {
 }
 
 // printReady says why stages do not start although their dependencies are done, by reason.
-func (t *statusText) printReady() {
-	if t.Run.State.Count(dag.Ready) == 0 || !api.HasCoordinator(t.RunState) {
+func (t *statusText) printReady(groups []runstate.Group) {
+	if len(groups) == 0 || !api.HasCoordinator(t.RunState) {
 		return
 	}
 
-	waiting := make(map[string][]dag.StageID)
-	var reasons []string
-	for s := range t.Run.State.Stages() {
-		if t.Run.State.State(s) != dag.Ready {
-			continue
-		}
-		reason, _ := t.Reasons.Reason(s)
-		if waiting[reason.Text] == nil {
-			reasons = append(reasons, reason.Text)
-		}
-		waiting[reason.Text] = append(waiting[reason.Text], s)
-	}
-
 	fmt.Fprintf(t.out, "\n%s\n", t.state("ready"))
-	t.printGroups(reasons, waiting)
+	for _, g := range groups[:min(len(groups), shownReasons)] {
+		t.printGroup(g.Reason.Text, g.First, g.Stages)
+	}
+	more(t.out, len(groups)-shownReasons)
 }
 
-// printGroups prints lines such as "no live worker listens on queue gpu: train, test, 12 more".
+// printGroups prints a line for each reason, and how many there are besides.
 func (t *statusText) printGroups(reasons []string, stages map[string][]dag.StageID) {
 	for _, why := range reasons[:min(len(reasons), shownReasons)] {
-		group := stages[why]
-		names := make([]string, 0, shownNames+1)
-		for _, s := range group[:min(len(group), shownNames)] {
-			names = append(names, t.Name(s))
-		}
+		t.printGroup(why, stages[why], len(stages[why]))
+	}
+	more(t.out, len(reasons)-shownReasons)
+}
 
-		if n := len(group) - shownNames; n > 0 {
-			names = append(names, fmt.Sprintf("%d more", n))
-		}
-
-		t.paragraph(t.out, "  ", "    ", printable(why)+": "+strings.Join(names, ", "))
+// printGroup prints a line such as "no live worker listens on queue gpu: train, test, 12 more".
+func (t *statusText) printGroup(why string, first []dag.StageID, stages int) {
+	names := make([]string, 0, shownNames+1)
+	for _, s := range first[:min(len(first), shownNames)] {
+		names = append(names, t.Name(s))
 	}
 
-	more(t.out, len(reasons)-shownReasons)
+	if n := stages - len(names); n > 0 {
+		names = append(names, fmt.Sprintf("%d more", n))
+	}
+
+	t.paragraph(t.out, "  ", "    ", printable(why)+": "+strings.Join(names, ", "))
 }
 
 // printRetrying names the stages that wait for their next attempt.

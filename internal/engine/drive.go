@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"github.com/godags/godags/internal/coordinator"
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/runstate"
 )
 
 func (s *Session) driver(o RunOptions, id string) coordinator.Config {
 	return coordinator.Config{ID: id, Key: s.queue.Fingerprint(), Journal: s.Journal, Fleet: s.Fleet, Queue: s.queue.Own(string(s.only(o.ID))), Logger: s.Logger,
-		Grace: o.Grace, Hurry: o.Hurry, MaxBatch: o.MaxBatch, NoFuse: o.NoFuse, NoWorker: o.NoWorker, Unserved: o.Unserved}
+		Grace: o.Grace, Hurry: o.Hurry, MaxBatch: o.MaxBatch, NoFuse: o.NoFuse, NoWorker: o.NoWorker}
 }
 
 // drive hires workers and drives a run that is ours. When ctx is done, it cancels the run, unless
@@ -51,6 +52,8 @@ func (s *Session) lead(ctx context.Context, cfg coordinator.Config, o RunOptions
 		}
 	}
 
+	// What no worker can execute is explained by the run itself: see [runstate.Explainer].
+	cfg.Unserved = func([]fleet.Unschedulable) { o.tick(run) }
 	cfg.Reread = func() { *run = *runstate.New(run.ID, run.Spec) }
 	driving, leave := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer leave(nil)

@@ -107,6 +107,7 @@ func (s *Session) follow(ctx context.Context, run *runstate.Run, o RunOptions, e
 		}
 		if err == nil {
 			_, err = run.Follow(ctx, s.Journal, watchEvery, o.observe(run))
+			o.tick(run)
 		}
 
 		if ctx.Err() != nil {

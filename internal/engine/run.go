@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/godags/godags/internal/coordinator"
-	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/runstate"
 	"github.com/godags/godags/internal/spec"
@@ -38,12 +37,13 @@ type RunOptions struct {
 	MaxBatch int  // stages in one task at the most; 0 for the default, 1 for none together
 	NoFuse   bool // a stage does not travel together with the one that it depends on
 
-	// Observe, Unserved and Tell, if not nil, are called from one goroutine. Tell is told what we
-	// have to do with the run, and the coordinator that drives it, or has driven it last; it is
-	// called again and again.
-	Observe  func(*runstate.Run, journal.Entry)
-	Unserved func([]fleet.Unschedulable)
-	Tell     func(p Part, coordinator string)
+	// Observe, Tick and Tell, if not nil, are called from one goroutine. Tick is called about twice
+	// a second while the run is active, so that a display can show what changes without an entry.
+	// Tell is told what we have to do with the run, and the coordinator that drives it, or has
+	// driven it last; it is called again and again.
+	Observe func(*runstate.Run, journal.Entry)
+	Tick    func(*runstate.Run)
+	Tell    func(p Part, coordinator string)
 }
 
 func (o RunOptions) observe(run *runstate.Run) func(journal.Entry) {
@@ -51,6 +51,12 @@ func (o RunOptions) observe(run *runstate.Run) func(journal.Entry) {
 		if o.Observe != nil {
 			o.Observe(run, e)
 		}
+	}
+}
+
+func (o RunOptions) tick(run *runstate.Run) {
+	if o.Tick != nil {
+		o.Tick(run)
 	}
 }
 

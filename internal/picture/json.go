@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/api"
 	"github.com/godags/godags/internal/term"
 )
 
@@ -24,6 +25,9 @@ type Stage struct {
 	After []string `json:"after"` // what it depends on, in the order given; never null
 	Level int      `json:"level"` // length of the longest path that leads to it
 	State string   `json:"state"` // such as "running"; "" for a pipeline that is not run
+
+	// Reason says why a stage of a run is neither running nor finished; nil: it is one of these.
+	Reason *api.Reason `json:"reason,omitempty"`
 }
 
 func writeJSON(w *bufio.Writer, in Input) error {
@@ -73,6 +77,12 @@ func stageOf(in Input, s dag.StageID) Stage {
 
 	if in.State != nil {
 		stage.State = in.State(s).String()
+	}
+
+	if in.Reason != nil {
+		if reason, ok := in.Reason(s); ok {
+			stage.Reason = &reason
+		}
 	}
 	return stage
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/api"
 	"github.com/godags/godags/internal/nearest"
 )
 
@@ -24,7 +25,11 @@ type Input struct {
 	Graph *dag.Graph                  // must not be nil
 	State func(dag.StageID) dag.State // nil for a pipeline that is not run
 	Label func(dag.StageID) string    // a small second line, such as a duration; nil or "" for none
-	Width int                         // of the terminal, in columns, that ASCII is for; 0: about 80
+
+	// Reason says why a stage of a run is neither running nor finished; nil: it is not shown.
+	Reason func(dag.StageID) (api.Reason, bool)
+
+	Width int // of the terminal, in columns, that ASCII is for; 0: about 80
 }
 
 // Format is a way to draw.

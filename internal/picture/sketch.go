@@ -22,6 +22,7 @@ type sketch struct {
 type node struct {
 	name  string // whole, fit to be shown
 	label string // of a stage: the caller's
+	why   string // of a ready stage: the reason why it does not start
 	level int
 	count int   // stages
 	tally tally // of a run: stages per state
@@ -85,7 +86,11 @@ func (n *node) details() []string {
 
 // title is all there is to say about a node, in one line.
 func (n *node) title() string {
-	return strings.Join(append([]string{n.name}, n.details()...), ", ")
+	parts := append([]string{n.name}, n.details()...)
+	if n.why != "" {
+		parts = append(parts, n.why)
+	}
+	return strings.Join(parts, ", ")
 }
 
 // heading names the pipeline and the run.
@@ -158,6 +163,12 @@ func (s *sketch) fill(in Input, of []int32) {
 
 		if in.Label != nil && n.count == 1 {
 			n.label = clean(in.Label(dag.StageID(stage)))
+		}
+
+		if in.Reason != nil && n.count == 1 && n.tally[dag.Ready] > 0 {
+			reason, _ := in.Reason(dag.StageID(stage))
+			n.why = clean(reason.Text)
+			n.label = strings.ReplaceAll(reason.Code, "_", " ")
 		}
 	}
 }

@@ -7,10 +7,15 @@ import (
 	"time"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/api"
 	"github.com/godags/godags/internal/journal"
 )
 
-const maxRows = 10 // of running stages
+// Rows of the block.
+const (
+	maxRunning = 10
+	maxWaiting = 3 // reasons why ready stages do not start
+)
 
 // render makes the block: an empty line, running stages, a line that sums up; then the cursor goes
 // back to the top.
@@ -26,9 +31,13 @@ func (t *tty) render(now time.Time) []byte {
 		return append(block, eraseDown...)
 	}
 
+	// Reasons get at most a third of the screen: what runs matters more.
+	room := max(0, t.height-3)
+	waiting := t.waiting[:min(len(t.waiting), maxWaiting, room/3)]
+
 	running := t.oldest()
 	show := len(running)
-	if most := max(0, min(maxRows, t.height-3)); show > most {
+	if most := min(maxRunning, room-len(waiting)); show > most {
 		show = max(0, most-1) // and a row for how many there are besides
 	}
 
@@ -40,6 +49,10 @@ func (t *tty) render(now time.Time) []byte {
 		r := t.row()
 		r.put(dim, "  +"+commas(more)+" more running")
 		add(r)
+	}
+
+	for _, w := range waiting {
+		add(t.ready(w, now))
 	}
 
 	add(t.footer(now))
@@ -64,6 +77,22 @@ func (t *tty) active(a attempt, now time.Time) row {
 
 	remark = joined(remark, t.tails[journal.AttemptID{Stage: a.stage, Attempt: a.number}])
 	t.stage(&r, clean(a.name), look{word: "running", style: cyan}, lasts(t.clock(now).Sub(a.since)), remark)
+	return r
+}
+
+// ready shows why a group of ready stages does not start.
+func (t *tty) ready(w waitingGroup, now time.Time) row {
+	mark := "·"
+	look := look{word: "ready", style: dim}
+	if w.Blocked() || w.Reason.Code == api.ReasonRedis {
+		mark = "!"
+		look.style = yellow
+	}
+
+	r := t.row()
+	r.put(look.style, mark)
+	r.gap(1)
+	t.stage(&r, w.label, look, lasts(now.Sub(w.since)), clean(w.Reason.Text))
 	return r
 }
 

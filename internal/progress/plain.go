@@ -103,9 +103,13 @@ func (p *plain) stage(r *row, run *runstate.Run, e journal.Entry, record journal
 
 func (p *plain) say(buf []byte, m message, now time.Time) []byte {
 	look := look{}
-	if m.waiting {
+	switch m.kind {
+	case waiting:
 		look.word = "waiting"
 		look.style = yellow
+	case resolved:
+		look.word = "resolved"
+		look.style = green
 	}
 	return p.line(buf, p.elapsed(now), look, func(r *row) { r.put(none, clean(m.text)) })
 }

@@ -9,7 +9,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/runstate"
 )
@@ -18,12 +17,14 @@ func TestPlain(t *testing.T) {
 	for name, color := range map[string]Color{"plain.txt": ColorNever, "plain-color.txt": ColorAlways} {
 		synctest.Test(t, func(t *testing.T) {
 			var out bytes.Buffer
-			p := New(Config{Out: &out, Mode: Plain, Color: color, WorkerCommand: func(q string) string { return "`worker --queue " + q + "`" }})
+			p := New(Config{Out: &out, Mode: Plain, Color: color, Remedy: startWorker})
 			story := newStory(t, diamond(t), func(run *runstate.Run, e journal.Entry) {
 				p.Observe(run, e)
 				pass(21700 * time.Millisecond)
 			})
-			p.Waiting([]fleet.Unschedulable{{Queue: "gpu", Stages: 1, For: 2 * time.Second}})
+			p.Waiting(nil, noWorker("gpu", 1))
+			pass(announceAfter)
+			p.Waiting(nil, noWorker("gpu", 1))
 			fmt.Fprintln(p, "level=WARN msg=\"something is odd\"")
 			tellAll(story)
 			if err := p.Close(); err != nil {
@@ -88,7 +89,8 @@ func TestQuietSaysNothing(t *testing.T) {
 	p := New(Config{Out: &out, Mode: Quiet})
 	story := newStory(t, diamond(t), p.Observe)
 	fmt.Fprintln(p, "a warning")
-	p.Waiting([]fleet.Unschedulable{{Queue: "gpu", Stages: 1, For: time.Minute}})
+	p.Waiting(nil, noWorker("gpu", 1))
+	p.Waiting(nil, nil)
 	tellAll(story)
 	if err := p.Close(); err != nil || out.Len() > 0 {
 		t.Errorf("said %q, %v", &out, err)
@@ -102,14 +104,18 @@ func TestStream(t *testing.T) {
 		story := newStory(t, diamond(t), p.Observe)
 		story.submit()
 		fmt.Fprintln(p, `a "warning"`)
-		p.Waiting([]fleet.Unschedulable{{Queue: "gpu", Stages: 1, For: 2 * time.Second}})
+		p.Waiting(nil, noWorker("gpu", 1))
+		pass(announceAfter)
+		p.Waiting(nil, noWorker("gpu", 1))
+		p.Waiting(nil, nil)
 		story.start("w1", "ingest")
 		pass(drawEvery)
-		expect(t, "after a tenth of a second", out.String(), `
+		expect(t, "after two seconds", out.String(), `
 {"seq":1,"time":"2000-01-01T00:00:00.000Z","type":"run.submitted","run":"demo-1","pipeline":"demo","stages":4,"digest":"d1ge57"}
 {"time":"2000-01-01T00:00:00.000Z","type":"message","text":"a \"warning\""}
-{"time":"2000-01-01T00:00:00.000Z","type":"waiting","text":"1 stage waits, but no worker listens on queue gpu (2s)"}
-{"seq":2,"time":"2000-01-01T00:00:00.000Z","type":"stage.started","stage":"ingest","attempt":1,"worker":"w1"}
+{"time":"2000-01-01T00:00:02.000Z","type":"waiting","text":"1 stage waits: no live worker listens on queue gpu"}
+{"time":"2000-01-01T00:00:02.000Z","type":"resolved","text":"after 2s: no live worker listens on queue gpu"}
+{"seq":2,"time":"2000-01-01T00:00:02.000Z","type":"stage.started","stage":"ingest","attempt":1,"worker":"w1"}
 `)
 		if err := p.Close(); err != nil {
 			t.Error(err)

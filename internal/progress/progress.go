@@ -6,15 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/runstate"
 	"github.com/godags/godags/internal/term"
-	"github.com/godags/godags/internal/version"
 )
 
 // Config says how and where a run is shown. Only Out is needed.
@@ -25,27 +22,27 @@ type Config struct {
 	Env   func(string) (string, bool) // looks up environment variables; nil: os.LookupEnv
 	// of the terminal; nil: Out is asked; 80 x 24 if it does not know
 	Size func() (width, height int)
-	// the hint that starts a worker for a queue; nil: none is given
-	WorkerCommand func(queue string) string
+	// Remedy returns what to do about stages that no live worker can run, such as the command that
+	// starts one; empty: nothing. Nil: nothing is suggested.
+	Remedy func(runstate.Group) string
 }
 
 // Printer shows one run. All its methods may be called at the same time. None of them waits for Out
 // except Close: a terminal that is stopped does not stop the run.
 type Printer struct {
-	out           io.Writer
-	workerCommand func(queue string) string
-	stop          chan struct{} // closed by Close
-	done          chan struct{} // closed when the goroutine that writes has ended
-	once          sync.Once
+	out    io.Writer
+	remedy func(runstate.Group) string
+	stop   chan struct{} // closed by Close
+	done   chan struct{} // closed when the goroutine that writes has ended
+	once   sync.Once
 
 	mu      sync.Mutex
 	display display // nil: nothing is shown, or no longer
 	buf     []byte  // what is not written yet
 	spare   []byte  // what buf was before the last write
 	partial []byte  // of a message whose line is not complete
-	// by queue and task without workers: how long it was so when that was last said
-	told map[string]time.Duration
-	err  error // the first that Out returned
+	blocks  blocks
+	err     error // the first that Out returned
 }
 
 // display is one form of progress. Each method appends what is to be written to buf; a Printer
@@ -59,9 +56,18 @@ type display interface {
 
 // message is a line that is not from the journal.
 type message struct {
-	waiting bool // for a worker; otherwise somebody's log
-	text    string
+	kind messageKind
+	text string
 }
+
+// messageKind is the type of a message in JSON: see [api.Message].
+type messageKind string
+
+const (
+	logLine  messageKind = "message"
+	waiting  messageKind = "waiting"  // no live worker can run some ready stages
+	resolved messageKind = "resolved" // that is over
+)
 
 // drawEvery is the time between two writes to Out.
 const drawEvery = 100 * time.Millisecond
@@ -76,7 +82,7 @@ func New(cfg Config) *Printer {
 		cfg.Size = func() (int, int) { return size(cfg.Out) }
 	}
 
-	p := &Printer{out: cfg.Out, workerCommand: cfg.WorkerCommand, stop: make(chan struct{}), done: make(chan struct{}), told: make(map[string]time.Duration)}
+	p := &Printer{out: cfg.Out, remedy: cfg.Remedy, stop: make(chan struct{}), done: make(chan struct{})}
 	color := cfg.Color.Enabled(cfg.Out, cfg.Env)
 	switch cfg.Mode.resolve(cfg.Out, cfg.Env) {
 	case TTY:
@@ -112,6 +118,7 @@ func (p *Printer) Past(entry string) {
 func (p *Printer) Observe(run *runstate.Run, e journal.Entry) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.blocks.observe(run)
 	if p.display != nil {
 		p.buf = p.display.observe(p.buf, run, e, time.Now())
 	}
@@ -127,7 +134,7 @@ func (p *Printer) Write(text []byte) (int, error) {
 		if !whole {
 			return len(text), nil
 		}
-		p.say(message{text: string(bytes.TrimSuffix(line, []byte("\r")))})
+		p.say(message{logLine, string(bytes.TrimSuffix(line, []byte("\r")))})
 		p.partial = rest
 	}
 }
@@ -136,105 +143,6 @@ func (p *Printer) say(m message) {
 	if p.display != nil {
 		p.buf = p.display.say(p.buf, m, time.Now())
 	}
-}
-
-// When a queue without workers is worth a line.
-const (
-	waitingAfter = 2 * time.Second
-	waitingAgain = 30 * time.Second
-)
-
-// Waiting explains why stages do not start. It is called again and again with all that no worker
-// can execute; each is shown when it has been so for 2 s, then every 30 s, and less often the
-// longer it goes on.
-func (p *Printer) Waiting(queues []fleet.Unschedulable) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-
-	before := p.told
-	p.told = make(map[string]time.Duration)
-	for _, w := range queues {
-		what := w.Queue + "\n" + w.Task
-		told, ok := before[what]
-		if w.For < told {
-			ok = false // it was served in between
-		}
-
-		if !ok && w.For >= waitingAfter || ok && w.For-told >= max(waitingAgain, told/2) {
-			p.say(message{waiting: true, text: p.explain(w)})
-			told = w.For
-			ok = true
-		}
-
-		if ok {
-			p.told[what] = told
-		}
-	}
-}
-
-func (p *Printer) explain(w fleet.Unschedulable) string {
-	if w.Task != "" {
-		return explainTask(w)
-	}
-
-	wait := "wait"
-	if w.Stages == 1 {
-		wait = "waits"
-	}
-
-	if w.Paused != "" {
-		return fmt.Sprintf("%s %s: queue %s is paused (%s): resume it in asynqmon, or delete the key %s in Redis",
-			plural(w.Stages, "stage"), wait, w.Queue, rough(w.For), w.Paused)
-	}
-
-	worker := "worker"
-	if len(w.KeyMismatch) > 0 {
-		worker = "worker with our key"
-	}
-
-	text := fmt.Sprintf("%s %s, but no %s listens on queue %s (%s)", plural(w.Stages, "stage"), wait, worker, w.Queue, rough(w.For))
-	if len(w.KeyMismatch) > 0 {
-		return text + fmt.Sprintf(": %q refuses this run's signature, so set the same GODAGS_KEY there and here", w.KeyMismatch[0])
-	}
-	if len(w.Unhealthy) > 0 {
-		return fmt.Sprintf("%s %s, but no worker on queue %s can execute stages (%s): %s", plural(w.Stages, "stage"), wait, w.Queue, rough(w.For), some(w.Unhealthy))
-	}
-	if len(w.Listeners) > 0 {
-		return text + fmt.Sprintf(": %s cannot read the pipelines of this godags (%s): use one version everywhere", listeners(w), version.String())
-	}
-
-	if p.workerCommand != nil {
-		text += ": start one with " + p.workerCommand(w.Queue)
-	}
-	return text
-}
-
-// explainTask names the handler that no worker has, and who was asked for it.
-func explainTask(w fleet.Unschedulable) string {
-	who := "stage " + w.Stage + " needs"
-	if w.Stages > 1 {
-		who = fmt.Sprintf("stage %s and %s need", w.Stage, plural(w.Stages-1, "other"))
-	}
-
-	text := fmt.Sprintf("%s the handler %s, which no live worker has (%s): start a worker of that program", who, w.Task, rough(w.For))
-	if len(w.Listeners) == 0 {
-		return text + "; nobody listens on queue " + w.Queue
-	}
-
-	return text + fmt.Sprintf("; on queue %s there are %s", w.Queue, listeners(w))
-}
-
-// listeners names the first few of them.
-func listeners(w fleet.Unschedulable) string { return some(w.Listeners) }
-
-// some names the first few of a list.
-func some(list []string) string {
-	const most = 3
-	text := strings.Join(list[:min(len(list), most)], ", ")
-	if more := len(list) - most; more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return text
 }
 
 // Close writes what is left and leaves the terminal clean. It returns the first error that Out
@@ -264,7 +172,7 @@ func (p *Printer) write() {
 func (p *Printer) end() {
 	p.mu.Lock()
 	if len(p.partial) > 0 {
-		p.say(message{text: string(p.partial)})
+		p.say(message{logLine, string(p.partial)})
 	}
 
 	p.mu.Unlock()

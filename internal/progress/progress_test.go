@@ -11,43 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/version"
 )
-
-func TestWaitingIsExplainedAtOnceAndEveryHalfMinute(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
-		p := New(Config{Out: &out, Mode: Plain, Color: ColorNever})
-		for half := range 150 { // twice a second, for 75 s
-			since := time.Duration(half) * time.Second / 2
-			queues := []fleet.Unschedulable{{Queue: "gpu", Stages: 3, For: since}}
-			if half >= 20 && half < 140 {
-				queues = append(queues, fleet.Unschedulable{Queue: "big", Stages: 1, For: since - 10*time.Second})
-			}
-			if half >= 145 { // a worker came and went
-				queues[0].For = since - 71*time.Second
-			}
-			p.Waiting(queues)
-		}
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
-		var got []string
-		for line := range strings.Lines(out.String()) {
-			got = append(got, line[strings.Index(line, "queue "):])
-		}
-		expect(t, "explanations", strings.Join(got, ""), `
-queue gpu (2s)
-queue big (2s)
-queue gpu (32s)
-queue big (32s)
-queue gpu (1m02s)
-queue gpu (2s)
-`)
-	})
-}
 
 type writerFunc func([]byte) (int, error)
 
@@ -68,7 +33,7 @@ func TestAStoppedTerminalDoesNotStopTheRun(t *testing.T) {
 			for i := range 500 {
 				story.succeed("w1", fmt.Sprintf("s%d", i), time.Second, "")
 				fmt.Fprintf(p, "message %d\n", i)
-				p.Waiting([]fleet.Unschedulable{{Queue: "gpu", Stages: 3, For: time.Second}})
+				p.Waiting(nil, noWorker("gpu", 3))
 				pass(50 * time.Millisecond)
 			}
 			close(goOn)
@@ -92,7 +57,7 @@ func TestBrokenPipe(t *testing.T) {
 		tellAfter := func() {
 			story.start("w1", "ingest")
 			fmt.Fprintln(p, "a warning")
-			p.Waiting([]fleet.Unschedulable{{Queue: "gpu", Stages: 3, For: time.Minute}})
+			p.Waiting(nil, noWorker("gpu", 3))
 			pass(drawEvery)
 		}
 		tellAfter()
@@ -130,7 +95,7 @@ func TestNobodyLooksAtTheRunBehindItsBack(t *testing.T) {
 		for _, disturb := range []func(){
 			func() { p.flush(display.draw) },
 			func() { fmt.Fprintln(p, "a warning") },
-			func() { p.Waiting([]fleet.Unschedulable{{Queue: "gpu", Stages: 3, For: time.Minute}}) },
+			func() { p.Waiting(nil, noWorker("gpu", 3)) },
 		} {
 			others.Go(func() {
 				for {
@@ -161,24 +126,6 @@ func TestNobodyLooksAtTheRunBehindItsBack(t *testing.T) {
 		others.Wait()
 		if err := p.Close(); err != nil {
 			t.Error(err)
-		}
-	}
-}
-
-func TestWhatNoWorkerCanExecuteIsExplained(t *testing.T) {
-	p := New(Config{Out: io.Discard, Mode: Quiet, WorkerCommand: func(queue string) string { return "`worker --queue " + queue + "`" }})
-	defer p.Close()
-	for want, w := range map[string]fleet.Unschedulable{
-		"2 stages wait, but no worker listens on queue gpu (5s): start one with `worker --queue gpu`": {Queue: "gpu", Stages: 2, For: 5 * time.Second},
-		`stage train needs the handler wine/train, which no live worker has (5s): start a worker of that program; on queue gpu there are a (v1), b (v1), c (v2) and 2 more`: {
-			Queue: "gpu", Task: "wine/train", Stage: "train", Stages: 1, For: 5 * time.Second, Listeners: []string{"a (v1)", "b (v1)", "c (v2)", "d (v1)", "e (v1)"}},
-		`stage train and 2 others need the handler wine/train, which no live worker has (5s): start a worker of that program; nobody listens on queue gpu`: {
-			Queue: "gpu", Task: "wine/train", Stage: "train", Stages: 3, For: 5 * time.Second},
-		`1 stage waits, but no worker listens on queue gpu (5s): a (v0) cannot read the pipelines of this godags (` + version.String() + `): use one version everywhere`: {
-			Queue: "gpu", Stages: 1, For: 5 * time.Second, Listeners: []string{"a (v0)"}},
-	} {
-		if got := p.explain(w); got != want {
-			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
 }

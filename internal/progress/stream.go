@@ -9,7 +9,7 @@ import (
 )
 
 // stream shows a run as lines of JSON: its events, and messages that are not in the journal, which
-// have no seq and the type "message" or "waiting".
+// have no seq.
 type stream struct{ events []api.Event }
 
 func (s *stream) observe(buf []byte, run *runstate.Run, e journal.Entry, _ time.Time) []byte {
@@ -21,11 +21,7 @@ func (s *stream) observe(buf []byte, run *runstate.Run, e journal.Entry, _ time.
 }
 
 func (s *stream) say(buf []byte, m message, now time.Time) []byte {
-	kind := "message"
-	if m.waiting {
-		kind = "waiting"
-	}
-	return api.Message{Time: now, Type: kind, Text: m.text}.Append(buf)
+	return api.Message{Time: now, Type: string(m.kind), Text: m.text}.Append(buf)
 }
 
 func (s *stream) draw(buf []byte, _ time.Time) []byte   { return buf }

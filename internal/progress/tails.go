@@ -20,7 +20,7 @@ func (p *Printer) Shown() []journal.AttemptID {
 
 	running := t.oldest()
 	var shown []journal.AttemptID
-	for _, a := range running[:min(len(running), maxRows)] {
+	for _, a := range running[:min(len(running), maxRunning)] {
 		shown = append(shown, journal.AttemptID{Stage: a.stage, Attempt: a.number})
 	}
 	return shown

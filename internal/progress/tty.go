@@ -28,6 +28,8 @@ type tty struct {
 	block  []byte // as last drawn
 	crowd  crowd
 	tails  map[journal.AttemptID]string // the last line that running attempts have printed
+
+	waiting []waitingGroup // ready stages, by the reason why they do not start
 }
 
 // The escape sequences that are used.
@@ -87,6 +89,14 @@ func (t *tty) header(run *runstate.Run) {
 	})
 }
 
+// wait sets the reasons that the block shows, and makes the column of names wide enough for them.
+func (t *tty) wait(groups []waitingGroup) {
+	t.waiting = groups
+	for _, w := range groups {
+		t.names = max(t.names, min(widestName, term.Of(w.label)))
+	}
+}
+
 // row begins a row of the terminal. It ends a column early: a character in the last one may make
 // the terminal wrap.
 func (t *tty) row() row { return row{left: t.width - 1, color: t.color} }
@@ -143,8 +153,12 @@ func (t *tty) end(row *row, run *runstate.Run, e journal.Entry, r journal.Record
 func (t *tty) say(buf []byte, m message, _ time.Time) []byte {
 	// wraps: there may be a command in it to copy
 	r := row{buf: append(t.lines, eraseDown...), left: math.MaxInt, color: t.color}
-	if m.waiting {
+	switch m.kind {
+	case waiting:
 		r.put(yellow, "! ")
+	case resolved:
+		r.put(green, "✓ ")
+		r.put(none, "resolved ")
 	}
 	r.put(none, clean(m.text))
 	t.lines = append(r.buf, newLine...)

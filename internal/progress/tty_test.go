@@ -8,7 +8,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/spec"
 )
@@ -17,7 +16,7 @@ import (
 func onTTY(t *testing.T, width, height int, sp func(testing.TB) *spec.Spec, tell func(*screen, *Printer, *story)) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScreen(width, height)
-		p := New(Config{Out: s, Mode: TTY, Color: ColorAlways, Size: s.size, WorkerCommand: func(q string) string { return "`worker --queue " + q + "`" }})
+		p := New(Config{Out: s, Mode: TTY, Color: ColorAlways, Size: s.size, Remedy: startWorker})
 		tell(s, p, newStory(t, sp(t), p.Observe))
 		if err := p.Close(); err != nil {
 			t.Error(err)
@@ -263,19 +262,21 @@ func TestMessagesStandAboveTheBlock(t *testing.T) {
 	onTTY(t, 60, 12, diamond, func(s *screen, p *Printer, run *story) {
 		run.submit()
 		run.start("w1", "ingest")
-		pass(100 * time.Millisecond)
+		p.Waiting(nil, noWorker("gpu", 3))
+		pass(announceAfter)
 		fmt.Fprint(p, "a warning\r\nand\tan\x1b[2J escape\nwithout end")
-		p.Waiting([]fleet.Unschedulable{{Queue: "gpu", Stages: 3, For: 12 * time.Second}})
+		p.Waiting(nil, noWorker("gpu", 3))
 		pass(100 * time.Millisecond)
 		expect(t, "with messages", s.seen(), `
 demo · 4 stages · run demo-1
 a warning
 and  an\x1b[2J escape
-! 3 stages wait, but no worker listens on queue gpu (12s): s
-tart one with `+"`worker --queue gpu`"+`
+! 3 stages wait: no live worker listens on queue gpu; start
+one with `+"`worker --queue gpu`"+`
 
-⠹ ingest  running      0.2s
-[0/4] 1 running · 0s               ────────────────────────
+⠙ ingest    running      2.1s
+! 3 stages  ready        2.1s  no live worker listens on q…
+[0/4] 1 running · 2s               ────────────────────────
 `)
 		if err := p.Close(); err != nil {
 			t.Error(err)

@@ -42,70 +42,68 @@ func (s *Service) Status(ctx context.Context, found Summary) (*Status, error) {
 		return nil, err
 	}
 
+	fleet, err := s.fleet(ctx, found)
+	if err != nil {
+		return nil, err
+	}
+
 	status := &Status{
 		Run:      run,
 		Summary:  found,
-		RunState: stateOf(run, found.State),
-		Now:      time.Now(),
+		RunState: run.StateName(found.State),
+		Now:      fleet.Now,
+		Reasons:  run.Explain(fleet),
+		alive:    make(map[string]bool),
 	}
-
-	fleet := runstate.Fleet{State: status.RunState, Now: status.Now, TaskID: engine.TaskID}
-	if !run.State.Finished() {
-		if err := s.describeFleet(ctx, found.ID, &fleet); err != nil {
-			return nil, err
-		}
-	}
-
-	status.Reasons = run.Explain(fleet)
-	status.alive = make(map[string]bool)
 	for _, w := range fleet.Workers {
 		status.alive[w.ID] = w.Alive()
 	}
 	return status, nil
 }
 
-// stateOf returns the word for the state of a run. Listed is what the list of runs says, which
-// knows about the coordinator.
-func stateOf(run *runstate.Run, listed string) string {
-	switch {
-	case run.State.Finished():
-		return run.State.Outcome().String()
-	case !api.HasCoordinator(listed):
-		return listed
-	case run.State.Cancelling():
-		return api.Cancelling
+// Fleet reads what decides, beside the journal, whether ready stages of a run can start.
+func (s *Service) Fleet(ctx context.Context, id ID) (runstate.Fleet, error) {
+	found, err := s.session.Journal.Summary(ctx, id)
+	if err != nil {
+		return runstate.Fleet{}, err
 	}
-
-	return api.Running
+	return s.fleet(ctx, summaryOf(found))
 }
 
-// describeFleet fills in the workers, and the handlers that they have for the run.
-func (s *Service) describeFleet(ctx context.Context, id ID, fleet *runstate.Fleet) error {
-	workers, err := s.session.Fleet.Workers(ctx)
-	if err != nil {
-		return err
+// fleet reads the workers, their handlers and the paused queues. Of a finished run nothing is read:
+// none of its stages waits.
+func (s *Service) fleet(ctx context.Context, run Summary) (runstate.Fleet, error) {
+	fleet := runstate.Fleet{State: run.State, Now: time.Now(), TaskID: engine.TaskID}
+	if !run.Finished.IsZero() {
+		return fleet, nil
 	}
 
-	identity, err := s.session.Journal.Identity(ctx, id)
+	workers, err := s.session.Fleet.Workers(ctx)
 	if err != nil {
-		return err
+		return fleet, err
+	}
+
+	identity, err := s.session.Journal.Identity(ctx, run.ID)
+	if err != nil {
+		return fleet, err
 	}
 
 	fleet.Workers = workers
 	fleet.Key = sign.Signer(identity.Signature)
-	if fleet.Capabilities, err = s.session.Fleet.Capabilities(ctx, workers, id, fleet.Key, nil); err != nil {
-		return err
+	if fleet.Capabilities, err = s.session.Fleet.Capabilities(ctx, workers, run.ID, fleet.Key, nil); err != nil {
+		return fleet, err
 	}
 
 	paused, err := s.session.PausedQueues(ctx)
 	fleet.Paused = make(map[string]string)
 	for _, q := range paused {
-		if q.Of == "key:"+fleet.Key || q.Of == string(id) {
+		// Queues of other keys and runs are others in Redis, although their names may be the same.
+		if q.Of == "key:"+fleet.Key || q.Of == string(run.ID) {
 			fleet.Paused[q.Name] = q.Key
 		}
 	}
 
-	return err
+	return fleet, err
 }
 
 // Alive reports whether a worker has sent a heartbeat recently.
@@ -121,8 +119,8 @@ func (st *Status) ActiveStages() []dag.StageID {
 // Values returns where the values of the run are stored.
 func (st *Status) Values() string { return cmp.Or(st.Spec.Values, "redis") }
 
-// Unserved returns the queues and handlers that stages wait for and no live worker has.
-func (st *Status) Unserved() []runstate.Unserved { return st.Reasons.Unserved() }
+// Groups returns the ready stages by the reason that keeps them from starting.
+func (st *Status) Groups() []runstate.Group { return st.Reasons.Groups() }
 
 // API returns the JSON form of the status. The outputs are left out.
 func (st *Status) API(redis string) api.Status {
@@ -156,8 +154,11 @@ func (st *Status) API(redis string) api.Status {
 			Stage: st.Name(f.Stage), Attempt: int(f.Attempt), Worker: f.Worker, Error: f.Text})
 	}
 
-	for _, u := range st.Unserved() {
-		status.Unserved = append(status.Unserved, api.UnservedQueue{Queue: u.Queue, Task: u.Task, Stages: u.Stages, Unhealthy: u.Unhealthy, Paused: u.Paused})
+	for _, g := range st.Groups() {
+		if g.Blocked() {
+			status.Unserved = append(status.Unserved, api.UnservedQueue{
+				Queue: g.Queue, Task: g.Task, Stages: g.Stages, Unhealthy: g.Unhealthy, Paused: g.Paused})
+		}
 	}
 	return status
 }

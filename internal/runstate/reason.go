@@ -1,7 +1,6 @@
 package runstate
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,9 +12,9 @@ import (
 	"github.com/godags/godags/internal/spec"
 )
 
-// Fleet is what decides, beside the journal, whether a stage that is ready can start.
+// Fleet is what decides, beside the journal, whether a ready stage can start.
 type Fleet struct {
-	State        string // of the run: one of the states of package api
+	State        string // of the run in the list of runs, which knows about the coordinator
 	Now          time.Time
 	Workers      []fleet.Worker      // live and silent ones
 	Capabilities *fleet.Capabilities // tasks for which workers with the key of the run have handlers
@@ -29,19 +28,20 @@ type Fleet struct {
 
 // queueState is what a [Fleet] says of one queue.
 type queueState struct {
-	usable  bool   // a live worker with the key of the run listens, and reads its format
-	strange bool   // a live worker listens that has another key
-	old     bool   // a live worker with the key listens that cannot read the pipeline
-	ill     string // a live worker with the key listens that cannot execute stages: its ID, and why
-	slots   int
-	busy    int
-	ready   int // stages of this run that are ready on the queue
+	usable    bool   // a live worker with the key of the run listens, and can run its stages
+	otherKey  bool   // a live worker listens that has another key
+	old       bool   // a live worker with the key listens that cannot read the pipeline
+	unhealthy string // a live worker with the key that cannot execute stages: its ID, and why
+	slots     int
+	busy      int
+	ready     int // ready stages of this run on the queue
 }
 
 // Explainer says why stages are not running. It is made for one moment of a run.
 type Explainer struct {
 	run    *Run
 	fleet  Fleet
+	state  string // of the run: see [Run.StateName]
 	queues map[string]*queueState
 
 	delivered map[string]string // by task ID: the worker that took the task
@@ -53,8 +53,14 @@ type Explainer struct {
 
 // Explain prepares reasons for all stages of a run.
 func (r *Run) Explain(f Fleet) *Explainer {
-	e := &Explainer{run: r, fleet: f, queues: make(map[string]*queueState), delivered: make(map[string]string),
-		running: make(map[dag.StageID]int)}
+	e := &Explainer{
+		run:       r,
+		fleet:     f,
+		state:     r.StateName(f.State),
+		queues:    make(map[string]*queueState),
+		delivered: make(map[string]string),
+		running:   make(map[dag.StageID]int),
+	}
 	for _, w := range f.Workers {
 		if !w.Serves(r.ID) {
 			continue
@@ -68,11 +74,11 @@ func (r *Run) Explain(f Fleet) *Explainer {
 			q := e.queue(name)
 			switch {
 			case w.Key != f.Key:
-				q.strange = true
+				q.otherKey = true
 			case !w.Reads():
 				q.old = true
 			case w.Unhealthy != "":
-				q.ill = w.ID + ": " + w.Unhealthy
+				q.unhealthy = w.ID + ": " + w.Unhealthy
 			default:
 				q.usable = true
 				q.slots += w.Slots
@@ -120,7 +126,7 @@ func (e *Explainer) Reason(s dag.StageID) (api.Reason, bool) {
 		return api.Reason{}, false
 	}
 
-	switch e.fleet.State {
+	switch e.state {
 	case api.Queued:
 		return api.Reason{Code: api.ReasonRunQueued, Text: "no coordinator has taken the run yet"}, true
 	case api.Stalled:
@@ -179,35 +185,20 @@ func (e *Explainer) retrying(s dag.StageID) api.Reason {
 	return api.Reason{Code: api.ReasonRetry, Text: fmt.Sprintf("attempt %d is due in %s: %s", p.Attempt, wait, why)}
 }
 
-// ready says what keeps a stage from starting whose dependencies are done. The first reason that
-// holds is the one that somebody has to act on first.
+// ready says what keeps a ready stage from starting. It returns the first reason that holds, in
+// the order in which a person has to act: a free slot does not help while no worker listens.
 func (e *Explainer) ready(s dag.StageID) api.Reason {
 	name := e.run.queueOf(s)
-	q := e.queue(name)
 	kind := e.run.kindOf(s)
 
-	switch {
-	case e.fleet.State == api.Cancelling && kind.Trigger != dag.AllDone:
+	// A stage that cleans up starts even then.
+	if e.state == api.Cancelling && kind.Trigger != dag.AllDone {
 		return api.Reason{Code: api.ReasonCancelling, Text: "the run is being cancelled"}
-	case e.fleet.Paused[name] != "":
-		return api.Reason{Code: api.ReasonPaused,
-			Text: fmt.Sprintf("queue %s is paused: resume it in asynqmon, or delete the key %s in Redis", name, e.fleet.Paused[name])}
-	case !q.usable && q.ill != "":
-		return api.Reason{Code: api.ReasonNoWorker,
-			Text: fmt.Sprintf("no live worker on queue %s can execute stages: %s", name, q.ill)}
-	case !q.usable && q.strange:
-		return api.Reason{Code: api.ReasonKeyMismatch,
-			Text: fmt.Sprintf("the live workers on queue %s have another key than the run", name)}
-	case !q.usable && q.old:
-		return api.Reason{Code: api.ReasonNoWorker,
-			Text: fmt.Sprintf("the live workers on queue %s are of a version that cannot read the pipeline", name)}
-	case !q.usable:
-		return api.Reason{Code: api.ReasonNoWorker, Text: fmt.Sprintf("no live worker listens on queue %s", name)}
-	case e.fleet.Capabilities != nil && e.fleet.Capabilities.Lack(name, kind.Task):
-		return api.Reason{Code: api.ReasonNoWorker,
-			Text: fmt.Sprintf("no live worker on queue %s has the handler %s", name, kind.Task)}
 	}
 
+	if b, ok := e.blocked(name, kind.Task); ok {
+		return b.Reason
+	}
 	if reason, ok := e.maxParallel(s, kind); ok {
 		return reason
 	}
@@ -215,12 +206,56 @@ func (e *Explainer) ready(s dag.StageID) api.Reason {
 		return api.Reason{Code: api.ReasonBatch,
 			Text: fmt.Sprintf("worker %s has taken it, and starts it when a slot is free", worker)}
 	}
+
+	q := e.queue(name)
 	if q.busy >= q.slots {
 		return api.Reason{Code: api.ReasonQueued,
 			Text: fmt.Sprintf("queue %s has no free slot (%d of %d busy); ready stages: %d", name, q.busy, q.slots, q.ready)}
 	}
 
 	return api.Reason{Code: api.ReasonQueued, Text: fmt.Sprintf("is about to start on queue %s", name)}
+}
+
+// Block is why no live worker can run the stages of a queue, or those of one task on it.
+type Block struct {
+	Reason api.Reason
+	Queue  string
+
+	// Of these at most one is set.
+	Task      string // the handler that no live worker on the queue has
+	Unhealthy string // a worker on the queue that cannot execute stages, and why
+	Paused    string // the key in Redis that pauses the queue
+}
+
+// blocked returns what keeps every live worker from running a task of a queue.
+func (e *Explainer) blocked(queue, task string) (Block, bool) {
+	b := Block{Queue: queue}
+	b.Reason.Code = api.ReasonNoWorker
+
+	q := e.queue(queue)
+	switch {
+	case e.fleet.Paused[queue] != "":
+		b.Paused = e.fleet.Paused[queue]
+		b.Reason.Code = api.ReasonPaused
+		b.Reason.Text = fmt.Sprintf("queue %s is paused: resume it in asynqmon, or delete the key %s in Redis", queue, b.Paused)
+	case !q.usable && q.unhealthy != "":
+		b.Unhealthy = q.unhealthy
+		b.Reason.Text = fmt.Sprintf("no live worker on queue %s can execute stages: %s", queue, b.Unhealthy)
+	case !q.usable && q.otherKey:
+		b.Reason.Code = api.ReasonKeyMismatch
+		b.Reason.Text = fmt.Sprintf("the live workers on queue %s have another key than the run", queue)
+	case !q.usable && q.old:
+		b.Reason.Text = fmt.Sprintf("the live workers on queue %s are of a version that cannot read the pipeline", queue)
+	case !q.usable:
+		b.Reason.Text = fmt.Sprintf("no live worker listens on queue %s", queue)
+	case e.fleet.Capabilities != nil && e.fleet.Capabilities.Lack(queue, task):
+		b.Task = task
+		b.Reason.Text = fmt.Sprintf("no live worker on queue %s has the handler %s", queue, task)
+	default:
+		return Block{}, false
+	}
+
+	return b, true
 }
 
 // worker returns the worker that has taken the task of a stage and has not begun it; empty if none
@@ -270,65 +305,93 @@ func (e *Explainer) Waiting() []api.WaitingStage {
 	return list
 }
 
-// Unserved are stages that are ready, and that no live worker can run or is given.
-type Unserved struct {
-	Queue string
-	// the handler that no worker on the queue has; empty: no worker listens that can run stages of
-	// the run
-	Task   string
-	Code   string // why: one of the codes of [api.Reason]
+// Group is a number of ready stages that one reason keeps from starting.
+type Group struct {
+	Block  // without a queue if a worker, or the run itself, makes the stages wait
 	Stages int
-
-	// Unhealthy names a worker on the queue that cannot execute stages, and says why.
-	Unhealthy string
-
-	Paused string // the key in Redis that pauses the queue; empty: the queue is not paused
+	First  []dag.StageID // the first of them in the order of the pipeline, at most [GroupNames]
 }
 
-// Unserved returns what no live worker can run, by queue and task. It is empty unless the run is
-// running.
-func (e *Explainer) Unserved() []Unserved {
-	if e.fleet.State != api.Running || e.run.State.Count(dag.Ready) == 0 {
+// GroupNames is the number of stages that a [Group] names.
+const GroupNames = 3
+
+// Blocked reports whether no live worker can run the stages of the group.
+func (g *Group) Blocked() bool { return g.Queue != "" }
+
+// String says how many stages wait, and why.
+func (g *Group) String() string {
+	if g.Stages == 1 {
+		return "1 stage waits: " + g.Reason.Text
+	}
+	return fmt.Sprintf("%d stages wait: %s", g.Stages, g.Reason.Text)
+}
+
+// Groups returns the ready stages by reason. Those that no live worker can run come first: only
+// they need a person. Else the order is that of the pipeline.
+func (e *Explainer) Groups() []Group {
+	if e.run.State.Count(dag.Ready) == 0 {
 		return nil
 	}
 
-	counts := make(map[Unserved]int)
+	var groups []Group
+	index := make(map[api.Reason]int)
 	for s := range e.run.State.Stages() {
 		if e.run.State.State(s) != dag.Ready {
 			continue
 		}
 
-		u := Unserved{Queue: e.run.queueOf(s)}
-		q := e.queue(u.Queue)
-		switch task := e.run.kindOf(s).Task; {
-		case e.fleet.Paused[u.Queue] != "":
-			u.Code = api.ReasonPaused
-			u.Paused = e.fleet.Paused[u.Queue]
-		case !q.usable && q.ill != "":
-			u.Code = api.ReasonNoWorker
-			u.Unhealthy = q.ill
-		case !q.usable && q.strange:
-			u.Code = api.ReasonKeyMismatch
-		case !q.usable:
-			u.Code = api.ReasonNoWorker
-		case e.fleet.Capabilities != nil && e.fleet.Capabilities.Lack(u.Queue, task):
-			u.Code = api.ReasonNoWorker
-			u.Task = task
-		default:
-			continue
+		reason, _ := e.Reason(s)
+		i, known := index[reason]
+		if !known {
+			i = len(groups)
+			index[reason] = i
+			groups = append(groups, Group{Block: e.blockOf(s, reason)})
 		}
 
-		counts[u]++
+		g := &groups[i]
+		g.Stages++
+		if len(g.First) < GroupNames {
+			g.First = append(g.First, s)
+		}
 	}
 
-	var list []Unserved
-	for u, n := range counts {
-		u.Stages = n
-		list = append(list, u)
-	}
-
-	slices.SortFunc(list, func(a, b Unserved) int {
-		return cmp.Or(strings.Compare(a.Task, b.Task), strings.Compare(a.Queue, b.Queue))
+	slices.SortStableFunc(groups, func(a, b Group) int {
+		switch {
+		case a.Blocked() == b.Blocked():
+			return 0
+		case a.Blocked():
+			return -1
+		}
+		return 1
 	})
-	return list
+	return groups
+}
+
+// blockOf returns the block that a reason of a stage is about, or one with nothing but the reason.
+func (e *Explainer) blockOf(s dag.StageID, reason api.Reason) Block {
+	if b, ok := e.blocked(e.run.queueOf(s), e.run.kindOf(s).Task); ok && b.Reason == reason {
+		return b
+	}
+	return Block{Reason: reason}
+}
+
+// Unreachable returns the group of all ready stages while Redis is unreachable. Nothing else is
+// known of them then.
+func Unreachable(ready int) Group {
+	return Group{Stages: ready, Block: Block{Reason: api.Reason{Code: api.ReasonRedis, Text: "Redis is unreachable"}}}
+}
+
+// StateName returns the word for the state of the run: see package api. The list of runs, which
+// knows about the coordinator, says listed.
+func (r *Run) StateName(listed string) string {
+	switch {
+	case r.State.Finished():
+		return r.State.Outcome().String()
+	case !api.HasCoordinator(listed):
+		return listed
+	case r.State.Cancelling() || listed == api.Cancelling:
+		return api.Cancelling
+	}
+
+	return api.Running
 }

@@ -90,7 +90,7 @@ func TestExplainer_NamesTheReasonToActOnFirst(t *testing.T) {
 	}
 }
 
-func TestExplainer_ListsWhatWaitsAndWhatNoWorkerServes(t *testing.T) {
+func TestExplainer_ListsWhatWaitsAndGroupsItByReason(t *testing.T) {
 	run := waitingRun(t)
 	e := run.Explain(Fleet{State: api.Running, Key: "k", Workers: []fleet.Worker{{ID: "w1", Queues: []string{"default"}, Slots: 2, Key: "k"}}})
 	var waiting []string
@@ -100,8 +100,20 @@ func TestExplainer_ListsWhatWaitsAndWhatNoWorkerServes(t *testing.T) {
 	if want := []string{"ready ready", "gpu ready", "retrying retrying", "map waiting", "last waiting", "map[1] ready", "map[2] ready"}; !slices.Equal(waiting, want) {
 		t.Errorf("waiting are %q, want %q", waiting, want)
 	}
-	if got, want := e.Unserved(), []Unserved{{Queue: "gpu", Code: api.ReasonNoWorker, Stages: 1}}; !slices.Equal(got, want) {
-		t.Errorf("unserved are %+v, want %+v", got, want)
+	groups := []string{
+		"1 stage waits: no live worker listens on queue gpu",
+		"1 stage waits: is about to start on queue default",
+		"2 stages wait: max_parallel allows 1 at a time, and as many run",
+	}
+	var got []string
+	for i, g := range e.Groups() {
+		got = append(got, g.String())
+		if g.Blocked() != (i == 0) || g.Blocked() && (g.Queue != "gpu" || run.Name(g.First[0]) != "gpu") {
+			t.Errorf("group %d is %+v", i, g)
+		}
+	}
+	if !slices.Equal(got, groups) {
+		t.Errorf("groups are %q, want %q", got, groups)
 	}
 	if _, ok := e.Reason(dag.StageID(0)); ok {
 		t.Error("a finished stage has a reason for not running")

@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/fault"
+	"github.com/godags/godags/internal/runs"
+	"github.com/godags/godags/internal/runstate"
+)
+
+// reasons explains on the screen why ready stages do not start.
+//
+// The run belongs to the goroutine that reads its journal, which must not wait for Redis on behalf
+// of the screen. So another goroutine reads the fleet once a second, and the next tick uses it.
+type reasons struct {
+	ready atomic.Int64                   // ready stages; without any there is nothing to explain
+	fleet atomic.Pointer[runstate.Fleet] // as read last; nil once a tick has used it
+
+	// For ticks only.
+	explained time.Time     // when the reasons were last found
+	pause     time.Duration // the least time until they are found again
+}
+
+// explainShare is the part of the time that explanations may take: finding the reasons of a run
+// of a million stages takes some 10 ms.
+const explainShare = 50
+
+// readFleet reads the fleet for the next tick. While Redis is unreachable there are no ticks, so
+// that the reason is shown at once.
+func (s *screen) readFleet(service *runs.Service) {
+	id, known := s.run.Load().(runs.ID)
+	if !known || s.quiet || s.reasons.ready.Load() == 0 {
+		return
+	}
+
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+
+	fleet, err := service.Fleet(ctx, id)
+	switch {
+	case err == nil:
+		s.reasons.fleet.Store(&fleet)
+	case fault.Unavailable(err):
+		s.printer.Waiting(nil, []runstate.Group{runstate.Unreachable(int(s.reasons.ready.Load()))})
+	}
+}
+
+// tick shows why ready stages do not start, by the fleet that was read last.
+func (s *screen) tick(run *runstate.Run) {
+	ready := run.State.Count(dag.Ready)
+	s.reasons.ready.Store(int64(ready))
+	if ready == 0 {
+		s.printer.Waiting(run, nil)
+		return
+	}
+
+	begin := time.Now()
+	if begin.Sub(s.reasons.explained) < s.reasons.pause {
+		return
+	}
+
+	fleet := s.reasons.fleet.Swap(nil)
+	if fleet == nil {
+		return
+	}
+
+	s.printer.Waiting(run, run.Explain(*fleet).Groups())
+	s.reasons.explained = time.Now()
+	s.reasons.pause = explainShare * s.reasons.explained.Sub(begin)
+}

@@ -1,0 +1,139 @@
+package progress
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/godags/godags/internal/api"
+	"github.com/godags/godags/internal/runstate"
+	"github.com/godags/godags/internal/term"
+)
+
+// announceAfter is how long a block must last before a line says so. When a run starts, its workers
+// need about a second until their first heartbeat.
+const announceAfter = 2 * time.Second
+
+// blocks remembers what no live worker can run, so that each block is announced once and its end
+// too.
+type blocks struct {
+	now    map[blockKey]block
+	ending bool // the run is cancelled or finished: what ends now was not resolved
+}
+
+// blockKey identifies a block. The text of a reason does not: a worker that cannot execute stages
+// may give another cause each time.
+type blockKey struct{ code, queue, task string }
+
+type block struct {
+	since     time.Time
+	announced bool
+	text      string // the reason
+}
+
+func keyOf(g runstate.Group) blockKey { return blockKey{g.Reason.Code, g.Queue, g.Task} }
+
+// observe learns from the run whether stages stop waiting because nothing starts any more.
+func (b *blocks) observe(run *runstate.Run) {
+	b.ending = run.State.Cancelling() || run.State.Finished()
+}
+
+// waitingGroup is a group of ready stages as a display shows it.
+type waitingGroup struct {
+	runstate.Group
+	label string // the stages, such as "train +11"
+	since time.Time
+}
+
+// labelOf names the first stage of a group, and how many others there are.
+func labelOf(run *runstate.Run, g runstate.Group) string {
+	if len(g.First) == 0 {
+		return plural(g.Stages, "stage")
+	}
+
+	name := clean(run.Name(g.First[0]))
+	if g.Stages == 1 {
+		return name
+	}
+
+	// The number is at the end, where a name that is too long is not shortened.
+	more := " +" + commas(g.Stages-1)
+	return term.Shorten(name, widestName-len(more)) + more
+}
+
+// Waiting shows why ready stages do not start. It is called again and again with all of them, as by
+// [runstate.Explainer.Groups]. A terminal shows every reason for as long as it holds. What no live
+// worker can run is also announced in a line once it has lasted 2 s, and so is its end.
+//
+// That Redis is unreachable is not announced here: the connection logs it.
+func (p *Printer) Waiting(run *runstate.Run, groups []runstate.Group) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	now := time.Now()
+	before := p.blocks.now
+	p.blocks.now = make(map[blockKey]block)
+	list := make([]waitingGroup, 0, len(groups))
+	for _, g := range groups {
+		key := keyOf(g)
+		b, known := p.blocks.now[key]
+		if !known {
+			b, known = before[key]
+		}
+		if !known {
+			b.since = now
+		}
+
+		b.text = g.Reason.Text
+		if g.Blocked() && !b.announced && now.Sub(b.since) >= announceAfter {
+			b.announced = true
+			p.say(message{waiting, p.announcement(g)})
+		}
+
+		p.blocks.now[key] = b
+		list = append(list, waitingGroup{g, labelOf(run, g), b.since})
+	}
+
+	if unknown(groups) {
+		maps.Copy(p.blocks.now, before)
+	}
+
+	p.resolve(before, now)
+	if t, ok := p.display.(*tty); ok {
+		t.wait(list)
+	}
+}
+
+// unknown reports whether reasons that come first hide what workers there are. Then a block that was
+// announced is not resolved.
+func unknown(groups []runstate.Group) bool {
+	return slices.ContainsFunc(groups, func(g runstate.Group) bool {
+		switch g.Reason.Code {
+		case api.ReasonRedis, api.ReasonRunQueued, api.ReasonRunStalled:
+			return true
+		}
+		return false
+	})
+}
+
+// resolve says what was announced and is over.
+func (p *Printer) resolve(before map[blockKey]block, now time.Time) {
+	for key, b := range before {
+		if _, still := p.blocks.now[key]; still || !b.announced || p.blocks.ending {
+			continue
+		}
+		p.say(message{resolved, "after " + rough(now.Sub(b.since)) + ": " + b.text})
+	}
+}
+
+// announcement says how many stages wait, why, and what to do.
+func (p *Printer) announcement(g runstate.Group) string {
+	text := g.String()
+	if p.remedy == nil {
+		return text
+	}
+	if remedy := p.remedy(g); remedy != "" {
+		text += "; " + remedy
+	}
+	return text
+}
