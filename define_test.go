@@ -161,10 +161,10 @@ func execute(t *testing.T, p *Pipeline, stage string, s *tasks.Stage) (string, e
 func TestMapHandsEachInstanceItsElement(t *testing.T) {
 	p := New("p")
 	Map(p, "double", double, Produce(p, "list", numbers))
-	if got, err := execute(t, p, "double", &tasks.Stage{Item: json.RawMessage("21"), Index: 7}); got != "json\n42" || err != nil {
+	if got, err := execute(t, p, "double", &tasks.Stage{Instance: tasks.Instance{Item: json.RawMessage("21"), Index: 7}}); got != "json\n42" || err != nil {
 		t.Errorf("got %q, %v", got, err)
 	}
-	_, err := execute(t, p, "double", &tasks.Stage{Item: json.RawMessage(`"x"`), Index: 7})
+	_, err := execute(t, p, "double", &tasks.Stage{Instance: tasks.Instance{Item: json.RawMessage(`"x"`), Index: 7}})
 	if err == nil || !strings.HasPrefix(err.Error(), `element 7 of stage "list": json: cannot unmarshal string`) {
 		t.Errorf("got %v", err)
 	}

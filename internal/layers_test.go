@@ -37,6 +37,7 @@ var layers = [][]string{
 	{"internal/spec"},
 	{"tasks", "cache"},
 	{"dag", "internal/api"},
+	{"internal/command"},
 	{"internal/nearest", "internal/version", "internal/sign", "internal/term", "internal/jsontext", "internal/fault"},
 	{"internal/owned", "internal/process", "internal/guard"},
 }

@@ -9,11 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 )
 
-func TestCommandExit(t *testing.T) {
+func TestCommand_ReturnsTheExitStatus(t *testing.T) {
 	t.Setenv(helperEnv, "exit")
 	for _, test := range []struct {
 		a    *attempt
@@ -137,21 +136,6 @@ func TestCommandInputThatCannotBeGiven(t *testing.T) {
 	}
 }
 
-func TestCommandLeavesNoFiles(t *testing.T) {
-	shell(`echo x > "$GODAGS_OUTPUT"; mkdir "$GODAGS_INPUTS/more"; : > "$GODAGS_OUTPUT.part"`).must(t)
-	checkNoWorkspaces(t)
-	for _, err := range []error{
-		shell(`: > "$GODAGS_OUTPUT"; exit 1`).do(t),
-		argv("no-such-program-here").do(t),
-		shell(`: > "$GODAGS_OUTPUT"; echo ready; sleep 1000`).interrupt(t, Command{}, "ready"),
-	} {
-		if err == nil {
-			t.Error("a command that fails has succeeded")
-		}
-		checkNoWorkspaces(t)
-	}
-}
-
 func TestCommandIsNotStartedWhenItIsTooLate(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errStopped)
@@ -164,31 +148,63 @@ func TestCommandIsNotStartedWhenItIsTooLate(t *testing.T) {
 	}
 }
 
-// What the worker lacks must be told apart from what the stage did: the stage was not executed.
-func TestCommandWhoseWorkerHasNoFolder(t *testing.T) {
-	closeWorkspaces(t)
-	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "gone"))
-	if err := shell("true").do(t); !errors.Is(err, ErrWorker) {
-		t.Errorf("got %v, want ErrWorker", err)
+func TestCommand_NeedsLittleMemoryForMuchOutput(t *testing.T) {
+	const size = 200_000_000
+	a := shell("echo first; head -c 200000000 /dev/zero | tr '\\0' x; echo; echo last")
+	var log string
+	if used := allocated(func() { log = a.must(t) }); used > 4<<20 {
+		t.Errorf("%d bytes were allocated for %d bytes of output", used, size)
+	}
+	if a.log.Len() != size+int64(len("first\n\nlast\n")) {
+		t.Errorf("%d bytes arrived", a.log.Len())
+	}
+	if !strings.HasPrefix(log, "first\n") || !strings.HasSuffix(log, "x\nlast\n") || len(log) > DefaultLogLimit+100 {
+		t.Errorf("log of %d bytes has lost its start or end", len(log))
 	}
 }
 
-func TestCommandWhoseWorkerHasNoDescriptors(t *testing.T) {
-	shell("true").must(t) // the worker has its folder already
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		t.Fatal(err)
+func BenchmarkCommand(b *testing.B) {
+	a := shell("true")
+	for b.Loop() {
+		if err := Run(b.Context(), Command{}, &a.Stage); err != nil {
+			b.Fatal(err)
+		}
 	}
-	few := limit
-	few.Cur = 3
-	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &few); err != nil {
-		t.Fatal(err)
+}
+
+func TestCommand_WithALongScript(t *testing.T) {
+	script := strings.Repeat(": a line of a long script\n", 10_000) + `echo "$0 $#"; exit 3`
+	for _, shell := range [][]string{{"sh", "-c"}, {"bash", "-euc"}} {
+		a := newAttempt(map[string]any{"run": script, "shell": shell})
+		err := a.do(t)
+		if exit, ok := errors.AsType[*ExitError](err); !ok || exit.Code != 3 || !strings.HasSuffix(string(a.log.Bytes()), " 0\n") {
+			t.Errorf("%v: got %v, log %q", shell, err, a.log.Bytes())
+		}
 	}
-	err := shell("true").do(t)
-	if resetErr := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); resetErr != nil {
-		t.Fatal(resetErr)
+
+	a := newAttempt(map[string]any{"run": script, "shell": []string{"python3", "-c"}})
+	if err := (Command{}).Validate(a.Params); err == nil || !strings.Contains(err.Error(), `param "run" has 2600`) {
+		t.Errorf("got %v, want that python3 cannot take so much", err)
 	}
-	if !errors.Is(err, ErrWorker) {
-		t.Errorf("got %v, want ErrWorker", err)
+}
+
+func TestCommand_NamesWhatIsTooLong(t *testing.T) {
+	long := strings.Repeat("x", 140_000)
+	item := shell("true")
+	item.Item = []byte(`"` + long + `"`)
+	many := shell("true")
+	many.Env = make(map[string]string)
+	for i := range 60 {
+		many.Env["V"+string(rune('A'+i))] = long[:130_000]
+	}
+	many.Env["VA"] = long[:131_000]
+	for want, a := range map[string]*attempt{"GODAGS_ITEM of the command has 140000 bytes": item, "argument 1 of the command has 140000": argv("echo", long), "VA (131003 bytes)": many} {
+		if err := a.do(t); err == nil || !strings.Contains(err.Error(), want) || !errors.Is(err, ErrNoRetry) {
+			t.Errorf("got %v, want an error with %q, not to be retried", err, want)
+		}
+	}
+	variable := newAttempt(map[string]any{"run": "true", "env": map[string]string{"BIG": long}})
+	if err := (Command{}).Validate(variable.Params); err == nil || !strings.Contains(err.Error(), "BIG") {
+		t.Errorf("got %v, want the variable's name", err)
 	}
 }

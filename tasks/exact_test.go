@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/godags/godags/internal/command"
 	"github.com/godags/godags/internal/jsontext"
 )
 
@@ -18,6 +19,11 @@ func TestCommand_GetsParametersAndItemsAsTheyAre(t *testing.T) {
 	text := rapid.String().Filter(func(s string) bool { return !strings.Contains(s, "\x00") })
 	values := rapid.OneOf(text, rapid.SampledFrom([]string{"", " ", "\n", "-0", "1e400", "null", `"quoted"`, "\uFFFD", `\ufffd`, "a\r\nb\n"}))
 	others := []string{"9007199254740993", "1e400", "-0", "null", `{"a":1,"b":"\u0000"}`, `["\ud83d\ude00",{}]`, "true"}
+	w, err := command.NewWorkspace(t.Output())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Remove()
 	rapid.Check(t, func(t *rapid.T) {
 		item := values.Draw(t, "item")
 		other := rapid.SampledFrom(others).Draw(t, "other")
@@ -25,8 +31,8 @@ func TestCommand_GetsParametersAndItemsAsTheyAre(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := &Stage{Item: quoted, RunParams: map[string]json.RawMessage{"other": json.RawMessage(other), "same": quoted}}
-		env := commandEnv([]string{"A=caf\xe9", "GODAGS_ITEM=old"}, commandCall{}, s, &workspace{parent: &workspaces{}})
+		s := &Stage{Instance: Instance{Item: quoted}, RunParams: map[string]json.RawMessage{"other": json.RawMessage(other), "same": quoted}}
+		env := commandEnv([]string{"A=caf\xe9", "GODAGS_ITEM=old"}, commandParams{}, s, w)
 		for name, want := range map[string]string{"GODAGS_ITEM": item, "GODAGS_PARAM_SAME": item, "GODAGS_PARAM_OTHER": other, "A": "caf\xe9"} {
 			if got := variable(env, name); len(got) != 1 || got[0] != want {
 				t.Fatalf("%s is %q, want %q", name, got, want)

@@ -21,7 +21,7 @@ type Handler interface {
 
 // ErrNoRetry is in the chain of an error after which the stage must not be executed again, however
 // many retries it has left.
-var ErrNoRetry = errors.New("not to be retried")
+var ErrNoRetry = fault.ErrNoRetry
 
 // ErrSkip is in the chain of what a handler returns when the stage is not to be executed: it is
 // skipped, which is no failure.
@@ -32,13 +32,9 @@ var ErrSkip = errors.New("skipped by its condition")
 // processes or memory. The stage itself was not executed.
 var ErrWorker = fault.ErrWorker
 
-// NoRetry returns err, which must not be nil, as one that is [ErrNoRetry].
-func NoRetry(err error) error { return noRetry{err} }
-
-type noRetry struct{ error }
-
-func (e noRetry) Unwrap() error        { return e.error }
-func (e noRetry) Is(target error) bool { return target == ErrNoRetry }
+// NoRetry wraps err so that errors.Is(err, [ErrNoRetry]) is true. The text stays the same.
+// NoRetry(nil) is nil.
+func NoRetry(err error) error { return fault.NoRetry(err) }
 
 // HandlerFunc is a function that is a [Handler].
 type HandlerFunc func(ctx context.Context, s *Stage) error
@@ -57,9 +53,8 @@ type Stage struct {
 	Params   json.RawMessage // the stage's parameters as a JSON object, or nil
 	After    []string        // names of the stages that it depends on
 
-	Item json.RawMessage // of an instance: the element that it is for; else nil
-	// of an instance: the number of its element, 0 for the first
-	Index     int
+	Instance // the element, if the stage is an instance
+
 	RunParams map[string]json.RawMessage // parameters of the run
 	Env       map[string]string          // variables that the pipeline sets for commands
 	// what the stage may know, by name; a value must not leave the worker
@@ -74,6 +69,15 @@ type Stage struct {
 	Log    io.Writer // output of the attempt: captured, capped, shown by `logs`
 	Values Values    // what the run's stages hand to each other
 }
+
+// Instance is the element that an instance of a mapped stage is for. It is empty for other stages.
+type Instance struct {
+	Item  json.RawMessage // the element as JSON, or nil
+	Index int             // the number of the element, 0 for the first
+}
+
+// ErrNoOutput is what [Values].Output returns for a dependency that has produced no value.
+var ErrNoOutput = errors.New("the stage has no output")
 
 // Values reads and writes a run's values on behalf of one attempt. Values are the encoded form: see
 // package cache for codecs.

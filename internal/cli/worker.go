@@ -13,11 +13,11 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/godags/godags/internal/command"
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/redisx"
 	"github.com/godags/godags/internal/runs"
 	"github.com/godags/godags/internal/spec"
-	"github.com/godags/godags/tasks"
 )
 
 func workerFlags() []ucli.Flag {
@@ -79,7 +79,7 @@ func (p Program) work(c *ucli.Context) error {
 	}
 
 	if c.IsSet("user") {
-		user, err := tasks.LookupUser(c.String("user"))
+		user, err := command.LookupUser(c.String("user"))
 		if err != nil {
 			return usageError("--user %s: %w", c.String("user"), err)
 		}

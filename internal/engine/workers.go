@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/godags/godags/internal/command"
 	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/version"
@@ -24,7 +25,7 @@ type WorkerOptions struct {
 	Queues      []string
 	Concurrency int
 	Run         journal.RunID // the only run to serve; empty: all
-	User        *tasks.User   // as whom commands of stages run; nil: the user of this process
+	User        *command.User // as whom commands of stages run; nil: the user of this process
 
 	// Registry says what the worker can execute; nil for what the session can.
 	Registry *tasks.Registry

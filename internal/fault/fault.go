@@ -48,6 +48,24 @@ var (
 	ErrInfrastructure = errors.New("values cannot be reached")
 )
 
+// ErrNoRetry is in the chain of an error after which the stage must not be executed again, however
+// many retries it has left.
+var ErrNoRetry = errors.New("not to be retried")
+
+// NoRetry wraps err so that errors.Is(err, ErrNoRetry) is true. The text stays the same.
+// NoRetry(nil) is nil.
+func NoRetry(err error) error {
+	if err == nil {
+		return nil
+	}
+	return noRetry{err}
+}
+
+type noRetry struct{ error }
+
+func (e noRetry) Unwrap() error        { return e.error }
+func (e noRetry) Is(target error) bool { return target == ErrNoRetry }
+
 // OwnerOf returns whose fault err is.
 func OwnerOf(err error) Owner {
 	switch {

@@ -4,8 +4,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/godags/godags/internal/command"
 	"github.com/godags/godags/internal/spec"
-	"github.com/godags/godags/tasks"
 )
 
 // env reads the variables of a mapping, and returns those that are valid.
@@ -49,8 +49,8 @@ func (s *source) noNUL(key string, v value) bool {
 
 // fits reports a variable that is longer than a command can be given.
 func (s *source) fits(name, content value) bool {
-	if size := len(name.text) + len("=") + len(content.text); size > tasks.MaxVariable {
-		s.report(int(content.at), "env: %s has %d bytes, a variable can have %d with its name: hand it over in a file", name.text, len(content.text), tasks.MaxVariable)
+	if size := len(name.text) + len("=") + len(content.text); size > command.MaxVariable {
+		s.report(int(content.at), "env: %s has %d bytes, a variable can have %d with its name: hand it over in a file", name.text, len(content.text), command.MaxVariable)
 		return false
 	}
 	return true

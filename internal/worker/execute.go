@@ -218,7 +218,7 @@ func (w *Worker) perform(ctx context.Context, e *execution, x *exchange) (skippe
 
 	err = tasks.Run(ctx, handler, &tasks.Stage{
 		Run: string(e.bundle.claim.Run), Pipeline: sp.Name, Name: e.name(), Attempt: int(e.Attempt), Worker: w.Info.ID,
-		Params: kind.Params, After: names(sp, e.graphStage()), Item: item, Index: index, Log: e.log, Values: x,
+		Params: kind.Params, After: names(sp, e.graphStage()), Instance: tasks.Instance{Item: item, Index: index}, Log: e.log, Values: x,
 		RunParams: paramsOf(sp), Env: sp.Env, Secrets: secrets,
 		Revoked: e.revoked, User: w.User,
 	})

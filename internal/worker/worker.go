@@ -15,6 +15,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/godags/godags/internal/command"
 	"github.com/godags/godags/internal/fault"
 	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
@@ -36,7 +37,7 @@ type Config struct {
 	Registry *tasks.Registry
 	Stores   *values.Stores
 	Logger   *slog.Logger
-	User     *tasks.User // as whom commands of stages run; nil is the user of this process
+	User     *command.User // as whom commands of stages run; nil is the user of this process
 }
 
 // Worker executes stages until it is told to stop.
@@ -68,7 +69,7 @@ type Worker struct {
 func New(cfg Config) *Worker {
 	cfg.Info.Format, cfg.Info.Handlers = spec.Format, fleet.HandlersDigest(cfg.Registry.Names())
 	w := &Worker{Config: cfg, specs: newSpecs(cfg.Journal), listen: make(chan struct{}, 1), held: make(map[*bundle]struct{}),
-		beats: fleet.New(cfg.Client), health: newHealth(), check: tasks.CanExecute}
+		beats: fleet.New(cfg.Client), health: newHealth(), check: command.CanExecute}
 	w.server = queue.NewServer(cfg.Client, queue.ServerConfig{
 		Queues: cfg.Info.Queues, Run: string(cfg.Info.Run), Key: cfg.Key, Slots: cfg.Info.Slots, Handle: w.handle, Logger: cfg.Logger,
 	})

@@ -1,15 +1,19 @@
 //go:build unix
 
-package tasks
+package command
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/godags/godags/internal/fault"
 )
 
 // currentWorkspaces returns the folder of workspaces that a command has just used.
@@ -51,8 +55,8 @@ func TestWorkspaces_ReplaceAFolderThatWasCleanedAway(t *testing.T) {
 	}
 	a := shell(`echo x > "$GODAGS_OUTPUT"`)
 	a.must(t)
-	if string(a.values.own) != "raw\nx\n" {
-		t.Errorf("output is %q", a.values.own)
+	if string(a.output) != "x\n" {
+		t.Errorf("output is %q", a.output)
 	}
 }
 
@@ -68,8 +72,8 @@ func TestWorkspaces_ReplaceAFolderThatBecameALink(t *testing.T) {
 
 	a := shell(`ls "$GODAGS_INPUTS"; echo x > "$GODAGS_OUTPUT"`)
 	a.must(t)
-	if string(a.values.own) != "raw\nx\n" || currentWorkspaces(t) == before {
-		t.Errorf("output is %q", a.values.own)
+	if string(a.output) != "x\n" || currentWorkspaces(t) == before {
+		t.Errorf("output is %q", a.output)
 	}
 	checkPrecious(t, other)
 }
@@ -135,9 +139,9 @@ func TestWorkspace_MayBeReplacedByItsCommand(t *testing.T) {
 			}
 
 			next := shell(`cp "$GODAGS_INPUTS/in" "$GODAGS_OUTPUT"; ls "$GODAGS_INPUTS"`)
-			next.After, next.values.outputs = []string{"in"}, map[string]string{"in": "raw\nx"}
-			if got := next.must(t); got != "in\n" || string(next.values.own) != "raw\nx" {
-				t.Errorf("the next command has inputs %q and output %q", got, next.values.own)
+			next.inputs = map[string]string{"in": "x"}
+			if got := next.must(t); got != "in\n" || string(next.output) != "x" {
+				t.Errorf("the next command has inputs %q and output %q", got, next.output)
 			}
 			checkNoWorkspaces(t)
 		})
@@ -146,7 +150,14 @@ func TestWorkspace_MayBeReplacedByItsCommand(t *testing.T) {
 
 // The tree is deeper than a process may have files open.
 func TestWorkspace_IsRemovedHoweverDeep(t *testing.T) {
-	shell(`cd "$GODAGS_INPUTS" && i=0 && while [ $i -lt 1500 ]; do mkdir d f$i && cd -P d && i=$((i+1)) || exit; done`).must(t)
+	// One mkdir makes 50 levels, each with an empty folder beside the next one.
+	const levels, rounds = 50, 30
+	var folders strings.Builder
+	for i := range levels {
+		fmt.Fprintf(&folders, " %sf", strings.Repeat("d/", i+1))
+	}
+	deepest := strings.Repeat("d/", levels)
+	shell(fmt.Sprintf(`cd "$GODAGS_INPUTS" && for i in $(seq %d); do mkdir -p %s && cd -P %s || exit; done`, rounds, folders.String(), deepest)).must(t)
 	checkNoWorkspaces(t)
 }
 
@@ -164,9 +175,9 @@ func TestOutputsAtTheSameTimeAreNotMixedUp(t *testing.T) {
 		wg.Go(func() {
 			for range 20 {
 				a := shell(`cp "$GODAGS_INPUTS/in" "$GODAGS_OUTPUT"; : > "$GODAGS_OUTPUT.part"`)
-				a.After, a.values.outputs = []string{"in"}, map[string]string{"in": "raw\n" + word}
-				if err := a.do(t); err != nil || string(a.values.own) != "raw\n"+word {
-					t.Errorf("output is %q, want %s (%v)", a.values.own, word, err)
+				a.inputs = map[string]string{"in": word}
+				if err := a.do(t); err != nil || string(a.output) != word {
+					t.Errorf("output is %q, want %s (%v)", a.output, word, err)
 				}
 			}
 		})
@@ -185,5 +196,49 @@ func checkNoWorkspaces(t *testing.T) {
 	}
 	for _, e := range entries {
 		t.Errorf("%s was left in %s", e.Name(), w.dir)
+	}
+}
+
+func TestWorkspace_IsRemoved(t *testing.T) {
+	shell(`echo x > "$GODAGS_OUTPUT"; mkdir "$GODAGS_INPUTS/more"; : > "$GODAGS_OUTPUT.part"`).must(t)
+	checkNoWorkspaces(t)
+	for _, err := range []error{
+		shell(`: > "$GODAGS_OUTPUT"; exit 1`).do(t),
+		argv("no-such-program-here").do(t),
+		shell(`: > "$GODAGS_OUTPUT"; echo ready; sleep 1000`).interrupt(t, time.Minute, "ready"),
+	} {
+		if err == nil {
+			t.Error("a command that fails has succeeded")
+		}
+		checkNoWorkspaces(t)
+	}
+}
+
+// A fault of the worker must be distinguished from one of the stage: the stage was not executed.
+func TestWorkspace_WithoutAFolderIsTheWorkersFault(t *testing.T) {
+	closeWorkspaces(t)
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "gone"))
+	if err := shell("true").do(t); !errors.Is(err, fault.ErrWorker) {
+		t.Errorf("got %v, want ErrWorker", err)
+	}
+}
+
+func TestWorkspace_WithoutDescriptorsIsTheWorkersFault(t *testing.T) {
+	shell("true").must(t) // the worker has its folder already
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	few := limit
+	few.Cur = 3
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &few); err != nil {
+		t.Fatal(err)
+	}
+	err := shell("true").do(t)
+	if resetErr := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); resetErr != nil {
+		t.Fatal(resetErr)
+	}
+	if !errors.Is(err, fault.ErrWorker) {
+		t.Errorf("got %v, want ErrWorker", err)
 	}
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package tasks
+package command
 
 import (
 	"fmt"
@@ -11,9 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lookPath returns the path of a program, as exec.LookPath does. Nothing is remembered: a stage may
-// install what the next one executes. Each folder costs one call, without which a short command
-// would take a hundredth less time.
+// lookPath returns the path of a program, as exec.LookPath does. It caches nothing: a stage may
+// install the program of the next one. A cache would make a short command a hundredth faster.
 func lookPath(name string) (string, error) {
 	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
 		path := filepath.Join(dir, name)

@@ -1,6 +1,6 @@
 //go:build unix
 
-package tasks
+package command
 
 import (
 	"bytes"
@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -19,35 +18,35 @@ import (
 	"time"
 )
 
-func TestCommandThatIgnoresTermIsKilledWithItsChildren(t *testing.T) {
+func TestProcess_IsKilledWithItsChildrenAfterTheGrace(t *testing.T) {
 	a := shell(`trap '' TERM; sleep 1000 & echo $!; sleep 1000 & echo $!; echo $$; echo ready; wait`)
-	err := a.interrupt(t, Command{Grace: 10 * time.Millisecond}, "ready")
-	var exit *ExitError
-	if !errors.Is(err, errStopped) || !errors.As(err, &exit) || exit.Signal != "SIGKILL" {
-		t.Errorf("got %v, want the cause and SIGKILL", err)
+	err := a.interrupt(t, 10*time.Millisecond, "ready")
+	if exit, ok := errors.AsType[*ExitError](err); !ok || exit.Signal != "SIGKILL" {
+		t.Errorf("got %v, want SIGKILL", err)
 	}
 	for _, pid := range pids(t, string(a.log.Bytes()), 3) {
 		waitGone(t, pid)
 	}
 }
 
-func TestCancelledCommandStopsPolitely(t *testing.T) {
+func TestProcess_GetsSIGTERMFirst(t *testing.T) {
 	a := shell(`echo ready; exec sleep 1000`)
-	err := a.interrupt(t, Command{Grace: time.Hour}, "ready")
-	if want := errStopped.Error() + ": killed by SIGTERM"; err == nil || err.Error() != want {
-		t.Errorf("got %v, want %s", err, want)
+	err := a.interrupt(t, time.Hour, "ready")
+	if exit, ok := errors.AsType[*ExitError](err); !ok || exit.Signal != "SIGTERM" {
+		t.Errorf("got %v, want SIGTERM", err)
 	}
 }
 
-func TestARevokedCommandHasNoGrace(t *testing.T) {
+func TestProcess_HasNoGraceWhenRevoked(t *testing.T) {
 	const stubborn = `trap 'echo asked' TERM; echo ready; while :; do sleep 0.01; done`
 	for when, words := range map[string][]string{"while it runs": {"ready"}, "while it has its grace": {"ready", "asked"}} {
 		a := shell(stubborn)
 		revoked := make(chan struct{})
 		a.Revoked = revoked
+		a.Grace = time.Hour
 		ctx, cancel := context.WithCancelCause(t.Context())
 		done := make(chan error, 1)
-		go func() { done <- Run(ctx, Command{Grace: time.Hour}, &a.Stage) }()
+		go func() { done <- a.run(ctx) }()
 		for _, word := range words {
 			eventually(t, "the log has "+word, func() bool { return bytes.Contains(a.log.Bytes(), []byte(word)) })
 			if word == "ready" && len(words) > 1 {
@@ -66,20 +65,18 @@ func TestARevokedCommandHasNoGrace(t *testing.T) {
 	}
 }
 
-func TestCancelledCommandIsNoSuccess(t *testing.T) {
+func TestProcess_FailsWhenCancelledEvenWithStatus0(t *testing.T) {
 	a := shell(`trap 'exit 0' TERM; echo ready; while :; do sleep 0.01; done`)
-	if err := a.interrupt(t, Command{Grace: time.Hour}, "ready"); !errors.Is(err, errStopped) {
+	if err := a.interrupt(t, time.Hour, "ready"); !errors.Is(err, errStopped) {
 		t.Errorf("got %v, want the cause", err)
 	}
 }
 
 // The shell in front dies of SIGTERM at once; the grace is for the program that does the work, and
 // ends well after it here.
-func TestGraceIsForTheWholeGroup(t *testing.T) {
+func TestProcess_GivesTheGraceToTheWholeGroup(t *testing.T) {
 	a := shell(`(trap 'while kill -0 $$; do :; done; sleep 0.05; echo saved; exit 0' TERM; echo ready; while :; do sleep 0.01; done); echo after`)
-	if err := a.interrupt(t, Command{Grace: time.Hour}, "ready"); !errors.Is(err, errStopped) {
-		t.Errorf("got %v, want the cause", err)
-	}
+	a.interrupt(t, time.Hour, "ready")
 	got := string(a.log.Bytes())
 	if !strings.Contains(got, "saved\n") {
 		t.Errorf("log is %q: the child was not given the time to save", got)
@@ -91,14 +88,14 @@ func TestGraceIsForTheWholeGroup(t *testing.T) {
 
 // bash does not wait for what it writes through.
 func TestProcess_WaitsForTheRestOfItsSession(t *testing.T) {
-	a := newAttempt(map[string]any{"shell": []string{"bash", "-c"}, "run": `
+	a := argv("bash", "-c", `
 		exec > >(sleep 0.1; cat) 2>&1
 		seq 300000 | tee >(sleep 0.2; gzip > "$GODAGS_OUTPUT") | tail -n 1
-		echo LAST`})
+		echo LAST`)
 	if got := a.must(t); got != "300000\nLAST\n" {
 		t.Errorf("log is %q, its end is missing", got)
 	}
-	packed, err := gzip.NewReader(strings.NewReader(strings.TrimPrefix(string(a.values.own), "raw\n")))
+	packed, err := gzip.NewReader(bytes.NewReader(a.output))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +114,7 @@ func TestProcess_StopsTheRestOfItsSession(t *testing.T) {
 	if took := time.Since(begin); took < lingerTime+lingerGrace {
 		t.Errorf("what was left running had %v to end", took)
 	}
-	if !strings.Contains(log, "asked\n") || !strings.Contains(log, "is stopped: ") || !strings.Contains(log, "sleep") {
+	if !strings.Contains(log, "asked\n") || !strings.Contains(log, "are stopped: ") || !strings.Contains(log, "sleep") {
 		t.Errorf("log is %q: want that all are asked to end, and a line that names them", log)
 	}
 }
@@ -125,18 +122,16 @@ func TestProcess_StopsTheRestOfItsSession(t *testing.T) {
 // An output that is cut off is no success.
 func TestProcess_FailsWhenItsOutputIsStillWritten(t *testing.T) {
 	a := shell(`(echo begin; sleep 1000; echo end) > "$GODAGS_OUTPUT" & exit 0`)
-	if err := a.do(t); err == nil || !strings.Contains(err.Error(), "still wrote it") || a.values.own != nil {
-		t.Errorf("got %v and output %q, want an error that says who still wrote it", err, a.values.own)
+	if err := a.do(t); err == nil || !strings.Contains(err.Error(), "still wrote it") || a.output != nil {
+		t.Errorf("got %v and output %q, want an error that names the writer", err, a.output)
 	}
 }
 
-// The processes have groups of their own.
+// The processes have separate groups.
 func TestProcess_StopsAllGroupsOfItsSession(t *testing.T) {
 	const script = `timeout 1000 sleep 1000 & echo $!; sh -c 'trap "" TERM HUP; timeout 1000 sleep 1000 & echo $!; echo ready; wait' & wait`
 	a := shell(script)
-	if err := a.interrupt(t, Command{Grace: 10 * time.Millisecond}, "ready"); !errors.Is(err, errStopped) {
-		t.Errorf("got %v, want the cause", err)
-	}
+	a.interrupt(t, 10*time.Millisecond, "ready")
 	for _, pid := range pids(t, string(a.log.Bytes()), 2) {
 		waitGone(t, pid)
 	}
@@ -145,7 +140,7 @@ func TestProcess_StopsAllGroupsOfItsSession(t *testing.T) {
 // Neither its group nor its output shows that something was left.
 func TestProcess_StopsWhatWasLeftUnseen(t *testing.T) {
 	log := shell(`timeout 1000 sleep 1000 >/dev/null 2>&1 & echo $!; while [ "$(ps -o pgid= -p $! | tr -d ' ')" = $$ ]; do :; done`).must(t)
-	if strings.Contains(log, "is stopped") {
+	if strings.Contains(log, "are stopped") {
 		t.Fatalf("log is %q: it was seen at once", log)
 	}
 	waitGone(t, pids(t, log, 1)[0])
@@ -157,8 +152,8 @@ func TestProcess_HasNoTerminalAndNoBlockedSignals(t *testing.T) {
 	if len(ids) != 3 || ids[0] != ids[1] || ids[0] != ids[2] {
 		t.Errorf("pid, group and session are %q, want three that are the same", ids)
 	}
-	// What ignores a signal for these tests, such as nohup or a C library that keeps signal 32 to
-	// itself, means their children, too.
+	// Children inherit the signals that this test ignores, for instance because of nohup, or
+	// because a C library keeps signal 32 for itself.
 	own, err := os.ReadFile("/proc/self/status")
 	if errors.Is(err, fs.ErrNotExist) {
 		return // only Linux tells
@@ -201,14 +196,14 @@ func TestProcess_SurvivesSignalsToTheGroupOfItsWorker(t *testing.T) {
 	}
 }
 
-func TestCommandLeavesNoProcessOfItsGroup(t *testing.T) {
+func TestProcess_LeavesNoProcessOfItsGroup(t *testing.T) {
 	log := shell(`sleep 1000 & echo $!; trap '' HUP TERM; sleep 1000 & echo $!`).must(t)
 	for _, pid := range pids(t, log, 2) {
 		waitGone(t, pid)
 	}
 }
 
-func TestProcessThatLeftTheGroupDoesNotHoldTheStageUp(t *testing.T) {
+func TestProcess_DoesNotWaitForANewSession(t *testing.T) {
 	t.Setenv(helperEnv, "daemon")
 	log := argv(os.Args[0]).must(t)
 	pid := pids(t, log, 1)[0]
@@ -218,12 +213,12 @@ func TestProcessThatLeftTheGroupDoesNotHoldTheStageUp(t *testing.T) {
 	}
 }
 
-func TestNothingOutlivesAKilledWorker(t *testing.T) {
+func TestWatchdog_KillsCommandsOfAKilledWorker(t *testing.T) {
 	tmp := t.TempDir()
-	params := string(shell(`sleep 1000 & echo $!; timeout 1000 sleep 1000 & echo $!; echo $$; echo ready; wait; echo after`).Params)
-	log := NewLogBuffer(0)
+	script := `sleep 1000 & echo $!; timeout 1000 sleep 1000 & echo $!; echo $$; echo ready; wait; echo after`
+	log := new(buffer)
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), helperEnv+"="+params, "TMPDIR="+tmp)
+	cmd.Env = append(os.Environ(), helperEnv+"="+script, "TMPDIR="+tmp)
 	cmd.Stdout, cmd.Stderr = log, os.Stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -242,56 +237,21 @@ func TestNothingOutlivesAKilledWorker(t *testing.T) {
 	})
 }
 
-// allocated returns how many bytes f allocates.
-func allocated(f func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	f()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
-}
-
-func TestMuchOutputNeedsLittleMemory(t *testing.T) {
-	const size = 200_000_000
-	a := shell("echo first; head -c 200000000 /dev/zero | tr '\\0' x; echo; echo last")
-	var log string
-	if used := allocated(func() { log = a.must(t) }); used > 4<<20 {
-		t.Errorf("%d bytes were allocated for %d bytes of output", used, size)
-	}
-	if a.log.Len() != size+int64(len("first\n\nlast\n")) {
-		t.Errorf("%d bytes arrived", a.log.Len())
-	}
-	if !strings.HasPrefix(log, "first\n") || !strings.HasSuffix(log, "x\nlast\n") || len(log) > DefaultLogLimit+100 {
-		t.Errorf("log of %d bytes has lost its start or end", len(log))
-	}
-}
-
 type fullDisk struct{}
 
 func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
 
-func TestLogThatFailsDoesNotBlockTheCommand(t *testing.T) {
+func TestProcess_IsNotBlockedByALogThatFails(t *testing.T) {
 	a := shell("head -c 1000000 /dev/zero")
-	a.Log = fullDisk{}
+	a.to = fullDisk{}
 	if err := a.do(t); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("got %v, want the log's error", err)
 	}
 }
 
-func BenchmarkCommand(b *testing.B) {
-	a := shell("true")
-	for b.Loop() {
-		if err := Run(b.Context(), Command{}, &a.Stage); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func TestCancelledCommandThatHasForkedAway(t *testing.T) {
+func TestProcess_IsCancelledWithoutItsNewSession(t *testing.T) {
 	a := shell(`trap '' TERM; ` + helperEnv + `=daemon "` + os.Args[0] + `"; echo ready; while :; do sleep 0.01; done`)
-	if err := a.interrupt(t, Command{Grace: 10 * time.Millisecond}, "ready"); !errors.Is(err, errStopped) {
-		t.Errorf("got %v, want the cause", err)
-	}
+	a.interrupt(t, 10*time.Millisecond, "ready")
 	pid := pids(t, string(a.log.Bytes()), 1)[0]
 	defer waitGone(t, pid)
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {

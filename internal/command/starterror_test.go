@@ -1,6 +1,6 @@
 //go:build unix
 
-package tasks
+package command
 
 import (
 	"errors"
@@ -9,10 +9,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/godags/godags/internal/fault"
 )
 
-// What cannot be started says why and what to do, and is not tried again.
-func TestStartError(t *testing.T) {
+func TestStartError_SaysWhyAndWhatToDo(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 	write := func(name, content string, mode os.FileMode) {
@@ -52,18 +53,19 @@ func TestStartError(t *testing.T) {
 	}
 	for name, want := range cases {
 		for _, program := range []string{filepath.Join(dir, name), "./" + name} {
-			a := newAttempt(map[string]any{"argv": []string{program}, "dir": dir})
-			if err := a.do(t); err == nil || !strings.Contains(err.Error(), want) || !errors.Is(err, ErrNoRetry) {
+			a := argv(program)
+			a.Dir = dir
+			if err := a.do(t); err == nil || !strings.Contains(err.Error(), want) || !errors.Is(err, fault.ErrNoRetry) {
 				t.Errorf("%s: got %v, want an error with %q, not to be retried", program, err, want)
 			}
 		}
 	}
-	if err := argv("not-executable").do(t); err == nil || !strings.Contains(err.Error(), "chmod +x") || !errors.Is(err, ErrNoRetry) {
+	if err := argv("not-executable").do(t); err == nil || !strings.Contains(err.Error(), "chmod +x") || !errors.Is(err, fault.ErrNoRetry) {
 		t.Errorf("got %v, want what is in PATH, not to be retried", err)
 	}
 }
 
-// What a stage has installed is what the next one executes.
+// A stage may install the program of the next one.
 func TestLookPath_IsNeverStale(t *testing.T) {
 	one, other := t.TempDir(), t.TempDir()
 	t.Setenv("PATH", one+string(os.PathListSeparator)+other+string(os.PathListSeparator)+os.Getenv("PATH"))
@@ -93,42 +95,4 @@ func TestLookPath_IsNeverStale(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect(one)
-}
-
-func TestCommand_WithALongScript(t *testing.T) {
-	script := strings.Repeat(": a line of a long script\n", 10_000) + `echo "$0 $#"; exit 3`
-	for _, shell := range [][]string{{"sh", "-c"}, {"bash", "-euc"}} {
-		a := newAttempt(map[string]any{"run": script, "shell": shell})
-		err := a.do(t)
-		if exit, ok := errors.AsType[*ExitError](err); !ok || exit.Code != 3 || !strings.HasSuffix(string(a.log.Bytes()), " 0\n") {
-			t.Errorf("%v: got %v, log %q", shell, err, a.log.Bytes())
-		}
-	}
-	checkNoWorkspaces(t)
-
-	a := newAttempt(map[string]any{"run": script, "shell": []string{"python3", "-c"}})
-	if err := (Command{}).Validate(a.Params); err == nil || !strings.Contains(err.Error(), `param "run" has 2600`) {
-		t.Errorf("got %v, want that python3 cannot take so much", err)
-	}
-}
-
-func TestCommand_NamesWhatIsTooLong(t *testing.T) {
-	long := strings.Repeat("x", 140_000)
-	item := shell("true")
-	item.Item = []byte(`"` + long + `"`)
-	many := shell("true")
-	many.Env = make(map[string]string)
-	for i := range 60 {
-		many.Env["V"+string(rune('A'+i))] = long[:130_000]
-	}
-	many.Env["VA"] = long[:131_000]
-	for want, a := range map[string]*attempt{"GODAGS_ITEM of the command has 140000 bytes": item, "argument 1 of the command has 140000": argv("echo", long), "VA (131003 bytes)": many} {
-		if err := a.do(t); err == nil || !strings.Contains(err.Error(), want) || !errors.Is(err, ErrNoRetry) {
-			t.Errorf("got %v, want an error with %q, not to be retried", err, want)
-		}
-	}
-	variable := newAttempt(map[string]any{"run": "true", "env": map[string]string{"BIG": long}})
-	if err := (Command{}).Validate(variable.Params); err == nil || !strings.Contains(err.Error(), "BIG") {
-		t.Errorf("got %v, want the variable's name", err)
-	}
 }

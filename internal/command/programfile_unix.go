@@ -1,6 +1,6 @@
 //go:build unix
 
-package tasks
+package command
 
 import (
 	"debug/elf"
@@ -14,7 +14,7 @@ func executable(path string) bool {
 	return unix.Faccessat(unix.AT_FDCWD, path, unix.X_OK, unix.AT_EACCESS) == nil
 }
 
-// loaderOf returns the program that loads the libraries of a program; empty if none is named.
+// loaderOf returns the dynamic loader that an ELF program names, or "".
 func loaderOf(file string) string {
 	f, err := elf.Open(file)
 	if err != nil {
@@ -35,7 +35,7 @@ func loaderOf(file string) string {
 	return ""
 }
 
-// machineOf returns the processor that a program was built for; empty if the file is not a program.
+// machineOf returns the processor that an ELF program was built for, or "".
 func machineOf(file string) string {
 	f, err := elf.Open(file)
 	if err != nil {

@@ -1,4 +1,4 @@
-package tasks
+package command
 
 import (
 	"bytes"
@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// commandAttr gives a command a session of its own, without a terminal, lets the kernel kill it
-// when the worker dies, and stores in pidfd what becomes readable when it ends: -1 if the kernel is
-// older than 5.3.
+// commandAttr starts a command in a new session, without a terminal. The kernel kills the command
+// when the thread that started it ends. The descriptor stored in pidfd becomes readable when the
+// command ends; it is -1 before Linux 5.3.
 func commandAttr(pidfd *int) *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL, PidFD: pidfd}
 }
@@ -26,12 +26,12 @@ func pipe() (out, in int, err error) {
 	return ends[0], ends[1], err
 }
 
-// killedBeforeExec waits for the end of a child, or only looks with WNOHANG, and tells whether a
-// signal has killed it before it executed its program. The child can still be waited for. That it
-// is not in its own session would not say enough: a signal that was sent before setsid may kill it
-// after.
+// killedBeforeExec waits for a child, or only looks with WNOHANG, and reports whether a signal
+// killed it before it executed its program. The child can still be waited for.
 func killedBeforeExec(pid, options int) bool {
 	const forkNoExec = 0x40 // PF_FORKNOEXEC
+
+	// WNOWAIT leaves the zombie, without which there would be no /proc/PID/stat to read.
 	var info unix.Siginfo
 	for err := error(syscall.EINTR); err == syscall.EINTR; {
 		err = unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOWAIT|options, nil)
@@ -47,7 +47,8 @@ func killedBeforeExec(pid, options int) bool {
 	}
 
 	// After the name, in parentheses, come state, parent, group, session, terminal, its group and
-	// the flags.
+	// the flags. The session would not say enough: a signal that was sent before setsid may kill
+	// the child after it.
 	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
 	if len(fields) < 7 {
 		return false
@@ -81,9 +82,9 @@ func (s session) outsideGroup() []int {
 	return pids
 }
 
-// members returns the processes of the session that are alive, if there is a /proc to find them.
-// One call takes a tenth of the time of a short command, so it is only made when something is left,
-// or is to be killed.
+// members returns the live processes of the session, if there is a /proc to find them. One call
+// takes a tenth of the time of a short command, so it is only made when processes are left, or are
+// to be killed.
 func (s session) members() (alive []member, known bool) {
 	pids, err := allProcesses()
 	if err != nil {
@@ -95,8 +96,8 @@ func (s session) members() (alive []member, known bool) {
 			continue
 		}
 
-		// Zombies that were adopted by this process are waited for here, and those of others do not
-		// count.
+		// The first process of a container adopts orphans, and must wait for them. Zombies of other
+		// parents do not count, so nothing waits for those parents.
 		if pid != int(s) {
 			_, _ = syscall.Wait4(pid, nil, syscall.WNOHANG, nil)
 		}
@@ -128,6 +129,7 @@ func allProcesses() ([]int, error) {
 		}
 	}
 
+	// A container may have an empty folder /proc.
 	if len(pids) == 0 {
 		return nil, fmt.Errorf("/proc: %w", os.ErrNotExist)
 	}
@@ -135,13 +137,14 @@ func allProcesses() ([]int, error) {
 	return pids, nil
 }
 
-// living returns the name of a process, and whether it has not ended.
+// living returns the name of a process, and whether it is alive.
 func living(pid int) (name string, alive bool) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return "", false
 	}
 
+	// The name may contain parentheses itself, so its end is the last one.
 	begin := bytes.IndexByte(stat, '(')
 	end := bytes.LastIndexByte(stat, ')')
 	if begin < 0 || end < begin || len(stat) < end+3 {
@@ -151,7 +154,7 @@ func living(pid int) (name string, alive bool) {
 	return string(stat[begin+1 : end]), !slices.Contains([]byte("ZX"), stat[end+2])
 }
 
-// writersOf returns the names of the processes of the session that may still write to the file.
+// writersOf returns the names of the processes of the session that have the file open for writing.
 func (s session) writersOf(file fs.FileInfo) []string {
 	if file == nil {
 		return nil
@@ -168,7 +171,7 @@ func (s session) writersOf(file fs.FileInfo) []string {
 	return names
 }
 
-// writes tells whether a process has the file open for writing.
+// writes reports whether a process has the file open for writing.
 func (m member) writes(file fs.FileInfo) bool {
 	dir := fmt.Sprintf("/proc/%d/fd", m.pid)
 	entries, err := os.ReadDir(dir)
@@ -177,7 +180,7 @@ func (m member) writes(file fs.FileInfo) bool {
 	}
 
 	return slices.ContainsFunc(entries, func(e os.DirEntry) bool {
-		// The permissions of the link are those that the file was opened with.
+		// The permissions of the link are the mode in which the file was opened.
 		link, err := os.Lstat(dir + "/" + e.Name())
 		if err != nil || link.Mode()&0o200 == 0 {
 			return false
@@ -187,7 +190,7 @@ func (m member) writes(file fs.FileInfo) bool {
 	})
 }
 
-// liveSessions returns all sessions of this machine that have processes.
+// liveSessions returns all sessions that have processes.
 func liveSessions() map[session]bool {
 	sessions := make(map[session]bool)
 	pids, _ := allProcesses()

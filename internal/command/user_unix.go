@@ -1,6 +1,6 @@
 //go:build unix
 
-package tasks
+package command
 
 import (
 	"errors"
@@ -13,10 +13,12 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/godags/godags/internal/fault"
 )
 
-// LookupUser returns the user of text, which is NAME or NAME:GROUP; without GROUP it is the user's
-// own. Commands have the user's supplementary groups as well. Only root can run commands as another
+// LookupUser returns the user that text names: NAME or NAME:GROUP. The default group is the user's
+// primary one. Commands get the supplementary groups too. Only root can run commands as another
 // user.
 func LookupUser(text string) (*User, error) {
 	if os.Geteuid() != 0 {
@@ -43,6 +45,7 @@ func LookupUser(text string) (*User, error) {
 		return nil, fmt.Errorf("groups of user %s: %w", name, err)
 	}
 
+	// The first two are the user and the group, the rest are the supplementary groups.
 	ids := make([]uint32, 0, 2+len(groups))
 	for _, id := range append([]string{found.Uid, gid}, groups...) {
 		n, err := strconv.ParseUint(id, 10, 32)
@@ -53,37 +56,38 @@ func LookupUser(text string) (*User, error) {
 	}
 
 	if ids[0] == 0 {
-		return nil, fmt.Errorf("user %s is root, from whom nothing is kept: give another user", name)
+		return nil, fmt.Errorf("user %s is root, who can read everything: give another user", name)
 	}
 
 	return &User{Name: name, Home: found.HomeDir, uid: ids[0], gid: ids[1], groups: ids[2:]}, nil
 }
 
-// become has a command run as the user; nil changes nothing.
-func (u *User) become(attr *syscall.SysProcAttr) *syscall.SysProcAttr {
+// setCredential has a command run as the user. A nil user changes nothing.
+func (u *User) setCredential(attr *syscall.SysProcAttr) *syscall.SysProcAttr {
 	if u != nil {
 		attr.Credential = &syscall.Credential{Uid: u.uid, Gid: u.gid, Groups: u.groups}
 	}
 	return attr
 }
 
-// own makes a pipe the user's, or commands could not open /dev/stdout and /dev/stderr.
-func (u *User) own(fd int) error {
+// chown gives a pipe to the user. Otherwise commands could not open /dev/stdout and /dev/stderr.
+func (u *User) chown(fd int) error {
 	if u == nil {
 		return nil
 	}
 	return syscall.Fchown(fd, int(u.uid), int(u.gid))
 }
 
-// giveTo makes the workspace and all in it the user's. The folder itself is last: until then nobody
-// but root can enter it, and put something else in place of what is given away.
-func (w *workspace) giveTo(u *User) error {
+// chown gives the workspace and everything in it to the user.
+func (w *Workspace) chown(u *User) error {
 	if u == nil {
 		return nil
 	}
 
+	// The user must pass through the parent, and need not list it.
 	root := w.parent.root
-	err := root.Chmod(".", 0o711) // the user must pass through the folder, and need not list it
+	err := root.Chmod(".", 0o711)
+
 	for _, dir := range []string{w.entry(inputsName), w.name} {
 		var entries []fs.DirEntry
 		if err == nil {
@@ -96,29 +100,33 @@ func (w *workspace) giveTo(u *User) error {
 			}
 		}
 	}
+
+	// The folder itself comes last. Until then only root can enter it, so that no process of the
+	// user can replace a file before that file changes its owner.
 	if err == nil {
 		err = root.Lchown(w.name, int(u.uid), int(u.gid))
 	}
 	if err != nil {
-		return fmt.Errorf("%w: give the folder of inputs and output to user %s: %w", ErrWorker, u.Name, err)
+		return fmt.Errorf("%w: give the folder of inputs and output to user %s: %w", fault.ErrWorker, u.Name, err)
 	}
 
 	return nil
 }
 
-// checkOwner refuses a file of another user: a hard link would have the worker, which is root, read
-// what the command may not.
+// checkOwner refuses a file of another user. Through a hard link, the worker, which is root, would
+// read a file that the command may not.
 func (u *User) checkOwner(info fs.FileInfo) error {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if u == nil || ok && stat.Uid == u.uid {
 		return nil
 	}
-	return fmt.Errorf("the file does not belong to user %s, as whom the command runs: let the command write it itself", u.Name)
+	return fmt.Errorf("the file does not belong to user %s, as whom the command runs: "+
+		"let the command write it itself", u.Name)
 }
 
-// barred returns the first folder of a path that the user may not enter, or the path itself if that
-// is a file which the user may not execute; empty if the permissions of all allow it.
-func (u *User) barred(path string) string {
+// inaccessible returns the first folder of the path that the user may not enter, or the path itself
+// if it is a file that the user may not execute. It returns "" if the permissions allow it all.
+func (u *User) inaccessible(path string) string {
 	abs, err := filepath.Abs(path)
 	if u == nil || err != nil {
 		return ""

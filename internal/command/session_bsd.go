@@ -1,13 +1,13 @@
 //go:build unix && !linux
 
-package tasks
+package command
 
 import (
 	"io/fs"
 	"syscall"
 )
 
-// commandAttr gives a command a session of its own. There is no pidfd.
+// commandAttr starts a command in a new session. There is no pidfd.
 func commandAttr(pidfd *int) *syscall.SysProcAttr {
 	*pidfd = -1
 	return &syscall.SysProcAttr{Setsid: true}
@@ -15,6 +15,8 @@ func commandAttr(pidfd *int) *syscall.SysProcAttr {
 
 // pipe returns the two ends of a pipe that programs do not inherit.
 func pipe() (out, in int, err error) {
+	// There is no pipe2 on all of these systems. The lock keeps a fork from happening before the
+	// descriptors are marked.
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
 	var ends [2]int
@@ -25,15 +27,15 @@ func pipe() (out, in int, err error) {
 	return ends[0], ends[1], err
 }
 
-// What is in a session cannot be known here: only the group of its leader is followed.
+// The members of a session cannot be listed here, so only the group of its leader is followed.
 
 func (session) members() (alive []member, known bool) { return nil, false }
 func (session) outsideGroup() []int                   { return nil }
 
-// writersOf cannot be known either.
+// writersOf returns nil: open files of other processes cannot be listed here.
 func (session) writersOf(fs.FileInfo) []string { return nil }
 
-// killedBeforeExec cannot be known.
+// killedBeforeExec returns false: these systems do not say it.
 func killedBeforeExec(int, int) bool { return false }
 
 func liveSessions() map[session]bool { return nil }

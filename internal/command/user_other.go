@@ -1,6 +1,6 @@
 //go:build !unix
 
-package tasks
+package command
 
 import (
 	"errors"
@@ -12,6 +12,6 @@ func LookupUser(string) (*User, error) {
 	return nil, errors.New("commands cannot run as another user on this system")
 }
 
-func (w *workspace) giveTo(*User) error       { return nil }
-func (u *User) checkOwner(fs.FileInfo) error  { return nil }
-func (u *User) barred(string) (folder string) { return "" }
+func (w *Workspace) chown(*User) error            { return nil }
+func (u *User) checkOwner(fs.FileInfo) error      { return nil }
+func (u *User) inaccessible(string) (path string) { return "" }

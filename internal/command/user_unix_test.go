@@ -1,6 +1,6 @@
 //go:build unix
 
-package tasks
+package command
 
 import (
 	"errors"
@@ -10,15 +10,17 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/godags/godags/internal/fault"
 )
 
-// nobody returns the user that commands run as in these tests.
-func nobody(t *testing.T) *User {
+// otherUser returns the user that commands run as in these tests.
+func otherUser(t *testing.T) *User {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, to run commands as another user")
 	}
-	u, err := LookupUser("nobody")
+	u, err := LookupUser("daemon")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +28,7 @@ func nobody(t *testing.T) *User {
 }
 
 func TestUser_HasCommandAndFolder(t *testing.T) {
-	u := nobody(t)
+	u := otherUser(t)
 	a := shell(`set -e
 		id -u
 		echo "$HOME $USER $LOGNAME"
@@ -35,25 +37,26 @@ func TestUser_HasCommandAndFolder(t *testing.T) {
 		touch "$(dirname "$GODAGS_OUTPUT")/beside"
 		echo by device >/dev/stderr
 		echo result >"$GODAGS_OUTPUT"`)
-	a.User, a.After = u, []string{"load"}
-	a.values.outputs = map[string]string{"load": "raw\ninput\n"}
-	got, want := a.must(t), fmt.Sprintf("%d\n%s nobody nobody\ninput\nby device\n", u.uid, u.Home)
-	if got != want || string(a.values.own) != rawHeader+"result\n" {
-		t.Errorf("got %q and output %q, want %q", got, a.values.own, want)
+	a.User = u
+	a.inputs = map[string]string{"load": "input\n"}
+	got, want := a.must(t), fmt.Sprintf("%d\n%s daemon daemon\ninput\nby device\n", u.uid, u.Home)
+	if got != want || string(a.output) != "result\n" {
+		t.Errorf("got %q and output %q, want %q", got, a.output, want)
 	}
 }
 
 // A long run is a file, which the user must be able to read as well.
 func TestUser_ReadsLongScript(t *testing.T) {
-	a := shell("id -un\n" + strings.Repeat("# comment\n", 20_000))
-	a.User = nobody(t)
-	if got := a.must(t); got != "nobody\n" {
+	a := argv("sh", "-c")
+	a.script = "id -un\n" + strings.Repeat("# comment\n", 20_000)
+	a.User = otherUser(t)
+	if got := a.must(t); got != "daemon\n" {
 		t.Errorf("got %q", got)
 	}
 }
 
 func TestUser_CannotReadWhatIsTheWorkers(t *testing.T) {
-	u := nobody(t)
+	u := otherUser(t)
 	key := filepath.Join(t.TempDir(), "key")
 	if err := os.WriteFile(key, []byte("the key"), 0o600); err != nil {
 		t.Fatal(err)
@@ -73,7 +76,7 @@ func TestUser_CannotReadWhatIsTheWorkers(t *testing.T) {
 }
 
 func TestUser_IsRefusedOutputOfAnother(t *testing.T) {
-	u := nobody(t)
+	u := otherUser(t)
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "output"), []byte("of root"), 0o600); err != nil {
 		t.Fatal(err)
@@ -83,27 +86,28 @@ func TestUser_IsRefusedOutputOfAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	if value, err := readOutput(root, "output", u); err == nil || !strings.Contains(err.Error(), "does not belong to user nobody") {
+	if value, err := appendOutput(nil, root, "output", u); err == nil || !strings.Contains(err.Error(), "does not belong to user daemon") {
 		t.Errorf("got %q, %v", value, err)
 	}
-	if _, err := readOutput(root, "output", nil); err != nil {
+	if _, err := appendOutput(nil, root, "output", nil); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestUser_IsNamedWithFolderItMayNotEnter(t *testing.T) {
-	u := nobody(t)
+	u := otherUser(t)
 	closed := filepath.Join(t.TempDir(), "closed")
 	program := filepath.Join(closed, "program")
 	err := errors.Join(os.Mkdir(closed, 0o700), os.Mkdir(filepath.Join(closed, "in"), 0o755), os.WriteFile(program, []byte("#!/bin/sh\n"), 0o755))
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := newAttempt(map[string]string{"run": "true", "dir": filepath.Join(closed, "in")})
+	in := shell("true")
+	in.Dir = filepath.Join(closed, "in")
 	for _, a := range []*attempt{in, argv(program)} {
 		a.User = u
 		// The folders of a test are closed for others as a whole.
-		if err := a.do(t); !errors.Is(err, ErrNoRetry) || !strings.Contains(err.Error(), "user nobody, as whom commands run, may not enter") {
+		if err := a.do(t); !errors.Is(err, fault.ErrNoRetry) || !strings.Contains(err.Error(), "user daemon, as whom commands run, may not enter") {
 			t.Errorf("got %v", err)
 		}
 	}
@@ -111,8 +115,8 @@ func TestUser_IsNamedWithFolderItMayNotEnter(t *testing.T) {
 
 func TestUser_SessionIsKilled(t *testing.T) {
 	a := shell(`trap "" TERM; sleep 1000 & echo $!; echo $$; echo ready; wait; sleep 1000`)
-	a.User = nobody(t)
-	err := a.interrupt(t, Command{Grace: pollTime}, "ready")
+	a.User = otherUser(t)
+	err := a.interrupt(t, pollTime, "ready")
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -123,17 +127,17 @@ func TestUser_SessionIsKilled(t *testing.T) {
 
 func TestLookupUser_SaysWhatIsWrong(t *testing.T) {
 	if os.Geteuid() != 0 {
-		if _, err := LookupUser("nobody"); err == nil || !strings.Contains(err.Error(), "only root can") {
+		if _, err := LookupUser("daemon"); err == nil || !strings.Contains(err.Error(), "only root can") {
 			t.Errorf("got %v", err)
 		}
 		return
 	}
-	for text, want := range map[string]string{"": `no user ""`, "no-such-user": `no user "no-such-user"`, "nobody:no-such": `no group "no-such"`, "root": "user root is root"} {
+	for text, want := range map[string]string{"": `no user ""`, "no-such-user": `no user "no-such-user"`, "daemon:no-such": `no group "no-such"`, "root": "user root is root"} {
 		if _, err := LookupUser(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", text, err, want)
 		}
 	}
-	if u, err := LookupUser("nobody:daemon"); err != nil || u.gid == nobody(t).gid {
+	if u, err := LookupUser("daemon:tty"); err != nil || u.gid == otherUser(t).gid {
 		t.Errorf("got %+v, %v", u, err)
 	}
 }

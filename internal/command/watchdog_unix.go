@@ -1,6 +1,6 @@
 //go:build unix
 
-package tasks
+package command
 
 import (
 	"errors"
@@ -11,14 +11,13 @@ import (
 	"syscall"
 )
 
-// watchdogScript waits until its standard input ends, which means that the worker has, and ends
-// what the worker has left: the sessions whose numbers are the lines of its descriptor 3, and the
-// folder.
+// watchdogScript waits until its standard input ends, which happens when the worker ends. Then it
+// kills the sessions whose numbers are the lines of descriptor 3, and removes the folder.
 //
-// Where there is a /proc, whatever has left the group of its session is found there. It is looked
-// through until nothing is found, since a process may fork meanwhile, but not for ever, since some
-// processes cannot be killed. The last line of stat has all that matters: a name may contain
-// anything.
+// Where there is a /proc, the script finds there what has left the group of its session. It
+// searches until it finds nothing, since a process may fork meanwhile. The rounds are limited,
+// since some processes cannot be killed. Only the last line of stat is read: the name before it may
+// contain line ends.
 const watchdogScript = `trap '' HUP INT TERM
 read -r end
 sessions=' '
@@ -42,21 +41,21 @@ mounted=--one-file-system
 rm -f $mounted 2>/dev/null || mounted=
 rm -rf $mounted -- "$1"`
 
-// watchdog is a process that outlives this one for a moment. A death signal cannot replace it: that
-// reaches the leader of a session only, and not what the leader has started.
+// watchdog is a process that outlives this one for a moment. A death signal cannot replace it: it
+// reaches the leader of a session only, and not the processes that the leader started.
 type watchdog struct {
 	pid      int
-	alive    int      // a pipe that nobody writes to: it ends when this process does
-	sessions *os.File // has a line of watchLine bytes for each command at work; no name leads to it
+	alive    int      // the writing end of a pipe without data: it ends when this process does
+	sessions *os.File // a line of watchLine bytes for each running command; the file has no name
 
 	mu    sync.Mutex
-	lines int
-	free  []int
+	lines int   // of the file
+	free  []int // lines that are blank
 }
 
 const watchLine = 12
 
-// startWatchdog starts the watchdog of a folder. Without an sh there is none.
+// startWatchdog starts the watchdog of a folder. It returns nil if there is no sh.
 func startWatchdog(dir string, root *os.Root) (*watchdog, error) {
 	sh, err := exec.LookPath("sh")
 	if err != nil {
@@ -75,10 +74,13 @@ func startWatchdog(dir string, root *os.Root) (*watchdog, error) {
 	}
 	defer syscall.Close(stdin)
 
+	// A new session, so that Ctrl-C and the end of the terminal do not reach the watchdog.
 	pid, err := syscall.ForkExec(sh, []string{"sh", "-c", watchdogScript, "godags-watchdog", dir}, &syscall.ProcAttr{
 		Dir: "/", Env: []string{"PATH=" + os.Getenv("PATH")}, Sys: &syscall.SysProcAttr{Setsid: true},
 		Files: []uintptr{uintptr(stdin), uintptr(stdin), uintptr(stdin), sessions.Fd()},
 	})
+
+	// Without a name, no command can find the file and write the numbers of other sessions to it.
 	if err == nil {
 		err = root.Remove(name)
 	}
@@ -90,7 +92,9 @@ func startWatchdog(dir string, root *os.Root) (*watchdog, error) {
 	return &watchdog{pid: pid, alive: alive, sessions: sessions}, nil
 }
 
-// watch makes the watchdog look after a session, and returns the line for unwatch.
+// watch makes the watchdog kill the session if this process ends, and returns the line for unwatch.
+//
+// It writes to a file, and not to the pipe: the watchdog must not wake up for each command.
 func (w *watchdog) watch(s session) (line int, err error) {
 	w.mu.Lock()
 	if last := len(w.free) - 1; last >= 0 {
@@ -119,14 +123,15 @@ func (w *watchdog) write(line int, text []byte) error {
 	return err
 }
 
-// dead tells whether somebody has killed the watchdog.
+// dead reports whether the watchdog was killed.
 func (w *watchdog) dead() bool {
 	pid, err := syscall.Wait4(w.pid, nil, syscall.WNOHANG, nil)
 	return pid == w.pid || errors.Is(err, syscall.ECHILD)
 }
 
-// dismiss ends the watchdog.
-func (w *watchdog) dismiss() {
+// stop ends the watchdog without its work.
+func (w *watchdog) stop() {
+	// SIGKILL before the pipe is closed, or it would remove the folder.
 	_ = syscall.Kill(w.pid, syscall.SIGKILL)
 	for err := error(syscall.EINTR); err == syscall.EINTR; {
 		_, err = syscall.Wait4(w.pid, nil, 0, nil)

@@ -1,8 +1,8 @@
 //go:build unix
 
-package tasks
+package command
 
 import "syscall"
 
-// nonblock lets a FIFO be opened that nobody writes to.
+// nonblock opens a FIFO without waiting for a writer.
 const nonblock = syscall.O_NONBLOCK

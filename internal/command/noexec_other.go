@@ -1,5 +1,5 @@
 //go:build !linux
 
-package tasks
+package command
 
 func noexec(string) bool { return false }

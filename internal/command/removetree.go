@@ -1,4 +1,4 @@
-package tasks
+package command
 
 import (
 	"errors"
@@ -8,22 +8,19 @@ import (
 	"syscall"
 )
 
-// removeContents removes all that is in root.
+// removeContents removes all entries of root.
 func removeContents(root *os.Root) error {
 	names, err := readNames(root)
-	faults := []error{err}
+	errs := []error{err}
 	for _, name := range names {
-		faults = append(faults, removeTree(root, name))
+		errs = append(errs, removeTree(root, name))
 	}
-	return errors.Join(faults...)
+	return errors.Join(errs...)
 }
 
-// removeTree removes name from root, with all that is in it, and returns the first error. It
-// follows no links and, other than os.Root.RemoveAll, enters nothing that is mounted there, and
-// also empties folders without write permission.
-//
-// A folder in a folder is moved up into root before it is emptied, so that trees of any depth need
-// only a few descriptors.
+// removeTree removes name and everything below it from root, and returns the first error. It
+// follows no links. Unlike os.Root.RemoveAll, it does not enter mounts, and it empties folders
+// without write permission.
 func removeTree(root *os.Root, name string) error {
 	var first error
 	moved := 0
@@ -31,6 +28,8 @@ func removeTree(root *os.Root, name string) error {
 		folder := folders[len(folders)-1]
 		folders = folders[:len(folders)-1]
 
+		// A subfolder is moved up into root before it is emptied, so that a tree of any depth needs
+		// only a few descriptors. A recursive removal fails on one deeper than the limit of them.
 		err := emptyFolder(root, folder, func(sub string) error {
 			moved++
 			to := name + "." + strconv.Itoa(moved)
@@ -53,13 +52,15 @@ func removeTree(root *os.Root, name string) error {
 	return first
 }
 
-// emptyFolder removes all from a folder of root but the folders that are not empty, which it gives
-// to move. What is not a folder, or is mounted, is left for the caller to remove.
+// emptyFolder removes the entries of a folder of root. It calls move for subfolders that are not
+// empty. If name is not a folder, or is a mount, it does nothing.
 func emptyFolder(root *os.Root, name string, move func(sub string) error) error {
 	info, err := root.Lstat(name)
 	if err != nil || !info.IsDir() {
 		return nil
 	}
+
+	// EBUSY means a mount. What is mounted there belongs to the host and must survive.
 	if err := root.Remove(name); err == nil || errors.Is(err, syscall.EBUSY) {
 		return nil
 	}
@@ -75,10 +76,14 @@ func emptyFolder(root *os.Root, name string, move func(sub string) error) error 
 
 	names, first := readNames(folder)
 	for _, sub := range names {
+		// Most entries are files or empty folders, which one call removes. A folder that is left
+		// then is not empty, or is a mount.
 		err := folder.Remove(sub)
-		if info, statErr := folder.Lstat(sub); err != nil && statErr == nil && info.IsDir() && !errors.Is(err, syscall.EBUSY) {
-			if err = makeWritable(folder, sub, info); err == nil {
-				err = move(sub)
+		if err != nil && !errors.Is(err, syscall.EBUSY) {
+			if info, statErr := folder.Lstat(sub); statErr == nil && info.IsDir() {
+				if err = makeWritable(folder, sub, info); err == nil {
+					err = move(sub)
+				}
 			}
 		}
 
@@ -90,7 +95,7 @@ func emptyFolder(root *os.Root, name string, move func(sub string) error) error 
 	return first
 }
 
-// makeWritable lets entries of the folder be removed.
+// makeWritable gives the owner the permissions that removing entries of the folder needs.
 func makeWritable(root *os.Root, name string, info fs.FileInfo) error {
 	if info.Mode().Perm()&0o700 == 0o700 {
 		return nil

@@ -1,4 +1,4 @@
-package tasks
+package command
 
 import (
 	"errors"
@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// adoptOrphans makes this process what the first process of a container is: the parent of all
-// orphans.
+// adoptOrphans makes this process the parent of all orphans, as the first process of a container
+// is.
 func adoptOrphans(t *testing.T) {
 	t.Helper()
 	set := func(on uintptr) {
@@ -31,24 +31,22 @@ func checkNoChildren(t *testing.T) {
 	}
 }
 
-func TestFirstProcessOfAContainerKeepsNoZombies(t *testing.T) {
+func TestSession_LeavesNoZombiesInAContainer(t *testing.T) {
 	adoptOrphans(t)
 	shell(`sleep 1000 & (sleep 1000 & sleep 1000) & echo done`).must(t)
 	checkNoChildren(t)
 }
 
 // A zombie counts as a member of its group, so that the grace would never end early.
-func TestFirstProcessOfAContainerCancels(t *testing.T) {
+func TestSession_IsCancelledInAContainer(t *testing.T) {
 	adoptOrphans(t)
-	if err := shell("echo ready; sleep 1000; true").interrupt(t, Command{Grace: time.Hour}, "ready"); !errors.Is(err, errStopped) {
-		t.Errorf("got %v, want the cause", err)
-	}
+	shell("echo ready; sleep 1000; true").interrupt(t, time.Hour, "ready")
 	checkNoChildren(t)
 }
 
 // The parent of orphans, which is this test, does not wait for them while the worker looks whether
 // the group is gone.
-func TestProcessesThatNobodyWaitsForDoNotUseUpTheGrace(t *testing.T) {
+func TestSession_DoesNotSpendTheGraceOnZombies(t *testing.T) {
 	adoptOrphans(t)
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), helperEnv+"=stop")
@@ -57,7 +55,7 @@ func TestProcessesThatNobodyWaitsForDoNotUseUpTheGrace(t *testing.T) {
 		t.Errorf("got %q, %v", out, err)
 	}
 	closeWorkspaces(t)
-	// all come to their end, the helper's watchdog too
+	// The watchdog of the helper is a child of this process as well.
 	for err = nil; err == nil || errors.Is(err, unix.EINTR); {
 		_, err = unix.Wait4(-1, nil, 0, nil)
 	}

@@ -1,4 +1,4 @@
-package tasks
+package command
 
 import (
 	"bytes"
@@ -10,10 +10,12 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/godags/godags/internal/fault"
 )
 
-// startError is a program that could not be started. Its text says why in other words than the
-// system, which for instance says "no such file" of a script whose interpreter is missing.
+// startError is a program that could not be started. Its text replaces that of the system, which
+// for instance says "no such file" when the interpreter of a script is missing.
 type startError struct {
 	text string
 	err  error
@@ -22,42 +24,46 @@ type startError struct {
 func (e *startError) Error() string { return e.text }
 func (e *startError) Unwrap() error { return e.err }
 
-// startError says why the program could not be started, and what to do. What the worker lacks may
-// be there later, and a program that is being written will be complete; of everything else the
-// stage is not executed again.
-func (p program) startError(err error) error {
-	if errors.Is(err, ErrWorker) {
+// startError returns an error that says why the program could not be started, and what to do.
+func (p Program) startError(err error) error {
+	if errors.Is(err, fault.ErrWorker) {
 		return err
 	}
-	text := fmt.Sprintf("cannot start %q: %s", p.argv[0], p.explain(err))
+
+	// A program that is still being written will be complete at the next attempt. Everything else
+	// stays wrong until a person changes it, so retries would only delay the report.
+	text := fmt.Sprintf("cannot start %q: %s", p.Argv[0], p.explain(err))
 	if errors.Is(err, syscall.ETXTBSY) {
 		return &startError{text, err}
 	}
-	return NoRetry(&startError{text, err})
+	return fault.NoRetry(&startError{text, err})
 }
 
-func (p program) explain(err error) string {
-	if p.dir != "" {
-		if info, dirErr := os.Stat(p.dir); dirErr != nil || !info.IsDir() {
-			return fmt.Sprintf("it would start in %q, which is not a folder on this worker", p.dir)
+func (p Program) explain(err error) string {
+	// The system reports a folder that does not exist as if the program did not.
+	if p.Dir != "" {
+		if info, dirErr := os.Stat(p.Dir); dirErr != nil || !info.IsDir() {
+			return fmt.Sprintf("it would start in %q, which is not a folder on this worker", p.Dir)
 		}
 
-		if folder := p.user.barred(p.dir); folder != "" {
-			return fmt.Sprintf("it would start in %q, but user %s, as whom commands run, may not enter %s", p.dir, p.user.Name, folder)
+		if folder := p.User.inaccessible(p.Dir); folder != "" {
+			return fmt.Sprintf("it would start in %q, but user %s, as whom commands run, may not enter %s",
+				p.Dir, p.User.Name, folder)
 		}
-		if !executable(p.dir) {
-			return fmt.Sprintf("it would start in %q, a folder that the worker may not enter", p.dir)
+		if !executable(p.Dir) {
+			return fmt.Sprintf("it would start in %q, a folder that the worker may not enter", p.Dir)
 		}
 	}
 
 	failed, ok := errors.AsType[*os.PathError](err)
 	if !ok {
-		return explainLookup(p.argv[0], err)
+		return explainLookup(p.Argv[0], err)
 	}
 
+	// A relative path counts from the folder of the command.
 	file := failed.Path
 	if !filepath.IsAbs(file) {
-		file = filepath.Join(p.dir, file)
+		file = filepath.Join(p.Dir, file)
 	}
 
 	switch {
@@ -66,13 +72,13 @@ func (p program) explain(err error) string {
 	case errors.Is(err, syscall.ENOEXEC):
 		return explainFormat(file)
 	case errors.Is(err, syscall.EACCES):
-		if barred := p.user.barred(file); barred != "" {
-			return fmt.Sprintf("user %s, as whom commands run, may not enter or execute %s", p.user.Name, barred)
+		if path := p.User.inaccessible(file); path != "" {
+			return fmt.Sprintf("user %s, as whom commands run, may not enter or execute %s", p.User.Name, path)
 		}
 		return explainPermission(file)
 
 	case errors.Is(err, syscall.E2BIG):
-		return explainSize(p.argv, p.env)
+		return explainSize(p.Argv, p.Env)
 	case errors.Is(err, syscall.ENOTDIR):
 		return fmt.Sprintf("a part of the path %s is not a folder", file)
 	case errors.Is(err, syscall.ELOOP):
@@ -88,7 +94,8 @@ func (p program) explain(err error) string {
 func explainLookup(name string, err error) string {
 	path := os.Getenv("PATH")
 	if errors.Is(err, exec.ErrDot) {
-		return fmt.Sprintf("it is found in a folder of PATH that is relative (%s): make the folder absolute, or give the path of the program", path)
+		return fmt.Sprintf("it is found in a folder of PATH that is relative (%s): "+
+			"make the folder absolute, or give the path of the program", path)
 	}
 
 	for _, dir := range filepath.SplitList(path) {
@@ -101,7 +108,7 @@ func explainLookup(name string, err error) string {
 	return fmt.Sprintf("the program is not in the worker's PATH (%s): install it there or give its full path", path)
 }
 
-// explainMissing says what is missing: the file, or what is needed to execute it.
+// explainMissing says what is missing: the file, or a program that executes it.
 func explainMissing(file string) string {
 	if _, err := os.Stat(file); err != nil {
 		if target, linkErr := os.Readlink(file); linkErr == nil {
@@ -110,11 +117,13 @@ func explainMissing(file string) string {
 		return fmt.Sprintf("there is no such file on this worker (%s)", file)
 	}
 
+	// The file exists, so the system means its interpreter or its dynamic loader.
 	if interpreter, ok := interpreterOf(file); ok {
 		return explainInterpreter(file, interpreter, "which this worker does not have: install it, or change the line")
 	}
 	if loader := loaderOf(file); loader != "" {
-		return fmt.Sprintf("%s needs %s, which this worker does not have: it was built for another system (glibc or musl)", file, loader)
+		return fmt.Sprintf("%s needs %s, which this worker does not have: it was built for another system (glibc or musl)",
+			file, loader)
 	}
 
 	return fmt.Sprintf("something that %s needs is missing on this worker", file)
@@ -122,7 +131,8 @@ func explainMissing(file string) string {
 
 func explainInterpreter(file, interpreter, what string) string {
 	if strings.HasSuffix(interpreter, "\r") {
-		return fmt.Sprintf("the first line of %s asks for the program %q: the file has Windows line ends (CRLF); convert it, with dos2unix for instance", file, interpreter)
+		return fmt.Sprintf("the first line of %s asks for the program %q: "+
+			"the file has Windows line ends (CRLF); convert it, with dos2unix for instance", file, interpreter)
 	}
 	return fmt.Sprintf("the first line of %s asks for the program %q, %s", file, interpreter, what)
 }
@@ -148,7 +158,8 @@ func explainFormat(file string) string {
 		return file + " is not a program for this worker"
 	}
 
-	return fmt.Sprintf("%s has no first line such as #!/bin/sh: add one, or name the interpreter, as in [sh, %s]", file, file)
+	return fmt.Sprintf("%s has no first line such as #!/bin/sh: "+
+		"add one, or name the interpreter, as in [sh, %s]", file, file)
 }
 
 func explainPermission(file string) string {
@@ -159,7 +170,8 @@ func explainPermission(file string) string {
 	case info.IsDir():
 		return file + " is a folder"
 	case info.Mode()&0o111 == 0:
-		return fmt.Sprintf("%s may not be executed: make it executable, with chmod +x, or name its interpreter, as in [sh, %s]", file, file)
+		return fmt.Sprintf("%s may not be executed: "+
+			"make it executable, with chmod +x, or name its interpreter, as in [sh, %s]", file, file)
 	case noexec(file):
 		return file + " is on a file system that is mounted without permission to execute (noexec)"
 	}
@@ -171,7 +183,7 @@ func explainPermission(file string) string {
 	return fmt.Sprintf("the user of the worker may not execute %s (%v)", file, info.Mode())
 }
 
-// interpreterOf returns what the first line of a script names.
+// interpreterOf returns the program that the first line of a script names.
 func interpreterOf(file string) (string, bool) {
 	line, _, _ := bytes.Cut(beginOf(file), []byte("\n"))
 	rest, ok := bytes.CutPrefix(line, []byte("#!"))
