@@ -152,7 +152,7 @@ func TestWorker_TakesNothingWhileItCannotExecute(t *testing.T) {
 		}
 		return nil
 	}, func(w *world) {
-		w.worker.check = func() error {
+		w.worker.health.check = func() error {
 			if checks.Add(1); broken.Load() > 0 {
 				return tasks.ErrWorker
 			}
@@ -208,7 +208,7 @@ func TestWorker_ChecksItselfAfterAFailure(t *testing.T) {
 		{errors.New("no such city"), tasks.ErrWorker, "started failed"},
 	} {
 		simulate(t, func(*world, context.Context, *tasks.Stage) error { return test.failure }, func(w *world) {
-			w.worker.check = func() error { return test.lack }
+			w.worker.health.check = func() error { return test.lack }
 			w.send("1", "s", 1)
 			time.Sleep(time.Second)
 			w.expect(test.want)

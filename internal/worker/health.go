@@ -5,12 +5,16 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/godags/godags/internal/retry"
+	"github.com/godags/godags/internal/worker/execution"
 )
 
 // health is whether a worker can execute stages. One that cannot, because its folder for workspaces
 // is gone, or its disk, descriptors or processes are used up, would fail every stage that it takes,
 // faster than any other worker executes one.
 type health struct {
+	check  func() error  // returns why no stage can be executed
 	failed chan struct{} // holds an element when there is an error to recover from
 
 	mu       sync.Mutex
@@ -18,7 +22,14 @@ type health struct {
 	failures int   // in a row, without a stage that was executed in between
 }
 
-func newHealth() health { return health{failed: make(chan struct{}, 1)} }
+func newHealth(check func() error) *health {
+	return &health{check: check, failed: make(chan struct{}, 1)}
+}
+
+var _ execution.Health = (*health)(nil)
+
+// Check implements [execution.Health].
+func (h *health) Check() error { return h.check() }
 
 // why returns why the worker cannot execute stages; nil if it can.
 func (h *health) why() error {
@@ -27,8 +38,8 @@ func (h *health) why() error {
 	return h.err
 }
 
-// fail notes that the worker cannot execute stages.
-func (h *health) fail(err error) {
+// Fail implements [execution.Health].
+func (h *health) Fail(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.err != nil {
@@ -50,8 +61,8 @@ func (h *health) recover() {
 	h.err = nil
 }
 
-// executed notes that it has executed a stage.
-func (h *health) executed() {
+// Executed implements [execution.Health].
+func (h *health) Executed() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.err == nil {
@@ -73,8 +84,16 @@ func (h *health) pause() time.Duration {
 	return min(lastCheck, firstCheck<<min(h.failures-1, 10))
 }
 
-// monitor takes no stages while the worker cannot execute any, until ctx is done.
-func (w *Worker) monitor(ctx context.Context) {
+// summary returns what a heartbeat says of the worker's health.
+func (h *health) summary() string {
+	if err := h.why(); err != nil {
+		return fmt.Sprintf("%.300s", err)
+	}
+	return ""
+}
+
+// monitorHealth takes no stages while the worker cannot execute any, until ctx is done.
+func (w *Worker) monitorHealth(ctx context.Context) {
 	for {
 		select {
 		case <-w.health.failed:
@@ -85,31 +104,23 @@ func (w *Worker) monitor(ctx context.Context) {
 		w.server.Hold(true)
 		begin := time.Now()
 		w.Logger.Error("this worker cannot execute stages: it takes none until it can", "worker", w.Info.ID, "error", w.health.why())
-		for delay := w.health.pause(); ; delay = min(lastCheck, 2*delay) {
-			select {
-			case <-time.After(delay):
-			case <-ctx.Done():
-				return
-			}
 
-			err := w.check()
-			if err == nil {
-				break
-			}
-
-			w.Logger.Warn("this worker still cannot execute stages", "worker", w.Info.ID, "for", time.Since(begin).Round(time.Second), "error", err)
+		pause := w.health.pause()
+		if !retry.Sleep(ctx, pause) {
+			return
+		}
+		err := retry.Do(ctx, retry.Policy{
+			Backoff: retry.Backoff{First: min(lastCheck, 2*pause), Max: lastCheck},
+			Failed: func(err error) {
+				w.Logger.Warn("this worker still cannot execute stages", "worker", w.Info.ID, "for", time.Since(begin).Round(time.Second), "error", err)
+			},
+		}, w.health.Check)
+		if err != nil {
+			return // ctx is done
 		}
 
 		w.health.recover()
 		w.server.Hold(false)
 		w.Logger.Warn("this worker executes stages again", "worker", w.Info.ID, "after", time.Since(begin).Round(time.Second))
 	}
-}
-
-// unhealthy returns what a heartbeat says of the worker's health.
-func (w *Worker) unhealthy() string {
-	if err := w.health.why(); err != nil {
-		return fmt.Sprintf("%.300s", err)
-	}
-	return ""
 }

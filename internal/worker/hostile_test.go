@@ -15,6 +15,7 @@ import (
 	"github.com/godags/godags/internal/queue"
 	"github.com/godags/godags/internal/sign"
 	"github.com/godags/godags/internal/values"
+	"github.com/godags/godags/internal/worker/execution"
 	"github.com/godags/godags/tasks"
 )
 
@@ -129,7 +130,7 @@ func TestAReplayedTaskDoesNothing(t *testing.T) {
 func TestASpecThatWasChangedInRedisIsRefused(t *testing.T) {
 	intrude(t, func(i *intruder) {
 		// as in a worker that meets the run now
-		i.worker.specs.known, i.worker.specs.order = make(map[string]*loaded), nil
+		i.worker.executor = execution.NewExecutor(i.worker.executor.Config)
 		spec := fmt.Sprintf("godags:{%s}:spec", run)
 		good, err := i.mini.Get(spec)
 		i.must(err)

@@ -4,76 +4,70 @@ import (
 	"context"
 	"time"
 
-	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/queue"
+	"github.com/godags/godags/internal/worker/delivery"
+	"github.com/godags/godags/internal/worker/execution"
 )
 
-// impatient sees whether an attempt takes longer than expected. Nothing else should wait for it.
-func (b *bundle) impatient(ctx context.Context) {
-	e := b.late()
-	if e == nil {
+// onLate sees whether an attempt takes longer than expected. Nothing else should wait for it.
+func (b *batch) onLate(ctx context.Context) {
+	a := b.late()
+	if a == nil {
 		return
 	}
-	if err := b.step(ctx, nil); err != nil {
-		return // said already, and met again by whoever steps next
-	}
-	if !e.within(passOnAfter) {
-		return
-	}
+	for _, after := range []time.Duration{delivery.ReportAfter, delivery.RequeueAfter, delivery.ReturnAfter} {
+		if !runsFor(a, after) {
+			return
+		}
 
-	if err := b.passOn(ctx); err != nil {
-		b.worker.Logger.Warn("cannot pass on stages, they wait behind a long one", "run", b.claim.Run, "error", err)
+		c := b.whileLate(a, after)
+		switch c.Action {
+		case delivery.Send:
+			b.send(ctx, c)
+		case delivery.Requeue:
+			if err := b.requeue(ctx, c.Attempts, 0); err != nil {
+				// The coordinator sends them again when nobody has claimed them for a while.
+				b.Logger.Warn("cannot requeue stages, they wait behind a long one", "run", b.Claim.Run, "error", err)
+			}
+		}
 	}
-
-	if !e.within(handBackAfter) {
-		return
-	}
-
-	b.mu.Lock()
-	if b.current == e {
-		b.abandon(errBehind, b.fusedFrom(0)) // the first ones come after this attempt anyway
-	}
-
-	b.mu.Unlock()
-	_ = b.step(ctx, nil) // as above
 }
 
-// late returns the current attempt if it is late. If it may become so, patience goes on.
-func (b *bundle) late() *execution {
+// late returns the current attempt if it is late. If it may become so, the timer is set for that.
+func (b *batch) late() *execution.Attempt {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.current != nil {
-		if left := flushAfter - time.Since(b.current.begin); left > 0 {
-			b.patience.Reset(left)
+		// The timer was set for an attempt before the current one.
+		if left := delivery.ReportAfter - time.Since(b.current.Begin()); left > 0 {
+			b.lateTimer.Reset(left)
 			return nil
 		}
 	}
 
-	b.watched = false
+	b.watching = false
 	return b.current
 }
 
-// passOn gives back to the queue what is not claimed and does not come after something unfinished
-// that stays here.
-func (b *bundle) passOn(ctx context.Context) error {
-	task := queue.Batch{Run: string(b.claim.Run), Pipeline: b.loaded.spec.Name, Incarnation: b.origin.Incarnation, Digest: b.claim.Digest, After: b.claim.After, Queue: b.queue}
+// whileLate returns what to do while a late attempt is running.
+func (b *batch) whileLate(a *execution.Attempt, after time.Duration) delivery.Command {
 	b.mu.Lock()
-	var stay []journal.AttemptID
-	var gone []due
-	for _, a := range b.waiting {
-		if b.depends(a.Stage, gone) == dropped {
-			stay = append(stay, a)
-			continue
-		}
-		gone = append(gone, due{AttemptID: a})
-		task.Items = append(task.Items, b.item(a))
+	defer b.mu.Unlock()
+	c := b.machine.Late(a.AttemptID, after)
+	for c.Action == delivery.Wait {
+		b.answered.Wait()
+		c = b.machine.Late(a.AttemptID, after)
 	}
+	return c
+}
 
-	b.waiting = stay
-	b.mu.Unlock()
-	if len(task.Items) == 0 {
-		return nil
+// runsFor waits until an attempt has taken a time. It is false if the attempt ends before that.
+func runsFor(a *execution.Attempt, d time.Duration) bool {
+	t := time.NewTimer(time.Until(a.Begin().Add(d)))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-a.Done():
+		return false
 	}
-
-	return b.worker.Queue.PassOn(ctx, task, b.name(task.Items[0].Stage))
 }

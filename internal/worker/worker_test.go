@@ -3,10 +3,14 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
@@ -122,7 +126,7 @@ func TestAnAttemptThatIsEndedByForceWhileItStopsIsRevokedAtOnce(t *testing.T) {
 		w.must(w.journal.Decide(w.Context(), run, 1, []journal.Decision{{Kind: journal.EndForced, Record: journal.Record{Type: journal.StageCancelled, Attempt: 1}}}))
 		begin := time.Now()
 		w.worker.Listen()
-		for len(w.worker.bundles()) > 0 {
+		for len(w.worker.batches.list()) > 0 {
 			time.Sleep(time.Millisecond)
 		}
 		if took := time.Since(begin); took >= fleet.HeartbeatInterval {
@@ -136,22 +140,42 @@ func TestAnAttemptThatIsEndedByForceWhileItStopsIsRevokedAtOnce(t *testing.T) {
 }
 
 // Otherwise a worker that drains could end before it has reported.
-func TestABundleIsHeldUntilWhatItSendsIsRecorded(t *testing.T) {
-	simulate(t, blocking, func(w *world) {
-		w.send("1", "s", 1)
-		<-w.running
-		b := w.worker.bundles()[0]
-		b.stepping <- struct{}{} // a report is on its way
-		w.must(w.journal.Decide(w.Context(), run, 1, []journal.Decision{{Kind: journal.Revoke, Record: journal.Record{Type: journal.StageLost, Attempt: 1}}}))
-		// the attempt is given up: there is nothing else to report
-		time.Sleep(2 * fleet.HeartbeatInterval)
-		if len(w.worker.bundles()) != 1 {
-			w.Error("the bundle is not held any more")
+func TestBatch_IsHeldUntilALateReportIsRecorded(t *testing.T) {
+	simulate(t, func(w *world, ctx context.Context, s *tasks.Stage) error {
+		if s.Name == "x" {
+			return blocking(w, ctx, s)
 		}
-		<-b.stepping
+		return nil
+	}, func(w *world) {
+		w.send("1", "s", 1)
+		w.tells("s started, s succeeded") // from now on the worker knows how short such stages are
+		x := w.id("x")
+		var reporting atomic.Bool
+		release := make(chan struct{})
+		w.client.AddHook(between(func(ctx context.Context, cmd redis.Cmder, next redis.ProcessHook) error {
+			if len(w.running) > 0 && strings.Contains(fmt.Sprint(cmd.Args()), ":log") {
+				reporting.Store(true)
+				<-release
+			}
+			return next(ctx, cmd)
+		}))
+
+		w.bundle("2", 1, "y", "x") // x is late, so the success of y is reported
+		for !reporting.Load() {
+			time.Sleep(time.Millisecond)
+		}
+		w.must(w.journal.Decide(w.Context(), run, 1, []journal.Decision{{Kind: journal.Revoke, Record: journal.Record{Type: journal.StageLost, Stage: x, Attempt: 1}}}))
+		<-w.stopped // x has ended, and there is nothing else to report
 		time.Sleep(fleet.HeartbeatInterval)
-		if len(w.worker.bundles()) != 0 {
-			w.Error("the bundle is still held")
+		if len(w.worker.batches.list()) != 1 {
+			w.Error("the batch is not held any more")
+		}
+
+		close(release)
+		w.tells("s started, s succeeded, y started, x started, x lost, y succeeded")
+		time.Sleep(fleet.HeartbeatInterval)
+		if len(w.worker.batches.list()) != 0 {
+			w.Error("the batch is still held")
 		}
 	})
 }
@@ -196,7 +220,7 @@ func TestAWorkerThatMustStopAtOnceHandsBack(t *testing.T) {
 		w.drain()
 		w.abort()
 		w.must(<-w.done)
-		if last := w.expect("started lost"); last.Text != errHandBack.Error() {
+		if last := w.expect("started lost"); last.Text != errAborted.Error() {
 			w.Error(last.Text)
 		}
 		w.done <- nil
@@ -235,7 +259,7 @@ func TestAWorkerThatIsCutOffStopsItsStagesBeforeOthersStartThem(t *testing.T) {
 			w.Errorf("it stopped after %s; others start the stage after %s", after, fleet.WorkerTTL)
 		}
 		w.mini.SetError("")
-		if last := w.expect("started lost"); last.Text != errCutOff.Error() {
+		if last := w.expect("started lost"); last.Text != errUnreachable.Error() {
 			w.Error(last.Text)
 		}
 	})
@@ -243,10 +267,11 @@ func TestAWorkerThatIsCutOffStopsItsStagesBeforeOthersStartThem(t *testing.T) {
 
 // suspend leaves the worker as it is when it wakes up after a while in which it was not executed.
 func (w *world) suspend(while time.Duration) {
-	w.worker.mu.Lock()
-	defer w.worker.mu.Unlock()
-	w.worker.lastBeat = w.worker.lastBeat.Add(-while)
-	w.worker.asked = w.worker.asked.Add(-while)
+	h := &w.worker.heartbeat
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.accepted = h.accepted.Add(-while)
+	h.sent = h.sent.Add(-while)
 }
 
 // Nobody has taken its attempts: the coordinator was suspended with it.
@@ -255,7 +280,7 @@ func TestWorker_GoesOnAfterItWasSuspended(t *testing.T) {
 		w.send("1", "s", 1)
 		<-w.running
 		w.suspend(time.Hour)
-		w.worker.stopIfCutOff() // the timer is over
+		w.worker.stopIfUnreachable() // the timer is over
 		time.Sleep(2 * fleet.WorkerTTL)
 		close(w.finish)
 		w.expect("started succeeded")
@@ -289,12 +314,12 @@ func TestWorker_StopsItsStagesIfItWasSuspendedAndIsCutOff(t *testing.T) {
 		w.mini.SetError("LOADING no use")
 		w.suspend(time.Hour)
 		woken := time.Now()
-		w.worker.stopIfCutOff()
+		w.worker.stopIfUnreachable()
 		if took := (<-w.stopped).Sub(woken); took > suspendedAfter {
 			w.Errorf("it stopped after %s, want %s at most", took, suspendedAfter)
 		}
 		w.mini.SetError("")
-		if last := w.expect("started lost"); last.Text != errCutOff.Error() {
+		if last := w.expect("started lost"); last.Text != errUnreachable.Error() {
 			w.Error(last.Text)
 		}
 	})

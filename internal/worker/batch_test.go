@@ -12,6 +12,7 @@ import (
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/worker/delivery"
 	"github.com/godags/godags/tasks"
 )
 
@@ -75,7 +76,7 @@ func TestALongStageOfAChainIsClaimedSoonAfterItsBeginning(t *testing.T) {
 		<-w.running
 		begin := time.Now()
 		w.tells("s started, s succeeded, x started, x succeeded, after x started")
-		if took := time.Since(begin); took > 2*flushAfter {
+		if took := time.Since(begin); took > 2*delivery.ReportAfter {
 			w.Errorf("it took %s", took)
 		}
 		time.Sleep(3 * fleet.HeartbeatInterval)
@@ -112,7 +113,7 @@ func TestAChainEndsWhereItsNextClaimIsRefused(t *testing.T) {
 				w.bundle("2", 1, "x", "after x")
 				<-w.running
 				begin := time.Now()
-				if took := (<-w.stopped).Sub(begin); took > 2*flushAfter {
+				if took := (<-w.stopped).Sub(begin); took > 2*delivery.ReportAfter {
 					w.Errorf("it was stopped after %s", took)
 				}
 				time.Sleep(time.Second)
@@ -144,7 +145,7 @@ func TestWhatEndedBeforeALongStageIsRecordedSoon(t *testing.T) {
 		<-w.running
 		begin := time.Now()
 		w.tells("s started, s succeeded, y started, x started, y succeeded")
-		if took := time.Since(begin); took > 2*flushAfter {
+		if took := time.Since(begin); took > 2*delivery.ReportAfter {
 			w.Errorf("it took %s", took)
 		}
 		close(w.finish)
@@ -156,7 +157,7 @@ func TestWhatIsBehindALongStageGoesToAnotherWorker(t *testing.T) {
 	simulate(t, choosy, func(w *world) {
 		w.bundle("1", 1, "x", "y", "after x")
 		<-w.running
-		time.Sleep(2 * passOnAfter)
+		time.Sleep(2 * delivery.RequeueAfter)
 		w.drain() // this worker takes no more
 		pending, err := w.passedOn()
 		if err != nil || pending != "y" {

@@ -1,4 +1,4 @@
-package worker
+package execution
 
 import (
 	"context"
@@ -19,39 +19,39 @@ type conditions struct {
 
 const maxConditions = 1000
 
-func (l *loaded) condition(s dag.StageID) (*condition.Condition, error) {
-	l.conditions.mu.Lock()
-	defer l.conditions.mu.Unlock()
+func (p *pipeline) condition(s dag.StageID) (*condition.Condition, error) {
+	p.conditions.mu.Lock()
+	defer p.conditions.mu.Unlock()
 
-	if c := l.conditions.known[s]; c != nil {
+	if c := p.conditions.known[s]; c != nil {
 		return c, nil
 	}
 
-	kind := l.spec.Kind(s)
-	c, err := condition.Compile(kind.When, condition.Scope{Params: l.spec.Params, Env: l.spec.Env, Outputs: names(l.spec, s),
+	kind := p.spec.Kind(s)
+	c, err := condition.Compile(kind.When, condition.Scope{Params: p.spec.Params, Env: p.spec.Env, Outputs: names(p.spec, s),
 		Item: kind.ForEach != "" || kind.Item != nil})
 	if err != nil {
 		return nil, tasks.NoRetry(err)
 	}
 
-	if len(l.conditions.known) == maxConditions || l.conditions.known == nil {
-		l.conditions.known = make(map[dag.StageID]*condition.Condition)
+	if len(p.conditions.known) == maxConditions || p.conditions.known == nil {
+		p.conditions.known = make(map[dag.StageID]*condition.Condition)
 	}
 
-	l.conditions.known[s] = c
+	p.conditions.known[s] = c
 	return c, nil
 }
 
-// condition reports whether the stage is to be executed.
-func (x *exchange) condition(ctx context.Context, item json.RawMessage, index int) (bool, error) {
-	c, err := x.execution.bundle.loaded.condition(x.execution.graphStage())
+// condition reports whether the condition of the stage is true.
+func (in inputs) condition(ctx context.Context, item json.RawMessage, index int) (bool, error) {
+	c, err := in.batch.pipeline.condition(in.graphStage())
 	if err != nil {
 		return false, err
 	}
 
 	values := condition.Values{Outputs: make(map[string][]byte), Item: item, Index: index}
 	for _, name := range c.Outputs() {
-		value, err := x.Output(ctx, name)
+		value, err := in.readNamed(ctx, name)
 		if err != nil && !errors.Is(err, tasks.ErrNoOutput) {
 			return false, err
 		}

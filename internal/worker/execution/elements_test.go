@@ -1,4 +1,4 @@
-package worker
+package execution
 
 import (
 	"errors"
@@ -22,7 +22,7 @@ func TestCount_RefusesElementsThatWouldNotArrive(t *testing.T) {
 		{`raw` + "\n" + `["a\u0000b"]`, true, "element 0 of the output: it has the character U+0000"},
 		{`raw` + "\n" + `[{"a":1,"a":2}]`, false, `element 0 of the output: an object has the name "a" twice`},
 	} {
-		_, err := count([]byte(test.output), test.commands)
+		_, err := countElements([]byte(test.output), test.commands)
 		if err == nil || !strings.Contains(err.Error(), test.want) || !errors.Is(err, tasks.ErrNoRetry) {
 			t.Errorf("%q: got %v, want a final error with %q", test.output, err, test.want)
 		}
@@ -31,7 +31,7 @@ func TestCount_RefusesElementsThatWouldNotArrive(t *testing.T) {
 		`raw` + "\n" + `[9007199254740993, 1e400, -0, "\ud83d\ude00", {"a":"\u0000"}]`: 5,
 		`json` + "\n" + `["a\u0000b"]`: 1,
 	} {
-		if n, err := count([]byte(output), !strings.HasPrefix(output, "json")); err != nil || n != want {
+		if n, err := countElements([]byte(output), !strings.HasPrefix(output, "json")); err != nil || n != want {
 			t.Errorf("%q: got %d, %v, want %d", output, n, err, want)
 		}
 	}

@@ -1,4 +1,4 @@
-package worker
+package execution
 
 import (
 	"bytes"
@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,17 +33,19 @@ type part struct {
 
 var errTooLarge = errors.New("the list is too large")
 
+var errCount = errors.New("the number of its instances is not the number of elements of the list: the journal was changed in Redis")
+
 // gathered returns the parts that the attempt is to gather.
-func (e *execution) gathered() values.Parts {
-	item := e.bundle.items[e.Stage]
-	if e.kind().Gather {
-		return values.Parts{Count: len(e.bundle.loaded.spec.Graph.Deps(e.Stage)), Attempts: item.Deps}
+func (in inputs) gathered() values.Parts {
+	item := in.batch.items[in.Stage]
+	if in.kind().Gather {
+		return values.Parts{Count: len(in.batch.pipeline.spec.Graph.Deps(in.Stage)), Attempts: item.Deps}
 	}
 	return values.Parts{First: item.First, Count: item.Count, Attempts: item.Deps}
 }
 
 // partsOf returns the parts of the output of a stage of the graph, in order.
-func (l *loaded) partsOf(stage dag.StageID, p values.Parts) ([]part, error) {
+func (l *pipeline) partsOf(stage dag.StageID, p values.Parts) ([]part, error) {
 	attempts, err := queue.Exceptions(p.Attempts).Attempts(p.Count)
 	if err != nil {
 		return nil, err
@@ -62,11 +63,8 @@ func (l *loaded) partsOf(stage dag.StageID, p values.Parts) ([]part, error) {
 			of.label = strconv.Itoa(i)
 		}
 
-		of.attempt = 1
+		of.attempt = attemptOf(attempts, i)
 		of.known = true
-		if attempts != nil {
-			of.attempt = attempts[i]
-		}
 	}
 
 	return list, nil
@@ -81,7 +79,7 @@ func cellLabel(stage, cell string) string {
 	return cell
 }
 
-func (l *loaded) partName(of part) string {
+func (l *pipeline) partName(of part) string {
 	name := l.spec.Graph.Name(of.Of)
 	if of.Of != of.Stage {
 		name += "[" + of.label + "]"
@@ -91,18 +89,18 @@ func (l *loaded) partName(of part) string {
 
 // complete returns an error if the attempt gathers the outputs of instances, and there is not one
 // instance for each element of the list: the journal, which says how many there are, is not signed.
-func (w *Worker) complete(ctx context.Context, e *execution) error {
-	if e.kind().Gather {
+func (in inputs) complete(ctx context.Context) error {
+	if in.kind().Gather {
 		return nil
 	}
 
-	item := e.bundle.items[e.Stage]
+	item := in.batch.items[in.Stage]
 	var list []json.RawMessage
 	var err error
 	if item.Count == 0 { // without instances, nothing identifies the list
-		list, err = w.fetchList(ctx, e)
+		list, err = in.fetchList(ctx)
 	} else {
-		list, err = w.list(ctx, e, item.First, item.List)
+		list, err = in.list(ctx, item.First, item.List)
 	}
 
 	if err == nil && len(list) != item.Count {
@@ -111,40 +109,33 @@ func (w *Worker) complete(ctx context.Context, e *execution) error {
 	return err
 }
 
-// gather sets the output of a stage that gathers: the array if that is small, otherwise its parts.
-func (x *exchange) gather(ctx context.Context) error {
-	e := x.execution
-	if err := x.worker.complete(ctx, e); err != nil {
-		return err
+// gather returns the output of a stage that gathers: the array if that is small, else its parts.
+func (in inputs) gather(ctx context.Context) ([]byte, error) {
+	if err := in.complete(ctx); err != nil {
+		return nil, err
 	}
 
-	p := e.gathered()
+	p := in.gathered()
 	list := newArrayBuilder(values.MaxInline)
-	err := x.worker.eachPart(ctx, e, e.Stage, p, values.MaxInline, list.add)
+	err := in.eachPart(ctx, in.Stage, p, values.MaxInline, list.add)
 	switch {
 	case errors.Is(err, errTooLarge) || errors.Is(err, values.ErrNotJSON):
 		text, err := json.Marshal(p)
-		if err != nil {
-			return err
-		}
-		x.SetOutput(append([]byte(values.PartsCodec+"\n"), text...))
-		return nil
-
+		return append([]byte(values.PartsCodec+"\n"), text...), err
 	case err != nil:
-		return err
+		return nil, err
 	}
 
-	x.SetOutput(list.close())
-	return nil
+	return list.close(), nil
 }
 
 // eachPart calls do with each part of the output of a stage, in order, and with nil for a part
 // without output. It fails with errTooLarge as soon as the parts are known to have more bytes than
 // most.
-func (w *Worker) eachPart(
-	ctx context.Context, e *execution, stage dag.StageID, p values.Parts, most int, do func(part, []byte) error,
+func (in inputs) eachPart(
+	ctx context.Context, stage dag.StageID, p values.Parts, most int, do func(part, []byte) error,
 ) error {
-	l := e.bundle.loaded
+	l := in.batch.pipeline
 	list, err := l.partsOf(stage, p)
 	if err != nil {
 		return err
@@ -152,7 +143,7 @@ func (w *Worker) eachPart(
 
 	size := 0
 	for some := range slices.Chunk(list, fetchedAtOnce) {
-		recorded, err := w.recordedParts(ctx, e, some)
+		recorded, err := in.recordedParts(ctx, some)
 		if err != nil {
 			return err
 		}
@@ -168,7 +159,7 @@ func (w *Worker) eachPart(
 		}
 
 		for i, of := range some {
-			value, err := w.openPart(ctx, e, of, recorded[i])
+			value, err := in.openPart(ctx, of, recorded[i])
 			if err == nil {
 				err = do(of, value)
 			}
@@ -182,14 +173,14 @@ func (w *Worker) eachPart(
 }
 
 // recordedParts returns what was recorded as some parts, and nil for a part without output.
-func (w *Worker) recordedParts(ctx context.Context, e *execution, some []part) (recorded [][]byte, err error) {
+func (in inputs) recordedParts(ctx context.Context, some []part) (recorded [][]byte, err error) {
 	ids := make([]dag.StageID, len(some))
 	for i, of := range some {
 		ids[i] = of.Stage
 	}
 
-	err = e.steadily(ctx, func() error {
-		recorded, err = w.Journal.Outputs(ctx, e.bundle.claim.Run, ids...)
+	err = in.retry(ctx, func() error {
+		recorded, err = in.batch.Journal.Outputs(ctx, in.batch.Claim.Run, ids...)
 		return err
 	})
 	if err != nil {
@@ -197,11 +188,11 @@ func (w *Worker) recordedParts(ctx context.Context, e *execution, some []part) (
 	}
 
 	for i, of := range some {
-		recorded[i], err = e.check(of.source, recorded[i])
+		recorded[i], err = in.verify(of.source, recorded[i])
 		if errors.Is(err, tasks.ErrNoOutput) {
 			recorded[i] = nil
 		} else if err != nil {
-			return nil, fmt.Errorf("the output of %s: %w", e.bundle.loaded.partName(of), err)
+			return nil, fmt.Errorf("the output of %s: %w", in.batch.pipeline.partName(of), err)
 		}
 	}
 
@@ -209,12 +200,12 @@ func (w *Worker) recordedParts(ctx context.Context, e *execution, some []part) (
 }
 
 // openPart returns the value behind what was recorded as a part.
-func (w *Worker) openPart(ctx context.Context, e *execution, of part, recorded []byte) (value []byte, err error) {
+func (in inputs) openPart(ctx context.Context, of part, recorded []byte) (value []byte, err error) {
 	if recorded == nil {
 		return nil, nil
 	}
-	err = e.steadily(ctx, func() error {
-		value, err = w.Stores.Open(ctx, e.bundle.loaded.spec, e.bundle.claim.Run, of.Of, recorded)
+	err = in.retry(ctx, func() error {
+		value, err = in.batch.Stores.Open(ctx, in.batch.pipeline.spec, in.batch.Claim.Run, of.Of, recorded)
 		return err
 	})
 	return value, err
@@ -251,15 +242,15 @@ func (a *arrayBuilder) add(_ part, value []byte) error {
 func (a *arrayBuilder) close() []byte { return append(a.output, ']') }
 
 // array returns the output of a stage as one value: the list of its parts if it has parts.
-func (w *Worker) array(ctx context.Context, e *execution, stage dag.StageID, stored []byte) ([]byte, error) {
-	l := e.bundle.loaded
+func (in inputs) array(ctx context.Context, stage dag.StageID, stored []byte) ([]byte, error) {
+	l := in.batch.pipeline
 	p, ok, err := values.PartsOf(l.spec, stage, stored)
 	if !ok || err != nil {
 		return stored, err
 	}
 
 	list := newArrayBuilder(maxGathered)
-	err = w.eachPart(ctx, e, stage, p, maxGathered, list.add)
+	err = in.eachPart(ctx, stage, p, maxGathered, list.add)
 	switch name := l.spec.Graph.Name(stage); {
 	case errors.Is(err, values.ErrNotJSON):
 		return nil, tasks.NoRetry(fmt.Errorf("%[1]w, so there is no JSON array of all outputs of %[2]s: "+
@@ -274,43 +265,4 @@ func (w *Worker) array(ctx context.Context, e *execution, stage dag.StageID, sto
 	}
 
 	return list.close(), nil
-}
-
-var _ tasks.Lister = (*exchange)(nil)
-
-// List implements [tasks.Lister].
-func (x *exchange) List(ctx context.Context, name string, each func(tasks.Part) error) (bool, error) {
-	l := x.execution.bundle.loaded
-	stage, ok := l.spec.Graph.Lookup(name)
-	if !ok || !l.spec.Kind(stage).Gather && l.spec.Kind(stage).ForEach == "" {
-		return false, nil
-	}
-
-	stored, err := x.stored(ctx, stage)
-	if errors.Is(err, tasks.ErrNoOutput) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-
-	p, ok, err := values.PartsOf(l.spec, stage, stored)
-	if !ok || err != nil {
-		return false, err
-	}
-
-	return true, x.worker.eachPart(ctx, x.execution, stage, p, math.MaxInt, func(of part, value []byte) error {
-		given := tasks.Part{Name: of.label, None: value == nil}
-		text, err := values.Element(value)
-		if err == nil {
-			given.JSON = text
-		} else if !errors.Is(err, values.ErrNotJSON) {
-			return err
-		}
-
-		if value != nil {
-			_, given.Bytes, _ = cache.Split(value) // Element has split it without an error
-		}
-		return each(given)
-	})
 }

@@ -1,0 +1,55 @@
+package delivery
+
+import (
+	"errors"
+	"time"
+
+	"github.com/godags/godags/internal/journal"
+)
+
+// What happens when an attempt takes longer than expected, so that nothing waits for it.
+const (
+	ReportAfter  = 5 * time.Millisecond   // report what ended before it
+	RequeueAfter = 25 * time.Millisecond  // requeue what is not claimed
+	ReturnAfter  = 250 * time.Millisecond // return what is claimed
+)
+
+// Why an attempt that was claimed is not executed.
+var (
+	ErrCancelled = errors.New("the run is being cancelled")
+	ErrLate      = errors.New(journal.NotBegun + ": it was behind a stage that takes long")
+)
+
+// Stopped returns the outcome of an attempt that was stopped, or not started, for a reason.
+func Stopped(a journal.AttemptID, cause error) journal.Outcome {
+	r := journal.Record{Type: journal.StageLost, Stage: a.Stage, Attempt: a.Attempt, Text: cause.Error()}
+	if errors.Is(cause, ErrCancelled) {
+		r.Type = journal.StageCancelled
+	}
+	return journal.Outcome{Record: r}
+}
+
+// Waited reports whether anything waits for the running attempt.
+func (m *Machine) Waited() bool { return len(m.unsent)+len(m.runnable)+len(m.waiting) > 0 }
+
+// Late says that an attempt has been running for ReportAfter, RequeueAfter or ReturnAfter, and
+// returns what to do meanwhile.
+func (m *Machine) Late(a journal.AttemptID, after time.Duration) Command {
+	switch {
+	case !m.IsRunning(a) || m.failed:
+		return Command{}
+	case after == RequeueAfter:
+		return m.requeue()
+	case after == ReturnAfter:
+		// The rest of the chain stays: nobody else may start it before this attempt has succeeded.
+		m.drop(ErrLate, m.fusedAhead())
+	}
+
+	switch {
+	case len(m.unsent) == 0:
+		return Command{}
+	case m.call.inFlight:
+		return Command{Action: Wait} // for the report of an earlier late attempt
+	}
+	return m.send(nil)
+}
