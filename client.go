@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"log/slog"
 	"time"
 
 	"github.com/godags/godags/internal/api"
@@ -23,30 +22,24 @@ import (
 // A client does not execute anything: the Redis needs a worker (`worker`, or [Client.Worker] in
 // this process) and a coordinator (`coordinator serve`, or [Client.Coordinator] in this process).
 type Client struct {
-	session *engine.Session
-	runs    *runs.Service
-	options clientOptions
+	session  *engine.Session
+	runs     *runs.Service
+	options  clientOptions
+	failures *failures // of its workers
 }
 
-// ClientOption sets something of a [Client], its workers and its coordinators.
+// ClientOption is an option of [Open]. It concerns the client, its workers and its coordinators.
 type ClientOption interface{ applyClient(*clientOptions) }
 
 type clientOptions struct {
-	logger      *slog.Logger
-	concurrency int
-	queues      []string
-	name        string
-	grace       time.Duration
+	workerOptions
+	queues []string
+	name   string
 }
 
 type clientOption func(*clientOptions)
 
 func (f clientOption) applyClient(o *clientOptions) { f(o) }
-
-// Logger sets where a client, its workers and its coordinators log. The default is [slog.Default].
-func Logger(l *slog.Logger) ClientOption {
-	return clientOption(func(o *clientOptions) { o.logger = l })
-}
 
 // Open connects to a Redis: redis://, rediss://, unix:// or redis-sentinel://. It waits up to 5
 // seconds for an answer.
@@ -57,38 +50,53 @@ func Open(ctx context.Context, url string, opts ...ClientOption) (*Client, error
 		return nil, errors.New("godags.Open needs the URL of a Redis, such as redis://localhost:6379")
 	}
 
-	o := clientOptions{
-		logger:      slog.Default(),
-		concurrency: engine.DefaultConcurrency(),
-		queues:      []string{spec.DefaultQueue},
-		grace:       defaultGrace,
+	o := clientOptions{workerOptions: defaultWorkerOptions(), queues: []string{spec.DefaultQueue}}
+	problems := apply(opts, func(option ClientOption) { option.applyClient(&o) })
+	if err := errors.Join(append(problems, o.check()...)...); err != nil {
+		return nil, fmt.Errorf("godags.Open: %w", err)
 	}
 
-	for _, opt := range opts {
-		opt.applyClient(&o)
-	}
-
-	session, err := engine.Open(ctx, engine.Config{Redis: url, Home: engine.Home(), Logger: o.logger})
+	session, err := engine.Open(ctx, engine.Config{Redis: url, Logger: o.logger})
 	if err != nil {
 		return nil, err
 	}
 
-	return &Client{session, runs.New(session), o}, nil
+	return &Client{session, runs.New(session), o, newFailures()}, nil
+}
+
+// check returns what is wrong with the options.
+func (o *clientOptions) check() []error {
+	problems := o.workerOptions.check(1)
+	if len(o.queues) == 0 {
+		problems = append(problems, errors.New("Queues(): a worker needs at least one queue"))
+	}
+	for _, name := range o.queues {
+		if err := spec.CheckQueue(name); err != nil {
+			problems = append(problems, fmt.Errorf("Queues: %w", err))
+		}
+	}
+	return problems
 }
 
 // Close closes the connections. Workers and coordinators of the client must have stopped.
 func (c *Client) Close() error { return c.session.Close() }
 
 // Submit submits a pipeline and returns the ID of its run, without waiting for it. A run of the
-// same pipeline that has this ID already is left as it is, so that Submit can be repeated after an
-// error.
-//
-// Of the options, [RunID], [Params] and [Keep] apply.
-func (c *Client) Submit(ctx context.Context, p *Pipeline, opts ...RunOption) (string, error) {
-	o, definition, err := prepare(p, opts)
+// same pipeline that has this ID already is left as it is. So with a [RunID] Submit can be repeated
+// after an error.
+func (c *Client) Submit(ctx context.Context, p *Pipeline, opts ...SubmitOption) (string, error) {
+	o := defaultSubmitOptions()
+	problems := apply(opts, func(option SubmitOption) { option.applySubmit(&o) })
+	if err := errors.Join(append(problems, o.check()...)...); err != nil {
+		return "", fmt.Errorf("godags.Submit: %w", err)
+	}
+
+	definition, err := prepare(p, o)
 	if err != nil {
 		return "", err
 	}
+
+	// The client reads outputs from the caches that the pipeline chose.
 	c.session.Stores.Add(definition.Caches)
 
 	id, err := c.session.Submit(ctx, engine.RunOptions{ID: journal.RunID(o.id), Spec: definition.Spec, Keep: o.keep})
@@ -102,7 +110,10 @@ func (c *Client) Wait(ctx context.Context, run string) (*Report, error) {
 	if err != nil {
 		return nil, unknownRun(run, err)
 	}
-	return report(context.WithoutCancel(ctx), c.session, finished)
+
+	report, err := newReport(context.WithoutCancel(ctx), c.session, finished)
+	c.failures.explain(err)
+	return report, err
 }
 
 // ErrUnknownRun says that the Redis has no run of an ID.

@@ -12,6 +12,7 @@ import (
 	"github.com/godags/godags"
 	"github.com/godags/godags/cache"
 	"github.com/godags/godags/internal/redistest"
+	"github.com/godags/godags/tasks"
 )
 
 // openClient returns a client with a worker and a coordinator that stop when the test ends.
@@ -132,10 +133,10 @@ func TestClient_RetriesWhatFailed(t *testing.T) {
 	}
 }
 
-func TestStart_ErrorsUnwrapToWhatTheFunctionReturned(t *testing.T) {
+func TestRun_ErrorsUnwrapToWhatTheFunctionReturned(t *testing.T) {
 	p := godags.New("p")
 	p.Do("open", func(context.Context) error { return &fs.PathError{Op: "open", Path: "x", Err: fs.ErrNotExist} })
-	_, err := start(t, p)
+	_, err := run(t, p)
 	var path *fs.PathError
 	if !errors.As(err, &path) || !errors.Is(err, fs.ErrNotExist) || path.Path != "x" {
 		t.Errorf("got %v, want the error of the function", err)
@@ -152,7 +153,7 @@ func TestResult_DecodesWithTheCodecOfTheStage(t *testing.T) {
 	large := godags.Produce(p, "large", func(context.Context) ([]int, error) { return make([]int, 100_000), nil })
 	inner := godags.Produce(p, "inner", func(context.Context) (int, error) { return 1, nil })
 	godags.Then(p, "outer", func(_ context.Context, n int) (int, error) { return n, nil }, inner)
-	report, err := start(t, p)
+	report, err := run(t, p)
 	mustSucceed(t, report, err)
 
 	if got, err := godags.Result(report, byJSON); err != nil || got != (pair{1, 2}) {
@@ -181,14 +182,46 @@ func TestCollect_TakesAnyNumberOfInputs(t *testing.T) {
 	for _, name := range []string{"a", "b", "c"} {
 		parts = append(parts, godags.Produce(p, name, func(context.Context) (int, error) { return len(parts), nil }))
 	}
-	all := godags.Collect(p, "all", func(_ context.Context, n []int) (int, error) { return len(n), nil }, parts...)
-	none := godags.Collect(p, "none", func(_ context.Context, n []int) (int, error) { return len(n), nil })
-	report, err := start(t, p)
+	all := godags.Collect(p, "all", func(_ context.Context, n []int) (int, error) { return len(n), nil }, parts)
+	none := godags.Collect(p, "none", func(_ context.Context, n []int) (int, error) { return len(n), nil }, nil)
+	report, err := run(t, p)
 	mustSucceed(t, report, err)
 	if got, err := godags.Result(report, all); err != nil || got != 3 {
 		t.Errorf("got %d, %v; want 3", got, err)
 	}
 	if got, err := godags.Result(report, none); err != nil || got != 0 {
 		t.Errorf("got %d, %v; want 0", got, err)
+	}
+}
+
+func TestClient_ErrorsUnwrapToWhatTheFunctionReturned(t *testing.T) {
+	p := godags.New("p")
+	p.Do("open", func(context.Context) error { return fs.ErrNotExist })
+	client := openClient(t, p)
+	id, err := client.Submit(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Wait(t.Context(), id); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v, want the error of the function", err)
+	}
+}
+
+func TestMiddleware_OfARunIsOutsideThatOfItsPipeline(t *testing.T) {
+	var calls []string
+	trace := func(name string) godags.Middleware {
+		return func(next tasks.Handler) tasks.Handler {
+			return tasks.HandlerFunc(func(ctx context.Context, s *tasks.Stage) error {
+				calls = append(calls, name+" "+s.Name)
+				return next.Handle(ctx, s)
+			})
+		}
+	}
+	p := godags.New("p", trace("pipeline"))
+	p.Do("do", func(context.Context) error { calls = append(calls, "function"); return nil })
+	report, err := run(t, p, trace("outer"), trace("inner"))
+	mustSucceed(t, report, err)
+	if want := []string{"outer do", "inner do", "pipeline do", "function"}; !slices.Equal(calls, want) {
+		t.Errorf("got %q, want %q", calls, want)
 	}
 }

@@ -2,7 +2,6 @@ package godags
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/godags/godags/cache"
 	"github.com/godags/godags/internal/jsontext"
@@ -27,7 +26,7 @@ type Command struct {
 // after as files of the folder $GODAGS_INPUTS, named like the stages, and its own output is what it
 // leaves in the file $GODAGS_OUTPUT, up to 64 MiB. [tasks.Command] says what else it is told. A
 // status other than 0 fails the stage.
-func (p *Pipeline) Command(name string, c Command, opts ...Option) Output[[]byte] {
+func (p *Pipeline) Command(name string, c Command, opts ...StageOption) Output[[]byte] {
 	params, err := jsontext.Marshal(c)
 	if err == nil {
 		err = tasks.Command{}.Validate(params)
@@ -36,7 +35,7 @@ func (p *Pipeline) Command(name string, c Command, opts ...Option) Output[[]byte
 		p.problems = append(p.problems, fmt.Errorf("stage %q: %w", name, err))
 	}
 
-	s := p.add(name, false, tasks.Command{}.Handle, append(slices.Clone(opts), Codec(cache.Raw)))
+	s := p.add(name, false, tasks.Command{}.Handle, append(mapOptions(opts), Codec(cache.Raw)))
 	s.params = params
 	return Output[[]byte]{s}
 }

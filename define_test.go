@@ -22,9 +22,11 @@ func double(_ context.Context, n int) (int, error) { return 2 * n, nil }
 
 // The words are those of pipeline files.
 func TestOptionsAreFrozenIntoTheSpec(t *testing.T) {
-	p := New("p", Retries(1), RunTimeout(time.Hour), OnFailureStop(), DeclareParam("seed", 42), DeclareParam[[]string]("files"))
+	p := New("p", Retries(1), RunTimeout(time.Hour), OnFailureStop())
+	NewParam(p, "seed", 42)
+	NewParam[[]string](p, "files")
 	p.Do("default", nothing)
-	all := p.Do("all", nothing, Retries(3), Backoff(time.Second, 1.5, time.Minute, 0.2), Timeout(90*time.Second), Priority(-1), Trigger(AllDone),
+	all := p.Do("all", nothing, Retries(3), Backoff{Initial: time.Second, Factor: 1.5, Max: time.Minute, Jitter: 0.2}, Timeout(90*time.Second), Priority(-1), Trigger(AllDone),
 		When("params.seed > 1"), Secrets("TOKEN"), Queue("gpu"))
 	list := Produce(p, "list", numbers)
 	Map(p, "double", double, list, MaxParallel(2), Retries(0), When("item > 1 && index < 2")).After(all)
@@ -53,38 +55,41 @@ func TestOptionsAreFrozenIntoTheSpec(t *testing.T) {
 }
 
 func TestOptionsThatAreWrongAreReportedTogether(t *testing.T) {
-	p := New("p", RunTimeout(time.Nanosecond), DeclareParam("seed", 1), DeclareParam("seed", "x"), DeclareParam("bad name", 1), DeclareParam("f", nothing),
-		DeclareParam("two", 1, 2), DeclareParam("huge", strings.Repeat("x", 100_000)))
+	p := New("p", RunTimeout(time.Nanosecond))
+	NewParam(p, "seed", 1)
+	NewParam(p, "seed", "x")
+	NewParam(p, "bad name", 1)
+	NewParam(p, "f", nothing)
+	NewParam(p, "two", 1, 2)
+	NewParam(p, "huge", strings.Repeat("x", 100_000))
 	list := Produce(p, "list", numbers, Codec(cache.Gob))
-	p.Do("misplaced", nothing, RunTimeout(time.Second), OnFailureStop(), DeclareParam[int]("late"))
-	p.Do("ranges", nothing, Retries(-1), Priority(2_000_000), Timeout(time.Microsecond), Backoff(time.Minute, 0.5, time.Second, 2), Secrets("a b"), Queue("/"), Trigger(9))
+	p.Do("ranges", nothing, Retries(-1), Priority(2_000_000), Timeout(time.Microsecond), Backoff{time.Minute, 0.5, time.Second, 2}, Secrets("a b"), Queue("/"), Trigger(9))
 	p.Do("both", nothing, When("true"), WhenFunc(func(context.Context) (bool, error) { return true, nil }))
 	p.Do("when", nothing, When("params.sede > 1")).After(list)
-	p.Do("parallel", nothing, MaxParallel(3))
-	Map(p, "map", double, list)
+	Map(p, "map", double, list, MaxParallel(-1))
 	p.Command("command", Command{Run: "a", Argv: []string{"b"}})
 	_, err := p.define()
 	if err == nil {
 		t.Fatal("the pipeline is valid")
 	}
 	for _, want := range []string{
-		"RunTimeout(1ns): it must be 0, for any time, or at least 1ms",
+		"RunTimeout(1ns): it must be 0, for no limit, or at least 1ms",
 		`parameter "seed" is declared twice`,
 		`parameter: the name "bad name" can have letters, digits and _, no digit first`,
 		`parameter "f": func(context.Context) error is neither string, int, float, bool, list nor object as JSON`,
 		`parameter "two" has 2 defaults: give one or none`,
 		`parameter "huge" has 100002 bytes`,
-		`stage "misplaced": RunTimeout is an option of New, not of a stage`,
-		`stage "misplaced": OnFailureStop is an option of New, not of a stage`,
-		`stage "misplaced": DeclareParam is an option of New, not of a stage`, "dag: there is no trigger 9",
+		"dag: there is no trigger 9",
 		`stage "ranges": Retries(-1): it must be from 0 to 60000`,
 		"Priority(2000000): it must be from -1000000 to 1000000",
-		"Timeout(1µs): it must be 0, for any time, or at least 1ms",
-		"Backoff(1m0s, 0.5, 1s, 2): it takes initial, factor from 1 to 1000, max not less than initial, jitter from 0 to 1",
+		"Timeout(1µs): it must be 0, for no limit, or at least 1ms",
+		"Backoff: Factor is 0.5: it must be from 1 to 1000",
+		"Backoff: Max is 1s: it must not be less than Initial, which is 1m0s",
+		"Backoff: Jitter is 2: it must be at most 1",
 		`stage "ranges": Secrets: the name "a b" can have`,
 		`stage "both": When and WhenFunc exclude each other`,
 		"stage \"when\": When: ", "(did you mean \"seed\"?)\n    1 | params.sede > 1\n      |        ^^^^",
-		`stage "parallel": MaxParallel is for stages made by Map`,
+		`stage "map": MaxParallel(-1): it must be from 0 to 1000000`,
 		`stage "map": Map needs lists in JSON: give "list" the option Codec(cache.JSON)`,
 		`stage "command": params "run" and "argv" exclude each other`,
 	} {
@@ -109,8 +114,8 @@ func TestAllOfAPipelineThatIsWrongIsReportedTogether(t *testing.T) {
 		t.Fatal("the pipeline is valid")
 	}
 	for want, times := range map[string]int{
-		`illegal name "a/b": it has a slash`: 1, `stage "twice" is defined twice`: 1, `stage "twice" comes after nothing`: 2, `stage of another pipeline ("other")`: 1,
-		`stage "map" comes after nothing`: 1, `stage "then" comes after nothing`: 1,
+		`illegal name "a/b": it has a slash`: 1, `stage "twice" is defined twice`: 1, `stage "twice": After got a nil stage`: 2, `stage of another pipeline ("other")`: 1,
+		`stage "map": After got a nil stage`: 1, `stage "then": After got a nil stage`: 1,
 	} {
 		if n := strings.Count(err.Error(), want); n != times {
 			t.Errorf("it says %d times %s", n, want)

@@ -32,14 +32,13 @@ func TestPipeline_RefusesTypesAndFunctionsThatCannotWork(t *testing.T) {
 	failure := Produce(p, "error", func(context.Context) (error, error) { return nil, nil })
 	Then(p, "of error", func(context.Context, error) (int, error) { return 1, nil }, failure)
 	p.Command("latin", Command{Argv: []string{"cat", "caf\xe9.txt"}})
-	New("other", DeclareParam("s", "\xff"))
 	_, err := p.define()
 	if err == nil {
 		t.Fatal("the pipeline is valid")
 	}
 	for _, want := range []string{
 		"option 1 is nil", `stage "do": its function is nil`, `stage "produce": its function is nil`, `stage "then": its function is nil`, `stage "map": its function is nil`,
-		`stage "when": WhenFunc(nil): it takes one that is not nil`, `stage "codec": Codec(nil)`, `stage "option": option 2 is nil`,
+		`stage "when": WhenFunc(nil): it must not be nil`, `stage "codec": Codec(nil)`, `stage "option": option 2 is nil`,
 		`stage "hidden": its output godags.hiddenPair cannot be handed on: godags.hiddenPair has no exported fields`,
 		`stage "reader": its output func() cannot be handed on: a func() cannot be handed to another stage`,
 		`stage "raw": its output int cannot be handed on: raw takes []byte and string only`,
@@ -57,7 +56,11 @@ func TestPipeline_RefusesTypesAndFunctionsThatCannotWork(t *testing.T) {
 }
 
 func TestPipeline_RefusesParametersThatAreOneVariable(t *testing.T) {
-	_, err := New("p", DeclareParam("seed", 1), DeclareParam("Seed", 2), DeclareParam("text", "caf\xe9")).define()
+	p := New("p")
+	NewParam(p, "seed", 1)
+	NewParam(p, "Seed", 2)
+	NewParam(p, "text", "caf\xe9")
+	_, err := p.define()
 	for _, want := range []string{`parameters "seed" and "Seed" differ in case only`, `parameter "text": the text is not UTF-8`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want an error with %s", err, want)
@@ -65,30 +68,31 @@ func TestPipeline_RefusesParametersThatAreOneVariable(t *testing.T) {
 	}
 }
 
-func TestStart_RefusesOptionsThatCannotBe(t *testing.T) {
-	t.Setenv("REDIS_URL", "")
+func TestRun_RefusesOptionsThatCannotBe(t *testing.T) {
 	p := New("p")
 	p.Do("a", nothing)
 	for want, options := range map[string][]RunOption{
-		"Cores(-1): it must be 1 or more":              {Cores(-1)},
-		"Cores(0) leaves all stages to workers":        {Cores(0)},
-		"Grace(-1s): it cannot be negative":            {Grace(-time.Second)},
-		"Keep(-1s): it cannot be negative":             {Keep(-time.Second)},
-		"option 2 is nil":                              {Cores(1), nil},
+		"Concurrency(-1): it must be at least 0":       {Concurrency(-1)},
+		"Concurrency(0) leaves all stages to workers":  {Concurrency(0)},
+		"Grace(-1s): it must not be negative":          {Grace(-time.Second)},
+		"Keep(-1s): it must not be negative":           {Keep(-time.Second)},
+		"option 2 is nil":                              {Concurrency(1), nil},
+		"Redis and Home exclude each other":            {Redis("redis://localhost"), Home("x")},
+		"Logger(nil): it must not be nil":              {Logger(nil)},
+		"Middleware(nil): it must not be nil":          {Middleware(nil)},
 		`parameter "x": the text is not UTF-8: byte 4`: {Params(map[string]any{"x": "caf\xe9"})},
 	} {
-		if report, err := Start(t.Context(), p, options...); report != nil || err == nil || !strings.Contains(err.Error(), want) {
+		if report, err := Run(t.Context(), p, options...); report != nil || err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, %v, want an error with %q", report, err, want)
 		}
 	}
-	if _, err := Start(t.Context(), nil); err == nil {
+	if _, err := Run(t.Context(), nil); err == nil {
 		t.Error("a nil pipeline: no error")
 	}
 }
 
 // A value that its codec cannot carry is the function's fault, and would be the same each time.
-func TestStart_DoesNotRetryForAValueThatCannotBeCarried(t *testing.T) {
-	atHome(t)
+func TestRun_DoesNotRetryForAValueThatCannotBeCarried(t *testing.T) {
 	type row struct {
 		N    float64
 		memo map[string]int
@@ -128,9 +132,9 @@ func TestStart_DoesNotRetryForAValueThatCannotBeCarried(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var attempts atomic.Int32
-			p := New("p", Retries(3), Backoff(time.Millisecond, 1, time.Millisecond, 0))
+			p := New("p", Retries(3), Backoff{Initial: time.Millisecond, Factor: 1, Max: time.Millisecond})
 			test.add(p, &attempts)
-			_, err := Start(t.Context(), p, Cores(1))
+			_, err := Run(t.Context(), p, Concurrency(1))
 			var failed *StageError
 			if !errors.As(err, &failed) || failed.Stage != "a" || !strings.Contains(failed.Message, test.want) || attempts.Load() != 1 {
 				t.Errorf("%d attempts, %v; want 1 and an error with %q", attempts.Load(), err, test.want)
@@ -139,15 +143,14 @@ func TestStart_DoesNotRetryForAValueThatCannotBeCarried(t *testing.T) {
 	}
 }
 
-func TestStart_ReportsOutputsWhole(t *testing.T) {
-	atHome(t)
+func TestRun_ReportsOutputsWhole(t *testing.T) {
 	type rows struct {
 		Total int
 		Rows  []int
 	}
 	p := New("p")
 	Produce(p, "large", func(context.Context) (rows, error) { return rows{7, make([]int, 60_000)}, nil })
-	report, err := Start(t.Context(), p)
+	report, err := Run(t.Context(), p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,9 +158,4 @@ func TestStart_ReportsOutputsWhole(t *testing.T) {
 	if err := json.Unmarshal(report.Outputs["large"], &got); err != nil || got.Total != 7 || len(got.Rows) != 60_000 {
 		t.Errorf("got %d, %d rows, %v", got.Total, len(got.Rows), err)
 	}
-}
-
-func atHome(t *testing.T) {
-	t.Setenv("REDIS_URL", "")
-	t.Setenv("GODAGS_HOME", t.TempDir())
 }

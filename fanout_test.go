@@ -22,9 +22,9 @@ func TestTenThousandElements(t *testing.T) {
 			return 0, errors.New("not at once")
 		}
 		return n * n, nil
-	}, godags.Retries(1), godags.Backoff(10*time.Millisecond, 1, time.Second, 0))
+	}, godags.Retries(1), godags.Backoff{Initial: 10 * time.Millisecond, Factor: 1, Max: time.Second})
 	begin := time.Now()
-	report, err := godags.Start(t.Context(), p, godags.Redis(server.URL()))
+	report, err := godags.Run(t.Context(), p, godags.Redis(server.URL()))
 	if err != nil || report.Succeeded != 10_003 || string(report.Outputs["sum"]) != "333283335000" || attempts.Load() != 10_003 {
 		t.Fatalf("%+v, %d attempts, %v", report, attempts.Load(), err)
 	}

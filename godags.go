@@ -1,17 +1,35 @@
 // Package godags runs pipelines of Go functions and shell commands that depend on each other.
 //
-// A pipeline is stages and what comes after what. Edges that carry values are typed, and do not
-// compile when the types disagree:
+// A pipeline is a set of stages and the order between them. Edges that carry values are typed, and
+// do not compile when the types differ:
 //
 //	p := godags.New("wine")
 //	data := godags.Produce(p, "ingest", ingest)      // func(context.Context) (Dataset, error)
 //	model := godags.Then(p, "train", train, data)    // func(context.Context, Dataset) (Model, error)
-//	godags.Join(p, "report", report, data, model)    // func(context.Context, Dataset, Model) (string, error)
+//	text := godags.Join(p, "report", report, data, model) // func(context.Context, Dataset, Model) (string, error)
 //
-// [Start] runs it in this process, with nothing installed. [Main] makes a whole program of it: run,
-// worker, graph, status and more, so that the same stages run on many processes or machines over
-// one Redis.
+// There are three ways to run it.
 //
-// A run is a journal in Redis. Every stage is executed at least once and its outcome is recorded
-// exactly once; with no fault each stage is executed once.
+// In this process: [Run] waits until the run is finished. Nothing needs to be installed.
+//
+//	report, err := godags.Run(ctx, p, godags.Concurrency(8))
+//	s, err := godags.Result(report, text) // a string
+//
+// In a service: [Open] connects to a Redis and returns a [Client]. The client submits runs and shows
+// them. [Client.Worker] executes stages and [Client.Coordinator] decides which are ready; both may
+// run in this process or in others.
+//
+//	client, err := godags.Open(ctx, "redis://localhost:6379")
+//	go client.Coordinator().Run(ctx)
+//	go client.Worker(p).Run(ctx)
+//	run, err := client.Submit(ctx, p, godags.RunID("nightly-2026-11-30"))
+//	report, err := client.Wait(ctx, run)
+//
+// As a program: [Main] makes a command line of it, with run, worker, graph, status and more.
+//
+// Options that do not fit do not compile: [StageOption], [PipelineOption], [MapOption], [RunOption],
+// [SubmitOption] and [ClientOption] say where an option belongs. Some options suit several.
+//
+// The record of a run is a journal in Redis. Every stage is executed at least once and its outcome is
+// recorded exactly once. Without faults each stage is executed once.
 package godags

@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,11 +16,10 @@ import (
 	"github.com/godags/godags/internal/redistest"
 )
 
-// start runs a pipeline on the embedded Redis in a state folder of the test's own.
-func start(t *testing.T, p *godags.Pipeline, opts ...godags.RunOption) (*godags.Report, error) {
+// run runs a pipeline in this process.
+func run(t *testing.T, p *godags.Pipeline, opts ...godags.RunOption) (*godags.Report, error) {
 	t.Helper()
-	t.Setenv("GODAGS_HOME", t.TempDir())
-	return godags.Start(t.Context(), p, opts...)
+	return godags.Run(t.Context(), p, opts...)
 }
 
 func mustSucceed(t *testing.T, report *godags.Report, err error) *godags.Report {
@@ -42,14 +38,14 @@ func constant[T any](v T) func(context.Context) (T, error) {
 }
 
 func TestSixStagesSucceed(t *testing.T) {
-	report, err := start(t, simple.Pipeline())
+	report, err := run(t, simple.Pipeline())
 	if mustSucceed(t, report, err).Total != 6 {
 		t.Fatalf("%+v", report)
 	}
 }
 
 func TestAnEmptyPipelineSucceeds(t *testing.T) {
-	report, err := start(t, godags.New("empty"))
+	report, err := run(t, godags.New("empty"))
 	mustSucceed(t, report, err)
 }
 
@@ -61,53 +57,17 @@ func TestValuesFollowTypedEdges(t *testing.T) {
 	godags.Join3(p, "all", func(_ context.Context, n int, s string, l []string) (map[string]any, error) {
 		return map[string]any{"n": n, "s": s, "l": l}, nil
 	}, number, text, list)
-	report, err := start(t, p)
+	report, err := run(t, p)
 	got := string(mustSucceed(t, report, err).Outputs["all"])
 	if want := `{"l":["21","20"],"n":20,"s":"21"}`; got != want {
 		t.Fatalf("got %s, want %s", got, want)
 	}
 }
 
-func TestATypedEdgeOfTheWrongTypeDoesNotCompile(t *testing.T) {
-	// inside the module, so that it can import it, but hidden from tests that look at all of that
-	dir, err := os.MkdirTemp(".", ".wrongtype")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	const program = `package main
-import ("context"; "github.com/godags/godags")
-func main() {
-	p := godags.New("p")
-	number := godags.Produce(p, "number", func(context.Context) (int, error) { return 1, nil })
-	list := godags.Produce(p, "list", func(context.Context) ([]int, error) { return nil, nil })
-	%s
-	_, _ = number, list
-}`
-	for use, compiles := range map[string]bool{
-		`godags.Then(p, "s", func(context.Context, int) (string, error) { return "", nil }, number)`:    true,
-		`godags.Then(p, "s", func(context.Context, string) (string, error) { return "", nil }, number)`: false,
-		`godags.Map(p, "s", func(context.Context, int) (string, error) { return "", nil }, list)`:       true,
-		`godags.Map(p, "s", func(context.Context, string) (string, error) { return "", nil }, list)`:    false,
-		`godags.Map(p, "s", func(context.Context, int) (string, error) { return "", nil }, number)`:     false,
-	} {
-		if err := os.WriteFile(filepath.Join(dir, "main.go"), fmt.Appendf(nil, program, use), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		out, err := exec.Command("go", "vet", "./"+dir).CombinedOutput()
-		if compiles != (err == nil) {
-			t.Errorf("%s: %v\n%s", use, err, out)
-		}
-		if !compiles && !strings.Contains(string(out), "cannot use") && !strings.Contains(string(out), "does not match") {
-			t.Errorf("%s: the compiler complains of something else:\n%s", use, out)
-		}
-	}
-}
-
 func TestEveryCodecAndCacheCarriesValues(t *testing.T) {
 	type point struct{ X, Y int }
 	mini := redistest.Mini(t)
-	for name, opts := range map[string][]godags.Option{
+	for name, opts := range map[string][]godags.PipelineOption{
 		"default": nil,
 		"gob":     {godags.Codec(cache.Gob)},
 		"disk":    {godags.Values(cache.Disk(t.TempDir()))},
@@ -124,7 +84,7 @@ func TestEveryCodecAndCacheCarriesValues(t *testing.T) {
 				v, err := godags.Get[point](ctx, "k")
 				return fmt.Sprint(len(l), v), err
 			}, large, godags.Codec(cache.JSON))
-			report, err := start(t, p)
+			report, err := run(t, p)
 			if got := string(mustSucceed(t, report, err).Outputs["out"]); got != `"200000 {1 2}"` {
 				t.Fatal(got)
 			}
@@ -136,7 +96,7 @@ func TestAStageCanHaveAnotherCacheAndCodecThanItsPipeline(t *testing.T) {
 	p := godags.New("mixed", godags.Codec(cache.Gob))
 	raw := godags.Produce(p, "raw", constant([]byte{0, 255}), godags.Codec(cache.Raw), godags.Values(cache.Disk(t.TempDir())))
 	godags.Then(p, "size", func(_ context.Context, b []byte) (int, error) { return len(b), nil }, raw, godags.Codec(cache.JSON))
-	report, err := start(t, p)
+	report, err := run(t, p)
 	if got := string(mustSucceed(t, report, err).Outputs["size"]); got != "2" {
 		t.Fatal(got)
 	}
@@ -149,7 +109,7 @@ func TestAMissingKeyIsNamedWithRunAndStage(t *testing.T) {
 		_, got = godags.Get[int](ctx, "nothing")
 		return nil
 	})
-	report, err := start(t, p, godags.RunID("run-1"))
+	report, err := run(t, p, godags.RunID("run-1"))
 	mustSucceed(t, report, err)
 	if !errors.Is(got, cache.ErrNotFound) {
 		t.Fatal(got)
@@ -172,7 +132,7 @@ func TestADeletedValueIsGone(t *testing.T) {
 		}
 		return nil
 	})
-	report, err := start(t, p)
+	report, err := run(t, p)
 	mustSucceed(t, report, err)
 }
 
@@ -213,7 +173,7 @@ func TestRunsDoNotSeeEachOther(t *testing.T) {
 	var runs sync.WaitGroup
 	for i := range 5 {
 		runs.Go(func() {
-			report, err := godags.Start(t.Context(), pipeline(), godags.Redis(server.URL()), godags.RunID(fmt.Sprintf("run-%d", i)))
+			report, err := godags.Run(t.Context(), pipeline(), godags.Redis(server.URL()), godags.RunID(fmt.Sprintf("run-%d", i)))
 			if err != nil || report.Succeeded != 2 {
 				t.Errorf("%+v %v", report, err)
 			}
@@ -234,17 +194,17 @@ func TestTheIDOfAFinishedRunShowsWhatBecameOfIt(t *testing.T) {
 	server := redistest.Start(t)
 	t.Setenv("GODAGS_KEY", "the key of these tests")
 	once := []godags.RunOption{godags.Redis(server.URL()), godags.RunID("once")}
-	first, err := godags.Start(t.Context(), simple.Pipeline(), once...)
+	first, err := godags.Run(t.Context(), simple.Pipeline(), once...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := godags.Start(t.Context(), simple.Pipeline(), once...)
+	second, err := godags.Run(t.Context(), simple.Pipeline(), once...)
 	if err != nil || !second.Finished.Equal(first.Finished) || second.Succeeded != 6 {
 		t.Fatalf("%v: %+v", err, second)
 	}
 	other := godags.New("other")
 	other.Do("one", func(context.Context) error { return nil })
-	if _, err := godags.Start(t.Context(), other, once...); err == nil || !strings.Contains(err.Error(), "taken") {
+	if _, err := godags.Run(t.Context(), other, once...); err == nil || !strings.Contains(err.Error(), "taken") {
 		t.Fatalf("the id of a run of another pipeline: %v", err)
 	}
 }
@@ -257,16 +217,16 @@ func TestTwoCallsWithOneRunIDExecuteEachStageOnce(t *testing.T) {
 	arrived, release := make(chan struct{}), make(chan struct{})
 	p.Do("only", func(context.Context) error { executed.Add(1); close(arrived); <-release; return nil })
 	results := make(chan error, 2)
-	run := func() {
-		report, err := godags.Start(t.Context(), p, godags.Redis(server.URL()), godags.RunID("shared"))
+	share := func() {
+		report, err := godags.Run(t.Context(), p, godags.Redis(server.URL()), godags.RunID("shared"))
 		if err == nil && report.Succeeded != 1 {
 			err = fmt.Errorf("%+v", report)
 		}
 		results <- err
 	}
-	go run()
+	go share()
 	<-arrived
-	go run()
+	go share()
 	close(release)
 	for range 2 {
 		if err := <-results; err != nil {
@@ -286,13 +246,13 @@ func TestAFailureSkipsWhatComesAfterItAndNothingElse(t *testing.T) {
 	panics := p.Do("panics", func(context.Context) error { panic("oops") })
 	p.Do("child", ok).After(bad, panics)
 	p.Do("unrelated", ok).After(p.Do("root", ok))
-	report, err := start(t, p)
+	report, err := run(t, p)
 	if report == nil || report.State != "failed" || report.Failed != 2 || report.Skipped != 1 || report.Succeeded != 2 || ran.Load() != 2 {
 		t.Fatalf("%+v, %d ran, %v", report, ran.Load(), err)
 	}
-	var run *godags.RunError
+	var failed *godags.RunError
 	var stage *godags.StageError
-	if !errors.As(err, &run) || !errors.As(err, &stage) || len(run.Failed) != 2 {
+	if !errors.As(err, &failed) || !errors.As(err, &stage) || len(failed.Failed) != 2 {
 		t.Fatal(err)
 	}
 	for _, text := range []string{`stage "bad": no more disk`, `stage "panics": panic: oops`} {
@@ -312,7 +272,7 @@ func TestOneCoreRunsOneStageAtATime(t *testing.T) {
 			return nil
 		})
 	}
-	report, err := start(t, p, godags.Cores(1))
+	report, err := run(t, p, godags.Concurrency(1))
 	mustSucceed(t, report, err)
 	if most.Load() != 1 {
 		t.Fatalf("%d stages at once", most.Load())
@@ -334,13 +294,11 @@ func TestAStageStartsAsSoonAsItsOwnDependenciesAllow(t *testing.T) {
 	})
 	fast := p.Do("fast_1", func(context.Context) error { return nil })
 	p.Do("fast_2", func(context.Context) error { close(done); return nil }).After(fast)
-	report, err := start(t, p, godags.Cores(2))
+	report, err := run(t, p, godags.Concurrency(2))
 	mustSucceed(t, report, err)
 }
 
 func TestWhenTheContextEndsTheRunIsCancelled(t *testing.T) {
-	t.Setenv("REDIS_URL", "")
-	t.Setenv("GODAGS_HOME", t.TempDir())
 	ctx, cancel := context.WithCancelCause(t.Context())
 	p := godags.New("endless")
 	why := errors.New("enough")
@@ -350,7 +308,7 @@ func TestWhenTheContextEndsTheRunIsCancelled(t *testing.T) {
 		return ctx.Err()
 	})
 	p.Do("never", func(context.Context) error { t.Error("it ran"); return nil }).After(stage)
-	report, err := godags.Start(ctx, p)
+	report, err := godags.Run(ctx, p)
 	if !errors.Is(err, why) || report == nil || report.State != "cancelled" || report.Cancelled != 2 {
 		t.Fatalf("%+v %v", report, err)
 	}
@@ -368,7 +326,7 @@ func TestAllMistakesAreReportedAtOnceAndNothingRuns(t *testing.T) {
 	do("new\nline")
 	do("c").After(other.Do("x", nil))
 	p.Do("q", nil, godags.Queue("no such name"))
-	_, err := start(t, p)
+	_, err := run(t, p)
 	var invalid *dag.InvalidError
 	if !errors.As(err, &invalid) {
 		t.Fatal(err)
@@ -381,7 +339,7 @@ func TestAllMistakesAreReportedAtOnceAndNothingRuns(t *testing.T) {
 }
 
 func TestAnUnreachableRedisIsAnError(t *testing.T) {
-	_, err := start(t, simple.Pipeline(), godags.Redis("redis://127.0.0.1:1"))
+	_, err := run(t, simple.Pipeline(), godags.Redis("redis://127.0.0.1:1"))
 	if err == nil || !strings.Contains(err.Error(), "127.0.0.1:1") {
 		t.Fatal(err)
 	}
@@ -390,6 +348,6 @@ func TestAnUnreachableRedisIsAnError(t *testing.T) {
 func TestStagesOfAQueueRunInOneProcessToo(t *testing.T) {
 	p := godags.New("queues", godags.Queue("cpu"))
 	p.Do("b", func(context.Context) error { return nil }, godags.Queue("gpu")).After(p.Do("a", func(context.Context) error { return nil }))
-	report, err := start(t, p)
+	report, err := run(t, p)
 	mustSucceed(t, report, err)
 }

@@ -26,7 +26,7 @@ func WorkerMain(pipelines ...*Pipeline) {
 	os.Exit(programMain(cli.WorkerMain, pipelines))
 }
 
-func programMain(run func(context.Context, cli.Program, []string) int, pipelines []*Pipeline) int {
+func programMain(command func(context.Context, cli.Program, []string) int, pipelines []*Pipeline) int {
 	program := cli.Program{Name: filepath.Base(os.Args[0]), Call: cli.Call(os.Args[0]), Out: os.Stdout, Err: os.Stderr}
 	if err := process.Isolate(); err != nil {
 		fmt.Fprintf(os.Stderr, "%s: warning: %v\n", program.Name, err)
@@ -47,5 +47,5 @@ func programMain(run func(context.Context, cli.Program, []string) int, pipelines
 		program.Pipelines = append(program.Pipelines, engine.Pipeline(definition))
 	}
 
-	return run(context.Background(), program, os.Args[1:])
+	return command(context.Background(), program, os.Args[1:])
 }

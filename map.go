@@ -16,7 +16,9 @@ import (
 // instance that was skipped by its condition has the zero value there. [Then] takes the list on.
 //
 // Both lists are JSON: another [Codec] is an error.
-func Map[A, B any](p *Pipeline, name string, f func(context.Context, A) (B, error), list Output[[]A], opts ...Option) Output[[]B] {
+func Map[A, B any](
+	p *Pipeline, name string, f func(context.Context, A) (B, error), list Output[[]A], opts ...MapOption,
+) Output[[]B] {
 	each := produce(p, name, f == nil, func(ctx context.Context, s *tasks.Stage) (b B, err error) {
 		if s.Item == nil {
 			return b, errors.New("the stage was executed as a whole, not for an element")

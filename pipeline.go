@@ -15,28 +15,32 @@ import (
 	"github.com/godags/godags/tasks"
 )
 
-// Pipeline is a set of stages and what comes after what. It is built by one goroutine, then run,
-// any number of times.
+// Pipeline is a set of stages and the order between them. One goroutine builds it. Then it can be
+// run any number of times.
 //
-// Mistakes made while building (a name used twice, a cycle) are reported together by [Start] and
-// [Main], before anything runs.
+// Mistakes made while building (a name used twice, a cycle) are reported together by [Run],
+// [Client.Submit] and [Main], before anything runs.
 type Pipeline struct {
-	name     string
-	settings spec.Settings
-	defaults options
-	stages   []*Stage
-	problems []error
+	name       string
+	settings   spec.Settings
+	defaults   options // of its stages
+	middleware []tasks.Middleware
+	stages     []*Stage
+	problems   []error
 }
 
 // New returns an empty pipeline. The name is up to 200 bytes of printable text without slashes.
-// Options set the defaults of its stages.
-func New(name string, opts ...Option) *Pipeline {
+// Options for stages are the defaults of all its stages.
+func New(name string, opts ...PipelineOption) *Pipeline {
 	p := &Pipeline{name: name, defaults: options{codec: cache.JSON}}
-	p.defaults.pipeline = p
-	p.problems = append(p.problems, p.defaults.apply(opts)...)
-	p.defaults.pipeline = nil
+	p.problems = apply(opts, func(o PipelineOption) { o.applyPipeline(p) })
+
+	// Each stage begins with a copy of the defaults, which must not repeat what is reported here.
+	p.problems = append(p.problems, p.defaults.problems...)
+	p.defaults.problems = nil
+
 	if badTime(p.settings.Timeout) {
-		p.problems = append(p.problems, fmt.Errorf("RunTimeout(%v): it must be 0, for any time, or at least %v", p.settings.Timeout, leastTime))
+		p.problems = append(p.problems, fmt.Errorf("RunTimeout(%v): it must be 0, for no limit, or at least %v", p.settings.Timeout, leastTime))
 	}
 	return p
 }
@@ -57,13 +61,13 @@ type Stage struct {
 // Name returns the stage's name.
 func (s *Stage) Name() string { return s.name }
 
-// Dependency is what a stage can come after: a [*Stage], or the [Output] of one.
+// Dependency is a [*Stage] or the [Output] of one: see [After].
 type Dependency interface{ dependency() *Stage }
 
 func (s *Stage) dependency() *Stage { return s }
 
 // After makes the stage start only when all the given ones have succeeded, and returns the stage.
-// It adds to earlier calls.
+// It adds to earlier calls. The option [After] does the same for a stage that is being made.
 func (s *Stage) After(dependencies ...Dependency) *Stage {
 	for _, d := range dependencies {
 		var dep *Stage
@@ -73,7 +77,7 @@ func (s *Stage) After(dependencies ...Dependency) *Stage {
 
 		if dep == nil {
 			s.pipeline.problems = append(s.pipeline.problems, fmt.Errorf(
-				"stage %q comes after nothing: a nil stage, or an Output that Produce, Then, Join, Map or Command has not made", s.name))
+				"stage %q: After got a nil stage, or an Output that no Produce, Then, Join, Collect, Map or Command made", s.name))
 			continue
 		}
 
@@ -89,16 +93,17 @@ func (s *Stage) After(dependencies ...Dependency) *Stage {
 	return s
 }
 
-// Do adds a stage that has no output. What must run before it is said with [Stage.After].
+// Do adds a stage that has neither input nor output. Use [After] for its dependencies.
 // The function must return soon after its context is done. Its error, or panic, fails the stage.
-func (p *Pipeline) Do(name string, f func(context.Context) error, opts ...Option) *Stage {
-	return p.add(name, f == nil, func(ctx context.Context, _ *tasks.Stage) error { return f(ctx) }, opts)
+func (p *Pipeline) Do(name string, f func(context.Context) error, opts ...StageOption) *Stage {
+	return p.add(name, f == nil, func(ctx context.Context, _ *tasks.Stage) error { return f(ctx) }, mapOptions(opts))
 }
 
 // add adds a stage. missing says that its function is nil.
-func (p *Pipeline) add(name string, missing bool, f tasks.HandlerFunc, opts []Option) *Stage {
+func (p *Pipeline) add(name string, missing bool, f tasks.HandlerFunc, opts []MapOption) *Stage {
 	s := &Stage{pipeline: p, name: name, options: p.defaults}
-	problems := s.apply(opts)
+	problems := apply(opts, func(o MapOption) { o.applyStage(s) })
+	problems = append(problems, s.problems...)
 	if missing {
 		problems = append(problems, errors.New("its function is nil"))
 	}
@@ -107,6 +112,7 @@ func (p *Pipeline) add(name string, missing bool, f tasks.HandlerFunc, opts []Op
 		p.problems = append(p.problems, fmt.Errorf("stage %q: %w", name, err))
 	}
 
+	// The condition is asked inside the middleware, so that a trace covers it.
 	s.handler = tasks.HandlerFunc(func(ctx context.Context, st *tasks.Stage) error {
 		ctx = context.WithValue(ctx, stageKey{}, s)
 		if err := s.mayRun(ctx); err != nil {
@@ -141,10 +147,6 @@ func (s *Stage) mayRun(ctx context.Context) error {
 
 // complete returns what is wrong with the stage now that all that it comes after is known.
 func (s *Stage) complete(after []string) error {
-	if s.policy.ForEach == "" && s.policy.MaxParallel != s.pipeline.defaults.policy.MaxParallel {
-		return fmt.Errorf("stage %q: MaxParallel is for stages made by Map", s.name)
-	}
-
 	if s.policy.When == "" {
 		return nil
 	}
@@ -172,7 +174,7 @@ func (p *Pipeline) define() (engine.Pipeline, error) {
 
 		problems = append(problems, s.complete(after))
 		b.Add(s.name, after, spec.Kind{Task: s.task(), Queue: s.queue, Params: s.params, Policy: s.policy})
-		d.Handlers[s.task()] = s.handler
+		d.Handlers[s.task()] = tasks.Wrap(s.handler, p.middleware...)
 		if s.cache != nil {
 			d.Caches[s.task()] = s.cache
 		}

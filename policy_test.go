@@ -14,7 +14,7 @@ import (
 )
 
 func TestAnAttemptThatTakesTooLongIsRetried(t *testing.T) {
-	p := godags.New("slow", godags.Retries(2), godags.Backoff(time.Millisecond, 1, time.Millisecond, 0))
+	p := godags.New("slow", godags.Retries(2), godags.Backoff{Initial: time.Millisecond, Factor: 1, Max: time.Millisecond})
 	var attempts atomic.Int32
 	p.Do("slow", func(ctx context.Context) error {
 		if attempts.Add(1) > 1 {
@@ -23,7 +23,7 @@ func TestAnAttemptThatTakesTooLongIsRetried(t *testing.T) {
 		<-ctx.Done()
 		return ctx.Err()
 	}, godags.Timeout(200*time.Millisecond))
-	report, err := start(t, p)
+	report, err := run(t, p)
 	mustSucceed(t, report, err)
 	if attempts.Load() < 2 {
 		t.Errorf("%d attempts", attempts.Load())
@@ -36,7 +36,7 @@ func TestARunThatTakesTooLongIsCancelledAndCleanedUp(t *testing.T) {
 	endless := p.Do("endless", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
 	p.Do("clean up", func(context.Context) error { cleaned.Store(true); return nil }, godags.Trigger(godags.AllDone)).After(endless)
 	p.Do("never", func(context.Context) error { t.Error("it ran"); return nil }).After(endless)
-	report, err := start(t, p)
+	report, err := run(t, p)
 	if report == nil || report.State != "cancelled" || err == nil || report.Succeeded != 1 || !cleaned.Load() {
 		t.Errorf("%+v, cleaned %v, %v", report, cleaned.Load(), err)
 	}
@@ -46,7 +46,7 @@ func TestTheFirstFailureCanStopTheRun(t *testing.T) {
 	p := godags.New("stopping", godags.OnFailureStop())
 	bad := p.Do("bad", func(context.Context) error { return errors.New("broken") })
 	p.Do("later", func(context.Context) error { t.Error("it ran"); return nil }).After(p.Do("after bad", func(context.Context) error { return nil }, godags.Trigger(godags.AnyFailed)).After(bad))
-	report, err := start(t, p, godags.Cores(1))
+	report, err := run(t, p, godags.Concurrency(1))
 	var failed *godags.StageError
 	if !errors.As(err, &failed) || failed.Stage != "bad" || report.State != "failed" {
 		t.Errorf("%+v %v", report, err)
@@ -54,7 +54,7 @@ func TestTheFirstFailureCanStopTheRun(t *testing.T) {
 }
 
 // squares is a pipeline with an instance of f for each of n numbers.
-func squares(n int, f func(context.Context, int) (int, error), opts ...godags.Option) *godags.Pipeline {
+func squares(n int, f func(context.Context, int) (int, error), opts ...godags.MapOption) *godags.Pipeline {
 	p := godags.New("squares")
 	list := godags.Produce(p, "list", func(context.Context) ([]int, error) {
 		list := make([]int, n)
@@ -81,7 +81,7 @@ func square(_ context.Context, n int) (int, error) { return n * n, nil }
 
 func TestMapKeepsTheOrderOfTheElements(t *testing.T) {
 	for n, want := range map[int]string{0: "0", 1: "0", 100: "328350"} {
-		report, err := start(t, squares(n, square))
+		report, err := run(t, squares(n, square))
 		if report == nil || err != nil || string(report.Outputs["sum"]) != want {
 			t.Errorf("%d elements: %+v %v", n, report, err)
 		}
@@ -90,7 +90,7 @@ func TestMapKeepsTheOrderOfTheElements(t *testing.T) {
 
 func TestInstancesAreRetriedAloneAndKnowTheirElement(t *testing.T) {
 	var attempts atomic.Int32
-	report, err := start(t, squares(10, func(ctx context.Context, n int) (int, error) {
+	report, err := run(t, squares(10, func(ctx context.Context, n int) (int, error) {
 		attempts.Add(1)
 		info, _ := godags.InfoOf(ctx)
 		if want := fmt.Sprint(n); string(info.Item) != want || info.Index != n || info.Stage != "square["+want+"]" {
@@ -100,14 +100,14 @@ func TestInstancesAreRetriedAloneAndKnowTheirElement(t *testing.T) {
 			return 0, errors.New("not at once")
 		}
 		return n * n, nil
-	}, godags.Retries(1), godags.Backoff(time.Millisecond, 1, time.Millisecond, 0)))
+	}, godags.Retries(1), godags.Backoff{Initial: time.Millisecond, Factor: 1, Max: time.Millisecond}))
 	if err != nil || string(report.Outputs["sum"]) != "285" || attempts.Load() != 13 {
 		t.Errorf("%+v, %d attempts, %v", report, attempts.Load(), err)
 	}
 }
 
 func TestAnInstanceThatFailsFailsTheRun(t *testing.T) {
-	report, err := start(t, squares(5, func(_ context.Context, n int) (int, error) {
+	report, err := run(t, squares(5, func(_ context.Context, n int) (int, error) {
 		if n == 3 {
 			return 0, errors.New("a bad number")
 		}
@@ -123,8 +123,8 @@ func TestInstancesAreSkippedByTheirConditions(t *testing.T) {
 		info, _ := godags.InfoOf(ctx)
 		return info.Index%2 == 1, nil
 	}
-	for name, opt := range map[string]godags.Option{"expression": godags.When("item % 2 == 1"), "function": godags.WhenFunc(odd)} {
-		report, err := start(t, squares(6, square, opt))
+	for name, opt := range map[string]godags.MapOption{"expression": godags.When("item % 2 == 1"), "function": godags.WhenFunc(odd)} {
+		report, err := run(t, squares(6, square, opt))
 		if err != nil || string(report.Outputs["sum"]) != "35" { // 1 + 9 + 25
 			t.Errorf("%s: %+v %v", name, report, err)
 		}
@@ -133,7 +133,7 @@ func TestInstancesAreSkippedByTheirConditions(t *testing.T) {
 
 func TestMaxParallel(t *testing.T) {
 	var now, most atomic.Int32
-	_, err := start(t, squares(30, func(_ context.Context, n int) (int, error) {
+	_, err := run(t, squares(30, func(_ context.Context, n int) (int, error) {
 		for running := now.Add(1); ; {
 			seen := most.Load()
 			if running <= seen || most.CompareAndSwap(seen, running) {
@@ -143,7 +143,7 @@ func TestMaxParallel(t *testing.T) {
 		time.Sleep(time.Millisecond)
 		now.Add(-1)
 		return n * n, nil
-	}, godags.MaxParallel(2)), godags.Cores(8))
+	}, godags.MaxParallel(2)), godags.Concurrency(8))
 	if err != nil || most.Load() > 2 {
 		t.Errorf("%d instances at once, %v", most.Load(), err)
 	}
@@ -152,14 +152,14 @@ func TestMaxParallel(t *testing.T) {
 func TestPriority(t *testing.T) {
 	p := godags.New("priorities")
 	var order []string
-	stage := func(name string, opts ...godags.Option) *godags.Stage {
+	stage := func(name string, opts ...godags.StageOption) *godags.Stage {
 		return p.Do(name, func(context.Context) error { order = append(order, name); return nil }, opts...)
 	}
 	first := stage("first")
 	stage("low", godags.Priority(-1)).After(first)
 	stage("middle").After(first)
 	stage("high", godags.Priority(1)).After(first)
-	if _, err := start(t, p, godags.Cores(1)); err != nil || !slices.Equal(order, []string{"first", "high", "middle", "low"}) {
+	if _, err := run(t, p, godags.Concurrency(1)); err != nil || !slices.Equal(order, []string{"first", "high", "middle", "low"}) {
 		t.Errorf("%q %v", order, err)
 	}
 }

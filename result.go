@@ -9,7 +9,7 @@ import (
 
 // Result returns the output of a stage that nothing comes after, of any size, in its own type:
 //
-//	report, err := godags.Start(ctx, p)
+//	report, err := godags.Run(ctx, p)
 //	total, err := godags.Result(report, sum) // sum is the godags.Output[int] of the stage
 //
 // The error says that the stage has no output in the report: it did not succeed, or another stage

@@ -5,37 +5,37 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/godags/godags/cache"
 	"github.com/godags/godags/tasks"
 )
 
-// Output is a stage whose function returns a T. It is an edge to be: [Then] and [Join] take it as
-// input, and do not compile if their function wants another type.
+// Output is a stage whose function returns a T. [Then], [Join], [Collect] and [Map] take it as input,
+// and do not compile if their function wants another type. [Result] reads it after the run.
 type Output[T any] struct{ *Stage }
 
-// Produce adds a stage with an output and without inputs. Use [Stage.After] to order it behind
-// others.
-func Produce[T any](p *Pipeline, name string, f func(context.Context) (T, error), opts ...Option) Output[T] {
-	return produce(p, name, f == nil, func(ctx context.Context, _ *tasks.Stage) (T, error) { return f(ctx) }, opts)
+// Produce adds a stage that has an output and no inputs. Use [After] for its dependencies.
+func Produce[T any](p *Pipeline, name string, f func(context.Context) (T, error), opts ...StageOption) Output[T] {
+	return produce(p, name, f == nil, func(ctx context.Context, _ *tasks.Stage) (T, error) { return f(ctx) }, mapOptions(opts))
 }
 
 // Then adds a stage that takes the output of another, and starts when that one has succeeded.
-func Then[A, B any](p *Pipeline, name string, f func(context.Context, A) (B, error), in Output[A], opts ...Option) Output[B] {
+func Then[A, B any](p *Pipeline, name string, f func(context.Context, A) (B, error), in Output[A], opts ...StageOption) Output[B] {
 	out := produce(p, name, f == nil, func(ctx context.Context, s *tasks.Stage) (b B, err error) {
 		a, err := input(ctx, s, in)
 		if err != nil {
 			return b, err
 		}
 		return f(ctx, a)
-	}, opts)
+	}, mapOptions(opts))
 
 	out.takes(in.Stage, reflect.TypeFor[A]())
 	return out
 }
 
 // Join adds a stage that takes the outputs of two others, and starts when both have succeeded.
-func Join[A, B, C any](p *Pipeline, name string, f func(context.Context, A, B) (C, error), inA Output[A], inB Output[B], opts ...Option) Output[C] {
+func Join[A, B, C any](p *Pipeline, name string, f func(context.Context, A, B) (C, error), inA Output[A], inB Output[B], opts ...StageOption) Output[C] {
 	out := produce(p, name, f == nil, func(ctx context.Context, s *tasks.Stage) (c C, err error) {
 		a, err := input(ctx, s, inA)
 		if err != nil {
@@ -48,7 +48,7 @@ func Join[A, B, C any](p *Pipeline, name string, f func(context.Context, A, B) (
 		}
 
 		return f(ctx, a, b)
-	}, opts)
+	}, mapOptions(opts))
 
 	out.takes(inA.Stage, reflect.TypeFor[A]())
 	out.takes(inB.Stage, reflect.TypeFor[B]())
@@ -56,7 +56,10 @@ func Join[A, B, C any](p *Pipeline, name string, f func(context.Context, A, B) (
 }
 
 // Join3 adds a stage that takes the outputs of three others, and starts when all have succeeded.
-func Join3[A, B, C, D any](p *Pipeline, name string, f func(context.Context, A, B, C) (D, error), inA Output[A], inB Output[B], inC Output[C], opts ...Option) Output[D] {
+func Join3[A, B, C, D any](
+	p *Pipeline, name string, f func(context.Context, A, B, C) (D, error),
+	inA Output[A], inB Output[B], inC Output[C], opts ...StageOption,
+) Output[D] {
 	out := produce(p, name, f == nil, func(ctx context.Context, s *tasks.Stage) (d D, err error) {
 		a, err := input(ctx, s, inA)
 		if err != nil {
@@ -74,7 +77,7 @@ func Join3[A, B, C, D any](p *Pipeline, name string, f func(context.Context, A, 
 		}
 
 		return f(ctx, a, b, c)
-	}, opts)
+	}, mapOptions(opts))
 
 	out.takes(inA.Stage, reflect.TypeFor[A]())
 	out.takes(inB.Stage, reflect.TypeFor[B]())
@@ -82,10 +85,14 @@ func Join3[A, B, C, D any](p *Pipeline, name string, f func(context.Context, A, 
 	return out
 }
 
-// Collect adds a stage that takes the outputs of any number of others of one type, in their order,
-// and starts when all have succeeded. The inputs of a stage whose trigger let it start without them
-// are zero values.
-func Collect[A, B any](p *Pipeline, name string, f func(context.Context, []A) (B, error), inputs ...Output[A]) Output[B] {
+// Collect adds a stage that takes the outputs of any number of others of one type, in the order
+// given, and starts when all have succeeded:
+//
+//	all := godags.Collect(p, "merge", merge, trees) // trees is a []godags.Output[Tree]
+func Collect[A, B any](
+	p *Pipeline, name string, f func(context.Context, []A) (B, error), inputs []Output[A], opts ...StageOption,
+) Output[B] {
+	inputs = slices.Clone(inputs) // the caller may change the slice later
 	out := produce(p, name, f == nil, func(ctx context.Context, s *tasks.Stage) (b B, err error) {
 		values := make([]A, len(inputs))
 		for i, in := range inputs {
@@ -94,7 +101,7 @@ func Collect[A, B any](p *Pipeline, name string, f func(context.Context, []A) (B
 			}
 		}
 		return f(ctx, values)
-	}, nil)
+	}, mapOptions(opts))
 
 	for _, in := range inputs {
 		out.takes(in.Stage, reflect.TypeFor[A]())
@@ -103,7 +110,7 @@ func Collect[A, B any](p *Pipeline, name string, f func(context.Context, []A) (B
 }
 
 // produce adds a stage with an output. missing says that its function is nil.
-func produce[T any](p *Pipeline, name string, missing bool, f func(context.Context, *tasks.Stage) (T, error), opts []Option) Output[T] {
+func produce[T any](p *Pipeline, name string, missing bool, f func(context.Context, *tasks.Stage) (T, error), opts []MapOption) Output[T] {
 	s := p.add(name, missing, func(ctx context.Context, s *tasks.Stage) error {
 		v, err := f(ctx, s)
 		if err != nil {

@@ -92,7 +92,8 @@ func (s snippet) file(number int) string {
 }
 
 // imports are the packages that a part of a file may use; a whole file has its own.
-var imports = []string{"context", "errors", "fmt", "os", "os/signal", "time", "github.com/godags/godags", "github.com/godags/godags/cache"}
+var imports = []string{"context", "errors", "fmt", "log/slog", "os", "os/signal", "time",
+	"github.com/godags/godags", "github.com/godags/godags/cache", "github.com/godags/godags/tasks"}
 
 // source is the whole file.
 func (s snippet) source() string {

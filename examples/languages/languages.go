@@ -24,14 +24,13 @@ const words = `tr -cs A-Za-z '\n' < "$GODAGS_INPUTS/text" | tr A-Z a-z > "$GODAG
 
 // Pipeline returns the pipeline "languages".
 func Pipeline() *godags.Pipeline {
-	p := godags.New("languages", godags.DeclareParam("top", 3))
+	p := godags.New("languages")
+	godags.NewParam(p, "top", 3) // count.py reads it as $GODAGS_PARAM_TOP
 
 	// bare text, without the quotes of JSON
 	text := godags.Produce(p, "text", text, godags.Codec(cache.Raw))
-	words := p.Command("words", godags.Command{Run: words})
-	words.After(text)
-	counts := p.Command("count", godags.Command{Shell: []string{"python3", "-c"}, Run: count})
-	counts.After(words)
+	words := p.Command("words", godags.Command{Run: words}, godags.After(text))
+	counts := p.Command("count", godags.Command{Shell: []string{"python3", "-c"}, Run: count}, godags.After(words))
 	godags.Then(p, "report", report, counts)
 	return p
 }

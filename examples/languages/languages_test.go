@@ -15,10 +15,7 @@ func TestDataGoesThroughGoShellAndPython(t *testing.T) {
 		}
 		t.Skip("python3 is not installed")
 	}
-	t.Setenv("REDIS_URL", "")
-	t.Setenv("GODAGS_KEY", "")
-	t.Setenv("GODAGS_HOME", t.TempDir())
-	report, err := godags.Start(t.Context(), Pipeline(), godags.Params(map[string]any{"top": 2}))
+	report, err := godags.Run(t.Context(), Pipeline(), godags.Params(map[string]any{"top": 2}))
 	if err != nil {
 		t.Fatal(err)
 	}

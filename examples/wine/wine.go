@@ -5,7 +5,8 @@
 //	ingest --> preprocess --+--> ...    --+--> merge --> accuracy
 //	                        '--> grow_8 --'
 //
-// Values travel between the stages in both ways that there are: along typed edges, and by key.
+// All values travel along typed edges. Wines and trees are JSON in Redis, unless an option of
+// [Pipeline] says otherwise.
 package wine
 
 import (
@@ -13,6 +14,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"slices"
 
 	"github.com/godags/godags"
 	"github.com/godags/godags/examples/wine/forest"
@@ -28,23 +30,25 @@ const (
 	trees     = 15 // for each grower
 )
 
-// Data is what preprocess hands on: wines to learn from and wines to be tested with, all features
-// between 0 and 1.
+// Data is the output of preprocess: wines to learn from and wines to test with, all features between
+// 0 and 1.
 type Data struct {
 	Classes     int
 	Train, Test []forest.Sample
 }
 
 // Pipeline returns the pipeline "wine". Options choose, for example, where its values live.
-func Pipeline(opts ...godags.Option) *godags.Pipeline {
+func Pipeline(opts ...godags.PipelineOption) *godags.Pipeline {
 	p := godags.New("wine", opts...)
 	wines := godags.Produce(p, "ingest", ingest)
 	data := godags.Then(p, "preprocess", preprocess, wines)
-	merged := godags.Produce(p, "merge", merge)
-	for i := range growers {
-		merged.After(godags.Then(p, fmt.Sprintf("grow_%d", i+1), grow(i), data))
+
+	grown := make([]godags.Output[[]forest.Tree], growers)
+	for i := range grown {
+		grown[i] = godags.Then(p, fmt.Sprintf("grow_%d", i+1), grow(i), data)
 	}
 
+	merged := godags.Collect(p, "merge", merge, grown)
 	godags.Join(p, "accuracy", accuracy, merged, data)
 	return p
 }
@@ -67,35 +71,26 @@ func preprocess(ctx context.Context, wines forest.Dataset) (Data, error) {
 	return Data{wines.Classes, scale.Apply(train), scale.Apply(test)}, nil
 }
 
-func treesKey(grower int) string { return fmt.Sprintf("trees/%d", grower) }
-
-// grow returns the function of one grower. It stores its trees by key, since merge has more inputs
-// than an edge can carry.
-func grow(grower int) func(context.Context, Data) (int, error) {
-	return func(ctx context.Context, data Data) (int, error) {
+// grow returns the function of one grower.
+func grow(grower int) func(context.Context, Data) ([]forest.Tree, error) {
+	return func(ctx context.Context, data Data) ([]forest.Tree, error) {
 		grown := make([]forest.Tree, trees)
 		for i := range grown {
 			if err := ctx.Err(); err != nil {
-				return 0, err
+				return nil, err
 			}
+			// The seed and the number of the tree fix its random choices, so that a repeated
+			// attempt grows the same tree.
 			grown[i] = forest.Grow(data.Train, data.Classes, seed, grower*trees+i)
 		}
 
 		godags.Printf(ctx, "%d trees\n", trees)
-		return trees, godags.Put(ctx, treesKey(grower), grown)
+		return grown, nil
 	}
 }
 
-func merge(ctx context.Context) ([]forest.Tree, error) {
-	var all []forest.Tree
-	for i := range growers {
-		grown, err := godags.Get[[]forest.Tree](ctx, treesKey(i))
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, grown...)
-	}
-
+func merge(ctx context.Context, grown [][]forest.Tree) ([]forest.Tree, error) {
+	all := slices.Concat(grown...)
 	godags.Printf(ctx, "a forest of %d trees\n", len(all))
 	return all, nil
 }

@@ -24,7 +24,7 @@ func TestARunIsKeptForAsLongAsIsAskedFor(t *testing.T) {
 	server := redistest.Start(t)
 	t.Setenv("GODAGS_KEY", "the key of these tests")
 	for id, want := range map[string]time.Duration{"an-hour": time.Hour, "a-day": 24 * time.Hour} {
-		report, err := start(t, simple.Pipeline(), godags.Redis(server.URL()), godags.RunID(id), godags.Keep(want))
+		report, err := run(t, simple.Pipeline(), godags.Redis(server.URL()), godags.RunID(id), godags.Keep(want))
 		mustSucceed(t, report, err)
 		s, err := journal.New(server.Client()).Summary(t.Context(), journal.RunID(id))
 		if err != nil || s.Expires.Sub(s.Finished) != want {
@@ -45,7 +45,7 @@ func TestAStageThatDoesNotStopIsEndedAfterTheGrace(t *testing.T) {
 		return nil
 	})
 	p.Do("clean up", func(context.Context) error { close(stop); return nil }, godags.Trigger(godags.AllDone)).After(stubborn)
-	report, err := godags.Start(ctx, p, godags.Redis(server.URL()), godags.RunID("stubborn"), godags.Cores(2), godags.Grace(3*time.Millisecond))
+	report, err := godags.Run(ctx, p, godags.Redis(server.URL()), godags.RunID("stubborn"), godags.Concurrency(2), godags.Grace(3*time.Millisecond))
 	if report == nil || report.Cancelled != 1 || report.Succeeded != 1 {
 		t.Fatalf("%+v %v", report, err)
 	}

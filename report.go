@@ -1,0 +1,109 @@
+package godags
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/engine"
+	"github.com/godags/godags/internal/runstate"
+)
+
+// Report says how a run ended.
+type Report struct {
+	Run                                   string // run ID
+	State                                 string // "succeeded", "failed" or "cancelled"
+	Total                                 int    // stages; each counts in one of the next four
+	Succeeded, Failed, Skipped, Cancelled int
+	Started, Finished                     time.Time // by the clock of Redis
+
+	// Outputs has the outputs of the stages without dependents, of at most 1,000 of them: JSON as it
+	// is, text as a JSON string, other bytes as {"codec": ..., "base64": ...}. [Result] decodes one
+	// into its type. Outputs of any size are held in memory: a stage should store a very large one,
+	// and return where it is.
+	Outputs map[string]json.RawMessage
+}
+
+// StageError is a stage that failed.
+type StageError struct {
+	Stage   string
+	Attempt int
+	Message string
+
+	err error
+}
+
+// Error names the stage and the reason.
+func (e *StageError) Error() string { return fmt.Sprintf("stage %q: %s", e.Stage, e.Message) }
+
+// Unwrap returns the error that the function of the stage returned, if this process executed the
+// attempt; else nil.
+func (e *StageError) Unwrap() error { return e.err }
+
+// RunError says that a run failed or was cancelled. errors.As finds its [StageError] values.
+type RunError struct {
+	Run    string
+	State  string        // "failed" or "cancelled"
+	Failed []*StageError // in order of time
+}
+
+// Error names the run and the first 10 stages that failed.
+func (e *RunError) Error() string {
+	const most = 10
+	var b strings.Builder
+	fmt.Fprintf(&b, "run %s %s", e.Run, e.State)
+	for i, f := range e.Failed {
+		if i == most {
+			fmt.Fprintf(&b, "\n  ... and %d more", len(e.Failed)-i)
+			break
+		}
+		b.WriteString("\n  " + f.Error())
+	}
+
+	return b.String()
+}
+
+// Unwrap returns the stages that failed.
+func (e *RunError) Unwrap() []error {
+	errs := make([]error, len(e.Failed))
+	for i, f := range e.Failed {
+		errs[i] = f
+	}
+	return errs
+}
+
+// newReport returns the report of a finished run, and a [*RunError] if the run did not succeed.
+func newReport(ctx context.Context, session *engine.Session, run *runstate.Run) (*Report, error) {
+	outputs, err := run.Outputs(ctx, session.Journal, session.Stores, runstate.AnySize)
+	r := run.Result(run.Finished)
+	report := &Report{
+		Run:       r.Run,
+		State:     r.State,
+		Total:     r.Stages.Total,
+		Succeeded: r.Stages.Succeeded,
+		Failed:    r.Stages.Failed,
+		Skipped:   r.Stages.Skipped,
+		Cancelled: r.Stages.Cancelled,
+		Started:   run.Submitted,
+		Finished:  run.Finished,
+		Outputs:   outputs,
+	}
+	return report, errors.Join(outcome(run), err)
+}
+
+// outcome is nil for a run that succeeded.
+func outcome(run *runstate.Run) error {
+	if run.State.Outcome() == dag.Succeeded {
+		return nil
+	}
+
+	e := &RunError{Run: string(run.ID), State: run.State.Outcome().String()}
+	for _, f := range run.Failures {
+		e.Failed = append(e.Failed, &StageError{Stage: run.Name(f.Stage), Attempt: int(f.Attempt), Message: f.Text})
+	}
+	return e
+}
