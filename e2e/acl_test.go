@@ -101,7 +101,7 @@ func TestTheDocumentedWorkerCanDoLittleElse(t *testing.T) {
 	documentedUsers(t, server.Client())
 	workersCannot(t, userOf(server, "worker"))
 	w := newWorld(t)
-	for user, want := range map[string]string{"worker": "this user may not UNLINK godags:{doctor?}:run", "coordinator": "this user may do what a coordinator does"} {
+	for user, want := range map[string]string{"worker": "this user may not UNLINK godags:{doctor?}:run", "coordinator": "this user has the permissions of a coordinator"} {
 		w.set("REDIS_URL", userOf(server, user))
 		if text := w.coordinator("doctor"); !strings.Contains(text, want) {
 			t.Errorf("the doctor says of a %s\n%s", user, text)

@@ -83,7 +83,7 @@ func TestProcfile(t *testing.T) {
 			}
 			log := manager.stdout() + manager.stderr()
 			// Hivemind does not read all that a process has printed when it sees its end.
-			if n := strings.Count(log, "worker ended"); n > 4 || name == "goreman" && n != 4 {
+			if n := strings.Count(log, "worker stopped"); n > 4 || name == "goreman" && n != 4 {
 				t.Errorf("%d workers ended in order, want 4", n)
 			}
 			for line := range strings.Lines(log) {

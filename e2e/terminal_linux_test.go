@@ -186,7 +186,7 @@ func TestASecondCtrlCLeavesAtOnceAndTheTerminalAsItWas(t *testing.T) {
 	run, person := w.onTerminal("coordinator", "run", "stubborn.json", "--run-id", "stubborn", "--grace", "10m")
 	w.await("the stage runs", func() bool { return w.has("pid") })
 	w.press(person, ctrlC)
-	w.await("what Ctrl-C does is said", func() bool { return strings.Contains(person.String(), "once more: end them by force") })
+	w.await("what Ctrl-C does is said", func() bool { return strings.Contains(person.String(), "once more: kill them") })
 	w.press(person, ctrlC)
 	w.ended(run, 130)
 	w.checkTerminal(person)

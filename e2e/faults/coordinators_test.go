@@ -35,7 +35,7 @@ func TestAKilledCoordinatorWithAStandby(t *testing.T) {
 	standby.says("following it")
 	run.kill()
 	at := time.Now()
-	standby.says("going on with it")
+	standby.says("resuming the run here")
 	w.within("a coordinator with a standby was killed", time.Since(at), 5*time.Second)
 	w.goOn()
 	standby.exits(0)

@@ -1,5 +1,8 @@
-// Package cli is the commands: it parses, wires the parts together, and says what happened. Flags
-// live here only.
+// Package cli is the command line: it reads flags, calls the packages that do the work, and prints
+// results. Flags are defined here and nowhere else.
+//
+// A [Program] is what all commands share. Each command has a file with a define function, which
+// declares its flags and help, and a function or type that executes it for one [invocation].
 package cli
 
 import (
@@ -20,7 +23,7 @@ import (
 // Program is a binary with pipelines in it.
 type Program struct {
 	Name      string
-	Call      string // what a person types for it: hints begin with it, so that they can be copied
+	Call      string // what a user types to start it; hints begin with it
 	Pipelines []engine.Pipeline
 	Out, Err  io.Writer
 }
@@ -29,16 +32,16 @@ type Program struct {
 const (
 	exitOK          = 0
 	exitFailed      = 1   // a stage failed
-	exitUsage       = 2   // wrong words on the command line, or an invalid pipeline
-	exitUnreachable = 3   // no Redis, or it lost the run
-	exitCancelled   = 4   // somebody else cancelled the run
+	exitUsage       = 2   // wrong usage, or an invalid pipeline
+	exitUnreachable = 3   // Redis is unreachable, or has lost the run
+	exitCancelled   = 4   // another process cancelled the run
 	exitTimedOut    = 124 // as of timeout(1)
 	exitHungUp      = 129 // SIGHUP
 	exitInterrupted = 130 // SIGINT
 	exitTerminated  = 143 // SIGTERM
 )
 
-// exitError ends a command with a code. The error, if there is one, is still to be shown.
+// exitError ends a command with an exit code. If it has an error, that error is printed.
 type exitError struct {
 	code int
 	err  error
@@ -57,7 +60,8 @@ func usageError(format string, args ...any) error {
 	return &exitError{exitUsage, fmt.Errorf(format, args...)}
 }
 
-// Main runs the command that args (without the program's name) ask for and returns the exit code.
+// Main executes the command that args name and returns the exit code. The args do not include the
+// name of the program.
 func Main(ctx context.Context, p Program, args []string) int {
 	p.Out, p.Err = readable(p.Out, os.Getenv), readable(p.Err, os.Getenv)
 	return p.execute(ctx, p.app(), args)
@@ -84,19 +88,23 @@ func (p Program) execute(ctx context.Context, app *ucli.App, args []string) int 
 	return p.explain(err)
 }
 
+// app returns the program with all its commands.
 func (p Program) app() *ucli.App {
 	app := p.base()
 	app.Usage = "runs pipelines of stages that depend on each other"
-	app.Commands = []*ucli.Command{
-		p.runCommand(), p.resumeCommand(), p.retryCommand(), p.attachCommand(), p.serveCommand(), p.workerCommand(),
-		p.runsCommand(), p.statusCommand(), p.eventsCommand(), p.logsCommand(), p.cancelCommand(),
-		p.graphCommand(), p.validateCommand(), p.schemaCommand(), p.initCommand(), p.workersCommand(), p.doctorCommand(),
-		p.completionCommand(), p.versionCommand(),
-	}
 
-	for _, c := range app.Commands {
+	for _, define := range []func(Program) *ucli.Command{
+		defineRun, defineResume, defineRetry, defineAttach, defineServe, defineWorker,
+		defineRuns, defineStatus, defineEvents, defineLogs, defineCancel,
+		defineGraph, defineValidate, defineSchema, defineInit, defineWorkers, defineDoctor,
+		defineCompletion, defineVersion,
+	} {
+		c := define(p)
+
+		// Commands of urfave/cli do not inherit these two from the app.
 		c.OnUsageError = app.OnUsageError
-		c.HideHelpCommand = true // urfave/cli hands neither down
+		c.HideHelpCommand = true
+		app.Commands = append(app.Commands, c)
 	}
 
 	app.Action = func(c *ucli.Context) error {
@@ -109,16 +117,18 @@ func (p Program) app() *ucli.App {
 	return app
 }
 
-// base is what every program of ours has in common.
+// base is what a program has whether it has several commands or is one itself.
 func (p Program) base() *ucli.App {
 	return &ucli.App{
 		Name: p.Name, Writer: p.Out, ErrWriter: p.Err, HideVersion: true, HideHelpCommand: true,
-		ExitErrHandler: func(*ucli.Context, error) {}, // Main decides
+		// The default handler prints the error and exits the process. explain does both, in one
+		// place, for errors from before urfave/cli too.
+		ExitErrHandler: func(*ucli.Context, error) {},
 		OnUsageError:   p.wrongFlag,
 	}
 }
 
-// wrongFlag says which flag may be meant, and where to look up which there are.
+// wrongFlag explains a flag that cannot be parsed, and names the flag that was probably meant.
 func (p Program) wrongFlag(c *ucli.Context, err error, _ bool) error {
 	command := ""
 	flags := c.App.Flags
@@ -127,7 +137,9 @@ func (p Program) wrongFlag(c *ucli.Context, err error, _ bool) error {
 		flags = c.Command.Flags
 	}
 
-	help := p.hint(nil, command, nil, "--help")
+	help := p.hint(command, nil, "--help")
+
+	// urfave/cli has no type for this error, only its text.
 	unknown, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
 	if !ok {
 		return usageError("%w: %s lists the flags", err, help)
@@ -146,7 +158,7 @@ func (p Program) wrongFlag(c *ucli.Context, err error, _ bool) error {
 }
 
 func (p Program) unknownCommand(app *ucli.App, name string) error {
-	help := p.hint(nil, "", nil, "--help")
+	help := p.hint("", nil, "--help")
 	var names []string
 	for _, c := range app.Commands {
 		if !c.Hidden {
@@ -157,14 +169,16 @@ func (p Program) unknownCommand(app *ucli.App, name string) error {
 	if near := nearest.Name(name, names); near != "" {
 		return usageError("unknown command %.200q: did you mean %q? (%s lists all)", name, near, help)
 	}
-	if i := slices.IndexFunc(p.Pipelines, func(q engine.Pipeline) bool { return q.Spec.Name == name }); i >= 0 {
-		return usageError("unknown command %.200q: to run the pipeline, say %s", name, p.hint(nil, "run", []string{name}))
+
+	// A pipeline in place of a command is a common slip, and has one certain remedy.
+	if slices.ContainsFunc(p.Pipelines, func(q engine.Pipeline) bool { return q.Spec.Name == name }) {
+		return usageError("unknown command %.200q: run the pipeline with %s", name, p.hint("run", []string{name}))
 	}
 
 	return usageError("unknown command %.200q: %s lists all", name, help)
 }
 
-// explain shows an error and returns the exit code that goes with it.
+// explain prints an error and returns the exit code for it.
 func (p Program) explain(err error) int {
 	if err == nil {
 		return exitOK
@@ -182,20 +196,4 @@ func (p Program) explain(err error) int {
 		fmt.Fprintf(p.Err, "%s: %s\n", p.Name, printable(shown.Error()))
 	}
 	return code
-}
-
-// noArguments is for commands that take flags only.
-func noArguments(c *ucli.Context) error {
-	if c.Args().Present() {
-		return usageError("%s takes no arguments, but got %.200q", c.Command.Name, c.Args().Slice())
-	}
-	return nil
-}
-
-// homeOf returns the folder for state: the flag --home, else the environment's.
-func homeOf(c *ucli.Context) string {
-	if home := c.String("home"); home != "" {
-		return home
-	}
-	return engine.Home()
 }

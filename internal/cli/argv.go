@@ -7,12 +7,13 @@ import (
 	ucli "github.com/urfave/cli/v2"
 )
 
-// arrange puts flags before arguments, since urfave/cli takes no flag after the first argument: it
-// would silently become one. What follows "--" stays as it is.
+// arrange moves flags before arguments. urfave/cli would silently treat a flag after the first
+// argument as an argument. Words after "--" are arguments.
 func arrange(app *ucli.App, args []string) ([]string, error) {
+	// The command is the first word that is not a flag.
 	command := -1
 	flags := app.Flags
-	for i, arg := range args { // the command is the first word that is not a flag
+	for i, arg := range args {
 		if arg == "--" {
 			break
 		}
@@ -26,7 +27,7 @@ func arrange(app *ucli.App, args []string) ([]string, error) {
 	if command >= 0 && len(app.Commands) > 0 {
 		c := app.Command(args[command])
 		if c == nil {
-			return args, nil // the app says so
+			return args, nil // the action of the app reports the unknown command
 		}
 		head = args[:command+1]
 		args = args[command+1:]
@@ -39,10 +40,11 @@ func arrange(app *ucli.App, args []string) ([]string, error) {
 		case arg == "--":
 			words = append(words, args[i+1:]...)
 			i = len(args)
-		case len(arg) < 2 || arg[0] != '-': // "-" alone is a word
+		case len(arg) < 2 || arg[0] != '-': // "-" alone is an argument: standard output
 			words = append(words, arg)
 		case arg == "--help" || arg == "-h":
-			// whatever else is said; urfave/cli would take an argument for a topic
+			// Help takes precedence over everything else. urfave/cli would treat an argument as a
+			// topic.
 			return append(slices.Clip(head), arg), nil
 		default:
 			options = append(options, arg)
@@ -59,7 +61,7 @@ func arrange(app *ucli.App, args []string) ([]string, error) {
 	return slices.Concat(head, options, []string{"--"}, words), nil
 }
 
-// takesValue reports whether the word after the flag is its value.
+// takesValue reports whether the word after a flag is its value.
 func takesValue(flags []ucli.Flag, arg string) bool {
 	name := strings.TrimLeft(arg, "-")
 	if strings.Contains(name, "=") {

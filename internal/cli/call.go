@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// Call returns what a person types to start this process again, going by the name it was started
-// with: that name, its last part if the shell finds the program by it, and "go run" with the
-// package of one that `go run` has built and removes again.
+// Call returns what a user types to start this program again. It is the name with which the process
+// was started; or its last part, if the shell finds the program by that; or "go run" and the
+// package, since `go run` removes the program that it has built.
 func Call(started string) string {
 	name := filepath.Base(started)
 	if found, err := exec.LookPath(name); err == nil && found == started {
@@ -24,7 +24,7 @@ func Call(started string) string {
 
 func goRun(name string, info *debug.BuildInfo) string {
 	pkg := info.Path
-	if pkg == "command-line-arguments" { // files were named
+	if pkg == "command-line-arguments" { // `go run` was given files
 		return name
 	}
 	if _, err := os.Stat("go.mod"); err == nil {

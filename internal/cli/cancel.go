@@ -13,39 +13,40 @@ import (
 	"github.com/godags/godags/internal/runs"
 )
 
-func (p Program) cancelCommand() *ucli.Command {
+func defineCancel(p Program) *ucli.Command {
 	return &ucli.Command{
-		Name: "cancel", Usage: "stop a run: nothing more is started, and running stages are asked to stop", ArgsUsage: "RUN",
-		Description: runHelp + "\nA run that has ended already is left as it is, and that is no error.",
+		Name: "cancel", Usage: "cancel a run: start no more stages, and ask running stages to stop", ArgsUsage: "RUN",
+		Description: runHelp + "\nCancelling a finished run has no effect and is not an error.",
 		Flags:       []ucli.Flag{redisFlag(), homeFlag()},
-		Action:      p.cancel,
+		Action:      p.action(cancel),
 	}
 }
 
-func (p Program) cancel(c *ucli.Context) error {
-	return p.readRun(c, 1, func(ctx context.Context, s *runs.Service, found runs.Summary, out *bufio.Writer) error {
+func cancel(i invocation) error {
+	return i.readRun(1, func(ctx context.Context, s *runs.Service, found runs.Summary, out *bufio.Writer) error {
 		run, err := s.Cancel(ctx, found.ID, "cancelled by "+whoAmI())
 		if err != nil {
 			return err
 		}
 
+		id := []string{string(run.ID)}
 		switch {
 		case !run.Finished.IsZero():
-			fmt.Fprintf(out, "run %s has ended already: it %s\n", run.ID, ended(run.State))
+			fmt.Fprintf(out, "run %s has already finished: it %s\n", run.ID, finishedState(run.State))
 		case !api.HasCoordinator(run.State):
 			fmt.Fprintf(out, "run %s: the request is recorded, but no coordinator owns the run; %s finishes it\n",
-				run.ID, p.hint(c, "resume", []string{string(run.ID)}))
+				run.ID, i.hint("resume", id))
 		default:
-			fmt.Fprintf(out, "run %s is being cancelled: nothing more is started, and running stages are asked to stop; see %s\n",
-				run.ID, p.hint(c, "status", []string{string(run.ID)}))
+			fmt.Fprintf(out, "run %s is being cancelled: no more stages are started, and running stages are asked to stop; see %s\n",
+				run.ID, i.hint("status", id))
 		}
 
 		return nil
 	})
 }
 
-// ended is the word for the state of a run that is over, in a sentence.
-func ended(state string) string {
+// finishedState returns the state of a finished run as the verb of a sentence.
+func finishedState(state string) string {
 	if state == "cancelled" {
 		return "was cancelled"
 	}
@@ -54,8 +55,8 @@ func ended(state string) string {
 
 // whoAmI returns user@host, for the journal of the run.
 func whoAmI() string {
-	name := "somebody"
-	host := "somewhere"
+	name := "unknown"
+	host := "unknown"
 	if u, err := user.Current(); err == nil {
 		name = u.Username
 	}

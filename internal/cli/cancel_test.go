@@ -23,7 +23,7 @@ func TestCancelLeavesAFinishedRunAsItIs(t *testing.T) {
 	f := newFixture(t)
 	f.failed("demo-1")
 	before := f.execute("events", "demo-1")
-	f.execute("cancel", "demo-1").expect(t, 0, "run demo-1 has ended already: it failed")
+	f.execute("cancel", "demo-1").expect(t, 0, "run demo-1 has already finished: it failed")
 	if after := f.execute("events", "demo-1"); after != before {
 		t.Errorf("the journal has changed:\n%s", after.stdout)
 	}

@@ -17,11 +17,10 @@ import (
 	"github.com/godags/godags/internal/runs"
 )
 
-// completeWord is the first argument with which the scripts for shells ask what may come next.
+// completeWord is the first argument of a completion script's request for candidates.
 const completeWord = "__complete"
 
-// completionRequest returns the words that a shell wants to have completed, the last of them only
-// begun.
+// completionRequest returns the words of a request. The last word is the one to complete.
 func completionRequest(args []string) ([]string, bool) {
 	if len(args) == 0 || args[0] != completeWord {
 		return nil, false
@@ -32,26 +31,34 @@ func completionRequest(args []string) ([]string, bool) {
 	return args[1:], true
 }
 
-// What a shell is asked to complete by itself.
+// Candidates that ask the shell to complete file names itself.
 const (
 	anyFiles      = ":files"
 	pipelineFiles = ":pipelines"
 )
 
-// complete prints what the last word may become, one a line: a word, with a tab and a remark, or
-// one of the requests to the shell.
+// complete prints the candidates for the last word, one per line: a word, or a word, a tab and a
+// description.
 func (p Program) complete(app *ucli.App, words []string) {
 	last := len(words) - 1
-	for _, candidate := range p.candidates(app, words[:last], words[last]) {
+	c := completer{app, p.Pipelines}
+	for _, candidate := range c.candidates(words[:last], words[last]) {
 		if strings.HasPrefix(candidate, words[last]) || candidate == anyFiles || candidate == pipelineFiles {
 			fmt.Fprintln(p.Out, candidate)
 		}
 	}
 }
 
-// candidates returns what may come after some words where part of a word is. It may return too
-// much: what does not begin with part.
-func (p Program) candidates(app *ucli.App, before []string, part string) []string {
+// completer finds candidates for the next word of a command line.
+type completer struct {
+	app       *ucli.App
+	pipelines []engine.Pipeline
+}
+
+// candidates returns the words that may follow before, where part has been typed. Some of them may
+// not start with part.
+func (c completer) candidates(before []string, part string) []string {
+	app := c.app
 	l := parseLine(app, before)
 	name, _, assigned := strings.Cut(part, "=")
 	switch {
@@ -62,7 +69,7 @@ func (p Program) candidates(app *ucli.App, before []string, part string) []strin
 	case !l.noFlags && assigned && strings.HasPrefix(part, "-"):
 		var whole []string
 		for _, value := range flagValues[strings.TrimLeft(name, "-")] {
-			if value != anyFiles { // a shell would look for files with the flag in their names
+			if value != anyFiles { // the shell would look for files whose names start with the flag
 				whole = append(whole, name+"="+value)
 			}
 		}
@@ -76,15 +83,15 @@ func (p Program) candidates(app *ucli.App, before []string, part string) []strin
 		return nil // a program without commands takes flags only
 	}
 
-	return p.arguments(l.command.ArgsUsage, l.arguments, before)
+	return c.arguments(l.command.ArgsUsage, l.arguments, before)
 }
 
-// line is what can be said of the words before the one to complete.
+// line describes the words before the one to complete.
 type line struct {
 	command   *ucli.Command
-	lost      bool // there is no such command
+	lost      bool // the command is unknown
 	flags     []ucli.Flag
-	flag      string // whose value comes next
+	flag      string // the flag whose value comes next
 	noFlags   bool   // after "--"
 	arguments int
 }
@@ -118,7 +125,7 @@ func parseLine(app *ucli.App, words []string) line {
 	return l
 }
 
-// flagValues are the values that can be told in advance, by flag.
+// flagValues are the possible values of flags that have a fixed set of them.
 var flagValues = map[string][]string{
 	"output":   {"text", "json"},
 	"color":    {"auto", "always", "never"},
@@ -132,7 +139,7 @@ var flagValues = map[string][]string{
 }
 
 func flagNames(flags []ucli.Flag) []string {
-	names := []string{"--help\tsay what there is"}
+	names := []string{"--help\tprint help"}
 	for _, f := range flags {
 		usage := ""
 		if doc, ok := f.(ucli.DocGenerationFlag); ok {
@@ -155,9 +162,9 @@ func commandNames(app *ucli.App) (names []string) {
 	return names
 }
 
-// arguments returns what the argument after the first n may be. The usage says so: TARGET, RUN,
-// FILE, or words as they are.
-func (p Program) arguments(usage string, n int, before []string) (all []string) {
+// arguments returns candidates for the argument after the first n, by the usage of the command.
+// There, TARGET, RUN and FILE stand for values; lower-case words stand for themselves.
+func (c completer) arguments(usage string, n int, before []string) (all []string) {
 	kinds := strings.Fields(usage)
 	if len(kinds) > 0 && strings.HasSuffix(kinds[len(kinds)-1], "...") {
 		n = min(n, len(kinds)-1)
@@ -170,7 +177,7 @@ func (p Program) arguments(usage string, n int, before []string) (all []string) 
 	for kind := range strings.SplitSeq(strings.Trim(kinds[n], "[]."), "|") {
 		switch kind {
 		case "TARGET":
-			for _, q := range p.Pipelines {
+			for _, q := range c.pipelines {
 				all = append(all, q.Spec.Name)
 			}
 			all = append(all, pipelineFiles)
@@ -189,10 +196,10 @@ func (p Program) arguments(usage string, n int, before []string) (all []string) 
 	return all
 }
 
-// completionTime is how long somebody who asks for completion waits for Redis at most.
+// completionTime is how long completion waits for Redis. A shell is blocked while it waits.
 const completionTime = 300 * time.Millisecond
 
-// recentRuns returns the ids of runs, if Redis is there and quick. It starts none.
+// recentRuns returns run IDs if Redis is reachable and fast. It never starts a Redis.
 func recentRuns(words []string) []string {
 	redis := givenFlag(words, redisFlag())
 	if redis == "" {
@@ -223,7 +230,7 @@ func recentRuns(words []string) []string {
 	return ids
 }
 
-// givenFlag returns the value of a flag among the words, else the environment's.
+// givenFlag returns the value of a flag among the words, or else in the environment.
 func givenFlag(words []string, f *ucli.StringFlag) string {
 	for i, word := range slices.Backward(words) {
 		name, value, assigned := strings.Cut(word, "=")
@@ -245,7 +252,7 @@ func givenFlag(words []string, f *ucli.StringFlag) string {
 	return ""
 }
 
-// privateRedis returns the URL of the Redis of a state folder if one runs there.
+// privateRedis returns the URL of the private Redis of a state folder, or "" if none runs.
 func privateRedis(home string) string {
 	if home == "" {
 		home = engine.Home()

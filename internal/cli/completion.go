@@ -9,40 +9,42 @@ import (
 	ucli "github.com/urfave/cli/v2"
 )
 
-// scripts ask the program itself what may come next: see [Program.complete].
+// scripts are the completion scripts. They ask the program itself for candidates: see
+// [Program.complete].
 //
 //go:embed scripts
 var scripts embed.FS
 
 var shells = []string{"bash", "zsh", "fish"}
 
-func (p Program) completionCommand() *ucli.Command {
+func defineCompletion(p Program) *ucli.Command {
 	return &ucli.Command{
-		Name: "completion", Usage: "print a script with which a shell completes commands, flags, pipelines, files and runs",
+		Name: "completion", Usage: "print the script that lets a shell complete commands, flags, pipelines, files and runs",
 		ArgsUsage: strings.Join(shells, "|"),
 		Description: fmt.Sprintf("bash: source <(%[1]s completion bash)\nzsh:  source <(%[1]s completion zsh)\nfish: %[1]s completion fish | source",
 			p.Call),
-		Action: p.completion,
+		Action: p.action(printCompletion),
 	}
 }
 
-func (p Program) completion(c *ucli.Context) error {
+func printCompletion(i invocation) error {
+	c := i.c
 	if c.NArg() != 1 {
 		return usageError("completion needs the name of a shell: %s", c.Command.ArgsUsage)
 	}
 
 	script, err := scripts.ReadFile("scripts/completion." + c.Args().First())
 	if err != nil {
-		return usageError("no completion for the shell %.100q: there is %s", c.Args().First(), c.Command.ArgsUsage)
+		return usageError("no completion for the shell %.100q: use %s", c.Args().First(), c.Command.ArgsUsage)
 	}
 
-	return p.print(func(out *bufio.Writer) error {
-		_, err := strings.NewReplacer("PROGRAM", shellWord(p.Name), "FUNCTION", "_"+identifier(p.Name)).WriteString(out, string(script))
+	return i.print(func(out *bufio.Writer) error {
+		_, err := strings.NewReplacer("PROGRAM", shellWord(i.Name), "FUNCTION", "_"+identifier(i.Name)).WriteString(out, string(script))
 		return err
 	})
 }
 
-// identifier makes a name fit for a function of a shell.
+// identifier turns a name into part of the name of a shell function.
 func identifier(name string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {

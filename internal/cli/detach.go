@@ -11,25 +11,19 @@ import (
 	"github.com/godags/godags/internal/runs"
 )
 
-// foreground are the flags of run that say how the command itself drives the run.
-var foreground = []string{"concurrency", "workers", "grace", "batch", "no-fuse", "no-worker-timeout"}
+// foregroundOnly are the flags of run that have no effect on a run with another coordinator.
+var foregroundOnly = []string{"concurrency", "workers", "grace", "batch", "no-fuse", "no-worker-timeout"}
 
-// detach submits a run and leaves it to a coordinator that serves.
-func (p Program) detach(c *ucli.Context, flags runFlags) error {
-	for _, name := range foreground {
-		if c.IsSet(name) {
-			return usageError("--%s is for a run that this command drives itself: leave it out, or --detach", name)
-		}
+// detach submits a run to a coordinator that serves.
+func (f *foreground) detach() error {
+	if err := f.checkDetach(f.c); err != nil {
+		return err
 	}
 
-	if c.String("redis") == "" {
-		return usageError("--detach needs a Redis that goes on without this command: give --redis URL or REDIS_URL, and start %s there", p.hint(c, "serve", nil))
-	}
-
-	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
-		id, err := s.Submit(ctx, flags.options)
+	return f.read(func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
+		id, err := s.Submit(ctx, f.options)
 		if err != nil {
-			return p.explainStart(c, flags.options.ID, err)
+			return f.explainStart(err)
 		}
 
 		served, err := s.Served(ctx)
@@ -37,21 +31,36 @@ func (p Program) detach(c *ucli.Context, flags runFlags) error {
 			return err
 		}
 
-		fmt.Fprintf(p.Err, "submitted; follow it with %s\n", p.hint(c, "attach", []string{string(id)}))
+		fmt.Fprintf(f.Err, "submitted; follow it with %s\n", f.hint("attach", []string{string(id)}))
+
+		// Not an error: the coordinator may be started later, and finds the run then.
 		if !served {
-			fmt.Fprintf(p.Err, "no coordinator serves this Redis: the run waits until one does; start it with %s\n", p.hint(c, "serve", nil))
+			fmt.Fprintf(f.Err, "no coordinator serves this Redis, so the run waits: start one with %s\n", f.hint("serve", nil))
 		}
-		return printSubmitted(out, id, flags)
+		return f.printSubmitted(out, id)
 	})
 }
 
-func printSubmitted(out *bufio.Writer, id runs.ID, flags runFlags) error {
-	if !flags.json {
+func (f *foreground) checkDetach(c *ucli.Context) error {
+	for _, name := range foregroundOnly {
+		if c.IsSet(name) {
+			return usageError("--%s has no effect on a detached run: omit it, or --detach", name)
+		}
+	}
+
+	if c.String("redis") == "" {
+		return usageError("--detach needs a Redis that outlives this command: give --redis URL or REDIS_URL, and start %s there", f.hint("serve", nil))
+	}
+	return nil
+}
+
+func (f *foreground) printSubmitted(out *bufio.Writer, id runs.ID) error {
+	if !f.json {
 		fmt.Fprintln(out, id)
 		return nil
 	}
 	return printJSON(out, struct {
 		Run      runs.ID `json:"run"`
 		Pipeline string  `json:"pipeline"`
-	}{id, flags.options.Spec.Name})
+	}{id, f.options.Spec.Name})
 }

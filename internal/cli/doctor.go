@@ -23,47 +23,52 @@ import (
 	"github.com/godags/godags/internal/version"
 )
 
-func (p Program) doctorCommand() *ucli.Command {
+func defineDoctor(p Program) *ucli.Command {
 	return &ucli.Command{
-		Name: "doctor", Usage: "check what runs need: Redis and its settings, the key, workers, clocks, the folder for state",
-		Description: "It ends with code 0 if runs work, 1 if something is wrong with Redis, and 3 if Redis cannot be reached.",
+		Name: "doctor", Usage: "check what runs need: Redis and its settings, the key, workers, clocks, the state folder",
+		Description: "It exits with 0 if runs work, with 1 if something is wrong with Redis, and with 3 if Redis is unreachable.",
 		Flags:       []ucli.Flag{redisFlag(), homeFlag(), outFlag(), colorFlag()},
-		Action:      p.doctor,
+		Action:      p.action(doctor),
 	}
 }
 
-func (p Program) doctor(c *ucli.Context) error {
-	if err := noArguments(c); err != nil {
+func doctor(i invocation) error {
+	if err := i.noArguments(); err != nil {
 		return err
 	}
 
-	form, err := p.form(c)
+	form, err := i.form()
 	if err != nil {
 		return err
 	}
 
-	ctx, stop := untilSignal(c.Context)
+	ctx, stop := untilSignal(i.c.Context)
 	defer stop()
 
-	d := &diagnosis{Checks: []check{{"version", redisx.OK, versionLine(), ""}}}
-	d.checkHome(homeOf(c))
-	d.checkServer(c.String("redis") == "")
-	d.checkRedis(ctx, p, c)
+	d := &diagnosis{invocation: i, Checks: []check{{"version", redisx.OK, versionLine(), ""}}}
+
+	// Before the connection, which creates the state folder.
+	d.checkHome(i.home())
+	d.checkServer(i.c.String("redis") == "")
+	d.checkRedis(ctx)
 	d.OK = !slices.ContainsFunc(d.Checks, func(c check) bool { return c.Level == redisx.Error })
+
 	var sig interrupted
 	if errors.As(context.Cause(ctx), &sig) {
 		return &exitError{code: sig.code()}
 	}
 
-	err = p.print(func(out *bufio.Writer) error { return d.print(out, form) })
+	err = i.print(func(out *bufio.Writer) error { return d.print(out, form) })
 	return errors.Join(err, d.verdict())
 }
 
-// diagnosis is what the doctor found.
+// diagnosis is the result of doctor.
 type diagnosis struct {
 	Checks []check `json:"checks"`
 	OK     bool    `json:"ok"` // no check has an error
-	err    error   // Redis cannot be used at all
+
+	invocation invocation
+	err        error // why Redis cannot be used at all
 }
 
 type check struct {
@@ -104,7 +109,7 @@ func (d *diagnosis) print(out *bufio.Writer, form form) error {
 	return nil
 }
 
-// checkHome looks at the folder for state before anything is made there.
+// checkHome checks the state folder.
 func (d *diagnosis) checkHome(home string) {
 	if absolute, err := filepath.Abs(home); err == nil {
 		home = absolute
@@ -113,7 +118,7 @@ func (d *diagnosis) checkHome(home string) {
 	info, err := os.Stat(home)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		d.add("home", redisx.OK, home+" does not exist yet: the first command that needs it makes it", "")
+		d.add("home", redisx.OK, home+" does not exist yet: the first command that needs it creates it", "")
 	case err != nil:
 		d.add("home", redisx.Warning, err.Error(), "choose another with --home or GODAGS_HOME")
 	case !info.IsDir():
@@ -121,13 +126,13 @@ func (d *diagnosis) checkHome(home string) {
 	case owned.CheckFolder(home) != nil:
 		d.add("home", redisx.Warning, owned.CheckFolder(home).Error(), "choose another with --home or GODAGS_HOME")
 	case info.Mode().Perm()&0o077 != 0:
-		d.add("home", redisx.Warning, home+" can be looked into by other users", "take their rights away (chmod 700), or choose another with --home or GODAGS_HOME")
+		d.add("home", redisx.Warning, home+" is readable by other users", "make it private (chmod 700), or choose another with --home or GODAGS_HOME")
 	default:
-		d.add("home", redisx.OK, home+" is there, for you alone", "")
+		d.add("home", redisx.OK, home+" exists and is private", "")
 	}
 }
 
-// checkServer looks for the program that a Redis of our own needs.
+// checkServer looks for the program that a private Redis needs.
 func (d *diagnosis) checkServer(needed bool) {
 	for _, name := range []string{"redis-server", "valkey-server"} {
 		if path, err := exec.LookPath(name); err == nil {
@@ -141,14 +146,14 @@ func (d *diagnosis) checkServer(needed bool) {
 		return
 	}
 
-	d.add("server", redisx.OK, "no redis-server on PATH, and none is needed: a Redis is given", "")
+	d.add("server", redisx.OK, "no redis-server on PATH, and none is needed: --redis or REDIS_URL names a Redis", "")
 }
 
-func (d *diagnosis) checkRedis(ctx context.Context, p Program, c *ucli.Context) {
-	session, err := p.connect(ctx, c, slog.New(slog.NewTextHandler(p.Err, nil)))
+func (d *diagnosis) checkRedis(ctx context.Context) {
+	session, err := d.invocation.connect(ctx, slog.New(slog.NewTextHandler(d.invocation.Err, nil)), 0)
 	if err == nil {
 		d.add("redis", redisx.OK, session.Conn.Note, "")
-		err = errors.Join(d.checkSession(ctx, p, c, session), session.Close())
+		err = errors.Join(d.checkSession(ctx, session), session.Close())
 	}
 	if err == nil {
 		return
@@ -167,13 +172,13 @@ func (d *diagnosis) checkRedis(ctx context.Context, p Program, c *ucli.Context) 
 	}
 
 	if unreachable.Log != "" {
-		what += "\nthe end of its log:\n" + unreachable.Log
+		what += "\nthe last lines of its log:\n" + unreachable.Log
 	}
 
 	d.add("redis", redisx.Error, what, unreachable.Fix)
 }
 
-func (d *diagnosis) checkSession(ctx context.Context, p Program, c *ucli.Context, s *engine.Session) error {
+func (d *diagnosis) checkSession(ctx context.Context, s *engine.Session) error {
 	findings, err := redisx.Check(ctx, s.Conn.Client())
 	if err != nil {
 		return err
@@ -184,7 +189,7 @@ func (d *diagnosis) checkSession(ctx context.Context, p Program, c *ucli.Context
 	}
 
 	if s.Conn.Exposed() {
-		d.add("redis", redisx.Warning, "the password goes to another machine without TLS", "use rediss://, and unset GODAGS_ALLOW_PLAINTEXT")
+		d.add("redis", redisx.Warning, "the password is sent to another machine without TLS", "use rediss://, and unset GODAGS_ALLOW_PLAINTEXT")
 	}
 
 	if err := d.checkUser(ctx, s); err != nil {
@@ -195,17 +200,17 @@ func (d *diagnosis) checkSession(ctx context.Context, p Program, c *ucli.Context
 	}
 
 	d.checkKey(s)
-	if err := d.checkWorkers(ctx, p, c, s); err != nil {
+	if err := d.checkWorkers(ctx, s); err != nil {
 		return err
 	}
 	if err := d.checkQueues(ctx, s); err != nil {
 		return err
 	}
 
-	return d.checkCoordinators(ctx, p, c, s)
+	return d.checkCoordinators(ctx, s)
 }
 
-// checkUser finds out what the user of an external Redis may not do.
+// checkUser checks the permissions of the user of an external Redis.
 func (d *diagnosis) checkUser(ctx context.Context, s *engine.Session) error {
 	if !s.External() {
 		return nil
@@ -216,36 +221,36 @@ func (d *diagnosis) checkUser(ctx context.Context, s *engine.Session) error {
 		return err
 	}
 	if len(denied) > 0 {
-		d.add("redis", redisx.Warning, "this user may not "+some(denied)+": enough for a worker at the most", "docs/security.md has the rules that a coordinator needs")
+		d.add("redis", redisx.Warning, "this user may not "+some(denied)+": it can be a worker at most", "docs/security.md lists the rules that a coordinator needs")
 		return nil
 	}
 
-	d.add("redis", redisx.OK, "this user may do what a coordinator does", "")
+	d.add("redis", redisx.OK, "this user has the permissions of a coordinator", "")
 	return nil
 }
 
-// checkKey looks for the key that signs what workers execute.
+// checkKey checks that there is a key, which signs specs and tasks.
 func (d *diagnosis) checkKey(s *engine.Session) {
 	key, err := s.Key()
 	if err != nil {
-		d.add("key", redisx.Error, err.Error(), "without it nothing can be run: docs/security.md says where keys come from")
+		d.add("key", redisx.Error, err.Error(), "no run is possible without a key: docs/security.md says where keys come from")
 		return
 	}
-	d.add("key", redisx.OK, key.Fingerprint()+" signs what workers execute", "")
+	d.add("key", redisx.OK, key.Fingerprint()+" signs specs, tasks and outputs", "")
 }
 
-// clockSlack is how much our clock and that of Redis may differ before times that people see are
-// wrong. No decision depends on it.
+// clockSlack is how much the clocks of this machine and of Redis may differ without a warning. Only
+// times that people read depend on it.
 const clockSlack = 2 * time.Second
 
-// checkClock measures the time that Redis takes to answer, and compares its clock with ours.
+// checkClock measures the latency of Redis, and compares its clock with that of this machine.
 func (d *diagnosis) checkClock(ctx context.Context, s *engine.Session) error {
 	var best, ahead time.Duration
-	for i := range 5 { // the first may have to open a connection
+	for i := range 5 { // the best of five: the first call may have to open a connection
 		begin := time.Now()
 		theirs, err := s.Conn.Client().Time(ctx).Result()
 		if err != nil {
-			return fmt.Errorf("ask Redis for the time: %w", err)
+			return fmt.Errorf("read the clock of Redis: %w", err)
 		}
 
 		took := time.Since(begin)
@@ -255,28 +260,28 @@ func (d *diagnosis) checkClock(ctx context.Context, s *engine.Session) error {
 		}
 	}
 
-	d.add("redis", redisx.OK, fmt.Sprintf("it answers within %s", best.Round(time.Microsecond)), "")
+	d.add("redis", redisx.OK, fmt.Sprintf("it answers in %s", best.Round(time.Microsecond)), "")
 	if ahead.Abs() < clockSlack {
-		d.add("clock", redisx.OK, fmt.Sprintf("it differs from that of Redis by %s", ahead.Abs().Round(time.Millisecond)), "")
+		d.add("clock", redisx.OK, fmt.Sprintf("it differs from the clock of Redis by %s", ahead.Abs().Round(time.Millisecond)), "")
 		return nil
 	}
 
-	d.add("clock", redisx.Warning, fmt.Sprintf("it differs from that of Redis by %s: shown times are off by that", ahead.Abs().Round(time.Millisecond)),
-		"set both by NTP")
+	d.add("clock", redisx.Warning, fmt.Sprintf("it differs from the clock of Redis by %s: shown times are wrong by that much", ahead.Abs().Round(time.Millisecond)),
+		"synchronise both with NTP")
 	return nil
 }
 
-// compare finds live workers that do not fit this program.
+// compare finds live workers that cannot execute the stages of this program, or may not be able to.
 func (d *diagnosis) compare(workers []runs.Worker, s *engine.Session) {
-	var strange, other, unwell []string
+	var mismatched, other, unhealthy []string
 	key, err := s.Key()
 	for _, w := range workers {
 		if w.Alive() && err == nil && w.Run == "" && w.Key != key.Fingerprint() {
-			strange = append(strange, fmt.Sprintf("%s (%s)", w.ID, w.Key))
+			mismatched = append(mismatched, fmt.Sprintf("%s (%s)", w.ID, w.Key))
 		}
 
 		if w.Alive() && w.Unhealthy != "" {
-			unwell = append(unwell, fmt.Sprintf("%s (%s)", w.ID, w.Unhealthy))
+			unhealthy = append(unhealthy, fmt.Sprintf("%s (%s)", w.ID, w.Unhealthy))
 		}
 
 		if w.Alive() && w.Version != version.String() {
@@ -284,21 +289,21 @@ func (d *diagnosis) compare(workers []runs.Worker, s *engine.Session) {
 		}
 	}
 
-	if len(strange) > 0 {
-		d.add("workers", redisx.Warning, "with another key than ours, so that they execute nothing that is submitted from here: "+some(strange),
+	if len(mismatched) > 0 {
+		d.add("workers", redisx.Warning, "they have another key, and refuse stages of runs that are submitted here: "+some(mismatched),
 			"set the same GODAGS_KEY there and here")
 	}
 
-	if len(unwell) > 0 {
-		d.add("workers", redisx.Warning, "take no stages, because they cannot execute any: "+some(unwell), "mend that on their machines: they notice by themselves")
+	if len(unhealthy) > 0 {
+		d.add("workers", redisx.Warning, "they take no stages, because they cannot execute any: "+some(unhealthy), "repair that on their machines; they continue without a restart")
 	}
 
 	if len(other) > 0 {
-		d.add("workers", redisx.Warning, fmt.Sprintf("of another version than %s: %s", version.String(), some(other)), "use the same version everywhere")
+		d.add("workers", redisx.Warning, fmt.Sprintf("they have another version than %s: %s", version.String(), some(other)), "use the same version everywhere")
 	}
 }
 
-// some is the first few of a list.
+// some joins the first elements of a list.
 func some(list []string) string {
 	if n := len(list) - shownNames; n > 0 {
 		return fmt.Sprintf("%s and %d more", strings.Join(list[:shownNames], ", "), n)
@@ -306,7 +311,7 @@ func some(list []string) string {
 	return strings.Join(list, ", ")
 }
 
-func (d *diagnosis) checkWorkers(ctx context.Context, p Program, c *ucli.Context, s *engine.Session) error {
+func (d *diagnosis) checkWorkers(ctx context.Context, s *engine.Session) error {
 	workers, err := runs.New(s).Workers(ctx)
 	if err != nil {
 		return err
@@ -327,17 +332,17 @@ func (d *diagnosis) checkWorkers(ctx context.Context, p Program, c *ucli.Context
 	switch {
 	case alive > 0:
 		d.add("workers", redisx.OK, fmt.Sprintf("%s, %s (%s lists them)", count(alive, "live worker", "live workers"),
-			count(slots, "slot", "slots"), p.hint(c, "workers", nil)), "")
+			count(slots, "slot", "slots"), d.invocation.hint("workers", nil)), "")
 	case s.External():
-		d.add("workers", redisx.Warning, "none is alive: a run would wait for one", fmt.Sprintf("start one with %s, or let a run start its own with --workers", p.hintWorker(c, spec.DefaultQueue)))
+		d.add("workers", redisx.Warning, "no live worker: a run would wait for one", fmt.Sprintf("start one with %s, or let a run start its own with --workers", d.invocation.hintWorker(spec.DefaultQueue)))
 	default:
-		d.add("workers", redisx.OK, "none is alive: a run has its own", "")
+		d.add("workers", redisx.OK, "no live worker: a run starts its own", "")
 	}
 
 	return nil
 }
 
-// checkQueues finds queues that somebody has paused.
+// checkQueues finds paused queues.
 func (d *diagnosis) checkQueues(ctx context.Context, s *engine.Session) error {
 	paused, err := s.PausedQueues(ctx)
 	if err != nil {
@@ -349,13 +354,13 @@ func (d *diagnosis) checkQueues(ctx context.Context, s *engine.Session) error {
 	return nil
 }
 
-// resumeQueue says how a paused queue is resumed.
+// resumeQueue says how to resume a paused queue.
 func resumeQueue(key string) string {
 	return "resume it in asynqmon, or delete the key " + key + " in Redis"
 }
 
-// checkCoordinators says who drives runs that nobody waits for. None is needed.
-func (d *diagnosis) checkCoordinators(ctx context.Context, p Program, c *ucli.Context, s *engine.Session) error {
+// checkCoordinators lists the coordinators that serve. None is needed.
+func (d *diagnosis) checkCoordinators(ctx context.Context, s *engine.Session) error {
 	list, err := s.Fleet.Coordinators(ctx)
 	if err != nil || !s.External() {
 		return err
@@ -366,7 +371,7 @@ func (d *diagnosis) checkCoordinators(ctx context.Context, p Program, c *ucli.Co
 		names[i] = coordinator.ID
 	}
 
-	what := fmt.Sprintf("no coordinator serves: a run whose command dies waits for %s", p.hint(c, "resume", []string{"RUN"}))
+	what := fmt.Sprintf("no coordinator serves: a run whose command dies must be resumed with %s", d.invocation.hint("resume", []string{"RUN"}))
 	if len(list) > 0 {
 		what = fmt.Sprintf("%s (%s)", count(len(list), "coordinator serves", "coordinators serve"), strings.Join(names, ", "))
 	}

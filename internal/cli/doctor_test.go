@@ -14,11 +14,11 @@ func TestDoctor(t *testing.T) {
 	home := t.TempDir()
 	o := f.execute("doctor", "--home", home)
 	o.expect(t, 0, "ok       version  godags ", "home     "+home, "ok       server ", "ok       redis    Redis ", "warning  redis    AOF is off", "-> CONFIG SET appendonly yes",
-		"it answers within", "ok       clock", "warning  workers  none is alive", "-> start one with `prog worker")
+		"it answers in", "ok       clock", "warning  workers  no live worker", "-> start one with `prog worker")
 	f.beat(fleet.Worker{ID: "w-1", Slots: 4, Key: "01234567", Version: "0.0.1"})
 	f.execute("doctor").expect(t, 0, "ok       workers  1 live worker, 4 slots", "ok       key      ",
-		"warning  workers  with another key than ours, so that they execute nothing that is submitted from here: w-1 (01234567)", "-> set the same GODAGS_KEY",
-		"warning  workers  of another version than ", ": w-1 (0.0.1)", "-> use the same version everywhere")
+		"warning  workers  they have another key, and refuse stages of runs that are submitted here: w-1 (01234567)", "-> set the same GODAGS_KEY",
+		"warning  workers  they have another version than ", ": w-1 (0.0.1)", "-> use the same version everywhere")
 	t.Setenv("GODAGS_KEY", "short")
 	f.execute("doctor").expect(t, 1, "error    key      GODAGS_KEY: a key of 5 bytes is too short")
 }
@@ -57,7 +57,7 @@ func TestDoctorWithoutARedisServer(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	home := filepath.Join(t.TempDir(), "state")
 	execute(t, "doctor", "--home", home).expect(t, 0, "ok       home     "+home+" does not exist yet", "warning  server   no redis-server on PATH",
-		"-> install redis-server", "in-process Redis", "none is alive: a run has its own")
+		"-> install redis-server", "in-process Redis", "no live worker: a run starts its own")
 }
 
 func TestDoctorLooksAtTheStateFolder(t *testing.T) {
@@ -65,5 +65,5 @@ func TestDoctorLooksAtTheStateFolder(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	writeText(t, file, "")
 	execute(t, "doctor", "--home", file).expect(t, 0, "warning  home     "+file+" is not a folder", "-> choose another")
-	execute(t, "doctor", "--home", "/").expect(t, 0, "warning  home     / can be looked into by other users", "-> take their rights away")
+	execute(t, "doctor", "--home", "/").expect(t, 0, "warning  home     / is readable by other users", "-> make it private")
 }

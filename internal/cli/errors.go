@@ -12,7 +12,7 @@ import (
 	"github.com/godags/godags/internal/term"
 )
 
-// classify returns the exit code for an error that did not bring its own.
+// classify returns the exit code of an error that is not an exitError.
 func classify(err error) int {
 	var unreachable *redisx.UnreachableError
 	var url *redisx.URLError
@@ -31,6 +31,6 @@ func classify(err error) int {
 	return exitFailed
 }
 
-// printable makes a text harmless on a terminal: an error may quote what a stage or a stranger
-// wrote.
+// printable removes control characters from a text for a terminal. An error may quote data of
+// stages or of other users of Redis.
 func printable(text string) string { return term.CleanLines(text) }

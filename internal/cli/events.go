@@ -12,35 +12,37 @@ import (
 	"github.com/godags/godags/internal/runs"
 )
 
-func (p Program) eventsCommand() *ucli.Command {
+func defineEvents(p Program) *ucli.Command {
 	return &ucli.Command{
 		Name: "events", Usage: "print the journal of a run, as one JSON object per line", ArgsUsage: "RUN", Description: runHelp,
 		Flags: []ucli.Flag{redisFlag(), homeFlag(),
-			&ucli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "go on until the run is finished"}},
-		Action: p.events,
+			&ucli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "print new events until the run has finished"}},
+		Action: p.action(showEvents),
 	}
 }
 
-func (p Program) events(c *ucli.Context) error {
-	word, err := runWord(c, 1)
+func showEvents(i invocation) error {
+	word, err := i.runWord(1)
 	if err != nil {
 		return err
 	}
 
-	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
+	return i.read(func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
 		service := runs.New(s)
-		found, err := p.findRun(ctx, c, service, word)
-		// what comes before the damage is printed
+		found, err := i.findRun(ctx, service, word)
+
+		// The events before the damaged entry are printed: they help to find out what happened.
 		if err != nil && !errors.Is(err, runs.ErrDamaged) {
 			return err
 		}
-		return p.printEvents(ctx, service, found.ID, out, c.Bool("follow"))
+		return i.printEvents(ctx, service, found.ID, out)
 	})
 }
 
-func (p Program) printEvents(ctx context.Context, s *runs.Service, id runs.ID, out *bufio.Writer, follow bool) error {
+func (i invocation) printEvents(ctx context.Context, s *runs.Service, id runs.ID, out *bufio.Writer) error {
+	follow := i.c.Bool("follow")
 	options := runs.EventOptions{Follow: follow, OnStalled: func() {
-		fmt.Fprintf(p.Err, "%s: no coordinator owns run %s; waiting for one\n", p.Name, id)
+		fmt.Fprintf(i.Err, "%s: no coordinator owns run %s; waiting for one\n", i.Name, id)
 	}}
 
 	var buf []byte
@@ -51,7 +53,7 @@ func (p Program) printEvents(ctx context.Context, s *runs.Service, id runs.ID, o
 
 		for _, e := range events {
 			buf = e.Append(buf[:0])
-			out.Write(buf) // if it fails, so does Flush
+			out.Write(buf) // a bufio.Writer keeps its first error for Flush
 		}
 
 		// A reader that follows must see each entry at once; without --follow the buffer is flushed

@@ -5,16 +5,16 @@ import (
 	"errors"
 	"fmt"
 
-	ucli "github.com/urfave/cli/v2"
-
 	"github.com/godags/godags/internal/runs"
 )
 
-// runHelp says what commands take for a RUN.
+// runHelp explains the argument RUN.
 const runHelp = "RUN is a run ID, a unique prefix of one, or latest."
 
-// runWord returns the word for a run, the first of a command's most arguments.
-func runWord(c *ucli.Context, most int) (string, error) {
+// runWord returns the first argument, which names a run. The command takes at most so many
+// arguments.
+func (i invocation) runWord(most int) (string, error) {
+	c := i.c
 	switch {
 	case !c.Args().Present():
 		return "", usageError("%s needs a RUN: its ID, a prefix of it, or latest", c.Command.Name)
@@ -24,9 +24,9 @@ func runWord(c *ucli.Context, most int) (string, error) {
 	return c.Args().First(), nil
 }
 
-// findRun returns the run that a word names. If there is none, the error says what to do, and the
-// exit code is that of a wrong usage.
-func (p Program) findRun(ctx context.Context, c *ucli.Context, s *runs.Service, word string) (runs.Summary, error) {
+// findRun returns the run that a word names. If there is none, the error says what to do, and has
+// the exit code of wrong usage.
+func (i invocation) findRun(ctx context.Context, s *runs.Service, word string) (runs.Summary, error) {
 	found, err := s.Find(ctx, word)
 
 	var unknown *runs.UnknownError
@@ -34,7 +34,7 @@ func (p Program) findRun(ctx context.Context, c *ucli.Context, s *runs.Service, 
 	var invalid *runs.InvalidIDError
 	switch {
 	case errors.As(err, &unknown):
-		return found, &exitError{exitUsage, fmt.Errorf("%w%s", err, p.listHint(c, unknown))}
+		return found, &exitError{exitUsage, fmt.Errorf("%w%s", err, i.listHint(unknown))}
 	case errors.As(err, &ambiguous), errors.As(err, &invalid), errors.Is(err, runs.ErrNotKept):
 		return found, &exitError{exitUsage, err}
 	}
@@ -42,13 +42,13 @@ func (p Program) findRun(ctx context.Context, c *ucli.Context, s *runs.Service, 
 	return found, err
 }
 
-// listHint says where the runs are listed.
-func (p Program) listHint(c *ucli.Context, unknown *runs.UnknownError) string {
+// listHint says where runs are listed.
+func (i invocation) listHint(unknown *runs.UnknownError) string {
 	switch {
 	case unknown.None:
-		return fmt.Sprintf(": there are no runs yet; start one with %s", p.hint(c, "run", nil))
+		return fmt.Sprintf(": there are no runs yet; start one with %s", i.hint("run", nil))
 	case unknown.Near != "":
-		return fmt.Sprintf(" (%s lists all)", p.hint(c, "runs", nil))
+		return fmt.Sprintf(" (%s lists all)", i.hint("runs", nil))
 	}
-	return fmt.Sprintf(": %s lists the runs", p.hint(c, "runs", nil))
+	return fmt.Sprintf(": %s lists the runs", i.hint("runs", nil))
 }

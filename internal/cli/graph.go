@@ -18,20 +18,21 @@ import (
 	"github.com/godags/godags/internal/runs"
 )
 
-func (p Program) graphCommand() *ucli.Command {
+func defineGraph(p Program) *ucli.Command {
 	return &ucli.Command{
 		Name: "graph", Usage: "draw a pipeline, or a run with the state of each stage", ArgsUsage: "[TARGET|RUN]",
-		Description: "TARGET is a pipeline of this program or a .yaml, .yml or .json file; without it the first pipeline of this program is drawn.\n" +
-			"Another word is taken for a run: " + runHelp,
+		Description: "TARGET is a pipeline of this program or a .yaml, .yml or .json file; the default is the first pipeline of this program.\n" +
+			"Any other word names a run. " + runHelp,
 		Flags: []ucli.Flag{redisFlag(), homeFlag(),
-			&ucli.StringFlag{Name: "format", Usage: "`FORMAT`: dot, svg, mermaid, ascii or json (default: by the extension of the file, else ascii)"},
-			&ucli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the picture to `FILE`, whole or not at all; - is standard output"},
-			&ucli.BoolFlag{Name: "open", Usage: "show the picture in a viewer: an SVG in a temporary file unless --out or --format says otherwise"}},
-		Action: p.graph,
+			&ucli.StringFlag{Name: "format", Usage: "draw as `FORMAT`: dot, svg, mermaid, ascii or json (default: by the extension of the file, else ascii)"},
+			&ucli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the picture to `FILE` in one step; - is standard output"},
+			&ucli.BoolFlag{Name: "open", Usage: "show the picture in a viewer; without --out and --format it is an SVG in a temporary file"}},
+		Action: p.action(showGraph),
 	}
 }
 
-func (p Program) graph(c *ucli.Context) error {
+func showGraph(i invocation) error {
+	c := i.c
 	if c.NArg() > 1 {
 		return usageError("graph takes one TARGET or RUN, but got %d arguments: %.100q", c.NArg(), c.Args().Slice())
 	}
@@ -42,18 +43,20 @@ func (p Program) graph(c *ucli.Context) error {
 	}
 
 	word := c.Args().First()
-	sp, err := p.target(word)
+	sp, err := i.target(word)
 	if err == nil {
-		return p.draw(picture.Input{Name: sp.Name, Graph: sp.Graph}, o)
+		return i.draw(picture.Input{Name: sp.Name, Graph: sp.Graph}, o)
 	}
 	if isFile(word) || word == "" {
 		return err
 	}
 
 	unknown := err
-	return p.read(c, func(ctx context.Context, s *engine.Session, _ *bufio.Writer) error {
+	return i.read(func(ctx context.Context, s *engine.Session, _ *bufio.Writer) error {
 		service := runs.New(s)
-		found, err := p.findRun(ctx, c, service, word)
+		found, err := i.findRun(ctx, service, word)
+
+		// The user may have meant either: both errors are shown.
 		if exit := (*exitError)(nil); errors.As(err, &exit) {
 			return usageError("%w\nAs a run: %w", unknown, err)
 		}
@@ -66,7 +69,7 @@ func (p Program) graph(c *ucli.Context) error {
 			return err
 		}
 
-		return p.draw(runPicture(status), o)
+		return i.draw(runPicture(status), o)
 	})
 }
 
@@ -90,7 +93,7 @@ func runPicture(status *runs.Status) picture.Input {
 		}}
 }
 
-// pictureOptions say what is drawn, and where to.
+// pictureOptions are the format and the place of a picture.
 type pictureOptions struct {
 	format picture.Format
 	path   string // "": standard output
@@ -105,7 +108,7 @@ var pictureExtensions = map[string]picture.Format{
 func parsePictureOptions(c *ucli.Context) (o pictureOptions, err error) {
 	o.path, o.open = c.String("out"), c.Bool("open")
 	if c.IsSet("out") && o.path == "" {
-		return o, usageError("--out needs the name of a file")
+		return o, usageError("--out needs a file name")
 	}
 
 	if o.path == "-" {
@@ -122,7 +125,7 @@ func parsePictureOptions(c *ucli.Context) (o pictureOptions, err error) {
 	case known:
 		o.format = byName
 	case ext != "":
-		return o, usageError("%s: which format has a %s file? Say --format dot, svg, mermaid, ascii or json", o.path, ext)
+		return o, usageError("%s: the extension %s has no format: add --format dot, svg, mermaid, ascii or json", o.path, ext)
 	case o.open && o.path == "":
 		o.format = picture.SVG
 	default:
@@ -132,12 +135,12 @@ func parsePictureOptions(c *ucli.Context) (o pictureOptions, err error) {
 	return o, nil
 }
 
-func (p Program) draw(in picture.Input, o pictureOptions) error {
+func (i invocation) draw(in picture.Input, o pictureOptions) error {
 	write := func(w io.Writer) error { return picture.Draw(w, in, o.format) }
 	switch {
 	case o.path == "" && !o.open:
-		in.Width = p.columns()
-		return p.print(func(out *bufio.Writer) error { return write(out) })
+		in.Width = i.columns()
+		return i.print(func(out *bufio.Writer) error { return write(out) })
 	case o.path == "":
 		f, err := os.CreateTemp("", fmt.Sprintf("godags-*.%s", o.format))
 		if err != nil {
@@ -154,7 +157,7 @@ func (p Program) draw(in picture.Input, o pictureOptions) error {
 		}
 	}
 
-	fmt.Fprintf(p.Err, "wrote %s\n", printable(o.path))
+	fmt.Fprintf(i.Err, "wrote %s\n", printable(o.path))
 	if !o.open {
 		return nil
 	}

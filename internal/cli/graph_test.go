@@ -94,8 +94,8 @@ func TestThePictureIsWrittenToAFileWholeOrNotAtAll(t *testing.T) {
 			t.Errorf("%s lacks %q: %.200s", test.path, test.word, text)
 		}
 	}
-	execute(t, "graph", "wine", "-o", filepath.Join(dir, "a.png")).expect(t, 2, "which format has a .png file?")
-	execute(t, "graph", "wine", "-o", "").expect(t, 2, "--out needs the name of a file")
+	execute(t, "graph", "wine", "-o", filepath.Join(dir, "a.png")).expect(t, 2, "the extension .png has no format")
+	execute(t, "graph", "wine", "-o", "").expect(t, 2, "--out needs a file name")
 	execute(t, "graph", "wine", "-o", filepath.Join(dir, "none", "a.svg")).expect(t, 1, "write the picture", "no such file")
 	execute(t, "graph", "wine", "-o", dir).expect(t, 1, "write the picture", "is a directory")
 	execute(t, "graph", "wine", "--format", "dot", "-o", "-").expect(t, 0, "digraph")

@@ -11,19 +11,19 @@ import (
 	"github.com/godags/godags/internal/term"
 )
 
-// groups are the commands as help lists them.
+// groups are the commands in the order of the help.
 var groups = []struct {
 	title    string
 	commands []string
 }{
 	{"Run", []string{"run", "resume", "retry", "attach", "cancel"}},
-	{"Look", []string{"runs", "status", "events", "logs", "graph"}},
+	{"Inspect", []string{"runs", "status", "events", "logs", "graph"}},
 	{"Write", []string{"init", "validate", "schema"}},
 	{"Serve", []string{"serve", "worker", "workers", "doctor"}},
 	{"Set up", []string{"completion", "version"}},
 }
 
-// examples has one of each command.
+// examples has an example for each command.
 var examples = map[string]string{
 	"run":        "run pipeline.yaml --concurrency 4 --param rows=100",
 	"resume":     "resume latest",
@@ -47,18 +47,18 @@ var examples = map[string]string{
 }
 
 var exitCodes = [][2]string{
-	{"0", "all stages succeeded, or the command did what it was asked for"},
-	{"1", "a stage failed, or anything else that has no code of its own"},
+	{"0", "all stages succeeded, or the command succeeded"},
+	{"1", "a stage failed, or there was an error without another code"},
 	{"2", "wrong usage, an invalid pipeline, or an unknown run"},
-	{"3", "Redis cannot be reached, or has lost the run; or no worker came in time"},
-	{"4", "the run was cancelled from elsewhere"},
-	{"124", "the run took longer than its time limit"},
-	{"129", "the terminal was lost (SIGHUP)"},
+	{"3", "Redis is unreachable or has lost the run, or no worker came in time"},
+	{"4", "another process cancelled the run"},
+	{"124", "the run exceeded its time limit"},
+	{"129", "the terminal was closed (SIGHUP)"},
 	{"130", "interrupted (Ctrl-C)"},
 	{"143", "terminated (SIGTERM)"},
 }
 
-// page is a help text. It is as wide as the terminal, and no wider than is good to read.
+// page prints a help text. It is as wide as the terminal, up to pageWidth.
 type page struct {
 	out *bufio.Writer
 	form
@@ -77,7 +77,8 @@ func (p Program) showHelp(show func(page)) error {
 	})
 }
 
-// helpFor shows the help that args ask for, as [arrange] returns them, and reports whether they do.
+// helpFor prints the help that args ask for, and reports whether they ask for help. The args are
+// those that [arrange] returns.
 func (p Program) helpFor(app *ucli.App, args []string) (asked bool, err error) {
 	if n := len(args); n == 0 || n > 2 || args[n-1] != "--help" && args[n-1] != "-h" {
 		return false, nil
@@ -97,7 +98,7 @@ func (p Program) helpFor(app *ucli.App, args []string) (asked bool, err error) {
 
 func (h page) app(app *ucli.App) {
 	h.say(app.Name + " " + app.Usage + ".")
-	if len(app.Commands) == 0 { // it is the command worker, whatever its name
+	if len(app.Commands) == 0 { // a program that is only a worker
 		h.about(app.Name+" [flags]", app.Description)
 		h.example(app.Name + strings.TrimPrefix(examples["worker"], "worker"))
 		h.flags(app.Flags)
@@ -114,7 +115,7 @@ func (h page) app(app *ucli.App) {
 		h.section(g.title, rows)
 	}
 
-	h.section("Flags", [][2]string{{"-h, --help", "say what there is; after a command, its flags and an example"}, {"--version", "print the version"}})
+	h.section("Flags", [][2]string{{"-h, --help", "print this help; after a command, its flags and an example"}, {"--version", "print the version"}})
 	h.section("Exit codes", exitCodes)
 }
 
@@ -154,13 +155,14 @@ func (h page) flags(flags []ucli.Flag) {
 	}
 }
 
-// describe returns a flag with the name of its value, and what help says of it.
+// describe returns a flag with the name of its value, and its description.
 func describe(f ucli.DocGenerationFlag, names []string) [2]string {
 	name := "--" + names[0]
 	for _, alias := range names[1:] {
 		name = "-" + alias + ", " + name
 	}
 
+	// In the usage, the name of the value is between backquotes: `N`.
 	usage := f.GetUsage()
 	if before, value, ok := strings.Cut(usage, "`"); ok && f.TakesValue() {
 		value, after, _ := strings.Cut(value, "`")
@@ -178,7 +180,8 @@ func describe(f ucli.DocGenerationFlag, names []string) [2]string {
 	return [2]string{name, usage}
 }
 
-// section lists names with what they mean, beside them if there is room for that.
+// section prints names and their descriptions: side by side if there is room, or else below each
+// other.
 func (h page) section(title string, rows [][2]string) {
 	fmt.Fprintf(h.out, "\n%s:\n", title)
 	widest := 0

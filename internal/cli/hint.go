@@ -14,10 +14,10 @@ import (
 	"github.com/godags/godags/internal/term"
 )
 
-// hint is a command of this program that is recommended. A person can copy it into a shell.
+// hint is a command of this program that is recommended to the user, who can copy it into a shell.
 type hint struct {
 	command string
-	masked  bool // there is *** in it in place of a password
+	masked  bool // it has *** in place of a password
 }
 
 // String returns the hint as part of a sentence.
@@ -36,44 +36,50 @@ func (h hint) next(what string) progress.Hint {
 	return progress.Hint{What: what, Command: h.command}
 }
 
-// placeFlags say which Redis and which state a command uses. Hints repeat them.
+// placeFlags name the Redis and the state folder of a command. Hints repeat them.
 var placeFlags = []string{"redis", "home", "key-file"}
 
-// hint returns a command of this program that finds the same Redis and state as the command of c,
-// which may be nil. All hints are made here.
-func (p Program) hint(c *ucli.Context, command string, args []string, flags ...string) hint {
-	masked := false
-	if c != nil {
-		for _, name := range placeFlags {
-			value := given(c, name)
-			if value == "" || !takes(c.App, command, name) {
-				continue
-			}
-			if name == "redis" {
-				value, masked = redisx.Mask(value)
-			}
-			flags = append(slices.Clip(flags), "--"+name, value)
-		}
-	}
-
+// hint returns a command of this program.
+func (p Program) hint(command string, args []string, flags ...string) hint {
 	words := []string{p.Call}
 	if command != "" {
 		words = append(words, command)
 	}
 
+	// An argument that starts with a dash would be parsed as a flag, unless "--" stands before it.
 	dash := slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "-") })
-	if dash { // it would be taken for a flag
+	if dash {
 		words = append(append(append(words, quoteAll(flags)...), "--"), quoteAll(args)...)
 	} else {
 		words = append(append(words, quoteAll(args)...), quoteAll(flags)...)
 	}
 
-	return hint{strings.Join(words, " "), masked}
+	return hint{command: strings.Join(words, " ")}
 }
 
-// hintAgain is [Program.hint] for a command that is to drive a run as the command of c does: with
-// the same workers and pace.
-func (p Program) hintAgain(c *ucli.Context, command string, args []string) hint {
+// hint returns a command of this program that uses the same Redis and state folder as this one.
+func (i invocation) hint(command string, args []string, flags ...string) hint {
+	masked := false
+	for _, name := range placeFlags {
+		value := given(i.c, name)
+		if value == "" || !takes(i.c.App, command, name) {
+			continue
+		}
+		if name == "redis" {
+			value, masked = redisx.Mask(value)
+		}
+		flags = append(slices.Clip(flags), "--"+name, value)
+	}
+
+	h := i.Program.hint(command, args, flags...)
+	h.masked = masked
+	return h
+}
+
+// hintAgain is hint for a command that drives a run as this one does: with the same workers and
+// limits.
+func (i invocation) hintAgain(command string, args []string) hint {
+	c := i.c
 	var flags []string
 	for _, name := range []string{"concurrency", "workers", "grace", "batch", "no-worker-timeout", "no-fuse", "keep", "values", "params"} {
 		switch {
@@ -91,18 +97,19 @@ func (p Program) hintAgain(c *ucli.Context, command string, args []string) hint 
 		}
 	}
 
-	return p.hint(c, command, args, flags...)
+	return i.hint(command, args, flags...)
 }
 
-// hintWorker is the hint that starts a worker for a queue.
-func (p Program) hintWorker(c *ucli.Context, queue string) hint {
+// hintWorker returns the command that starts a worker for a queue.
+func (i invocation) hintWorker(queue string) hint {
 	if queue == spec.DefaultQueue {
-		return p.hint(c, "worker", nil)
+		return i.hint("worker", nil)
 	}
-	return p.hint(c, "worker", nil, "--queue", queue)
+	return i.hint("worker", nil, "--queue", queue)
 }
 
-// given returns the value of a text flag, unless the environment of the next command has it too.
+// given returns the value of a text flag, or "" if the next command finds the same value in its
+// environment.
 func given(c *ucli.Context, name string) string {
 	value := c.String(name)
 	for _, f := range c.Command.Flags {
@@ -135,9 +142,7 @@ func quoteAll(words []string) []string {
 	return quoted
 }
 
-// shellWord quotes a word for a POSIX shell if it needs to be. What a terminal must not be shown,
-// and line ends, which a log would not leave as they are, are written for printf; it is the shell
-// that loses line ends at the end of a word.
+// shellWord quotes a word for a POSIX shell if necessary.
 func shellWord(word string) string {
 	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:@%+,"
 	if word != "" && strings.Trim(word, plain) == "" {
@@ -147,6 +152,9 @@ func shellWord(word string) string {
 		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 	}
 
+	// Control characters must not reach a terminal, and logs change line breaks. So both are
+	// written as escapes for printf. A shell drops the last line breaks of such a word: they are
+	// lost.
 	var format strings.Builder
 	for _, b := range []byte(word) {
 		switch {

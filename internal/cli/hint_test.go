@@ -63,7 +63,7 @@ func TestHintsCanBeCopiedIntoAShell(t *testing.T) {
 				got = append([]string{c.String("home"), c.String("queue")}, c.Args().Slice()...)
 				return nil
 			}})
-		h := p.hint(nil, "recorded", []string{"run", word}, "--home", word, "--queue", word)
+		h := p.hint("recorded", []string{"run", word}, "--home", word, "--queue", word)
 		if found, ok := hidden(h.command); ok || strings.Contains(h.command, "\n") {
 			t.Errorf("%q: there is %q in the hint %q", word, found, h.command)
 		}
@@ -116,7 +116,7 @@ func TestHintsKeepHowARunIsDriven(t *testing.T) {
 		"  retry it:      prog retry demo-1 --concurrency 2 --grace 3s --no-fuse"+place+"\n",
 		"  run it again:  prog run --concurrency 2 --grace 3s --no-fuse --param 'a=2'"+place+" -- '-bad flow.yaml'\n")
 	execute(t, "logs", "--redis", f.server.URL(), "--", "demo-1", "-a b").expect(t, 0, "stage -a b printed nothing\n")
-	f.execute("run", "simple", "--run-id", "demo-1", "--concurrency", "2").expect(t, 2, "see what became of it with `prog status demo-1"+place+"`")
+	f.execute("run", "simple", "--run-id", "demo-1", "--concurrency", "2").expect(t, 2, "show its result with `prog status demo-1"+place+"`")
 }
 
 // All hints come from one place: no other text names a command of ours between backquotes, or

@@ -16,22 +16,24 @@ import (
 	"github.com/godags/godags/internal/version"
 )
 
-// starters are what init writes. Names end in .txt so that Go takes them for no module of its own.
+// starters are the files that init writes. Their names end in .txt, so that Go does not treat the
+// folder as a nested module.
 //
 //go:embed starter
 var starters embed.FS
 
-func (p Program) initCommand() *ucli.Command {
+func defineInit(p Program) *ucli.Command {
 	return &ucli.Command{
-		Name: "init", Usage: "write a pipeline to begin with", ArgsUsage: "[FOLDER]",
-		Description: "It writes pipeline.yaml, with comments, or with --go a Go program with a pipeline. The folder is made if there is none;\n" +
-			"without FOLDER it is this one. No file is overwritten.",
+		Name: "init", Usage: "write a first pipeline", ArgsUsage: "[FOLDER]",
+		Description: "It writes a pipeline.yaml with comments, or with --go a Go program. It creates FOLDER if necessary;\n" +
+			"the default is the current folder. No file is overwritten.",
 		Flags:  []ucli.Flag{&ucli.BoolFlag{Name: "go", Usage: "write a Go program: go.mod and main.go"}},
-		Action: p.init,
+		Action: p.action(initFolder),
 	}
 }
 
-func (p Program) init(c *ucli.Context) error {
+func initFolder(i invocation) error {
+	c := i.c
 	if c.NArg() > 1 {
 		return usageError("init takes one FOLDER, but got %.100q", c.Args().Slice())
 	}
@@ -46,14 +48,15 @@ func (p Program) init(c *ucli.Context) error {
 		names = []string{"go.mod", "main.go"}
 	}
 
-	for _, name := range names { // before anything is written
+	// Before anything is written, so that no half of a program remains.
+	for _, name := range names {
 		if _, err := os.Lstat(filepath.Join(folder, name)); err == nil {
-			return usageError("%s exists: it is left as it is", filepath.Join(folder, name))
+			return usageError("%s exists and is not overwritten", filepath.Join(folder, name))
 		}
 	}
 
 	if err := os.MkdirAll(folder, 0o777); err != nil {
-		return fmt.Errorf("folder for the pipeline: %w", err)
+		return fmt.Errorf("create the folder: %w", err)
 	}
 
 	for _, name := range names {
@@ -62,23 +65,23 @@ func (p Program) init(c *ucli.Context) error {
 		}
 	}
 
-	return p.print(func(out *bufio.Writer) error {
-		_, err := fmt.Fprint(out, p.whatNow(folder, names))
+	return i.print(func(out *bufio.Writer) error {
+		_, err := fmt.Fprint(out, i.written(folder, names))
 		return err
 	})
 }
 
-// writeStarter makes a file that must not be there.
+// writeStarter creates a file that must not exist.
 func writeStarter(folder, name string) error {
 	text, err := starters.ReadFile("starter/" + name + ".txt")
 	if err != nil {
-		return fmt.Errorf("text of %s: %w", name, err)
+		return fmt.Errorf("read the embedded %s: %w", name, err)
 	}
 
 	path := filepath.Join(folder, name)
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if errors.Is(err, fs.ErrExist) {
-		return usageError("%s exists: it is left as it is", path)
+		return usageError("%s exists and is not overwritten", path)
 	}
 	if err != nil {
 		return err
@@ -86,15 +89,15 @@ func writeStarter(folder, name string) error {
 
 	content := strings.ReplaceAll(string(text), "VERSION", "v"+version.Number)
 	if folder := clone(); name == "go.mod" && folder != "" {
-		content += fmt.Sprintf("\n// The program that wrote this was built in a clone.\nreplace github.com/godags/godags => %q\n", folder)
+		content += fmt.Sprintf("\n// The program that wrote this file was built in a clone.\nreplace github.com/godags/godags => %q\n", folder)
 	}
 
 	_, err = file.WriteString(content)
 	return errors.Join(err, file.Close())
 }
 
-// clone returns the folder of the clone in which this program was built, or "" for one of a
-// release, which Go can fetch.
+// clone returns the folder of the Git clone in which this program was built. It returns "" for a
+// release, which the go command can fetch.
 func clone() string {
 	_, file, _, _ := runtime.Caller(0)
 	folder := filepath.Dir(filepath.Dir(filepath.Dir(file)))
@@ -104,11 +107,12 @@ func clone() string {
 	return folder
 }
 
-func (p Program) whatNow(folder string, names []string) string {
+// written says what was written, and how to run it.
+func (p Program) written(folder string, names []string) string {
 	wrote := "wrote " + printable(filepath.Join(folder, names[0]))
 	if len(names) == 1 {
 		file := []string{filepath.Join(folder, names[0])}
-		return fmt.Sprintf("%s: %s runs it, %s draws it\n", wrote, p.hint(nil, "run", file), p.hint(nil, "graph", file))
+		return fmt.Sprintf("%s: %s runs it, %s draws it\n", wrote, p.hint("run", file), p.hint("graph", file))
 	}
-	return fmt.Sprintf("%s and %s: in that folder, `go mod tidy` gets what it needs, and `go run . run` runs it\n", wrote, names[1])
+	return fmt.Sprintf("%s and %s: in that folder, `go mod tidy` fetches the dependencies, and `go run . run` runs it\n", wrote, names[1])
 }

@@ -10,19 +10,18 @@ import (
 	"github.com/godags/godags/internal/term"
 )
 
-// drawn has a character of ASCII for each mark and line that we draw. It takes as many columns.
+// drawn replaces each mark and line that godags draws with ASCII of the same width.
 var drawn = strings.NewReplacer("✓", "+", "✗", "x", "↻", "~", "↷", ">", "⊘", "!", "·", "-", "…", "~", "→", ">", "×", "x", "µ", "u",
 	"⠋", "|", "⠙", "/", "⠹", "-", "⠸", `\`, "⠼", "|", "⠴", "/", "⠦", "-", "⠧", `\`, "⠇", "|", "⠏", "/",
 	"━", "=", "─", "-", "│", "|", "▼", "v", "╭", "+", "╮", "+", "╰", "+", "╯", "+", "├", "+", "┤", "+", "┬", "+", "┴", "+", "┼", "+")
 
-// file is something that may be a terminal.
+// file is a writer that may be a terminal.
 type file interface {
 	io.Writer
 	Fd() uintptr
 }
 
-// readable returns out, or if that is a terminal a [terminal], to which only what does no harm is
-// written, and of ours only ASCII if the user says so.
+// readable wraps out in a [terminal] if it is one.
 func readable(out io.Writer, env func(string) string) io.Writer {
 	if f, ok := out.(file); ok && term.IsTerminal(f) {
 		return &terminal{File: f, ascii: wantsASCII(env)}
@@ -30,8 +29,8 @@ func readable(out io.Writer, env func(string) string) io.Writer {
 	return out
 }
 
-// wantsASCII reports whether the locale is that of POSIX by name. Where there is none, terminals
-// show more than ASCII nevertheless.
+// wantsASCII reports whether the locale is explicitly that of POSIX. Without a locale, as in many
+// containers, terminals show Unicode nevertheless.
 func wantsASCII(env func(string) string) bool {
 	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
 		if locale := env(name); locale != "" {
@@ -41,18 +40,18 @@ func wantsASCII(env func(string) string) bool {
 	return false
 }
 
-// terminal is the last line of defence for a terminal. Whatever is shown is made harmless where
-// that is known to be text, in a form that fits there; what was forgotten is escaped here, so that
-// a stage, or whoever writes to Redis, cannot command the terminal.
+// terminal escapes control sequences that a stage, or another user of Redis, has put into a text.
+// It is the last line of defence: the code that prints a text removes them first, in a form that
+// fits there.
 type terminal struct {
 	File  file
-	ascii bool // it shows no marks and lines but those of ASCII
+	ascii bool // marks and lines are replaced with ASCII
 	mu    sync.Mutex
-	// not written yet; between two calls the beginning of a character, or of a command, at the most
+	// Not written yet: between two calls at most an incomplete character or sequence.
 	text []byte
 }
 
-// Fd makes it known as a terminal.
+// Fd returns the descriptor of the terminal, by which it is recognised as one.
 func (t *terminal) Fd() uintptr { return t.File.Fd() }
 
 func (t *terminal) Write(p []byte) (int, error) {
@@ -75,15 +74,15 @@ func (t *terminal) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// ours matches the beginning of a text that is a command which we send to terminals: colours, and
-// the moves of the block that shows a run.
+// ours matches the sequences that godags itself prints: colours, and the cursor movements of the
+// live block.
 var ours = regexp.MustCompile(`^\x1b\[(?:[0-9;]*m|[0-9]*A|[KJ]|\?(?:25|7)[lh])`)
 
-// begun matches a text that may become one.
+// begun matches an incomplete sequence that may become one of ours.
 var begun = regexp.MustCompile(`^\x1b(?:\[\??[0-9;]{0,8})?$`)
 
-// safe returns text in which no command but ours is left. The rest is a beginning of a character or
-// of a command, which is to be completed.
+// safe escapes all control sequences but ours. The rest is an incomplete character or sequence at
+// the end of the text, which the next write completes.
 func safe(text []byte) (whole, rest []byte) {
 	at := 0
 	for at < len(text) {

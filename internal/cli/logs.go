@@ -16,21 +16,23 @@ import (
 	"github.com/godags/godags/internal/term"
 )
 
-func (p Program) logsCommand() *ucli.Command {
+func defineLogs(p Program) *ucli.Command {
 	return &ucli.Command{
-		Name: "logs", Usage: "print what stages printed", ArgsUsage: "RUN [STAGE]",
-		Description: runHelp + "\nWithout STAGE the output of all stages is printed, each line after the name of its stage.",
+		Name: "logs", Usage: "print the captured output of stages", ArgsUsage: "RUN [STAGE]",
+		Description: runHelp + "\nWithout STAGE it prints the output of all stages, each line after the name of its stage.",
 		Flags: []ucli.Flag{redisFlag(), homeFlag(),
-			&ucli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "print lines as they come, until the stage or the run is finished"},
+			&ucli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "print new lines until the stage or the run has finished"},
 			&ucli.UintFlag{Name: "attempt", Usage: "print the output of attempt `N`, from 1 (default: the last)"}},
-		Action: p.logs,
+		Action: p.action(showLogs),
 	}
 }
 
-func (p Program) logs(c *ucli.Context) error {
-	return p.readRun(c, 2, func(ctx context.Context, s *runs.Service, found runs.Summary, out *bufio.Writer) error {
+func showLogs(i invocation) error {
+	c := i.c
+	return i.readRun(2, func(ctx context.Context, s *runs.Service, found runs.Summary, out *bufio.Writer) error {
+		command := logsCommand{i, s, out}
 		if c.Bool("follow") {
-			return p.followLogs(ctx, c, s, found.ID, out)
+			return command.follow(ctx, found.ID)
 		}
 
 		run, err := s.Load(ctx, found.ID)
@@ -38,40 +40,47 @@ func (p Program) logs(c *ucli.Context) error {
 			return err
 		}
 
-		l := logPrinter{run: run, service: s, attempt: c.Uint("attempt"), out: out, harmless: p.onTerminal()}
+		l := logPrinter{run: run, service: s, attempt: c.Uint("attempt"), out: out, harmless: i.onTerminal()}
 		if c.NArg() == 2 {
-			return p.stageLog(ctx, c, l, c.Args().Get(1))
+			return command.stage(ctx, l, c.Args().Get(1))
 		}
 
 		return l.printSome(ctx, runs.Printed(run))
 	})
 }
 
-// followLogs prints lines while stages print them; those of several stages each after the name of
-// its stage.
-func (p Program) followLogs(ctx context.Context, c *ucli.Context, s *runs.Service, id runs.ID, out *bufio.Writer) error {
-	if c.IsSet("attempt") {
-		return usageError("--attempt is for what was printed already: leave it out, or --follow")
+// logsCommand is one execution of logs.
+type logsCommand struct {
+	invocation
+	service *runs.Service
+	out     *bufio.Writer
+}
+
+// follow prints lines while stages print them. Lines of several stages start with the name of
+// their stage.
+func (l logsCommand) follow(ctx context.Context, id runs.ID) error {
+	if l.c.IsSet("attempt") {
+		return usageError("--attempt selects a finished attempt: omit it, or --follow")
 	}
 
-	name := c.Args().Get(1)
-	harmless := p.onTerminal()
+	name := l.c.Args().Get(1)
+	harmless := l.onTerminal()
 
-	err := s.FollowLogs(ctx, id, name, func(l runs.Line) error {
-		text := string(l.Text)
+	err := l.service.FollowLogs(ctx, id, name, func(line runs.Line) error {
+		text := string(line.Text)
 		if harmless {
 			text = seen(text)
 		}
 
-		if l.Stage != name {
-			text = l.Stage + " | " + text
+		if line.Stage != name {
+			text = line.Stage + " | " + text
 		}
 
-		if _, err := out.WriteString(text + "\n"); err != nil {
+		if _, err := l.out.WriteString(text + "\n"); err != nil {
 			return err
 		}
 
-		return out.Flush()
+		return l.out.Flush() // a reader that follows must see each line at once
 	})
 
 	var unknown *runs.UnknownStageError
@@ -82,50 +91,52 @@ func (p Program) followLogs(ctx context.Context, c *ucli.Context, s *runs.Servic
 	return err
 }
 
-func (p Program) stageLog(ctx context.Context, c *ucli.Context, l logPrinter, name string) error {
-	stage, err := runs.Stage(l.run, name)
+// stage prints the log of one stage as it is, or those of the instances of a mapped stage.
+func (l logsCommand) stage(ctx context.Context, printer logPrinter, name string) error {
+	run := printer.run
+	stage, err := runs.Stage(run, name)
 	if err != nil {
-		return p.unknownStage(c, l.run, err)
+		return l.unknownStage(run, err)
 	}
-	if family := slices.Collect(l.run.Family(stage)); len(family) > 1 {
-		return l.printSome(ctx, family)
+	if family := slices.Collect(run.Family(stage)); len(family) > 1 {
+		return printer.printSome(ctx, family)
 	}
 
-	last := l.run.Begun(stage)
+	last := run.Begun(stage)
 	switch {
 	case last == 0:
-		fmt.Fprintf(p.Err, "stage %s was not executed: it is %s\n", name, l.run.State.State(stage))
+		fmt.Fprintf(l.Err, "stage %s was not executed: it is %s\n", name, run.State.State(stage))
 		return nil
-	case l.attempt > uint(last):
-		return usageError("stage %q has no attempt %d: its last is %d", name, l.attempt, last)
+	case printer.attempt > uint(last):
+		return usageError("stage %q has no attempt %d: its last is %d", name, printer.attempt, last)
 	}
 
-	printed, err := l.print(ctx, stage, "")
+	printed, err := printer.print(ctx, stage, "")
 	if err == nil && !printed {
-		fmt.Fprintf(p.Err, "stage %s printed nothing\n", name)
+		fmt.Fprintf(l.Err, "stage %s printed nothing\n", name)
 	}
 	return err
 }
 
-// unknownStage says where the stages of a run are listed.
-func (p Program) unknownStage(c *ucli.Context, run *runstate.Run, err error) error {
+// unknownStage says where the stages of a run are listed, unless the error has a suggestion.
+func (l logsCommand) unknownStage(run *runstate.Run, err error) error {
 	var unknown *runs.UnknownStageError
 	if errors.As(err, &unknown) && unknown.Near != "" {
 		return &exitError{exitUsage, err}
 	}
-	return usageError("%w: %s lists them", err, p.hint(c, "status", []string{string(run.ID)}, "--stages"))
+	return usageError("%w: %s lists them", err, l.hint("status", []string{string(run.ID)}, "--stages"))
 }
 
-// logPrinter prints what attempts of stages printed, one at a time.
+// logPrinter prints captured output, one stage after the other.
 type logPrinter struct {
 	run      *runstate.Run
 	service  *runs.Service
 	attempt  uint // 0: the last
 	out      *bufio.Writer
-	harmless bool // for a terminal: without control characters
+	harmless bool // without control characters, for a terminal
 }
 
-// printSome prints the output of some stages, each line after the name of its stage.
+// printSome prints the output of several stages, each line after the name of its stage.
 func (l logPrinter) printSome(ctx context.Context, stages []dag.StageID) error {
 	for _, s := range stages {
 		if _, err := l.print(ctx, s, l.run.Name(s)+" | "); err != nil {
@@ -139,7 +150,7 @@ func (l logPrinter) printSome(ctx context.Context, stages []dag.StageID) error {
 func (l logPrinter) print(ctx context.Context, s dag.StageID, prefix string) (bool, error) {
 	attempt := l.run.Begun(s)
 	if l.attempt > 0 {
-		attempt = dag.Attempt(min(l.attempt, 1<<16-1))
+		attempt = dag.Attempt(min(l.attempt, 1<<16-1)) // a number out of range has no log
 	}
 
 	log, err := l.service.Log(ctx, l.run.ID, s, attempt)
@@ -147,6 +158,7 @@ func (l logPrinter) print(ctx context.Context, s dag.StageID, prefix string) (bo
 		return false, err
 	}
 
+	// Into a file or pipe goes exactly what the stage has printed.
 	if prefix == "" && !l.harmless {
 		_, err = l.out.Write(log)
 		return true, err
@@ -165,10 +177,11 @@ func (l logPrinter) print(ctx context.Context, s dag.StageID, prefix string) (bo
 	return true, nil
 }
 
-// seen returns what a person would see of a line of output, harmless to a terminal.
+// seen returns the part of a line that a terminal would show, such as the last state of a progress
+// bar, without control characters.
 func seen(line string) string { return printable(term.Seen(line)) }
 
-// tail returns the last lines of a log, as they are seen.
+// tail returns the last lines of a log, as a terminal would show them.
 func tail(log []byte, most int) []string {
 	log = bytes.TrimRight(log, "\r\n")
 	var lines []string

@@ -13,14 +13,14 @@ import (
 	"github.com/godags/godags/internal/worker"
 )
 
-// metric is a figure in the form of Prometheus.
+// metric is one value in the text format of Prometheus.
 type metric struct {
 	name, kind, help string
 	value            float64
 }
 
-// serveMetrics serves the health and counts of a worker or coordinator. Without an address it does
-// nothing. An address without a host is on loopback.
+// serveMetrics serves the health and metrics of a worker or coordinator. Without an address it does
+// nothing.
 func serveMetrics(address string, healthy func() error, metrics func() []metric, logger *slog.Logger) (stop func(), err error) {
 	if address == "" {
 		return func() {}, nil
@@ -31,6 +31,7 @@ func serveMetrics(address string, healthy func() error, metrics func() []metric,
 		return nil, usageError("--metrics-addr: %v", err)
 	}
 
+	// Metrics have no authentication: other machines can read them only if the user asks for it.
 	if host == "" {
 		host = "127.0.0.1"
 	}
@@ -41,22 +42,22 @@ func serveMetrics(address string, healthy func() error, metrics func() []metric,
 	}
 
 	server := &http.Server{Handler: metricsHandler(healthy, metrics), ReadHeaderTimeout: 5 * time.Second}
-	ended := make(chan struct{})
+	done := make(chan struct{})
 	go func() {
-		defer close(ended)
+		defer close(done)
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			logger.Error("metrics server", "error", err)
+			logger.Error("serve metrics", "error", err)
 		}
 	}()
 
-	logger.Info("metrics", "url", "http://"+listener.Addr().String()+"/metrics")
+	logger.Info("metrics served", "url", "http://"+listener.Addr().String()+"/metrics")
 	return func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		if err := server.Shutdown(ctx); err != nil {
-			logger.Warn("metrics server", "error", err)
+			logger.Warn("stop serving metrics", "error", err)
 		}
-		<-ended
+		<-done
 	}, nil
 }
 
@@ -85,21 +86,21 @@ func workerMetrics(s worker.Stats) []metric {
 	if s.Unhealthy {
 		unhealthy = 1
 	}
-	return withAge(s.LastBeat, "godags_worker_heartbeat_age_seconds", "Time since Redis last took a heartbeat.",
-		metric{"godags_worker_attempts_total", "counter", "Attempts that ended, however they ended.", float64(s.Executed)},
+	return withAge(s.LastBeat, "godags_worker_heartbeat_age_seconds", "Seconds since the last heartbeat that Redis accepted.",
+		metric{"godags_worker_attempts_total", "counter", "Attempts that finished, with any outcome.", float64(s.Executed)},
 		metric{"godags_worker_attempts_failed_total", "counter", "Attempts that failed.", float64(s.Failed)},
-		metric{"godags_worker_unhealthy", "gauge", "1 while the worker cannot execute stages and takes none, else 0.", unhealthy},
-		metric{"godags_worker_busy", "gauge", "Tasks that are held, each of one or more stages.", float64(s.Busy)})
+		metric{"godags_worker_unhealthy", "gauge", "1 while the worker cannot execute stages and takes none, or else 0.", unhealthy},
+		metric{"godags_worker_busy", "gauge", "Batches in progress, each of one or more stages.", float64(s.Busy)})
 }
 
 func serverMetrics(s engine.ServerStats) []metric {
-	return withAge(s.LastLook, "godags_coordinator_look_age_seconds", "Time since Redis last told which runs nobody drives.",
-		metric{"godags_coordinator_runs", "gauge", "Runs that are being driven.", float64(s.Driving)},
-		metric{"godags_coordinator_runs_adopted_total", "counter", "Runs that were adopted.", float64(s.Adopted)},
-		metric{"godags_coordinator_runs_finished_total", "counter", "Adopted runs that were brought to their end.", float64(s.Finished)})
+	return withAge(s.LastLook, "godags_coordinator_scan_age_seconds", "Seconds since the last successful scan for runs without a coordinator.",
+		metric{"godags_coordinator_runs", "gauge", "Runs that this coordinator owns.", float64(s.Driving)},
+		metric{"godags_coordinator_runs_adopted_total", "counter", "Runs that this coordinator has adopted.", float64(s.Adopted)},
+		metric{"godags_coordinator_runs_finished_total", "counter", "Adopted runs that have finished.", float64(s.Finished)})
 }
 
-// withAge adds the time since something to metrics, if that has happened yet.
+// withAge adds a metric with the seconds since an event, unless there was none yet.
 func withAge(last time.Time, name, help string, metrics ...metric) []metric {
 	if last.IsZero() {
 		return metrics

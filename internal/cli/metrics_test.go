@@ -13,7 +13,7 @@ import (
 func TestNothingHasAnAgeBeforeItHasHappened(t *testing.T) {
 	for what, ages := range map[string]func(last time.Time) []metric{
 		"godags_worker_heartbeat_age_seconds": func(last time.Time) []metric { return workerMetrics(worker.Stats{LastBeat: last}) },
-		"godags_coordinator_look_age_seconds": func(last time.Time) []metric { return serverMetrics(engine.ServerStats{LastLook: last}) },
+		"godags_coordinator_scan_age_seconds": func(last time.Time) []metric { return serverMetrics(engine.ServerStats{LastLook: last}) },
 	} {
 		for last, want := range map[time.Time]bool{{}: false, time.Now(): true} {
 			page := httptest.NewRecorder()

@@ -11,11 +11,10 @@ import (
 	"time"
 )
 
-// writeFile replaces a file by what write writes, whole or not at all. What is not a regular file,
-// such as a pipe, is written to.
+// writeFile replaces a file atomically. A pipe or device is not replaced, but written to.
 func writeFile(path string, write func(io.Writer) error) error {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real // a link stays one
+		path = real // a link stays a link
 	}
 
 	info, err := os.Stat(path)
@@ -42,11 +41,11 @@ func writeFile(path string, write func(io.Writer) error) error {
 	return nil
 }
 
-// viewerTime is how long a viewer has for failing. One that still runs then is one that shows the
-// file.
+// viewerTime is how long openFile waits for a viewer to fail. A viewer that still runs then has
+// shown the file.
 const viewerTime = 3 * time.Second
 
-// openFile shows a file in the viewer that the system has for it.
+// openFile shows a file in the default viewer of the system.
 func openFile(path string) error {
 	program := "xdg-open"
 	if runtime.GOOS == "darwin" {
@@ -59,12 +58,11 @@ func openFile(path string) error {
 		return failed(err)
 	}
 
-	ended := make(chan error, 1)
-
-	// a viewer that stays is left behind when our process ends, a moment later
-	go func() { ended <- viewer.Wait() }()
+	// A viewer may run for hours: it outlives this process.
+	done := make(chan error, 1)
+	go func() { done <- viewer.Wait() }()
 	select {
-	case err := <-ended:
+	case err := <-done:
 		if err != nil {
 			return failed(fmt.Errorf("%s: %w", program, err))
 		}

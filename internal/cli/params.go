@@ -16,12 +16,12 @@ import (
 
 func paramFlags() []ucli.Flag {
 	return []ucli.Flag{
-		&ucli.GenericFlag{Name: "param", Value: new(texts), Usage: "`NAME=VALUE` of a parameter of the pipeline; may be repeated"},
-		&ucli.StringFlag{Name: "params", Usage: "`FILE` (.yaml, .yml or .json) with names and values of parameters; --param overrides it"},
+		&ucli.GenericFlag{Name: "param", Value: new(texts), Usage: "set the parameter `NAME=VALUE` of the pipeline; may be repeated"},
+		&ucli.StringFlag{Name: "params", Usage: "read names and values of parameters from `FILE` (.yaml, .yml or .json); --param overrides it"},
 	}
 }
 
-// texts is a flag that may be repeated. Unlike that of urfave/cli it leaves commas alone.
+// texts is a flag that may be repeated. The one of urfave/cli would split a value at commas.
 type texts []string
 
 // Set adds a text.
@@ -30,11 +30,10 @@ func (t *texts) Set(text string) error {
 	return nil
 }
 
-// String returns nothing: the help has no default to show.
+// String returns "", because there is no default for the help to show.
 func (t *texts) String() string { return "" }
 
-// withParams returns the pipeline with the values that the flags and the defaults give its
-// parameters.
+// withParams returns the pipeline with the values of its parameters, from flags and defaults.
 func withParams(c *ucli.Context, sp *spec.Spec) (*spec.Spec, error) {
 	given, err := givenParams(c, sp.Params)
 	if err != nil {
@@ -49,8 +48,7 @@ func withParams(c *ucli.Context, sp *spec.Spec) (*spec.Spec, error) {
 	return &bound, nil
 }
 
-// givenParams returns what the flags say, as JSON. Of a parameter that is not declared it does not
-// matter what.
+// givenParams returns the values that the flags give, as JSON.
 func givenParams(c *ucli.Context, declared []spec.Param) (map[string]json.RawMessage, error) {
 	given := make(map[string]json.RawMessage)
 	if path := c.String("params"); c.IsSet("params") {
@@ -70,14 +68,15 @@ func givenParams(c *ucli.Context, declared []spec.Param) (map[string]json.RawMes
 	for _, word := range *words {
 		name, text, found := strings.Cut(word, "=")
 		if !found || name == "" {
-			problems = append(problems, fmt.Errorf("--param %.100q: it takes NAME=VALUE", word))
+			problems = append(problems, fmt.Errorf("--param %.100q: write it as NAME=VALUE", word))
 			continue
 		}
 		if err := jsontext.CheckText(text); err != nil {
-			problems = append(problems, fmt.Errorf("--param %.100q: %w: hand over bytes that are no text in a file", name, err))
+			problems = append(problems, fmt.Errorf("--param %.100q: %w: pass binary data in a file", name, err))
 			continue
 		}
 
+		// An undeclared parameter is an error of spec.Bind, whatever its type.
 		param := spec.Param{Name: name, Type: spec.String}
 		if i := slices.IndexFunc(declared, func(p spec.Param) bool { return p.Name == name }); i >= 0 {
 			param = declared[i]
@@ -89,7 +88,7 @@ func givenParams(c *ucli.Context, declared []spec.Param) (map[string]json.RawMes
 	return given, errors.Join(problems...)
 }
 
-// paramTexts returns "name=value" of the parameters of a run, for people.
+// paramTexts returns the parameters of a run as "name=value", for people.
 func paramTexts(params []spec.Param) string {
 	const most = 60 // characters of a value
 	list := make([]string, len(params))

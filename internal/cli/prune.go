@@ -5,24 +5,23 @@ import (
 	"context"
 	"fmt"
 
-	ucli "github.com/urfave/cli/v2"
-
 	"github.com/godags/godags/internal/api"
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/runs"
 )
 
-// prune removes the runs that match; without a filter the expired ones.
-func (p Program) prune(c *ucli.Context, form form, filter runs.Filter) error {
+// prune removes the runs that match, or without a filter those that have expired.
+func (i invocation) prune(form form, filter runs.Filter) error {
+	c := i.c
 	if c.IsSet("limit") {
-		return usageError("--limit is for the list: prune removes all that match")
+		return usageError("--limit is for the list: prune removes all runs that match")
 	}
 
 	if state := c.String("state"); state == api.Running || state == api.Cancelling {
-		return usageError("an active run is not removed: stop it first with %s", p.hint(c, "cancel", []string{"RUN"}))
+		return usageError("an active run is not removed: stop it first with %s", i.hint("cancel", []string{"RUN"}))
 	}
 
-	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
+	return i.read(func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
 		dryRun := c.Bool("dry-run")
 		removed, err := runs.New(s).Prune(ctx, filter, dryRun)
 		if err != nil {
@@ -38,7 +37,7 @@ func (p Program) prune(c *ucli.Context, form form, filter runs.Filter) error {
 			verb = "would be removed"
 		}
 
-		fmt.Fprintf(p.Err, "%s %s\n", count(len(removed), "run", "runs"), verb)
+		fmt.Fprintf(i.Err, "%s %s\n", count(len(removed), "run", "runs"), verb)
 		return err
 	})
 }

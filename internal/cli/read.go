@@ -12,24 +12,24 @@ import (
 	"os/signal"
 	"syscall"
 
-	ucli "github.com/urfave/cli/v2"
-
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/runs"
 	"github.com/godags/godags/internal/term"
 )
 
-// read runs a command that looks into Redis and prints what it finds. A signal ends it in order: a
-// Redis of our own is not left running.
-func (p Program) read(c *ucli.Context, do func(context.Context, *engine.Session, *bufio.Writer) error) error {
-	ctx, stop := untilSignal(c.Context)
+// read executes a command that reads from Redis and prints what it finds. A signal ends it in
+// order, so that it stops a private Redis that it has started.
+func (i invocation) read(do func(context.Context, *engine.Session, *bufio.Writer) error) error {
+	ctx, stop := untilSignal(i.c.Context)
 	defer stop()
-	session, err := p.connect(ctx, c, slog.New(slog.NewTextHandler(p.Err, nil)))
+
+	session, err := i.connect(ctx, slog.New(slog.NewTextHandler(i.Err, nil)), 0)
 	if err == nil {
-		err = p.print(func(out *bufio.Writer) error { return do(ctx, session, out) })
+		err = i.print(func(out *bufio.Writer) error { return do(ctx, session, out) })
 		err = errors.Join(err, session.Close())
 	}
 
+	// The errors of a command that was interrupted only tell that it was interrupted.
 	var sig interrupted
 	if errors.As(context.Cause(ctx), &sig) {
 		return &exitError{code: sig.code()}
@@ -38,16 +38,17 @@ func (p Program) read(c *ucli.Context, do func(context.Context, *engine.Session,
 	return err
 }
 
-// readRun is read for a command about a run, which the first of at most so many arguments names.
-func (p Program) readRun(c *ucli.Context, most int, do func(context.Context, *runs.Service, runs.Summary, *bufio.Writer) error) error {
-	word, err := runWord(c, most)
+// readRun is read for a command about the run that the first argument names. The command takes at
+// most so many arguments.
+func (i invocation) readRun(most int, do func(context.Context, *runs.Service, runs.Summary, *bufio.Writer) error) error {
+	word, err := i.runWord(most)
 	if err != nil {
 		return err
 	}
 
-	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
+	return i.read(func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
 		service := runs.New(s)
-		found, err := p.findRun(ctx, c, service, word)
+		found, err := i.findRun(ctx, service, word)
 		if err != nil {
 			return err
 		}
@@ -55,8 +56,8 @@ func (p Program) readRun(c *ucli.Context, most int, do func(context.Context, *ru
 	})
 }
 
-// untilSignal returns a context that the first Ctrl-C or SIGTERM ends. Another one ends the process
-// at once.
+// untilSignal returns a context that the first Ctrl-C or SIGTERM cancels. The second one ends the
+// process at once.
 func untilSignal(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 1)
@@ -66,7 +67,7 @@ func untilSignal(ctx context.Context) (context.Context, func()) {
 		defer close(done)
 		select {
 		case s := <-signals:
-			signal.Stop(signals)
+			signal.Stop(signals) // which restores the default: the next signal ends the process
 			cancel(interrupted{signal: s})
 		case <-ctx.Done():
 		}
@@ -79,8 +80,8 @@ func untilSignal(ctx context.Context) (context.Context, func()) {
 	}
 }
 
-// print writes to standard output through a buffer. Whoever reads it may stop early, as head does:
-// that is no error.
+// print writes to standard output through a buffer. A reader that stops early, as head does, is not
+// an error.
 func (p Program) print(do func(*bufio.Writer) error) error {
 	defer surviveBrokenPipes()()
 	out := bufio.NewWriterSize(p.Out, 64<<10)
@@ -88,23 +89,22 @@ func (p Program) print(do func(*bufio.Writer) error) error {
 	if flushErr := out.Flush(); err == nil && flushErr != nil {
 		err = fmt.Errorf("print the result: %w", flushErr)
 	}
-	return heard(err)
+	return ignoreClosed(err)
 }
 
-// onTerminal reports whether a person sees what is printed.
+// onTerminal reports whether standard output is a terminal.
 func (p Program) onTerminal() bool {
 	return term.IsTerminal(p.Out)
 }
 
-// columns is the width of the terminal on which a person sees what is printed; 0 if it is not
-// known, or there is none.
+// columns returns the width of the terminal. It is 0 if it is unknown, or without a terminal.
 func (p Program) columns() int {
 	width, _, _ := term.Size(p.Out)
 	return width
 }
 
-// printJSON writes a result for programs: JSON in a line, in which nothing can do harm to a
-// terminal.
+// printJSON writes a result for programs as one line of JSON. Control characters are escaped, since
+// the output may end up on a terminal.
 func printJSON(out io.Writer, result any) error {
 	text, err := json.Marshal(result)
 	if err != nil {

@@ -2,10 +2,12 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"time"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/api"
 	"github.com/godags/godags/internal/fault"
 	"github.com/godags/godags/internal/runs"
 	"github.com/godags/godags/internal/runstate"
@@ -70,4 +72,21 @@ func (s *screen) tick(run *runstate.Run) {
 	s.printer.Waiting(run, run.Explain(*fleet).Groups())
 	s.reasons.explained = time.Now()
 	s.reasons.pause = explainShare * s.reasons.explained.Sub(begin)
+}
+
+// remedy returns what to do about stages that no live worker can run, or "" if their reason says it.
+func (i invocation) remedy(external bool, g runstate.Group) string {
+	switch {
+	case g.Reason.Code == api.ReasonPaused, g.Unhealthy != "":
+		return ""
+	case g.Reason.Code == api.ReasonKeyMismatch:
+		return fmt.Sprintf("set the same GODAGS_KEY for all (%s lists them)", i.hint("workers", nil))
+	case g.Task != "":
+		return fmt.Sprintf("start a worker of the program that has it (%s lists them)", i.hint("workers", nil))
+	case external:
+		// On a private Redis a run brings its own workers: resuming it is enough.
+		return fmt.Sprintf("start one with %s", i.hintWorker(g.Queue))
+	}
+
+	return ""
 }

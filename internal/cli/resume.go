@@ -6,19 +6,19 @@ import (
 	"github.com/godags/godags/internal/engine"
 )
 
-func (p Program) resumeCommand() *ucli.Command {
+func defineResume(p Program) *ucli.Command {
 	return &ucli.Command{
-		Name: "resume", Usage: "go on with a run whose coordinator is gone", ArgsUsage: "RUN",
-		Description: "What has succeeded is not executed again. What ran when the coordinator died goes on if its worker lives.\n" +
-			"A run that another coordinator drives is followed, and taken over if that coordinator dies. " + runHelp,
-		Flags: drivingFlags(), Action: p.resume,
+		Name: "resume", Usage: "resume a run whose coordinator has died", ArgsUsage: "RUN",
+		Description: "Stages that have succeeded are not executed again. Stages that were running continue if their worker lives.\n" +
+			"A run that has a live coordinator is followed, and taken over if that coordinator dies. " + runHelp,
+		Flags: drivingFlags(),
+		Action: p.action(func(i invocation) error {
+			f := &foreground{invocation: i}
+			var err error
+			if f.options, err = i.drivingOptions(); err != nil {
+				return err
+			}
+			return f.onRun((*engine.Session).Resume)
+		}),
 	}
-}
-
-func (p Program) resume(c *ucli.Context) error {
-	options, err := drivingOptions(c)
-	if err != nil {
-		return err
-	}
-	return p.onRun(c, options, (*engine.Session).Resume)
 }

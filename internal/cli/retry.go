@@ -11,28 +11,30 @@ import (
 	"github.com/godags/godags/internal/runstate"
 )
 
-func (p Program) retryCommand() *ucli.Command {
+func defineRetry(p Program) *ucli.Command {
 	return &ucli.Command{
-		Name: "retry", Usage: "execute again what failed in a run that has ended, and all that comes after it", ArgsUsage: "RUN",
-		Description: "What is good stays as it is. The run goes on under its id, with the stages that it had when it was submitted. " + runHelp,
+		Name: "retry", Usage: "execute the failed stages of a finished run again, and everything downstream", ArgsUsage: "RUN",
+		Description: "Stages that succeeded stay as they are. The run keeps its ID and the stages that were submitted. " + runHelp,
 		Flags: append([]ucli.Flag{
-			&ucli.StringFlag{Name: "stage", Usage: "execute `STAGE` again, and all that comes after it, whatever became of it"},
+			&ucli.StringFlag{Name: "stage", Usage: "execute `STAGE` again, whatever its outcome, and everything downstream"},
 		}, drivingFlags()...),
-		Action: p.retry,
+		Action: p.action(retry),
 	}
 }
 
-func (p Program) retry(c *ucli.Context) error {
-	options, err := drivingOptions(c)
-	if err != nil {
+func retry(i invocation) error {
+	f := &foreground{invocation: i}
+	var err error
+	if f.options, err = i.drivingOptions(); err != nil {
 		return err
 	}
 
-	return p.onRun(c, options, func(session *engine.Session, ctx context.Context, o engine.RunOptions) (*runstate.Run, error) {
-		run, err := session.Retry(ctx, o, c.String("stage"))
+	return f.onRun(func(session *engine.Session, ctx context.Context, o engine.RunOptions) (*runstate.Run, error) {
+		run, err := session.Retry(ctx, o, i.c.String("stage"))
 		if errors.Is(err, engine.ErrGoesOn) {
-			err = fmt.Errorf("%w: follow it with %s, or go on with it with %s if nobody drives it",
-				err, p.hint(c, "attach", []string{string(o.ID)}), p.hintAgain(c, "resume", []string{string(o.ID)}))
+			id := []string{string(o.ID)}
+			err = fmt.Errorf("%w: follow it with %s, or resume it with %s if it has no coordinator",
+				err, i.hint("attach", id), i.hintAgain("resume", id))
 		}
 		return run, err
 	})

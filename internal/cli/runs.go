@@ -16,27 +16,28 @@ import (
 	"github.com/godags/godags/internal/runs"
 )
 
-func (p Program) runsCommand() *ucli.Command {
+func defineRuns(p Program) *ucli.Command {
 	return &ucli.Command{
 		Name: "runs", Usage: "list runs, newest first, or remove old ones", ArgsUsage: "[prune]",
-		Description: "runs prune removes runs with their journals, logs and values: those whose time is over (run --keep), or, with --older-than or --state,\n" +
-			"all that match. A run that goes on is never removed.",
+		Description: "runs prune removes runs with their journals, logs and values: those that have expired (run --keep), or with --older-than or --state\n" +
+			"those that match. An active run is never removed.",
 		Flags: []ucli.Flag{redisFlag(), homeFlag(),
 			&ucli.IntFlag{Name: "limit", Value: 20, Usage: "list at most `N` runs"},
-			&ucli.StringFlag{Name: "state", Usage: "only runs in this `STATE`: running, cancelling, queued, stalled, succeeded, failed, cancelled or damaged"},
-			&ucli.StringFlag{Name: "older-than", Usage: "only runs that ended longer than this `TIME` ago, such as 12h or 30d; those that have not ended count from their start"},
-			&ucli.BoolFlag{Name: "dry-run", Usage: "with prune: say what would be removed"},
+			&ucli.StringFlag{Name: "state", Usage: "select runs in `STATE`: running, cancelling, queued, stalled, succeeded, failed, cancelled or damaged"},
+			&ucli.StringFlag{Name: "older-than", Usage: "select runs that finished longer than `TIME` ago, such as 12h or 30d; unfinished runs count from their start"},
+			&ucli.BoolFlag{Name: "dry-run", Usage: "with prune: list what would be removed"},
 			outFlag(), colorFlag()},
-		Action: p.runs,
+		Action: p.action(showRuns),
 	}
 }
 
-func (p Program) runs(c *ucli.Context) error {
+func showRuns(i invocation) error {
+	c := i.c
 	if word := c.Args().First(); c.NArg() > 1 || word != "" && word != "prune" {
-		return usageError("runs takes no arguments but prune, and got %.200q", c.Args().Slice())
+		return usageError("runs takes no argument but prune, and got %.200q", c.Args().Slice())
 	}
 
-	form, err := p.form(c)
+	form, err := i.form()
 	if err != nil {
 		return err
 	}
@@ -46,27 +47,27 @@ func (p Program) runs(c *ucli.Context) error {
 		return err
 	}
 	if c.Args().Present() {
-		return p.prune(c, form, filter)
+		return i.prune(form, filter)
 	}
 	if filter.Limit = c.Int("limit"); filter.Limit < 1 {
 		return usageError("--limit must be at least 1")
 	}
 	if c.Bool("dry-run") {
-		return usageError("--dry-run is for %s", p.hint(c, "runs", []string{"prune"}))
+		return usageError("--dry-run is for %s", i.hint("runs", []string{"prune"}))
 	}
 
-	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
+	return i.read(func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
 		list, more, err := runs.New(s).List(ctx, filter)
 		if err != nil {
 			return err
 		}
 
 		if more && !form.json {
-			fmt.Fprintf(p.Err, "the newest %d: --limit lists more\n", filter.Limit)
+			fmt.Fprintf(i.Err, "the newest %d: --limit lists more\n", filter.Limit)
 		}
 
 		if len(list) == 0 && !form.json {
-			p.explainNoRuns(c, s, c.String("state") != "" || c.String("older-than") != "")
+			i.explainNoRuns(s, c.String("state") != "" || c.String("older-than") != "")
 			return nil
 		}
 
@@ -88,11 +89,11 @@ func printRuns(out *bufio.Writer, list []runs.Summary, form form) error {
 	return printJSON(out, forms)
 }
 
-// runFilter returns what the flags say of the runs that are meant.
+// runFilter checks the flags that select runs.
 func runFilter(c *ucli.Context) (f runs.Filter, err error) {
 	f.State = c.String("state")
 	if f.State != "" && !slices.Contains(api.RunStates(), f.State) {
-		return f, usageError("--state: %q is none: use %s", f.State, strings.Join(api.RunStates(), ", "))
+		return f, usageError("--state: unknown state %q: use %s", f.State, strings.Join(api.RunStates(), ", "))
 	}
 
 	if text := c.String("older-than"); text != "" {
@@ -106,18 +107,15 @@ func runFilter(c *ucli.Context) (f runs.Filter, err error) {
 	return f, nil
 }
 
-func (p Program) explainNoRuns(c *ucli.Context, s *engine.Session, filtered bool) {
-	if !s.Keeps() {
-		fmt.Fprintln(p.Err, runs.ErrNotKept)
-		return
+func (i invocation) explainNoRuns(s *engine.Session, filtered bool) {
+	switch {
+	case !s.Keeps():
+		fmt.Fprintln(i.Err, runs.ErrNotKept)
+	case filtered:
+		fmt.Fprintln(i.Err, "no such runs")
+	default:
+		fmt.Fprintf(i.Err, "no runs yet: start one with %s\n", i.hint("run", nil))
 	}
-
-	if filtered {
-		fmt.Fprintln(p.Err, "no such runs")
-		return
-	}
-
-	fmt.Fprintf(p.Err, "no runs yet: start one with %s\n", p.hint(c, "run", nil))
 }
 
 func runTable(list []runs.Summary, now time.Time) table {
@@ -133,8 +131,8 @@ func runTable(list []runs.Summary, now time.Time) table {
 	return t
 }
 
-// stageCounts returns how many stages succeeded, of how many, and the other outcomes. While a run
-// is active, its list entry knows only how many stages there are.
+// stageCounts returns the outcomes of the stages of a run, such as "3/5, 1 failed, 1 skipped". The
+// list has outcomes of finished runs only: for others it is the number of stages.
 func stageCounts(r runs.Summary) string {
 	if r.Outcomes == nil {
 		return strconv.Itoa(r.Stages)

@@ -8,11 +8,11 @@ import (
 	"github.com/godags/godags/internal/pipefile"
 )
 
-func (p Program) schemaCommand() *ucli.Command {
+func defineSchema(p Program) *ucli.Command {
 	return &ucli.Command{
 		Name: "schema", Usage: "print the JSON Schema of pipeline files, for editors",
-		Action: func(c *ucli.Context) error {
-			if err := noArguments(c); err != nil {
+		Action: p.action(func(i invocation) error {
+			if err := i.noArguments(); err != nil {
 				return err
 			}
 
@@ -21,10 +21,10 @@ func (p Program) schemaCommand() *ucli.Command {
 				return err
 			}
 
-			return p.print(func(out *bufio.Writer) error {
+			return i.print(func(out *bufio.Writer) error {
 				_, err := out.Write(schema)
 				return err
 			})
-		},
+		}),
 	}
 }

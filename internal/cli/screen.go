@@ -2,10 +2,8 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,15 +19,15 @@ import (
 
 func progressFlag() *ucli.StringFlag {
 	return &ucli.StringFlag{Name: "progress", Value: "auto", EnvVars: []string{"GODAGS_PROGRESS"},
-		Usage: "`VIEW` of the run on standard error: auto, tty, plain, json, quiet"}
+		Usage: "show the run on standard error as `VIEW`: auto, tty, plain, json, quiet"}
 }
 
-// screen is what a person sees of a run on standard error.
+// screen is what a user sees of a run on standard error.
 type screen struct {
 	printer *progress.Printer
 	quiet   bool
-	run     atomic.Value // runs.ID, once there is one
-	over    atomic.Bool  // it is finished
+	run     atomic.Value // runs.ID, as soon as it is known
+	over    atomic.Bool  // the run has finished
 	tails   sync.WaitGroup
 	closed  chan struct{}
 	once    sync.Once
@@ -37,34 +35,34 @@ type screen struct {
 	reasons reasons
 
 	external atomic.Bool                               // Redis was given by URL
-	part     atomic.Value                              // engine.Part, once it is known
-	standBy  bool                                      // the run is taken over if nobody drives it
-	hint     func(command string, args ...string) hint // see [Program.hintAgain]
+	part     atomic.Value                              // engine.Part, as soon as it is known
+	standBy  bool                                      // take over if the coordinator dies
+	hint     func(command string, args ...string) hint // see [invocation.hintAgain]
 }
 
-func (p Program) newScreen(c *ucli.Context) (*screen, error) {
-	mode, err := progress.ParseMode(c.String("progress"))
+func (i invocation) newScreen() (*screen, error) {
+	mode, err := progress.ParseMode(i.c.String("progress"))
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
 
-	color, err := progress.ParseColor(c.String("color"))
+	color, err := progress.ParseColor(i.c.String("color"))
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
 
-	s := &screen{quiet: mode == progress.Quiet, standBy: c.Command.Name != "attach", closed: make(chan struct{})}
+	s := &screen{
+		quiet: mode == progress.Quiet, standBy: i.c.Command.Name != "attach", closed: make(chan struct{}),
+		hint: func(command string, args ...string) hint { return i.hintAgain(command, args) },
+	}
 	s.printer = progress.New(progress.Config{
-		Out:    p.Err,
-		Mode:   mode,
-		Color:  color,
-		Remedy: func(g runstate.Group) string { return p.remedy(c, s.external.Load(), g) },
+		Out: i.Err, Mode: mode, Color: color,
+		Remedy: func(g runstate.Group) string { return i.remedy(s.external.Load(), g) },
 	})
-	s.hint = func(command string, args ...string) hint { return p.hintAgain(c, command, args) }
 	return s, nil
 }
 
-// logger shows warnings above the live block, and nothing if quiet is asked for.
+// logger prints warnings above the live block, or nothing with --progress quiet.
 func (s *screen) logger() *slog.Logger {
 	if s.quiet {
 		return slog.New(slog.DiscardHandler)
@@ -78,16 +76,16 @@ func (s *screen) say(format string, args ...any) {
 	}
 }
 
-// begin says where the run is kept, unless the user has said so.
+// begin says where the run is kept, unless the user has chosen the place, and starts to fetch logs.
 func (s *screen) begin(session *engine.Session) {
+	s.external.Store(session.External())
 	if !session.External() {
 		s.say("%s", session.Conn.Note)
 	}
-	s.external.Store(session.External())
 	s.tails.Go(func() { s.follow(runs.New(session)) })
 }
 
-// follow fetches what the running stages that a terminal shows have printed so far.
+// follow fetches the log of each running stage that the terminal shows, once a second.
 func (s *screen) follow(service *runs.Service) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -102,16 +100,16 @@ func (s *screen) follow(service *runs.Service) {
 	}
 }
 
-// logs reads what attempts have printed. Without Redis there is nothing to show, and nothing to say
-// that others do not.
+// logs reads what attempts have printed so far.
 func (s *screen) logs(service *runs.Service, attempts []runs.AttemptID) map[runs.AttemptID][]byte {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
+
 	logs := make(map[runs.AttemptID][]byte)
 	for _, a := range attempts {
 		log, err := service.Log(ctx, s.run.Load().(runs.ID), a.Stage, a.Attempt)
 		if err != nil {
-			return logs
+			return logs // the hook on the Redis client has reported it already
 		}
 		logs[a] = log
 	}
@@ -119,12 +117,11 @@ func (s *screen) logs(service *runs.Service, attempts []runs.AttemptID) map[runs
 	return logs
 }
 
-// Close leaves the terminal as it was. It may be called again. That nobody sees what is shown is no
-// error.
+// Close restores the terminal. It may be called several times. A closed terminal is not an error.
 func (s *screen) Close() error {
 	s.once.Do(func() { close(s.closed) })
 	s.tails.Wait()
-	return heard(s.printer.Close())
+	return ignoreClosed(s.printer.Close())
 }
 
 func (s *screen) observe(run *runstate.Run, e runs.Entry) {
@@ -134,43 +131,62 @@ func (s *screen) observe(run *runstate.Run, e runs.Entry) {
 	s.printer.Observe(run, e)
 }
 
-// summary prints the last block on standard output.
-func (p Program) summary(ctx context.Context, c *ucli.Context, service *runs.Service, run *runstate.Run, outputs map[string]json.RawMessage) error {
-	color, err := progress.ParseColor(c.String("color"))
-	if err != nil {
-		return err
+// tell says what this process does for the run, when that changes.
+func (s *screen) tell(part engine.Part, coordinator string) {
+	before, _ := s.part.Swap(part).(engine.Part)
+	switch {
+	case part == before:
+	case part == engine.Ended:
+		s.say("the run has already finished: showing its result")
+	case part == engine.Follows && before == engine.Drives:
+		s.say("%s has taken over the run: following it", coordinator)
+	case part == engine.Follows && s.standBy:
+		s.say("%s drives this run, or did until a moment ago: following it, and taking over if that coordinator is dead", coordinator)
+	case part == engine.Follows && before == engine.Waits:
+		s.say("%s drives the run now", coordinator)
+	case part == engine.Waits && coordinator == "":
+		s.say("no coordinator has taken the run yet: start one with %s, or run it here with %s", s.hint("serve"), s.about("resume"))
+	case part == engine.Waits:
+		s.say("stalled: the coordinator %s of the run is dead; resume the run with %s", coordinator, s.about("resume"))
+	case part == engine.Drives && before != "":
+		s.say("the coordinator of the run is dead: resuming the run here")
 	}
-	return progress.Summary(p.Out, run, progress.SummaryConfig{
-		Color: color.Enabled(p.Out, os.LookupEnv), Width: p.columns(), Now: time.Now(), Outputs: outputs, Next: p.nextSteps(c, service, run),
-		Log: func(a runs.AttemptID) ([]byte, error) { return service.Log(ctx, run.ID, a.Stage, a.Attempt) },
-	})
 }
 
-// nextSteps says what can be done about a run that did not succeed. A run in a Redis of this
-// process is gone with it.
-func (p Program) nextSteps(c *ucli.Context, service *runs.Service, run *runstate.Run) (hints []progress.Hint) {
-	keeps := service.Redis().Keeps
-	id := []string{string(run.ID)}
+// about returns a command of this program for the run.
+func (s *screen) about(command string) hint {
+	id, _ := s.run.Load().(runs.ID)
+	if id == "" {
+		id = runs.Latest
+	}
+	return s.hint(command, string(id))
+}
+
+// follows reports whether another process owns the run.
+func (s *screen) follows() bool {
+	part, _ := s.part.Load().(engine.Part)
+	return part == engine.Follows || part == engine.Waits
+}
+
+// stopping says what the first signal does.
+func (s *screen) stopping(why interrupted, grace time.Duration) {
+	if s.follows() || why.handOver {
+		s.say("%s: exiting; the run continues: follow it with %s, stop it with %s", signalName(why.signal), s.about("attach"), s.about("cancel"))
+		return
+	}
+	s.say("%s: cancelling the run; running stages have %s to stop (once more: kill them)", signalName(why.signal), grace)
+}
+
+// leave says what happens to a run that this process does not wait for.
+func (s *screen) leave() {
 	switch {
-	case run.State.Outcome() == dag.Succeeded:
-		return nil
-	case keeps && !run.State.Finished():
-		return []progress.Hint{p.hintAgain(c, "resume", id).next("resume it")}
-	case keeps && len(run.Failures) > 0:
-		stage := run.Name(run.Failures[0].Stage)
-		hints = append(hints, p.hint(c, "logs", []string{string(run.ID), stage}).next("look closer"))
+	case s.over.Load():
+		s.say("exiting; the run has finished, and its remaining processes are being killed")
+	case s.follows():
+		s.say("exiting; the run continues")
+	default:
+		s.say("exiting; the run is still active: finish it with %s", s.about("resume"))
 	}
 
-	if keeps && len(run.Failures) > shownFailures {
-		hints = append(hints, p.hint(c, "status", id, "--stages").next("see them all"))
-	}
-
-	if keeps {
-		hints = append(hints, p.hintAgain(c, "retry", id).next("retry it"))
-	}
-
-	if c.Command.Name == "run" {
-		hints = append(hints, p.hintAgain(c, "run", c.Args().Slice()).next("run it again"))
-	}
-	return hints
+	s.printer.Close() // an error cannot be shown any more: the process exits now
 }

@@ -12,10 +12,10 @@ import (
 	"github.com/godags/godags/internal/engine"
 )
 
-// interrupted is why a run is left or cancelled by a signal.
+// interrupted is the cause of a context that a signal has cancelled.
 type interrupted struct {
 	signal   os.Signal
-	handOver bool // a coordinator that serves goes on with the run
+	handOver bool // a coordinator that serves takes over the run
 }
 
 func (e interrupted) Error() string { return "cancelled by " + signalName(e.signal) }
@@ -42,12 +42,12 @@ func (e interrupted) code() int {
 	return exitInterrupted
 }
 
-// notify is [signal.Notify], but leaves alone what the caller of this program ignores: nohup
-// ignores SIGHUP, and a shell without job control SIGINT for what it starts in the background,
-// since a Ctrl-C on its terminal is not for that. Of other signals Go does not say so.
+// notify is [signal.Notify] without the signals that this process ignores since its start. nohup
+// ignores SIGHUP. A shell without job control ignores SIGINT for background processes, because a
+// Ctrl-C on its terminal is not meant for them.
 func notify(c chan<- os.Signal, signals ...os.Signal) {
 	for _, s := range signals {
-		if !signal.Ignored(s) {
+		if !signal.Ignored(s) { // which Go reports for SIGHUP and SIGINT only
 			signal.Notify(c, s)
 		}
 	}
@@ -58,17 +58,18 @@ func notifyContext(ctx context.Context, signals ...os.Signal) (context.Context, 
 	return signal.NotifyContext(ctx, slices.DeleteFunc(signals, signal.Ignored)...)
 }
 
-// forceTime is how long the end of a run may take that is ended by force: Redis may be away, or a
-// stage that cleans up at work.
-const forceTime = 2 * time.Second
+// killTime is how long the run has to finish after a second signal. Redis may be unreachable, or a
+// stage that cleans up may still be running.
+const killTime = 2 * time.Second
 
-// cancelOnSignal returns a context that a first signal ends. A second one ends by force what does
-// not stop, and the process soon after; a third one ends the process at once.
-func (p Program) cancelOnSignal(ctx context.Context, session *engine.Session, screen *screen, o engine.RunOptions, hurry chan<- struct{}) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
+// cancelOnSignal returns a context that a first signal cancels. A second signal kills the running
+// stages, and ends the process soon after. A third one ends the process at once.
+func (f *foreground) cancelOnSignal(o engine.RunOptions, hurry chan<- struct{}) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(f.c.Context)
 	signals := make(chan os.Signal, 2)
 	notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	done := make(chan struct{})
+
 	go func() {
 		var last os.Signal
 		var enough <-chan time.Time
@@ -82,15 +83,16 @@ func (p Program) cancelOnSignal(ctx context.Context, session *engine.Session, sc
 
 			switch n {
 			case 1:
-				why := interrupted{last, last == syscall.SIGHUP && canHandOver(ctx, session, o)}
-				screen.stopping(why, o.Grace)
+				// A lost terminal does not mean that the user wants to stop the run.
+				why := interrupted{last, last == syscall.SIGHUP && canHandOver(ctx, f.session, o)}
+				f.screen.stopping(why, o.Grace)
 				cancel(why)
 			case 2:
-				screen.say("%s again: ending by force what still runs", signalName(last))
+				f.screen.say("%s again: killing the running stages", signalName(last))
 				close(hurry)
-				enough = time.After(forceTime)
+				enough = time.After(killTime)
 			default:
-				screen.leave()
+				f.screen.leave()
 				os.Exit(interrupted{signal: last}.code())
 			}
 		}
@@ -103,8 +105,8 @@ func (p Program) cancelOnSignal(ctx context.Context, session *engine.Session, sc
 	}
 }
 
-// canHandOver reports whether a run can go on without us: all its workers are elsewhere, and a
-// coordinator serves that will adopt it.
+// canHandOver reports whether a run can continue without this process: it has no workers here, and
+// a coordinator serves that will adopt it.
 func canHandOver(ctx context.Context, session *engine.Session, o engine.RunOptions) bool {
 	if !session.External() || o.Concurrency > 0 || o.Children > 0 {
 		return false
@@ -115,17 +117,17 @@ func canHandOver(ctx context.Context, session *engine.Session, o engine.RunOptio
 	return err == nil && served
 }
 
-// surviveBrokenPipes lets writes to a pipe or terminal that nobody reads any more fail, rather than
-// end the process, until the returned function is called.
+// surviveBrokenPipes makes writes to a closed pipe or terminal fail until the returned function is
+// called. Without it, the SIGPIPE of such a write ends the process.
 func surviveBrokenPipes() (stop func()) {
 	broken := make(chan os.Signal, 1)
 	signal.Notify(broken, syscall.SIGPIPE)
 	return func() { signal.Stop(broken) }
 }
 
-// heard drops the error of a write that nobody can see any more: whoever reads may stop early, as
-// head does, and a terminal may be closed.
-func heard(err error) error {
+// ignoreClosed drops the error of a write to a closed pipe or terminal. A reader may stop early, as
+// head does.
+func ignoreClosed(err error) error {
 	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.EIO) {
 		return nil
 	}

@@ -11,41 +11,45 @@ import (
 	"github.com/godags/godags/internal/runstate"
 )
 
-func (p Program) statusCommand() *ucli.Command {
+func defineStatus(p Program) *ucli.Command {
 	return &ucli.Command{
-		Name: "status", Usage: "show what runs, what failed and why, and what waits in a run", ArgsUsage: "RUN", Description: runHelp,
+		Name: "status", Usage: "show which stages of a run are running, failed or waiting, and why", ArgsUsage: "RUN", Description: runHelp,
 		Flags: []ucli.Flag{redisFlag(), homeFlag(),
 			&ucli.BoolFlag{Name: "stages", Usage: "list every stage as well"}, outFlag(), colorFlag()},
-		Action: p.status,
+		Action: p.action(showStatus),
 	}
 }
 
-func (p Program) status(c *ucli.Context) error {
-	form, err := p.form(c)
+func showStatus(i invocation) error {
+	form, err := i.form()
 	if err != nil {
 		return err
 	}
-	if form.json && c.Bool("stages") {
-		return usageError("--stages is for text: %s lists every stage with its state", p.hint(c, "graph", []string{"RUN"}, "--format", "json"))
+	if form.json && i.c.Bool("stages") {
+		return usageError("--stages is for text: %s lists every stage with its state", i.hint("graph", []string{"RUN"}, "--format", "json"))
 	}
 
-	return p.readRun(c, 1, func(ctx context.Context, s *runs.Service, found runs.Summary, out *bufio.Writer) error {
+	return i.readRun(1, func(ctx context.Context, s *runs.Service, found runs.Summary, out *bufio.Writer) error {
 		status, err := s.Status(ctx, found)
 		if err != nil {
 			return err
 		}
 		if form.json {
-			return p.printStatusJSON(ctx, s, status, out)
+			return printStatusJSON(ctx, i, s, status, out)
 		}
-		return p.printStatus(ctx, c, s, &statusText{status, out, form}, c.Bool("stages"))
+
+		t := &statusText{Status: status, out: out, form: form, invocation: i, service: s}
+		return t.print(ctx, i.c.Bool("stages"))
 	})
 }
 
-func (p Program) printStatusJSON(ctx context.Context, s *runs.Service, status *runs.Status, out *bufio.Writer) error {
+func printStatusJSON(ctx context.Context, i invocation, s *runs.Service, status *runs.Status, out *bufio.Writer) error {
 	outputs, err := s.Outputs(ctx, status.Run, runstate.AnySize)
-	if err != nil { // such as values that were in the memory of the run's process
-		fmt.Fprintf(p.Err, "%s: some outputs are left out: %s\n", p.Name, printable(err.Error()))
+	if err != nil {
+		// Values in the memory of another process cannot be read. The rest of the status can.
+		fmt.Fprintf(i.Err, "%s: some outputs are missing: %s\n", i.Name, printable(err.Error()))
 	}
+
 	form := status.API(s.Redis().Kind)
 	form.Outputs = outputs
 	return printJSON(out, form)

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	ucli "github.com/urfave/cli/v2"
-
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/api"
 	"github.com/godags/godags/internal/progress"
@@ -21,7 +19,7 @@ import (
 	"github.com/godags/godags/internal/term"
 )
 
-// What text shows of lists that may be long.
+// Limits of lists in text, so that a status fits on a screen. JSON has everything.
 const (
 	shownActive   = 20
 	shownFailures = 10
@@ -35,22 +33,25 @@ type statusText struct {
 	*runs.Status
 	out *bufio.Writer
 	form
+	invocation invocation
+	service    *runs.Service
 }
 
-func (p Program) printStatus(ctx context.Context, c *ucli.Context, s *runs.Service, t *statusText, all bool) error {
-	t.printHead(s.Redis().Note)
-	p.printOwner(c, t)
+// print prints all sections, and with all a list of every stage.
+func (t *statusText) print(ctx context.Context, all bool) error {
+	t.printHead()
+	t.printOwner()
 	groups := t.Groups()
 	for _, g := range groups {
 		if g.Blocked() {
-			p.printBlocked(c, s, t, g)
+			t.printBlocked(g)
 		}
 	}
 
 	t.printActive()
 	t.printReady(groups)
 	t.printRetrying()
-	if err := t.printFailures(ctx, s); err != nil {
+	if err := t.printFailures(ctx); err != nil {
 		return err
 	}
 
@@ -59,18 +60,19 @@ func (p Program) printStatus(ctx context.Context, c *ucli.Context, s *runs.Servi
 		t.printStages()
 	}
 
+	// While a run is active, no next step is certain to be right.
 	if t.Run.State.Finished() {
-		printHints(t.out, p.nextSteps(c, s, t.Run))
+		printHints(t.out, t.invocation.nextSteps(t.service, t.Run))
 	}
 	return nil
 }
 
 // printOwner says what to do about a run without a coordinator.
-func (p Program) printOwner(c *ucli.Context, t *statusText) {
-	resume := p.hint(c, "resume", []string{string(t.ID)})
+func (t *statusText) printOwner() {
+	resume := t.invocation.hint("resume", []string{string(t.ID)})
 	switch t.RunState {
 	case api.Queued:
-		fmt.Fprintf(t.out, "\nNo coordinator has taken this run yet: start one with %s, or run it here with %s.\n", p.hint(c, "serve", nil), resume)
+		fmt.Fprintf(t.out, "\nNo coordinator has taken this run yet: start one with %s, or run it here with %s.\n", t.invocation.hint("serve", nil), resume)
 	case api.Stalled:
 		fmt.Fprintf(t.out, "\nThe coordinator of this run is dead; the last entry of its journal is from %s.\nResume the run with %s.\n",
 			moment(t.Last, t.Now), resume)
@@ -78,32 +80,15 @@ func (p Program) printOwner(c *ucli.Context, t *statusText) {
 }
 
 // printBlocked says what to do about stages that no live worker can run.
-func (p Program) printBlocked(c *ucli.Context, s *runs.Service, t *statusText, g runstate.Group) {
+func (t *statusText) printBlocked(g runstate.Group) {
 	text := printable(g.String())
-	if remedy := p.remedy(c, s.Redis().External, g); remedy != "" {
+	if remedy := t.invocation.remedy(t.service.Redis().External, g); remedy != "" {
 		text += "; " + remedy
 	}
 	fmt.Fprintf(t.out, "\n%s\n", text)
 }
 
-// remedy returns what to do about stages that no live worker can run; empty if the reason says it.
-func (p Program) remedy(c *ucli.Context, external bool, g runstate.Group) string {
-	switch {
-	case g.Reason.Code == api.ReasonPaused, g.Unhealthy != "":
-		return ""
-	case g.Reason.Code == api.ReasonKeyMismatch:
-		return fmt.Sprintf("set the same GODAGS_KEY for all (%s lists them)", p.hint(c, "workers", nil))
-	case g.Task != "":
-		return fmt.Sprintf("start a worker of the program that has it (%s lists them)", p.hint(c, "workers", nil))
-	case external:
-		// Elsewhere a run has workers for itself only, and is resumed once they are gone.
-		return fmt.Sprintf("start one with %s", p.hintWorker(c, g.Queue))
-	}
-
-	return ""
-}
-
-// printHints says what can be done next.
+// printHints prints the next steps.
 func printHints(out *bufio.Writer, hints []progress.Hint) {
 	for i, hint := range hints {
 		if i == 0 {
@@ -113,13 +98,13 @@ func printHints(out *bufio.Writer, hints []progress.Hint) {
 	}
 }
 
-func (t *statusText) printHead(redis string) {
+func (t *statusText) printHead() {
 	took := " for " + short(t.Elapsed(t.Now))
 	switch {
 	case t.Run.State.Finished():
 		took = " after " + short(t.Elapsed(t.Now))
 	case !api.HasCoordinator(t.RunState):
-		took = ""
+		took = "" // the time since the submission would look like work
 	}
 
 	say := func(label, text string) { t.paragraph(t.out, term.Pad(label, 10), strings.Repeat(" ", 10), text) }
@@ -141,10 +126,10 @@ func (t *statusText) printHead(redis string) {
 		say("kept", "until "+t.Summary.Expires.Local().Format(time.DateTime))
 	}
 
-	say("redis", redis)
+	say("redis", t.service.Redis().Note)
 }
 
-// counts says how many stages are in which state.
+// counts returns the number of stages in each state.
 func (t *statusText) counts() string {
 	var parts []string
 	for _, state := range []dag.State{dag.Succeeded, dag.Failed, dag.Skipped, dag.Cancelled, dag.Running, dag.Retrying, dag.Ready, dag.Waiting} {
@@ -154,7 +139,7 @@ func (t *statusText) counts() string {
 	}
 
 	if t.Retried > 0 {
-		parts = append(parts, count(t.Retried, "failed attempt tried again", "failed attempts tried again"))
+		parts = append(parts, count(t.Retried, "failed attempt retried", "failed attempts retried"))
 	}
 
 	if t.Lost > 0 {
@@ -184,27 +169,27 @@ func (t *statusText) printActive() {
 	more(t.out, len(active)-shownActive)
 }
 
-// more says that a list has more than was shown.
+// more says how many elements of a list are not shown.
 func more(out *bufio.Writer, n int) {
 	if n > 0 {
 		fmt.Fprintf(out, "  ... and %d more\n", n)
 	}
 }
 
-func (t *statusText) printFailures(ctx context.Context, s *runs.Service) error {
+func (t *statusText) printFailures(ctx context.Context) error {
 	if len(t.Failures) == 0 {
 		return nil
 	}
 
 	fmt.Fprintf(t.out, "\n%s\n", t.state("failed"))
 	for _, failed := range t.Failures[:min(len(t.Failures), shownFailures)] {
-		log, err := s.Log(ctx, t.ID, failed.Stage, failed.Attempt)
+		log, err := t.service.Log(ctx, t.ID, failed.Stage, failed.Attempt)
 		if err != nil {
 			return err
 		}
 
 		where := fmt.Sprintf("attempt %d", failed.Attempt)
-		if failed.Worker != "" { // otherwise the coordinator decided it
+		if failed.Worker != "" { // or else the coordinator decided it
 			where += ", " + printable(failed.Worker)
 		}
 
@@ -218,7 +203,7 @@ func (t *statusText) printFailures(ctx context.Context, s *runs.Service) error {
 	return nil
 }
 
-// printSkipped names the stages that are not executed, by cause.
+// printSkipped lists the skipped stages by cause.
 func (t *statusText) printSkipped() {
 	if t.Run.State.Count(dag.Skipped) == 0 {
 		return
@@ -240,7 +225,7 @@ func (t *statusText) printSkipped() {
 	t.printGroups(reasons, skipped)
 }
 
-// printReady says why stages do not start although their dependencies are done, by reason.
+// printReady lists the stages that are ready and not running, by reason.
 func (t *statusText) printReady(groups []runstate.Group) {
 	if len(groups) == 0 || !api.HasCoordinator(t.RunState) {
 		return
@@ -253,7 +238,7 @@ func (t *statusText) printReady(groups []runstate.Group) {
 	more(t.out, len(groups)-shownReasons)
 }
 
-// printGroups prints a line for each reason, and how many there are besides.
+// printGroups prints a line for each reason, and the number of reasons that it omits.
 func (t *statusText) printGroups(reasons []string, stages map[string][]dag.StageID) {
 	for _, why := range reasons[:min(len(reasons), shownReasons)] {
 		t.printGroup(why, stages[why], len(stages[why]))
@@ -275,7 +260,7 @@ func (t *statusText) printGroup(why string, first []dag.StageID, stages int) {
 	t.paragraph(t.out, "  ", "    ", printable(why)+": "+strings.Join(names, ", "))
 }
 
-// printRetrying names the stages that wait for their next attempt.
+// printRetrying lists the stages that wait for their next attempt.
 func (t *statusText) printRetrying() {
 	if len(t.Pauses) == 0 {
 		return
@@ -296,7 +281,7 @@ func (t *statusText) printRetrying() {
 	more(t.out, len(stages)-shownActive)
 }
 
-// printStages lists all stages, in the order in which they were defined, each after its instances.
+// printStages lists all stages in the order of their definition, each after its instances.
 func (t *statusText) printStages() {
 	most := 60
 	width := len("STAGE") // columns for names
@@ -342,7 +327,8 @@ func (t *statusText) printStage(s dag.StageID, width int) {
 	t.stageRow(t.out, width, name, state.String(), attempt, took, printable(note))
 }
 
-// stageRow writes a line of the list of stages, which is not a table because that may be very long.
+// stageRow prints a line of the list of stages. The list is not a [table], which must hold all rows
+// to know the widths of its columns: a run may have a million stages.
 func (f form) stageRow(out *bufio.Writer, width int, name, state, attempt, took, note string) {
 	name = term.Pad(name, width)
 	padding := strings.Repeat(" ", len(dag.Succeeded.String())-len(state))

@@ -18,74 +18,82 @@ import (
 	"github.com/godags/godags/internal/engine"
 )
 
-// supervisor keeps worker processes: one that dies is replaced. Process managers such as goreman,
+// supervisor starts worker processes and replaces each that dies. Process managers such as goreman,
 // hivemind and Compose without a restart policy do not do that.
 type supervisor struct {
 	program  string
-	args     []string // of each worker, but for its name
+	args     []string // of each worker, except for its name
 	name     string
 	redis    string
 	log      *slog.Logger
 	out, err *os.File
 
-	ending   context.Context
-	end      context.CancelCauseFunc
+	stopping context.Context // cancelled when no more workers are started
+	stop     context.CancelCauseFunc
 	mu       sync.Mutex
 	children []*os.Process
 }
 
-// A worker that dies sooner than this is replaced after restartPause: it would probably die again.
+// A worker that lived for less than earlyDeath would probably die again at once, and is replaced
+// after restartPause only.
 const (
-	soon         = 2 * time.Second
+	earlyDeath   = 2 * time.Second
 	restartPause = time.Second
 )
 
-// supervise runs n worker processes with the flags of this command, and returns when they have
-// ended.
-func (p Program) supervise(c *ucli.Context, n int, logger *slog.Logger) error {
+// supervise runs n worker processes with the flags of this command until signals stop them.
+func (w workerCommand) supervise(n int) error {
+	c := w.c
 	for _, name := range []string{"metrics-addr", "id"} {
 		if c.String(name) != "" {
-			return usageError("--%s is for one worker, and --processes starts several", name)
+			return usageError("--%s is for one worker, but --processes starts several: omit one of them", name)
 		}
 	}
 
 	program, err := os.Executable()
 	if err != nil {
-		return fmt.Errorf("find our own program: %w", err)
+		return fmt.Errorf("find the program of this process: %w", err)
 	}
 
-	s := &supervisor{program: program, args: workerArgs(c), redis: c.String("redis"), name: c.String("name"), log: logger, out: os.Stdout, err: os.Stderr}
-	s.ending, s.end = context.WithCancelCause(c.Context)
+	s := &supervisor{
+		program: program, args: workerArgs(c), redis: c.String("redis"), name: c.String("name"),
+		log: w.logger, out: os.Stdout, err: os.Stderr,
+	}
+	s.stopping, s.stop = context.WithCancelCause(c.Context)
 
 	signals := make(chan os.Signal, 2)
 	notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(signals)
-
 	go func() {
 		for range signals {
-			s.askToEnd()
+			s.signalAll()
 		}
 	}()
 
-	defer close(signals) // after Stop: nothing is sent any more
+	// In this order: the runtime panics if it delivers a signal on a closed channel.
+	defer func() {
+		signal.Stop(signals)
+		close(signals)
+	}()
 
 	var all sync.WaitGroup
-	for i := range n {
-		all.Go(func() { s.keep(i + 1) })
+	for number := range n {
+		all.Go(func() { s.keep(number + 1) })
 	}
 
 	all.Wait()
-	if err := context.Cause(s.ending); err != context.Canceled {
+	if err := context.Cause(s.stopping); err != context.Canceled {
 		return err
 	}
 
 	return nil
 }
 
-// workerArgs are the arguments of a worker with the flags of this command. The URL of Redis may
-// have a password in it, and others can read arguments: it goes by the environment.
+// workerArgs returns the arguments of a worker with the flags of this command. The URL of Redis is
+// not among them: it may have a password in it, and other users can read arguments. It is passed in
+// the environment.
 func workerArgs(c *ucli.Context) (args []string) {
-	if len(c.App.Commands) > 0 { // this is the command of a program with others
+	// A program that is only a worker has no commands.
+	if len(c.App.Commands) > 0 {
 		args = append(args, "worker")
 	}
 
@@ -99,31 +107,32 @@ func workerArgs(c *ucli.Context) (args []string) {
 	return append(args, "--concurrency", fmt.Sprint(c.Int("concurrency")))
 }
 
-// keep runs one worker after the other until the supervisor ends.
+// keep runs one worker after the other until the supervisor stops.
 func (s *supervisor) keep(number int) {
 	name := fmt.Sprintf("%s-%d", engine.WorkerName(s.name), number)
-	for s.ending.Err() == nil {
+	for s.stopping.Err() == nil {
 		begin := time.Now()
 		err := s.runOne(name)
-		if s.ending.Err() != nil {
+		if s.stopping.Err() != nil {
 			return
 		}
 
 		var exit *exec.ExitError
 		if errors.As(err, &exit) && exit.ExitCode() == exitUsage {
-			s.end(&exitError{exitUsage, nil}) // it has said why, and the next would say the same
-			s.askToEnd()
+			// The worker has printed why. Its successor would print the same.
+			s.stop(&exitError{exitUsage, nil})
+			s.signalAll()
 			return
 		}
 
-		s.log.Warn("worker died, starting another", "worker", name, "error", err)
-		if time.Since(begin) > soon {
+		s.log.Warn("worker died: replacing it", "worker", name, "error", err)
+		if time.Since(begin) > earlyDeath {
 			continue
 		}
 
 		select {
 		case <-time.After(restartPause):
-		case <-s.ending.Done():
+		case <-s.stopping.Done():
 		}
 	}
 }
@@ -135,8 +144,9 @@ func (s *supervisor) runOne(name string) error {
 	cmd.Env = append(os.Environ(), "REDIS_URL="+s.redis)
 	cmd.SysProcAttr = engine.ChildAttr()
 
+	// Under the lock, so that signalAll either prevents the start or finds the process.
 	s.mu.Lock()
-	if s.ending.Err() != nil {
+	if s.stopping.Err() != nil {
 		s.mu.Unlock()
 		return nil
 	}
@@ -157,17 +167,16 @@ func (s *supervisor) runOne(name string) error {
 
 	s.children = slices.DeleteFunc(s.children, func(p *os.Process) bool { return p == cmd.Process })
 	if err == nil {
-		err = errors.New("it ended although nobody had asked it to")
+		err = errors.New("it exited with 0, without a signal")
 	}
 	return err
 }
 
-// askToEnd passes a signal on: the first lets the workers finish what they hold, the second stops
-// them.
-func (s *supervisor) askToEnd() {
+// signalAll forwards a signal. The first drains the workers, the second stops them.
+func (s *supervisor) signalAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.end(nil)
+	s.stop(nil)
 	for _, child := range s.children {
 		engine.AskToEnd(child)
 	}

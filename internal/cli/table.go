@@ -8,40 +8,39 @@ import (
 	"strings"
 	"time"
 
-	ucli "github.com/urfave/cli/v2"
-
 	"github.com/godags/godags/internal/progress"
 	"github.com/godags/godags/internal/term"
 )
 
-// hues are the colours of words for a state, as escape sequences have them.
+// hues are the colours of states, as the parameters of escape sequences.
 var hues = map[string]string{
 	"succeeded": "32", "ok": "32", "running": "36", "failed": "1;31", "error": "1;31", "cancelled": "35", "cancelling": "35",
 	"stalled": "33", "queued": "33", "silent": "33", "unhealthy": "1;31", "warning": "33", "skipped": "2",
 }
 
-// painter colours words for a state, if true.
+// painter colours states if it is true.
 type painter bool
 
 // form is how a command prints its result.
 type form struct {
 	json bool
 	painter
-	width int // of the terminal; 0: there is none
+	width int // of the terminal; 0 without one
 }
 
-// form reads --output and --color.
-func (p Program) form(c *ucli.Context) (f form, err error) {
-	if f.json, err = asJSON(c); err != nil {
+// form checks --output and --color.
+func (i invocation) form() (f form, err error) {
+	if f.json, err = i.asJSON(); err != nil {
 		return f, err
 	}
 
-	choice, err := progress.ParseColor(c.String("color"))
+	choice, err := progress.ParseColor(i.c.String("color"))
 	if err != nil {
 		return f, &exitError{exitUsage, err}
 	}
 
-	f.painter, f.width = painter(choice.Enabled(p.Out, os.LookupEnv)), p.columns()
+	f.painter = painter(choice.Enabled(i.Out, os.LookupEnv))
+	f.width = i.columns()
 	return f, nil
 }
 
@@ -53,8 +52,8 @@ func (p painter) state(word string) string {
 	return "\x1b[" + hue + "m" + word + "\x1b[0m"
 }
 
-// paragraph writes text after a label. It goes on, in lines that a terminal need not break, after a
-// margin as wide as the label.
+// paragraph prints text after a label, wrapped to the terminal. Further lines start with the
+// margin, which is as wide as the label.
 func (f form) paragraph(out *bufio.Writer, label, margin, text string) {
 	most := f.width - term.Of(margin)
 	if most < leastColumn {
@@ -69,13 +68,13 @@ func (f form) paragraph(out *bufio.Writer, label, margin, text string) {
 	}
 }
 
-// table is text in columns, the first row being their names. The column STATE is coloured.
+// table is text in columns. The first row has their names. The column STATE is coloured.
 type table [][]string
 
 var oneLine = strings.NewReplacer("\n", " ", "\t", " ")
 
-// print writes the table with every line after an indent. Whatever a cell has is harmless to a
-// terminal, and what is too wide for it is left out.
+// print prints the table, each line after an indent. It removes control characters, and cuts what
+// is too wide for the terminal.
 func (t table) print(out *bufio.Writer, f form, indent string) {
 	for _, row := range t {
 		for i := range row {
@@ -94,7 +93,7 @@ func (t table) print(out *bufio.Writer, f form, indent string) {
 			}
 
 			text := term.Cut(row[i], width)
-			if i == 0 {
+			if i == 0 { // names often differ in their last letters: the middle is cut
 				text = term.Shorten(row[i], width)
 			}
 
@@ -111,12 +110,11 @@ func (t table) print(out *bufio.Writer, f form, indent string) {
 	}
 }
 
-// leastColumn is how narrow a column may become.
+// leastColumn is the width to which columns may shrink.
 const leastColumn = 8
 
-// fit returns how wide each column is on a terminal. Where there is not enough room, columns are
-// left out, from the right, and others cut short; but not a state, nor the id of a run, which is
-// there to be copied.
+// fit returns the width of each column on a terminal of so many columns; 0 means that a column is
+// omitted. A run ID is never cut, because users copy it, nor is a state.
 func (t table) fit(most int) []int {
 	widths := make([]int, len(t[0]))
 	least := make([]int, len(t[0]))
@@ -133,12 +131,15 @@ func (t table) fit(most int) []int {
 		return widths
 	}
 
+	// The most important columns are on the left: columns are dropped from the right.
+
 	for i := len(widths) - 1; i > 0 && across(least) > most; i-- {
 		if t[0][i] != "STATE" {
 			widths[i], least[i] = 0, 0
 		}
 	}
 
+	// Then the column with the most to spare gives way, one step at a time.
 	for across(widths) > most {
 		widest := 0
 		for i := range widths {
@@ -157,7 +158,7 @@ func (t table) fit(most int) []int {
 	return widths
 }
 
-// across is the width of a table with columns of these widths.
+// across returns the width of a table with columns of these widths.
 func across(widths []int) int {
 	sum := -2
 	for _, width := range widths {
@@ -168,7 +169,7 @@ func across(widths []int) int {
 	return sum
 }
 
-// moment writes a time as it was on our clock, or how long ago it was if that is less than a day.
+// moment returns how long ago a time is, or for more than a day the local time.
 func moment(t, now time.Time) string {
 	switch ago := max(0, now.Sub(t)); {
 	case ago < time.Minute:
@@ -179,7 +180,7 @@ func moment(t, now time.Time) string {
 	return t.Local().Format("2006-01-02 15:04")
 }
 
-// count writes a number of things.
+// count returns a number with its noun.
 func count(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one

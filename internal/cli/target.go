@@ -12,8 +12,8 @@ import (
 	"github.com/godags/godags/internal/spec"
 )
 
-// target returns the pipeline that a word names: one in this program, or a file. No word means the
-// first one in this program.
+// target returns the pipeline that a word names: a pipeline of this program, or a file. An empty
+// word names the first pipeline of this program.
 func (p Program) target(word string) (*spec.Spec, error) {
 	if isFile(word) {
 		registry, _, err := engine.Collect(p.Pipelines...)
@@ -50,15 +50,17 @@ func isFile(word string) bool {
 	return slices.Contains(extensions, strings.ToLower(filepath.Ext(word)))
 }
 
+// unknownTarget says which pipelines there are, and which one was probably meant.
 func (p Program) unknownTarget(word string, names []string) error {
 	if word == "" {
-		return usageError("say what to run: this program has no pipeline of its own, so name a .yaml, .yml or .json file")
+		return usageError("name what to run: this program has no pipelines, so give a .yaml, .yml or .json file")
 	}
 
 	if near := nearest.Name(word, names); near != "" {
 		return usageError("unknown pipeline %.200q: did you mean %q?", word, near)
 	}
 
+	// A file without its extension is a common slip.
 	for _, ext := range extensions {
 		if _, err := os.Stat(word + ext); err == nil {
 			return usageError("unknown pipeline %.200q: did you mean the file %s?", word, word+ext)
@@ -66,8 +68,8 @@ func (p Program) unknownTarget(word string, names []string) error {
 	}
 
 	if len(names) == 0 {
-		return usageError("unknown pipeline %.200q: this program has none of its own, so name a .yaml, .yml or .json file", word)
+		return usageError("unknown pipeline %.200q: this program has no pipelines, so give a .yaml, .yml or .json file", word)
 	}
 
-	return usageError("unknown pipeline %.200q: this program has %s; or name a .yaml, .yml or .json file", word, strings.Join(names, ", "))
+	return usageError("unknown pipeline %.200q: this program has %s; or give a .yaml, .yml or .json file", word, strings.Join(names, ", "))
 }

@@ -14,37 +14,38 @@ import (
 	"github.com/godags/godags/internal/spec"
 )
 
-func (p Program) validateCommand() *ucli.Command {
+func defineValidate(p Program) *ucli.Command {
 	return &ucli.Command{
-		Name: "validate", Usage: "check pipeline files, and say all that is wrong with them", ArgsUsage: "FILE...",
-		Description: "It needs no Redis. Tasks and their parameters are checked against what this program can do.",
+		Name: "validate", Usage: "check pipeline files, and list all problems", ArgsUsage: "FILE...",
+		Description: "It needs no Redis. It checks tasks and their parameters against the handlers of this program.",
 		Flags:       []ucli.Flag{outFlag()},
-		Action:      p.validate,
+		Action:      p.action(validate),
 	}
 }
 
-func (p Program) validate(c *ucli.Context) error {
+func validate(i invocation) error {
+	c := i.c
 	if !c.Args().Present() {
-		return usageError("validate needs the name of a .yaml, .yml or .json file")
+		return usageError("validate needs a FILE: a .yaml, .yml or .json file")
 	}
 
-	asJSON, err := asJSON(c)
+	asJSON, err := i.asJSON()
 	if err != nil {
 		return err
 	}
 
-	registry, _, err := engine.Collect(p.Pipelines...)
+	registry, _, err := engine.Collect(i.Pipelines...)
 	if err != nil {
 		return err
 	}
 
 	list := make([]checkedFile, c.NArg())
-	for i, path := range c.Args().Slice() {
+	for n, path := range c.Args().Slice() {
 		sp, err := pipefile.Read(path, registry)
-		list[i] = checkFile(path, sp, err)
+		list[n] = checkFile(path, sp, err)
 	}
 
-	if err := p.print(func(out *bufio.Writer) error { return p.printFiles(out, list, asJSON) }); err != nil {
+	if err := i.print(func(out *bufio.Writer) error { return i.printFiles(out, list, asJSON) }); err != nil {
 		return err
 	}
 
@@ -57,7 +58,7 @@ func (p Program) validate(c *ucli.Context) error {
 	return nil
 }
 
-// checkedFile is what programs are told of a file.
+// checkedFile is the result for one file, as JSON has it.
 type checkedFile struct {
 	File         string        `json:"file"`
 	OK           bool          `json:"ok"`
@@ -73,7 +74,7 @@ type checkedFile struct {
 }
 
 type fileProblem struct {
-	Line       int    `json:"line,omitempty"` // none of a file that cannot be read
+	Line       int    `json:"line,omitempty"` // 0 for a file that cannot be read
 	Column     int    `json:"column,omitempty"`
 	Message    string `json:"message"`
 	Suggestion string `json:"suggestion,omitempty"`
@@ -130,7 +131,7 @@ func (p Program) printFiles(out *bufio.Writer, list []checkedFile, asJSON bool) 
 	return nil
 }
 
-// pathText writes a -> b -> c, and leaves out the middle of a long path.
+// pathText returns a -> b -> c, without the middle of a long path.
 func pathText(path []string) string {
 	const ends = 3
 	if len(path) > 2*ends+1 {

@@ -20,7 +20,7 @@ func TestValidate(t *testing.T) {
 	}
 	o = execute(t, "validate", bad, good, filepath.Join(dir, "goood.yaml"))
 	o.expect(t, 2, "bad.yaml:", `"a" -> "b" -> "a"`, `"aa"`, `"nothing"`, "^", "goood.yaml: file does not exist", `did you mean "good.yaml"?`, "ok: shop")
-	execute(t, "validate").expect(t, 2, "validate needs the name of a .yaml, .yml or .json file")
+	execute(t, "validate").expect(t, 2, "validate needs a FILE: a .yaml, .yml or .json file")
 	execute(t, "validate", dir).expect(t, 2, "this is a folder")
 	execute(t, "validate", "wine").expect(t, 2, "file does not exist")
 	execute(t, "validate", "a\x1b[2J\n.yaml").expect(t, 2, "file does not exist")

@@ -10,15 +10,15 @@ import (
 	"github.com/godags/godags/internal/version"
 )
 
-func (p Program) versionCommand() *ucli.Command {
+func defineVersion(p Program) *ucli.Command {
 	return &ucli.Command{
 		Name: "version", Usage: "print the version",
-		Action: func(c *ucli.Context) error {
-			if err := noArguments(c); err != nil {
+		Action: p.action(func(i invocation) error {
+			if err := i.noArguments(); err != nil {
 				return err
 			}
-			return p.printVersion()
-		},
+			return i.printVersion()
+		}),
 	}
 }
 

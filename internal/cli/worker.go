@@ -22,120 +22,143 @@ import (
 
 func workerFlags() []ucli.Flag {
 	return []ucli.Flag{
-		&ucli.StringFlag{Name: "redis", EnvVars: []string{"REDIS_URL"}, Usage: "`URL` of Redis: redis://, rediss://, unix:// or redis-sentinel:// (needed)"},
-		&ucli.StringSliceFlag{Name: "queue", EnvVars: []string{"GODAGS_QUEUE"}, Usage: "`NAMES` of the queues to take stages from (default: " + spec.DefaultQueue + ")"},
-		&ucli.IntFlag{Name: "concurrency", Value: 1, EnvVars: []string{"GODAGS_CONCURRENCY"}, Usage: "run up to `N` stages at once; the idea is one process per core"},
-		&ucli.IntFlag{Name: "processes", Usage: "start `N` worker processes, and another for each that dies (default: be one worker)"},
-		&ucli.StringFlag{Name: "name", Usage: "`NAME` to be listed under (default: the host's); a few letters are added to make it unique"},
-		&ucli.StringFlag{Name: "user", Usage: "run commands of stages as `USER`, NAME or NAME:GROUP; only a worker of root can (default: the user of the worker)"},
-		&ucli.StringFlag{Name: "metrics-addr", Usage: "serve /healthz and /metrics on this `ADDRESS`, such as :9090, which means 127.0.0.1:9090 (default: off)"},
-		&ucli.StringFlag{Name: "run", Hidden: true, Usage: "the only `RUN` to serve"},
-		&ucli.StringFlag{Name: "id", Hidden: true, Usage: "the whole `ID`, chosen by whoever starts us"},
+		sharedRedisFlag(),
+		&ucli.StringSliceFlag{Name: "queue", EnvVars: []string{"GODAGS_QUEUE"}, Usage: "take stages from the queues `NAMES` (default: " + spec.DefaultQueue + ")"},
+		&ucli.IntFlag{Name: "concurrency", Value: 1, EnvVars: []string{"GODAGS_CONCURRENCY"}, Usage: "run up to `N` stages at once; one process per core is usually better"},
+		&ucli.IntFlag{Name: "processes", Usage: "start `N` worker processes, and replace each that dies (default: run one worker in this process)"},
+		nameFlag(),
+		&ucli.StringFlag{Name: "user", Usage: "run commands of stages as `USER`, NAME or NAME:GROUP; needs root (default: the user of the worker)"},
+		&ucli.StringFlag{Name: "metrics-addr", Usage: "serve /healthz and /metrics on `ADDRESS`, such as :9090, which means 127.0.0.1:9090 (default: off)"},
+		&ucli.StringFlag{Name: "run", Hidden: true, Usage: "serve only `RUN`"},
+		&ucli.StringFlag{Name: "id", Hidden: true, Usage: "use the whole `ID` that the parent process has chosen"},
 	}
 }
 
-func (p Program) workerCommand() *ucli.Command {
-	return &ucli.Command{Name: "worker", Usage: "execute stages for runs on a Redis", Flags: workerFlags(), Action: p.work,
-		Description: workerHelp}
+func defineWorker(p Program) *ucli.Command {
+	return &ucli.Command{
+		Name: "worker", Usage: "execute stages for runs on a Redis", Flags: workerFlags(), Description: workerHelp,
+		Action: p.action(runWorker),
+	}
 }
 
-const workerHelp = "The first SIGTERM or Ctrl-C lets it finish the stages that it holds; the second stops them and hands them back."
+const workerHelp = "The first SIGTERM or Ctrl-C drains the worker: it finishes its stages and takes no more. The second stops them and requeues them."
 
-// WorkerMain is [Main] of a program that is a worker and nothing else.
+// WorkerMain is [Main] of a program that is only a worker.
 func WorkerMain(ctx context.Context, p Program, args []string) int {
 	p.Out, p.Err = readable(p.Out, os.Getenv), readable(p.Err, os.Getenv)
 	app := p.base()
 	app.Usage = "executes stages for runs on a Redis"
 	app.Description = workerHelp
 	app.Flags = workerFlags()
-	app.Action = p.work
+	app.Action = p.action(runWorker)
 	return p.execute(ctx, app, args)
 }
 
-func (p Program) work(c *ucli.Context) error {
-	if c.Args().Present() {
-		return usageError("a worker takes no arguments, but got %q", c.Args().Slice())
-	}
-
-	if c.String("redis") == "" {
-		return usageError("a worker needs a Redis that others use as well: give --redis URL or REDIS_URL")
-	}
-
-	options := engine.WorkerOptions{ID: c.String("id"), Queues: queueNames(c.StringSlice("queue")), Concurrency: c.Int("concurrency"), Run: runs.ID(c.String("run"))}
-	for _, q := range options.Queues {
-		if err := spec.CheckQueue(q); err != nil {
-			return &exitError{exitUsage, err}
-		}
-	}
-
-	if options.Concurrency < 1 {
-		return usageError("--concurrency must be at least 1")
-	}
-
-	if options.Run != "" {
-		if _, err := runs.ParseID(string(options.Run)); err != nil {
-			return &exitError{exitUsage, err}
-		}
-	}
-
-	if c.IsSet("user") {
-		user, err := command.LookupUser(c.String("user"))
-		if err != nil {
-			return usageError("--user %s: %w", c.String("user"), err)
-		}
-		options.User = user
-	}
-
-	if c.IsSet("processes") {
-		n := c.Int("processes")
-		if n < 1 {
-			return usageError("--processes must be at least 1")
-		}
-		return p.supervise(c, n, slog.New(slog.NewTextHandler(p.Err, nil)))
-	}
-
-	if options.ID == "" {
-		options.ID = engine.NewWorkerID(c.String("name"))
-	}
-
-	logger := slog.New(slog.NewTextHandler(p.Err, nil))
-	session, err := p.awaitRedis(c, logger, 0)
+func runWorker(i invocation) error {
+	w := workerCommand{invocation: i, logger: slog.New(slog.NewTextHandler(i.Err, nil))}
+	options, err := w.parse()
 	if err != nil {
 		return err
 	}
 
-	w, err := session.NewWorker(options)
+	if i.c.IsSet("processes") {
+		return w.supervise(i.c.Int("processes"))
+	}
+
+	if options.ID == "" {
+		options.ID = engine.NewWorkerID(i.c.String("name"))
+	}
+
+	session, err := i.awaitRedis(w.logger, 0)
+	if err != nil {
+		return err
+	}
+
+	worker, err := session.NewWorker(options)
 	if err == nil {
-		err = p.serveWorker(c, w, options, logger)
+		err = w.serve(worker, options)
 	}
 	return errors.Join(err, session.Close())
 }
 
-// awaitRedis connects a service, and waits for a Redis that is unavailable: a process manager
-// starts both at once. What must be mended by a person, such as a wrong password or a URL that
-// cannot be read, is an error at once.
-func (p Program) awaitRedis(c *ucli.Context, logger *slog.Logger, connections int) (*engine.Session, error) {
-	var said time.Time
+// workerCommand is one execution of worker.
+type workerCommand struct {
+	invocation
+	logger *slog.Logger
+}
+
+// parse checks the flags.
+func (w workerCommand) parse() (o engine.WorkerOptions, err error) {
+	c := w.c
+	if c.Args().Present() {
+		return o, usageError("a worker takes no arguments, but got %q", c.Args().Slice())
+	}
+
+	if c.String("redis") == "" {
+		return o, usageError("a worker needs a Redis that coordinators use as well: give --redis URL or REDIS_URL")
+	}
+
+	o = engine.WorkerOptions{
+		ID: c.String("id"), Queues: queueNames(c.StringSlice("queue")),
+		Concurrency: c.Int("concurrency"), Run: runs.ID(c.String("run")),
+	}
+	for _, q := range o.Queues {
+		if err := spec.CheckQueue(q); err != nil {
+			return o, &exitError{exitUsage, err}
+		}
+	}
+
+	if o.Concurrency < 1 {
+		return o, usageError("--concurrency must be at least 1")
+	}
+	if c.IsSet("processes") && c.Int("processes") < 1 {
+		return o, usageError("--processes must be at least 1")
+	}
+
+	if o.Run != "" {
+		if _, err := runs.ParseID(string(o.Run)); err != nil {
+			return o, &exitError{exitUsage, err}
+		}
+	}
+
+	// With --processes too, although each process looks the user up again: the error comes once,
+	// and before any process is started.
+	if c.IsSet("user") {
+		if o.User, err = command.LookupUser(c.String("user")); err != nil {
+			return o, usageError("--user %s: %w", c.String("user"), err)
+		}
+	}
+
+	return o, nil
+}
+
+// awaitRedis connects a service, and waits while Redis is unreachable: a process manager starts
+// both at once. An error that waiting cannot repair is returned at once, such as a wrong password
+// or an invalid URL.
+func (i invocation) awaitRedis(logger *slog.Logger, connections int) (*engine.Session, error) {
+	ctx := i.c.Context
+	var logged time.Time
 	for begin := time.Now(); ; {
-		session, err := p.connectFor(c.Context, c, logger, connections)
+		session, err := i.connect(ctx, logger, connections)
 		if err == nil || !redisx.Passing(err) {
 			return session, err
 		}
 
-		if now := time.Now(); now.Sub(said) >= time.Minute {
-			said = now
+		// Five lines a second would hide everything else in the log of a process manager.
+		if now := time.Now(); now.Sub(logged) >= time.Minute {
+			logged = now
 			logger.Warn("waiting for Redis", "for", now.Sub(begin).Round(time.Second), "error", err)
 		}
 
 		select {
 		case <-time.After(connectEvery):
-		case <-c.Context.Done():
+		case <-ctx.Done():
 			return nil, err
 		}
 	}
 }
 
-// connectEvery is how often a service tries to reach a Redis that is unavailable.
+// connectEvery is the pause between two attempts to reach Redis.
 const connectEvery = 200 * time.Millisecond
 
 func queueNames(given []string) (names []string) {
@@ -152,50 +175,55 @@ func queueNames(given []string) (names []string) {
 	return names
 }
 
-// leaveAfter is how long a worker that was told to stop at once waits for handlers that ignore it.
-const leaveAfter = 5 * time.Second
+// abandonAfter is how long a worker waits for handlers that ignore their cancelled context.
+const abandonAfter = 5 * time.Second
 
-// serveWorker runs a worker until signals end it.
-func (p Program) serveWorker(c *ucli.Context, w *engine.Worker, o engine.WorkerOptions, logger *slog.Logger) error {
+// serve runs a worker until signals stop it.
+func (w workerCommand) serve(worker *engine.Worker, o engine.WorkerOptions) error {
+	ctx := w.c.Context
 	signals := make(chan os.Signal, 2)
 	notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
 
-	drain, stopTaking := context.WithCancel(c.Context)
-	abort, stopNow := context.WithCancel(context.WithoutCancel(c.Context))
+	// The end of ctx is like a first signal: it must not stop the running stages.
+	drain, stopTaking := context.WithCancel(ctx)
+	abort, stopNow := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopTaking()
 	defer stopNow()
 
-	stopServing, err := serveMetrics(c.String("metrics-addr"), w.Healthy, func() []metric { return workerMetrics(w.Stats()) }, logger)
+	stopServing, err := serveMetrics(w.c.String("metrics-addr"), worker.Healthy,
+		func() []metric { return workerMetrics(worker.Stats()) }, w.logger)
 	if err != nil {
 		return err
 	}
 	defer stopServing()
 
-	ended := make(chan error, 1)
+	done := make(chan error, 1)
 	go func() {
-		ended <- w.Run(drain, abort, func() {
-			logger.Info("worker listens", "worker", o.ID, "queues", o.Queues, "concurrency", o.Concurrency, "key", w.Info.Key)
+		done <- worker.Run(drain, abort, func() {
+			w.logger.Info("worker listens", "worker", o.ID, "queues", o.Queues, "concurrency", o.Concurrency, "key", worker.Info.Key)
 		})
 	}()
 
 	var overdue <-chan time.Time
 	for stops := 0; ; {
 		select {
-		case err := <-ended:
-			logger.Info("worker ended", "worker", o.ID, "executed", w.Stats().Executed)
+		case err := <-done:
+			w.logger.Info("worker stopped", "worker", o.ID, "executed", worker.Stats().Executed)
 			return err
+
 		case s := <-signals:
 			if stops++; stops == 1 {
-				logger.Info("draining: finishing the stages in hand; another signal stops them", "signal", s, "busy", w.Stats().Busy)
+				w.logger.Info("draining: finishing the running stages; another signal stops them", "signal", s, "busy", worker.Stats().Busy)
 				stopTaking()
 				continue
 			}
 			stopNow()
-			overdue = time.After(leaveAfter)
+			overdue = time.After(abandonAfter)
 
 		case <-overdue:
-			return &exitError{exitFailed, fmt.Errorf("a stage ignores that it was cancelled: leaving it after %s", leaveAfter)}
+			// A goroutine cannot be killed, but its process can exit.
+			return &exitError{exitFailed, fmt.Errorf("a stage ignores its cancellation: exiting without it after %s", abandonAfter)}
 		}
 	}
 }

@@ -14,27 +14,27 @@ import (
 	"github.com/godags/godags/internal/spec"
 )
 
-func (p Program) workersCommand() *ucli.Command {
+func defineWorkers(p Program) *ucli.Command {
 	return &ucli.Command{
 		Name: "workers", Usage: "list the workers that listen on a Redis",
 		Description: fmt.Sprintf("An unhealthy worker takes no stages because it cannot execute any.\n"+
 			"A worker without a heartbeat for %s is silent; after a minute it is no longer listed.", runs.SilentAfter),
 		Flags:  []ucli.Flag{redisFlag(), homeFlag(), outFlag(), colorFlag()},
-		Action: p.workers,
+		Action: p.action(showWorkers),
 	}
 }
 
-func (p Program) workers(c *ucli.Context) error {
-	if err := noArguments(c); err != nil {
+func showWorkers(i invocation) error {
+	if err := i.noArguments(); err != nil {
 		return err
 	}
 
-	form, err := p.form(c)
+	form, err := i.form()
 	if err != nil {
 		return err
 	}
 
-	return p.read(c, func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
+	return i.read(func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
 		workers, err := runs.New(s).Workers(ctx)
 		if err != nil {
 			return err
@@ -43,11 +43,13 @@ func (p Program) workers(c *ucli.Context) error {
 			return printWorkersJSON(out, workers)
 		}
 		if len(workers) == 0 {
-			fmt.Fprintln(p.Err, p.noWorkers(c, s))
+			fmt.Fprintln(i.Err, i.noWorkers(s))
 			return nil
 		}
 
 		workerTable(workers, time.Now()).print(out, form, "")
+
+		// The reason is too long for a column.
 		for _, w := range workers {
 			if w.Alive() && w.Unhealthy != "" {
 				fmt.Fprintf(out, "\n%s takes no stages: %s\n", printable(w.ID), printable(w.Unhealthy))
@@ -58,12 +60,12 @@ func (p Program) workers(c *ucli.Context) error {
 	})
 }
 
-// noWorkers says how to get some.
-func (p Program) noWorkers(c *ucli.Context, s *engine.Session) string {
+// noWorkers says how to start a worker.
+func (i invocation) noWorkers(s *engine.Session) string {
 	if s.External() {
-		return fmt.Sprintf("no live workers: start one with %s", p.hintWorker(c, spec.DefaultQueue))
+		return fmt.Sprintf("no live workers: start one with %s", i.hintWorker(spec.DefaultQueue))
 	}
-	return "no live workers: without --redis a run has its own, for as long as it goes on"
+	return "no live workers: without --redis a run has its own, until it has finished"
 }
 
 func workerTable(workers []runs.Worker, now time.Time) table {
