@@ -44,6 +44,7 @@ func openCluster(t testing.TB) *redis.ClusterClient {
 }
 
 func TestRedisClusterConformance(t *testing.T) {
+	t.Parallel()
 	cluster := openCluster(t)
 	cachetest.Run(t, func(t *testing.T) cache.Cache {
 		if err := cluster.FlushAll(t.Context()).Err(); err != nil {

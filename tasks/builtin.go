@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// noop does nothing and takes no parameters.
+// noop is the handler that does nothing. It takes no parameters.
 type noop struct{}
 
 func (noop) Handle(context.Context, *Stage) error { return nil }
 
 func (noop) Validate(params json.RawMessage) error { return decodeParams(params, nil) }
 
-// sleep waits for its parameter duration, a Go duration string.
+// sleep is the handler that waits for its parameter duration, a Go duration string.
 type sleep struct{}
 
 func (sleep) Handle(ctx context.Context, s *Stage) error {

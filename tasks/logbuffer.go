@@ -11,13 +11,13 @@ import (
 	"github.com/godags/godags/internal/term"
 )
 
-// DefaultLogLimit is how much of an attempt's output a [LogBuffer] keeps unless told otherwise: 64
+// DefaultLogLimit is the default of how many bytes of an attempt's output a [LogBuffer] keeps: 64
 // KiB.
 const DefaultLogLimit = 64 << 10
 
-// LogBuffer keeps the first quarter and the last three quarters of what is written to it, up to a
-// limit in total. The zero value keeps [DefaultLogLimit] bytes. Its methods may be called from many
-// goroutines.
+// LogBuffer is a writer that keeps a limited part of the text: the beginning, with a quarter of the
+// limit, and the end, with the rest. The zero value keeps [DefaultLogLimit] bytes. Its methods may
+// be called from many goroutines.
 type LogBuffer struct {
 	mu    sync.Mutex
 	limit int
@@ -26,11 +26,10 @@ type LogBuffer struct {
 	next  int
 	total int64
 
-	mask  *Mask
-	text  []byte // what was written last
+	mask  *Mask  // nil: there are no secrets
+	text  []byte // the last write, after held
 	clean []byte // the same without secrets
-	// its end, which may be the beginning of a secret, so that what follows must be known
-	held []byte
+	held  []byte // the end of text, if a secret may begin there: the next write decides
 }
 
 // NewLogBuffer returns a buffer that keeps limit bytes, or [DefaultLogLimit] if limit is not
@@ -39,14 +38,14 @@ func NewLogBuffer(limit int) *LogBuffer {
 	return &LogBuffer{limit: max(limit, 0)}
 }
 
-// Hide makes the buffer replace secrets in what is written from then on.
+// Hide has the buffer replace secrets in all further writes.
 func (b *LogBuffer) Hide(m *Mask) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.mask = m
 }
 
-// Write never fails.
+// Write appends p to the text. It never fails.
 func (b *LogBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -55,6 +54,8 @@ func (b *LogBuffer) Write(p []byte) (int, error) {
 		b.limit = DefaultLogLimit
 	}
 
+	// Secrets are replaced before anything is kept, so that no reader of the buffer can see one.
+	// Both slices are used again, since commands write much and often.
 	written := len(p)
 	if b.mask != nil {
 		b.text = append(append(b.text[:0], b.held...), p...)
@@ -71,6 +72,7 @@ func (b *LogBuffer) Write(p []byte) (int, error) {
 
 // keepLast writes p to a ring of size bytes.
 func (b *LogBuffer) keepLast(p []byte, size int) {
+	// Bytes that the rest of p would overwrite are not copied.
 	p = p[max(0, len(p)-size):]
 	kept := min(size-len(b.ring), len(p))
 	b.ring = append(b.ring, p[:kept]...)
@@ -81,7 +83,7 @@ func (b *LogBuffer) keepLast(p []byte, size int) {
 	}
 }
 
-// Len returns how many bytes were written, kept or not. A secret that was replaced counts as its
+// Len returns the number of bytes that were written, kept or not. A secret counts as its
 // replacement.
 func (b *LogBuffer) Len() int64 {
 	b.mu.Lock()
@@ -89,8 +91,8 @@ func (b *LogBuffer) Len() int64 {
 	return b.total + int64(len(b.held))
 }
 
-// Bytes returns a copy of what is kept. A line of its own says how many bytes were left out in the
-// middle, if any.
+// Bytes returns a copy of the kept text. If bytes were left out in the middle, a line says how
+// many.
 func (b *LogBuffer) Bytes() []byte {
 	head, tail, left := b.parts()
 	if left == 0 {
@@ -105,7 +107,7 @@ func (b *LogBuffer) Bytes() []byte {
 	return append(head, tail...)
 }
 
-// parts returns copies of what is kept before and after the bytes left out.
+// parts returns copies of the kept text before and after the bytes left out.
 func (b *LogBuffer) parts() (head, tail []byte, left int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -119,8 +121,8 @@ func (b *LogBuffer) parts() (head, tail []byte, left int64) {
 	return head, append(tail, b.mask.end(b.held)...), left
 }
 
-// wholeCharacters takes off parts of characters of which the rest is left out between head and
-// tail: else text that is UTF-8 would not be that any more.
+// wholeCharacters removes incomplete characters from the end of head and the start of tail.
+// Otherwise the rest of a UTF-8 text would not be valid.
 func wholeCharacters(head, tail []byte) (_, _ []byte) {
 	for i := max(0, len(head)-utf8.UTFMax+1); i < len(head); i++ {
 		if utf8.RuneStart(head[i]) && !utf8.FullRune(head[i:]) {
@@ -134,8 +136,8 @@ func wholeCharacters(head, tail []byte) (_, _ []byte) {
 	return head, tail
 }
 
-// LastLine returns the last line with something to see in it, without control characters and cut to
-// 200 bytes, or "". A carriage return ends a line, so that the last state of a progress bar is
+// LastLine returns the last line with printable characters, without control characters and cut to
+// 200 bytes, or "". A carriage return ends a line too, so that the last state of a progress bar is
 // found.
 func (b *LogBuffer) LastLine() string {
 	head, tail, left := b.parts()
@@ -155,14 +157,17 @@ func (b *LogBuffer) LastLine() string {
 	return ""
 }
 
-// printable returns the first 200 bytes of line that can be shown safely.
+// printable returns the first 200 bytes of the line that a terminal can show.
 func printable(line []byte) string {
-	const most, enough = 200, 4096 // bytes: what is shown, what is looked at
+	// A line may have gigabytes, and only its first bytes are shown. Escape sequences, which are
+	// removed, can be many times as long.
+	const most, enough = 200, 4096
 	if len(line) > enough {
 		line, _ = wholeCharacters(line[:enough], nil)
 	}
 
-	// a byte less would be the name of another file
+	// Invalid bytes are replaced and not dropped: a shorter file name would be that of another
+	// file.
 	text := strings.ToValidUTF8(string(line), "\uFFFD")
 	text = strings.Map(func(r rune) rune {
 		switch {

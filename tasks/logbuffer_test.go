@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The dumb twin keeps everything and cuts at the end.
+// The naive model keeps everything and cuts it when it is read.
 func TestLogBufferAgainstOneThatKeepsAll(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limit := rapid.IntRange(1, 40).Draw(t, "limit")

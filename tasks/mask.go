@@ -9,23 +9,22 @@ import (
 	"strings"
 )
 
-// minSecret is how many bytes a secret must have: shorter ones would be found, and masked,
-// everywhere.
+// minSecret is the least length of a secret in bytes. Shorter ones would match everywhere.
 const minSecret = 4
 
 var masked = []byte("***")
 
 // Mask replaces secrets in texts by ***. A nil Mask replaces nothing. A secret that was encoded,
-// such as by base64, is not found.
+// for example as base64, is not found.
 type Mask struct {
-	secrets [][]byte // the longest first; of one with several lines each line
+	secrets [][]byte // the longest first; a secret of several lines counts as several
 }
 
-// NewMask returns a mask of values, whose keys are their names. One of less than 4 bytes is an
-// error.
+// NewMask returns a mask for secrets, by name. A secret of less than 4 bytes is an error.
 func NewMask(values map[string]string) (*Mask, error) {
 	m := &Mask{}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
+		// Programs print a key of several lines line by line, often with something in front.
 		before := len(m.secrets)
 		for line := range strings.Lines(values[name]) {
 			if line = strings.Trim(line, "\r\n"); len(line) >= minSecret {
@@ -34,10 +33,12 @@ func NewMask(values map[string]string) (*Mask, error) {
 		}
 
 		if len(m.secrets) == before {
-			return nil, fmt.Errorf("secret %s has no line of at least %d bytes: it could not be kept out of logs", name, minSecret)
+			return nil, fmt.Errorf("secret %s has no line of at least %d bytes: it cannot be masked in logs: use a longer one",
+				name, minSecret)
 		}
 	}
 
+	// If one secret is the beginning of another, the longer one must be replaced.
 	slices.SortFunc(m.secrets, func(a, b []byte) int { return cmp.Compare(len(b), len(a)) })
 	return m, nil
 }
@@ -51,10 +52,12 @@ func (m *Mask) String(text string) string {
 	return string(append(clean, m.end(rest)...))
 }
 
-// clean appends text without secrets to clean, but for the rest, from where a secret may have begun
-// that is not complete.
+// clean appends text without secrets to clean. It returns as rest the end of text in which a secret
+// may have begun that is not complete.
 func (m *Mask) clean(clean, text []byte) (_, rest []byte) {
-	next := make([]int, len(m.secrets)) // where each secret is found next
+	// Each secret is searched for only once the position behind its last match is passed, so that a
+	// long text is read once for each secret and not once for each match.
+	next := make([]int, len(m.secrets)) // the next match of each secret
 	held := m.held(text, 0)
 	for begin := 0; ; {
 		at := held
@@ -80,7 +83,7 @@ func (m *Mask) clean(clean, text []byte) (_, rest []byte) {
 	}
 }
 
-// indexFrom returns where s is in text[from:], or the end of text.
+// indexFrom returns the position in text of the first match of s from a position on, or len(text).
 func indexFrom(text []byte, from int, s []byte) int {
 	if i := bytes.Index(text[from:], s); i >= 0 {
 		return from + i
@@ -88,8 +91,8 @@ func indexFrom(text []byte, from int, s []byte) int {
 	return len(text)
 }
 
-// held returns where the longest end of text[from:] begins that is the beginning of a secret, but
-// not all of it.
+// held returns the position of the longest suffix of text[from:] that is a proper prefix of a
+// secret, or len(text).
 func (m *Mask) held(text []byte, from int) int {
 	if len(m.secrets) == 0 {
 		return len(text)
@@ -106,8 +109,7 @@ func (m *Mask) held(text []byte, from int) int {
 	return len(text)
 }
 
-// end returns what is shown of the rest of a text: not the larger part of a secret that was cut
-// off.
+// end returns the text to show for the rest of a text. A long prefix of a secret is masked.
 func (m *Mask) end(rest []byte) []byte {
 	if len(rest) < minSecret {
 		return rest

@@ -3,7 +3,9 @@ package tasks
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -44,6 +46,35 @@ func TestRegistry_WrapsEveryHandlerInItsMiddleware(t *testing.T) {
 		if err := Run(t.Context(), h, &Stage{}); err != nil || !slices.Equal(calls, want) {
 			t.Errorf("%s: got %q, %v; want %q", task, calls, err, want)
 		}
+	}
+}
+
+func TestMiddleware_SeesAPanicAsAnError(t *testing.T) {
+	var seen error
+	var log LogBuffer
+	watch := func(next Handler) Handler {
+		return HandlerFunc(func(ctx context.Context, s *Stage) error {
+			seen = next.Handle(ctx, s)
+			return seen
+		})
+	}
+	err := Run(t.Context(), Wrap(HandlerFunc(func(context.Context, *Stage) error { explode(); return nil }), watch), &Stage{Log: &log})
+	if panicked, ok := errors.AsType[*PanicError](seen); !ok || err != seen {
+		t.Errorf("the middleware got %v and the caller %v, want a PanicError for both", panicked, err)
+	}
+	if got := string(log.Bytes()); strings.Count(got, "tasks.explode") != 1 || strings.Contains(got, "tasks.Wrap") {
+		t.Errorf("got the log\n%s\nwant the frames of the handler once", got)
+	}
+}
+
+func TestMiddleware_MayPanic(t *testing.T) {
+	var log LogBuffer
+	broken := func(Handler) Handler {
+		return HandlerFunc(func(context.Context, *Stage) error { panic("broken") })
+	}
+	err := Run(t.Context(), Wrap(noop{}, broken), &Stage{Log: &log})
+	if _, ok := errors.AsType[*PanicError](err); !ok {
+		t.Errorf("got %v, want a PanicError", err)
 	}
 }
 

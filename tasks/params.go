@@ -11,8 +11,8 @@ import (
 	"github.com/godags/godags/internal/nearest"
 )
 
-// decodeParams stores the members of the JSON object params in fields: a pointer to what paramType
-// knows for each known name. The error has a line for each fault.
+// decodeParams stores the members of the JSON object params in fields, which has a pointer for each
+// known name. The error has a line for each mistake.
 func decodeParams(params json.RawMessage, fields map[string]any) error {
 	if len(params) == 0 {
 		return nil
@@ -23,18 +23,19 @@ func decodeParams(params json.RawMessage, fields map[string]any) error {
 		return fmt.Errorf("params must be an object of names and values: %w", err)
 	}
 
+	// Names are sorted, so that the error is always the same.
 	known := slices.Sorted(maps.Keys(fields))
-	var faults []error
+	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		field, ok := fields[name]
 		if !ok {
-			faults = append(faults, unknownParam(name, known))
+			errs = append(errs, unknownParam(name, known))
 		} else if err := json.Unmarshal(members[name], field); err != nil {
-			faults = append(faults, wrongType(name, field, err))
+			errs = append(errs, wrongType(name, field, err))
 		}
 	}
 
-	return errors.Join(faults...)
+	return errors.Join(errs...)
 }
 
 func unknownParam(name string, known []string) error {
@@ -47,7 +48,7 @@ func unknownParam(name string, known []string) error {
 	return fmt.Errorf("unknown param %q: this task takes %s", name, strings.Join(known, ", "))
 }
 
-// paramType says what a field takes.
+// paramType describes the values that a field takes.
 func paramType(field any) string {
 	switch field.(type) {
 	case *[]string:

@@ -13,21 +13,21 @@ import (
 	"github.com/godags/godags/internal/nearest"
 )
 
-// ErrUnknownTask is what every [UnknownError] is.
+// ErrUnknownTask is in the chain of every [UnknownError].
 var ErrUnknownTask = errors.New("unknown task")
 
 // Validator is a [Handler] that can check a stage's parameters before anything runs.
 type Validator interface {
 	// Validate returns an error that names every parameter that is unknown, missing or of the wrong
-	// type. params is a JSON object, or nil for none.
+	// type. The argument is a JSON object, or nil if there are no parameters.
 	Validate(params json.RawMessage) error
 }
 
-// Registry maps the names of tasks to their handlers. Register everything first: the other methods
-// may then be called from many goroutines, but none of them together with Register.
+// Registry maps the names of tasks to their handlers. Call Register and Use first. The other
+// methods may then be called from many goroutines, but none of them together with Register or Use.
 type Registry struct {
-	handlers   map[string]Handler // as they were registered
-	wrapped    map[string]Handler // the same ones inside the middleware
+	handlers   map[string]Handler // by task, as they were registered
+	wrapped    map[string]Handler // by task, inside the middleware
 	middleware []Middleware
 }
 
@@ -41,8 +41,9 @@ func NewRegistry() *Registry {
 	return &Registry{handlers: builtin, wrapped: maps.Clone(builtin)}
 }
 
-// Use wraps every handler, also those that are registered later. The first middleware is the
-// outermost. Another call adds to the ones before, inside them.
+// Use wraps every handler in the middleware, including the built-in ones and those that are
+// registered later. The first middleware is the outermost. Another call adds middleware inside that
+// of the calls before.
 func (r *Registry) Use(middleware ...Middleware) {
 	r.middleware = append(r.middleware, middleware...)
 	for name, h := range r.handlers {
@@ -64,8 +65,8 @@ func (r *Registry) Register(name string, h Handler) error {
 		return fmt.Errorf("register task %q: the name is taken: choose another one", name)
 	}
 
+	// Handlers are wrapped here and not in Lookup, which is called for every attempt.
 	r.handlers[name] = h
-	// Wrapped once and not at each Lookup, which every attempt makes.
 	r.wrapped[name] = Wrap(h, r.middleware...)
 	return nil
 }
@@ -90,14 +91,14 @@ func (r *Registry) Names() []string {
 	return slices.Sorted(maps.Keys(r.handlers))
 }
 
-// Validate checks the parameters of a stage that executes task. It returns an [*UnknownError] when
-// there is no such task, and nil when the task's handler is not a [Validator].
+// Validate checks the parameters of a stage that executes task. It returns an [*UnknownError] if
+// there is no such task, and nil if the task's handler is not a [Validator].
 func (r *Registry) Validate(task string, params json.RawMessage) error {
 	if _, err := r.Lookup(task); err != nil {
 		return err
 	}
 
-	// Middleware hides the methods of what it wraps, so the handler itself is asked.
+	// Middleware hides the other methods of a handler, so this is the handler itself.
 	if v, ok := r.handlers[task].(Validator); ok {
 		if err := v.Validate(params); err != nil {
 			return fmt.Errorf("task %s: %w", task, err)
@@ -107,15 +108,16 @@ func (r *Registry) Validate(task string, params json.RawMessage) error {
 	return nil
 }
 
-// UnknownError says that a program has no task of some name. It is [ErrUnknownTask].
+// UnknownError is the error for a task that a program does not have. It is [ErrUnknownTask].
 type UnknownError struct {
 	Task       string   // the name asked for
-	Suggestion string   // the known name that was probably meant, or ""
+	Suggestion string   // the known name that is most similar, or ""
 	Known      []string // the names of all tasks, sorted
 }
 
 // Error names the task, the suggestion and the first ten known tasks.
 func (e *UnknownError) Error() string {
+	// A program may have thousands of tasks, and the message must fit on a screen.
 	const most = 10
 	var b strings.Builder
 	fmt.Fprintf(&b, "%v %q", ErrUnknownTask, e.Task)
@@ -130,10 +132,10 @@ func (e *UnknownError) Error() string {
 	return b.String() + ")"
 }
 
-// Is makes errors.Is(err, ErrUnknownTask) hold.
+// Is makes errors.Is(err, ErrUnknownTask) true.
 func (e *UnknownError) Is(target error) bool { return target == ErrUnknownTask }
 
-// brokenRule returns the rule for names of tasks that name breaks, or "".
+// brokenRule returns the rule for names of tasks that the name breaks, or "".
 func brokenRule(name string) string {
 	const maxName = 512 // bytes
 	switch {

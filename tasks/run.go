@@ -13,17 +13,17 @@ import (
 var errGoexit = errors.New("the handler called runtime.Goexit (t.FailNow does so): return an error instead")
 
 // Run executes one attempt: it calls h with a context that carries s. A panic is returned as a
-// [*PanicError] after its stack was written to s.Log; runtime.Goexit is an error too. An error that
-// is returned once ctx is done is also the context's cause.
+// [*PanicError], with its stack in s.Log. runtime.Goexit is an error as well. If ctx is done, the
+// error wraps the context's cause in addition.
 func Run(ctx context.Context, h Handler, s *Stage) error {
+	// These neither panic nor call Goexit, and a goroutine would make a short command slower.
 	switch h.(type) {
-	case Command, noop, sleep: // ours, which return
+	case Command, noop, sleep:
 		return withCause(ctx, handle(ctx, h, s))
 	}
 
+	// Goexit ends the goroutine that calls it, so the handler gets a separate one.
 	done := make(chan error, 1)
-
-	// A goroutine of its own, since nothing can stop Goexit from ending the one it is called in.
 	go func() {
 		err := errGoexit
 		defer func() { done <- err }()
@@ -42,6 +42,7 @@ func handle(ctx context.Context, h Handler, s *Stage) (err error) {
 	return h.Handle(NewContext(ctx, s), s)
 }
 
+// panicked returns the error for a panic, and writes the stack to the log.
 func panicked(value any, s *Stage) error {
 	err := &PanicError{Value: value, Stack: debug.Stack()}
 	if _, logErr := fmt.Fprintf(s.Log, "panic: %v\n\n%s", value, ownFrames(err.Stack)); logErr != nil {
@@ -50,19 +51,23 @@ func panicked(value any, s *Stage) error {
 	return err
 }
 
-// ownFrames is the part of a stack that is not ours: what lies between the panic and the call of
-// the handler.
+// ownFrames returns the frames of a stack between the panic and the call of the handler. The frames
+// of godags would only distract.
 func ownFrames(stack []byte) []byte {
+	// The last panic is the one that was recovered: deferred functions may have panicked before.
+	// Two lines describe it: the call, and its place in the source.
 	begin := 0
 	if i := bytes.LastIndex(stack, []byte("\npanic(")); i >= 0 {
 		begin = i + 1
-		for range 2 { // the call and where it stands
+		for range 2 {
 			begin += bytes.IndexByte(stack[begin:], '\n') + 1
 		}
 	}
 
+	// Below are the wrappers of functions in package godags, or HandlerFunc, or handle itself.
+	const module = "github.com/godags/godags"
 	own := stack[begin:]
-	for _, ours := range []string{"github.com/godags/godags.", "github.com/godags/godags/tasks.HandlerFunc", "github.com/godags/godags/tasks.handle"} {
+	for _, ours := range []string{module + ".", module + "/tasks.HandlerFunc", module + "/tasks.handle"} {
 		if i := bytes.Index(own, []byte("\n"+ours)); i >= 0 {
 			own = own[:i+1]
 		}
@@ -71,8 +76,10 @@ func ownFrames(stack []byte) []byte {
 	return own
 }
 
-// withCause says why ctx is done in front of an error that does not.
+// withCause adds the cause of ctx to an error that does not contain it.
 func withCause(ctx context.Context, err error) error {
+	// Handlers often return "context canceled", which does not say that the run was cancelled or
+	// that the time limit was reached.
 	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {
 		return fmt.Errorf("%w: %w", cause, err)
 	}
@@ -81,7 +88,7 @@ func withCause(ctx context.Context, err error) error {
 
 // PanicError is a panic of a handler.
 type PanicError struct {
-	Value any    // what panic was called with
+	Value any    // the argument of panic
 	Stack []byte // the stack of the goroutine, as text
 }
 

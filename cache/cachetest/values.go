@@ -17,11 +17,10 @@ type value struct {
 	bytes []byte
 }
 
-// values returns values of at most limit bytes, by size, from both sides of where backends change
-// how they store them.
+// values returns values of at most limit bytes, by size, from both sides of the sizes at which
+// backends change how they store a value: 64 KiB and 1 MiB for those of package cache.
 func values(limit int64) []value {
-	const large = 20 << 20
-	all := []value{
+	return upTo(limit, []value{
 		{"empty", nil},
 		{"1 byte", []byte{0}},
 		{"text", []byte("json\n{\"rows\":178}")},
@@ -29,10 +28,25 @@ func values(limit int64) []value {
 		{"64 KiB", noise(2, 64<<10)},
 		{"64 KiB + 1", noise(3, 64<<10+1)},
 		{"64 KiB + 1 compressible", bytes.Repeat([]byte("a"), 64<<10+1)},
-		{"20 MB compressible", bytes.Repeat([]byte("godags, "), large/8)},
-		{"20 MB incompressible", noise(4, large)},
-	}
+		{"1 MiB", noise(4, 1<<20)},
+		{"1 MiB + 1", noise(5, 1<<20+1)},
+		{"2.5 MiB", noise(6, 5<<19)},
+	})
+}
 
+// largeValues returns values that are larger than the usual limits of one message: 4 MiB of gRPC, 5
+// MiB of a part in S3, 16 MiB of a document. They are only read and written once. Under the race
+// detector each copy of 20 MB takes a second, so that more of them would make the suite slow.
+func largeValues(limit int64) []value {
+	const large = 20 << 20
+	return upTo(limit, []value{
+		{"20 MB compressible", bytes.Repeat([]byte("godags, "), large/8)},
+		{"20 MB incompressible", noise(7, large)},
+	})
+}
+
+// upTo returns the values, which are sorted, that have at most limit bytes.
+func upTo(limit int64, all []value) []value {
 	for i, v := range all {
 		if int64(len(v.bytes)) > limit {
 			return all[:i]

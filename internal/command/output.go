@@ -68,8 +68,8 @@ func checkOutput(info fs.FileInfo) error {
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("the command made something that is not a file (%v): write a file", info.Mode())
 	case info.Size() > maxOutput:
-		return fault.NoRetry(fmt.Errorf("the output has %d bytes, the limit is %d (64 MiB): write it elsewhere and pass its path",
-			info.Size(), maxOutput))
+		return fault.NoRetry(fmt.Errorf("the output has %d bytes, the limit is %d (64 MiB): "+
+			"write it elsewhere and pass its path", info.Size(), maxOutput))
 	}
 
 	return nil
