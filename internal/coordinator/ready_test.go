@@ -5,7 +5,6 @@ import (
 	"runtime"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/spec"
@@ -35,11 +34,10 @@ func chains(t testing.TB, lengths []int) (sp *spec.Spec, heads []dag.StageID) {
 
 func TestTheLongestWayComesFirstAndOfEqualsTheOlder(t *testing.T) {
 	sp, heads := chains(t, []int{2, 5, 1, 5, 3, 2})
-	q := newReadyQueues(sp)
+	r, paths := new(readyQueue), sp.Graph.Remaining()
 	for _, s := range slices.Backward(heads) {
-		q.push(s, s)
+		r.add(s, 0, paths[s])
 	}
-	r := q.byName[spec.DefaultQueue]
 	var order []dag.StageID
 	for r.Len() > 0 {
 		order = append(order, r.pop())
@@ -59,14 +57,14 @@ func BenchmarkReady(b *testing.B) {
 				lengths[i] = 1 + i*7919%5
 			}
 			sp, heads := chains(b, lengths)
-			q := newReadyQueues(sp)
+			r, paths := new(readyQueue), sp.Graph.Remaining()
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			for b.Loop() {
 				for _, s := range heads {
-					q.push(s, s)
+					r.add(s, 0, paths[s])
 				}
-				for r := q.byName[spec.DefaultQueue]; r.Len() > 0; {
+				for r.Len() > 0 {
 					r.pop()
 				}
 			}
@@ -74,25 +72,5 @@ func BenchmarkReady(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/stage")
 			b.ReportMetric(float64(after.Mallocs-before.Mallocs)/float64(b.N*n), "allocs/stage")
 		})
-	}
-}
-
-// The first in the queue was cancelled, and the other has to travel alone: it must not wait for
-// company that does not come.
-func TestAStageThatIsNotReadyAnyMoreKeepsNoOtherWaiting(t *testing.T) {
-	sp := pipeline(t, "a; b")
-	d := &Driver{spec: sp, state: dag.NewRun(sp.Graph, sp.Rules()), durations: spec.NewDurations(sp), ready: newReadyQueues(sp), workers: newWorkers(),
-		flights: make(map[dag.StageID]*flight), inFlight: map[string]int{spec.DefaultQueue: 1}, largest: 16}
-	d.workers.slots = map[string]int{spec.DefaultQueue: 1}
-	d.durations.Learn(0, time.Microsecond)
-	d.ready.push(0, 0)
-	d.ready.push(1, 1)
-	for _, e := range []dag.Event{{Type: dag.StageCancelled, Stage: 0}, {Type: dag.StageLost, Stage: 1, Attempt: 1}} {
-		if _, err := d.state.Apply(e, nil); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if d.tooFew(spec.DefaultQueue, d.ready.byName[spec.DefaultQueue]) {
-		t.Error("it waits")
 	}
 }

@@ -135,37 +135,6 @@ func (w *world) claimCleanUp(name string, attempt int) {
 	w.tokens[a] = token
 }
 
-func TestOfStagesThatAreReadyThoseWithPriorityGoFirst(t *testing.T) {
-	sp, heads := chains(t, []int{9, 1, 1, 2})
-	sp = withPriorities(t, sp, map[dag.StageID]int{heads[1]: -1, heads[2]: 7})
-	q := newReadyQueues(sp)
-	for _, s := range heads {
-		q.push(s, s)
-	}
-	r := q.byName[spec.DefaultQueue]
-	for _, want := range []dag.StageID{heads[2], heads[0], heads[3], heads[1]} {
-		if got := r.pop(); got != want {
-			t.Errorf("stage %d comes, want %d", got, want)
-		}
-	}
-}
-
-func withPriorities(t *testing.T, sp *spec.Spec, priorities map[dag.StageID]int) *spec.Spec {
-	b := &spec.Builder{Name: "p"}
-	for s := range dag.StageID(sp.Graph.Len()) {
-		var after []string
-		for _, d := range sp.Graph.Deps(s) {
-			after = append(after, sp.Graph.Name(d))
-		}
-		b.Add(sp.Graph.Name(s), after, spec.Kind{Task: "noop", Policy: spec.Policy{Priority: priorities[s]}})
-	}
-	changed, err := b.Build()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return changed
-}
-
 // Instances go on one after the other if no more may, and the stage itself comes when all are done.
 func TestInstancesAreSentAsManyAsMayRun(t *testing.T) {
 	simulateSpec(t, func(b *spec.Builder) {

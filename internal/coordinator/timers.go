@@ -2,57 +2,30 @@ package coordinator
 
 import (
 	"container/heap"
-	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/godags/godags/dag"
-	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/spec"
 )
 
-// timers are what a driver does at a time that follows from the journal, by the clock of Redis:
-// another coordinator would do it then too. The clock of Redis may jump. No timer fires early
-// because it was ahead for some seconds, and none waits longer than its full wait because an entry
-// has a time that is in the future since.
+// timers is what a coordinator does at a time that follows from the journal, by the clock of Redis:
+// another coordinator would do it at the same time. It has no clock: callers pass the time of their
+// own clock, and measurements of the clock of Redis.
+//
+// The clock of Redis may jump. No timer fires early because that clock was ahead for some seconds.
+// None waits longer than its full wait because an entry has a time in the future.
 type timers struct {
-	offsets []time.Duration // how far the clock of Redis was ahead of ours, newest last
+	offsets []time.Duration // how far the clock of Redis was ahead, newest last
 	ahead   time.Duration   // the least of the offsets
-	pending []pause         // a heap
-	limit   time.Time       // when the run's time is over; zero for never
-	whole   time.Duration   // the time limit of the run
-	timer   *time.Timer     // of the next of these
+	pauses  pauses
+	waiting map[dag.StageID]dag.Attempt // attempts with a pause
+	limit   time.Time                   // end of the run's time limit; zero for none
+	length  time.Duration               // of the run's time limit
+	always  bool                        // the pipeline has retries or a time limit
 }
 
-// offsetsKept is the number of measurements, two a second, of which the least counts: a clock that
-// is ahead for less than ten seconds is not believed, one that is set back is believed at once.
-const offsetsKept = 20
-
-// learn takes in a measurement of the clock of Redis, at a time of ours.
-func (t *timers) learn(now time.Time, offset time.Duration) {
-	t.offsets = append(t.offsets, offset)
-	if n := len(t.offsets) - offsetsKept; n > 0 {
-		t.offsets = slices.Delete(t.offsets, 0, n)
-	}
-
-	t.ahead = slices.Min(t.offsets)
-
-	now = now.Add(t.ahead)
-	for i := range t.pending {
-		p := &t.pending[i]
-		if latest := now.Add(p.wait); p.until.After(latest) {
-			p.until = latest
-		}
-	}
-
-	heap.Init(t)
-	if latest := now.Add(t.whole); t.limit.After(latest) {
-		t.limit = latest
-	}
-}
-
-// pause is what a stage waits for before its next attempt.
+// pause is the wait before an attempt may start.
 type pause struct {
 	until   time.Time // by the clock of Redis
 	wait    time.Duration
@@ -60,104 +33,109 @@ type pause struct {
 	attempt dag.Attempt
 }
 
-func (t *timers) Len() int           { return len(t.pending) }
-func (t *timers) Less(i, j int) bool { return t.pending[i].until.Before(t.pending[j].until) }
-func (t *timers) Swap(i, j int)      { t.pending[i], t.pending[j] = t.pending[j], t.pending[i] }
-func (t *timers) Push(x any)         { t.pending = append(t.pending, x.(pause)) }
-func (t *timers) Pop() any {
-	last := len(t.pending) - 1
-	p := t.pending[last]
-	t.pending = t.pending[:last]
-	return p
+// offsetsKept is the number of measurements, two a second, of which the least counts. A clock that
+// is ahead for less than ten seconds has no effect. One that is set back counts at once.
+const offsetsKept = 20
+
+// newTimers returns the timers of a run of the pipeline.
+func newTimers(sp *spec.Spec) *timers {
+	retries := slices.ContainsFunc(sp.Kinds(), func(k spec.Kind) bool { return k.Retries > 0 })
+	return &timers{waiting: make(map[dag.StageID]dag.Attempt), always: retries || sp.Timeout > 0}
 }
 
-// set sets the timer to what is due next.
-func (t *timers) set() {
+// needed reports whether the clock of Redis should be measured: a timer is set, or may be set soon.
+func (t *timers) needed() bool { return t.always || len(t.pauses) > 0 }
+
+// learn takes in a measurement of how far the clock of Redis is ahead, at a time of our clock.
+func (t *timers) learn(now time.Time, offset time.Duration) {
+	t.offsets = append(t.offsets, offset)
+	if n := len(t.offsets) - offsetsKept; n > 0 {
+		t.offsets = slices.Delete(t.offsets, 0, n)
+	}
+	t.ahead = slices.Min(t.offsets)
+
+	// A wait that began while the clock of Redis was ahead would otherwise last that much longer.
+	now = now.Add(t.ahead)
+	for i := range t.pauses {
+		p := &t.pauses[i]
+		if latest := now.Add(p.wait); p.until.After(latest) {
+			p.until = latest
+		}
+	}
+	heap.Init(&t.pauses)
+
+	if latest := now.Add(t.length); t.limit.After(latest) {
+		t.limit = latest
+	}
+}
+
+// pause lets an attempt wait from a time by the clock of Redis.
+func (t *timers) pause(s dag.StageID, a dag.Attempt, from time.Time, wait time.Duration) {
+	t.waiting[s] = a
+	heap.Push(&t.pauses, pause{from.Add(wait), wait, s, a})
+}
+
+// pausing reports whether an attempt still has to wait.
+func (t *timers) pausing(s dag.StageID, a dag.Attempt) bool {
+	waits, ok := t.waiting[s]
+	return ok && waits == a
+}
+
+// setLimit starts the time limit of the run at a time by the clock of Redis.
+func (t *timers) setLimit(from time.Time, length time.Duration) {
+	t.limit = from.Add(length)
+	t.length = length
+}
+
+// reset forgets all pauses: in a reopened run, no stage waits for a time before it was reopened.
+func (t *timers) reset() {
+	t.pauses = nil
+	clear(t.waiting)
+}
+
+// clearLimit ends the time limit of the run.
+func (t *timers) clearLimit() { t.limit = time.Time{} }
+
+// fire returns the stages whose pause is over, and whether the time limit of the run is. Each
+// timer fires once.
+func (t *timers) fire(now time.Time) (due []dag.StageID, overLimit bool) {
+	now = now.Add(t.ahead)
+	for len(t.pauses) > 0 && !t.pauses[0].until.After(now) {
+		p := heap.Pop(&t.pauses).(pause)
+
+		// A later attempt has another pause.
+		if t.pausing(p.stage, p.attempt) {
+			delete(t.waiting, p.stage)
+			due = append(due, p.stage)
+		}
+	}
+
+	if !t.limit.IsZero() && !t.limit.After(now) {
+		t.clearLimit()
+		return due, true
+	}
+	return due, false
+}
+
+// nextFire returns the time of our clock at which the next timer fires; false if there is none.
+func (t *timers) nextFire() (time.Time, bool) {
 	next := t.limit
-	if len(t.pending) > 0 && (next.IsZero() || t.pending[0].until.Before(next)) {
-		next = t.pending[0].until
+	if len(t.pauses) > 0 && (next.IsZero() || t.pauses[0].until.Before(next)) {
+		next = t.pauses[0].until
 	}
-
-	if next.IsZero() {
-		t.timer.Stop()
-		return
-	}
-
-	t.timer.Reset(time.Until(next.Add(-t.ahead)))
+	return next.Add(-t.ahead), !next.IsZero()
 }
 
-// synchronize learns how far the clock of Redis is ahead of ours.
-func (d *Driver) synchronize(ctx context.Context) error {
-	sent := time.Now()
-	now, err := d.Journal.Now(ctx)
-	if err == nil {
-		middle := sent.Add(time.Since(sent) / 2)
-		d.timers.learn(middle, now.Sub(middle))
-	}
-	return err
-}
+// pauses is a [heap.Interface]: the pause that is over first comes first.
+type pauses []pause
 
-// timed reports whether the driver may have to wait for a time.
-func (d *Driver) timed() bool {
-	return d.spec.Timeout > 0 || len(d.delayed) > 0 || slices.ContainsFunc(d.spec.Kinds(), func(k spec.Kind) bool { return k.Retries > 0 })
-}
-
-// schedule notes when a stage that has failed is tried again: a while after its failure was
-// recorded.
-func (d *Driver) schedule(e journal.Entry, s dag.StageID) {
-	attempt := d.state.Attempt(s)
-	wait := d.spec.Kind(d.graphStage(s)).Backoff.Wait(d.state.Failures(s), string(d.run), s, attempt)
-	heap.Push(&d.timers, pause{e.Time.Add(wait), wait, s, attempt})
-}
-
-// An attempt that was lost is no failure, and its stage is executed again at once. What loses each
-// of its attempts, such as a value that is too much for the link of its worker, must not keep
-// workers from everything else: after a few losses there are pauses, longer each time.
-const (
-	freeLosses  = 2
-	firstPause  = time.Second
-	lastPause   = time.Minute
-	mostDoubled = 6
-)
-
-// delayAfterLoss notes when a stage may be dispatched again if it has lost too many attempts.
-func (d *Driver) delayAfterLoss(e journal.Entry, r journal.Record) {
-	if strings.HasPrefix(r.Text, journal.NotBegun) || d.state.State(r.Stage) != dag.Ready {
-		return
-	}
-
-	d.losses[r.Stage]++
-	n := d.losses[r.Stage] - freeLosses
-	if n <= 0 {
-		return
-	}
-
-	wait := min(lastPause, firstPause<<min(n-1, mostDoubled))
-	attempt := d.state.Attempt(r.Stage)
-	d.delayed[r.Stage] = attempt
-	heap.Push(&d.timers, pause{e.Time.Add(wait), wait, r.Stage, attempt})
-}
-
-// ring does what is due.
-func (d *Driver) ring(ctx context.Context) error {
-	now := time.Now().Add(d.timers.ahead)
-	for len(d.timers.pending) > 0 && !d.timers.pending[0].until.After(now) {
-		p := heap.Pop(&d.timers).(pause)
-		if d.state.Attempt(p.stage) != p.attempt {
-			continue
-		}
-
-		_, delayed := d.delayed[p.stage]
-		delete(d.delayed, p.stage)
-		if delayed && d.state.State(p.stage) == dag.Ready || d.state.State(p.stage) == dag.Retrying {
-			d.queueUp(p.stage)
-		}
-	}
-
-	if !d.timers.limit.IsZero() && !d.timers.limit.After(now) {
-		d.timers.limit = time.Time{}
-		return d.persist(ctx, func() error { return d.Journal.TimeOut(ctx, d.run, d.epoch, d.spec.Timeout) })
-	}
-
-	return nil
+func (p pauses) Len() int           { return len(p) }
+func (p pauses) Less(i, j int) bool { return p[i].until.Before(p[j].until) }
+func (p pauses) Swap(i, j int)      { p[i], p[j] = p[j], p[i] }
+func (p *pauses) Push(x any)        { *p = append(*p, x.(pause)) }
+func (p *pauses) Pop() any {
+	last := len(*p) - 1
+	x := (*p)[last]
+	*p = (*p)[:last]
+	return x
 }

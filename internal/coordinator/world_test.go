@@ -64,7 +64,7 @@ func (q *fakeQueue) EnqueueAll(_ context.Context, _ string, tasks ...queue.Task)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.failing {
-		return errors.New("the queue is away")
+		return errors.New("the queue is unreachable")
 	}
 	for _, t := range tasks {
 		if _, there := q.bundles[t.ID]; !there {
@@ -171,7 +171,7 @@ func (w *world) drive(id string, epoch int64) {
 	done := w.done
 	go func() {
 		_, err := Drive(ctx, Config{ID: id, Journal: w.journal, Fleet: w.fleet, Queue: w.queue, Logger: slog.New(slog.DiscardHandler), Grace: 10 * time.Second, MaxBatch: most,
-			NoWorker: w.patience, Dead: w.dead, Hurry: w.hurry, Unserved: func(u []fleet.Unschedulable) { w.mu.Lock(); w.served = u; w.mu.Unlock() }}, w.run, w.spec, w.digest, epoch)
+			NoWorker: w.patience, Dead: w.dead, Hurry: w.hurry, Unschedulable: func(u []fleet.Unschedulable) { w.mu.Lock(); w.served = u; w.mu.Unlock() }}, Run{ID: w.run, Spec: w.spec, Digest: w.digest, Epoch: epoch})
 		done <- err
 	}()
 }

@@ -43,7 +43,6 @@ func (s *Session) drive(ctx context.Context, cfg coordinator.Config, o RunOption
 // lead drives a run with the workers that were hired for it. It leaves the run if there are no
 // workers and never will be.
 func (s *Session) lead(ctx context.Context, cfg coordinator.Config, o RunOptions, run *runstate.Run, crew crew, id journal.Identity, epoch int64) error {
-	cfg.Incarnation = id.Incarnation
 	var damaged error
 	cfg.Observe = func(entries []journal.Entry) {
 		crew.heed(entries)
@@ -53,7 +52,7 @@ func (s *Session) lead(ctx context.Context, cfg coordinator.Config, o RunOptions
 	}
 
 	// What no worker can execute is explained by the run itself: see [runstate.Explainer].
-	cfg.Unserved = func([]fleet.Unschedulable) { o.tick(run) }
+	cfg.Unschedulable = func([]fleet.Unschedulable) { o.tick(run) }
 	cfg.Reread = func() { *run = *runstate.New(run.ID, run.Spec) }
 	driving, leave := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer leave(nil)
@@ -66,7 +65,8 @@ func (s *Session) lead(ctx context.Context, cfg coordinator.Config, o RunOptions
 		defer forget()
 	}
 
-	_, err := coordinator.Drive(driving, cfg, o.ID, o.Spec, id.Digest, epoch)
+	_, err := coordinator.Drive(driving, cfg, coordinator.Run{
+		ID: o.ID, Spec: o.Spec, Digest: id.Digest, Incarnation: id.Incarnation, Epoch: epoch})
 	if errors.Is(err, journal.ErrNotFound) {
 		err = fmt.Errorf("%w: %w", ErrStateLost, err)
 	}

@@ -258,7 +258,8 @@ func (h *hunt) live(j *journal.Journal, epoch int64) {
 
 func (h *hunt) drive(ctx context.Context, j *journal.Journal, epoch int64) (*dag.Run, error) {
 	return coordinator.Drive(ctx, coordinator.Config{ID: h.lead(j).Coordinator, Journal: j, Fleet: fleet.New(h.rdb), Queue: queue.NewClient(h.rdb, h.key()),
-		Logger: slog.New(slog.NewTextHandler(&h.log, nil)), Grace: 10 * time.Second}, run, h.spec, h.digest, epoch)
+		Logger: slog.New(slog.NewTextHandler(&h.log, nil)), Grace: 10 * time.Second},
+		coordinator.Run{ID: run, Spec: h.spec, Digest: h.digest, Epoch: epoch})
 }
 
 func (h *hunt) lead(j *journal.Journal) journal.Ownership {

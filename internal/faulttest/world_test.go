@@ -185,7 +185,7 @@ func (w *world) coordinate(a *actor) error {
 		return err
 	}
 	_, err = coordinator.Drive(ctx, coordinator.Config{ID: a.name, Journal: j, Fleet: fleet.New(rdb), Queue: queue.NewClient(rdb, w.key()), Logger: slog.New(slog.DiscardHandler)},
-		run, w.spec, w.digest, epoch)
+		coordinator.Run{ID: run, Spec: w.spec, Digest: w.digest, Epoch: epoch})
 	return err
 }
 

@@ -132,7 +132,7 @@ type Unschedulable struct {
 	Paused string // the key in Redis that pauses the queue; empty: the queue is not paused
 
 	KeyMismatch []string // live workers that listen on the queue, but have another key
-	Unhealthy   []string // live workers that listen on the queue, but are unhealthy; with the reasons
+	Unhealthy   []string // live workers that listen on the queue and are unhealthy; with reasons
 	// live workers that listen on the queue, but have no handler or, without a task, cannot read
 	// the pipeline; with their versions
 	Listeners []string

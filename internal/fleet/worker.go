@@ -30,6 +30,11 @@ type Worker struct {
 	Key       string    `json:"key"`     // fingerprint of the key with which stages must be signed
 	Started   time.Time `json:"started"` // by its own clock
 
+	Workload
+}
+
+// Workload is what a worker has taken and not finished, as of its last heartbeat.
+type Workload struct {
 	// Holds lists the attempts that the worker has claimed and not yet reported. It is nil if the
 	// version of the worker does not write this field.
 	Holds map[journal.RunID][]journal.AttemptID `json:"holds"`

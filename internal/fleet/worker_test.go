@@ -221,7 +221,7 @@ func TestCapabilities_LackWhatNoAbleWorkerOfTheQueueHas(t *testing.T) {
 			{[]fleet.Worker{worker}, "q", "a", false},
 			{[]fleet.Worker{worker}, "q", "c", true},
 			{[]fleet.Worker{worker}, "q", "", false},  // what needs no handler
-			{[]fleet.Worker{worker}, "r", "c", false}, // no worker listens: not for lack of a handler
+			{[]fleet.Worker{worker}, "r", "c", false}, // no worker listens
 			{[]fleet.Worker{worker, other}, "q", "c", false},
 			{[]fleet.Worker{worker, unhealthy, silent, foreign}, "q", "c", true},
 		} {

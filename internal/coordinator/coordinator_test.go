@@ -174,7 +174,7 @@ func TestAnotherCoordinatorGoesOnWhereTheFirstOneStopped(t *testing.T) {
 		w.sent("b#1")
 		w.claim("w1", "d", 1)
 		w.stop(errors.New("crash"))
-		w.does("b", 1) // reported while nobody drives
+		w.does("b", 1) // reported while the run has no coordinator
 		w.pass(Lease)
 		w.pass(time.Second)
 		w.beat("w1", "default")
@@ -260,7 +260,7 @@ func TestAStageThatDoesNotStopIsEndedByForce(t *testing.T) {
 	})
 }
 
-// Somebody who has pressed Ctrl-C twice does not wait for the grace.
+// A user who has pressed Ctrl-C twice does not wait for the grace.
 func TestInAHurryNoStageIsWaitedFor(t *testing.T) {
 	simulate(t, "a", func(w *world) {
 		w.sent("a#1")
@@ -356,6 +356,9 @@ func TestWhenRedisLosesTheEndOfTheJournalTheDriverGoesOnFromWhatThereIs(t *testi
 	})
 }
 
+// settledAfter is more than the time after a claim for which a fleet.Monitor waits.
+const settledAfter = 3 * time.Second
+
 func TestAnAttemptThatItsWorkerDoesNotHaveIsLost(t *testing.T) {
 	simulate(t, "a; b", func(w *world) {
 		w.sent("a#1", "b#1")
@@ -364,7 +367,7 @@ func TestAnAttemptThatItsWorkerDoesNotHaveIsLost(t *testing.T) {
 		b := w.attempt("b", 1)
 		for range 2 * int(settledAfter/fleet.HeartbeatInterval) {
 			w.must(w.fleet.Heartbeat(w.Context(), fleet.Worker{ID: "w1", Queues: []string{"default"}, Slots: 1,
-				Holds: map[journal.RunID][]journal.AttemptID{"r": {b}}}))
+				Workload: fleet.Workload{Holds: map[journal.RunID][]journal.AttemptID{"r": {b}}}}))
 			w.pass(fleet.HeartbeatInterval)
 		}
 		w.sent("a#2")
@@ -375,7 +378,7 @@ func TestAnAttemptThatItsWorkerDoesNotHaveIsLost(t *testing.T) {
 			w.claim("w1", "a", i)
 			for range 2 * int(settledAfter/fleet.HeartbeatInterval) {
 				w.must(w.fleet.Heartbeat(w.Context(), fleet.Worker{ID: "w1", Queues: []string{"default"}, Slots: 1,
-					Holds: map[journal.RunID][]journal.AttemptID{"r": {b}}}))
+					Workload: fleet.Workload{Holds: map[journal.RunID][]journal.AttemptID{"r": {b}}}}))
 				w.pass(fleet.HeartbeatInterval)
 			}
 			w.sent(fmt.Sprintf("a#%d", i+1))

@@ -10,7 +10,7 @@ import (
 // has lets time go by with a worker that has taken a task, and claimed nothing of it.
 func (w *world) has(task string) {
 	for range 5 * unclaimedAfter / fleet.HeartbeatInterval {
-		w.must(w.fleet.Heartbeat(w.Context(), fleet.Worker{ID: "w1", Queues: []string{"default"}, Slots: 1, Delivered: []string{task}}))
+		w.must(w.fleet.Heartbeat(w.Context(), fleet.Worker{ID: "w1", Queues: []string{"default"}, Slots: 1, Workload: fleet.Workload{Delivered: []string{task}}}))
 		w.pass(fleet.HeartbeatInterval)
 	}
 }
