@@ -2,12 +2,12 @@ package dag
 
 import "fmt"
 
-// move is an entry of the table of transitions.
-type move uint8
+// transition is an entry of the table of transitions.
+type transition uint8
 
 const (
-	impossible move = iota // cannot happen while the journal is whole
-	ignore                 // old news
+	impossible transition = iota // cannot happen while the journal is whole
+	ignore                       // the event is old: a fact that the run knows or has moved past
 	start
 	succeed
 	fail
@@ -16,13 +16,16 @@ const (
 	cancel
 )
 
-// declined is the column of the table for a StageSkipped that the stage's own attempt reports.
-const declined = numStageEvents
+// selfSkipped is the column of the table for a StageSkipped that the stage's own attempt reports.
+const selfSkipped = numStageEvents
 
-// moves is the table of legal transitions: what an event does to a stage in a state.
-// An event of an attempt before the stage's own is old news in every state.
-var moves = [numStates][numStageEvents + 1]move{
-	//          started   succeeded fail    lost    skipped  cancelled declined
+// transitions is the table of legal transitions: what an event does to a stage in a state. An event
+// of an older attempt than the stage's is ignored in every state.
+//
+// A ready or retrying stage may succeed or fail without having started: the journal may have lost
+// the start in an outage of Redis while the worker went on.
+var transitions = [numStates][numStageEvents + 1]transition{
+	//          started   succeeded fail    lost    skipped  cancelled selfSkipped
 	Waiting:   {impossible, impossible, impossible, impossible, skip, cancel, impossible},
 	Ready:     {start, succeed, fail, lose, skip, cancel, skip},
 	Running:   {start, succeed, fail, lose, impossible, cancel, skip},
@@ -33,29 +36,32 @@ var moves = [numStates][numStageEvents + 1]move{
 	Cancelled: {ignore, ignore, ignore, ignore, ignore, ignore, ignore},
 }
 
-// TransitionError says that an event cannot follow from what was applied before: the journal is
-// damaged, or not this run's.
+// TransitionError reports an event that cannot follow from the events before it: the journal is
+// damaged, or belongs to another run.
 type TransitionError struct {
 	Event   Event
 	Name    string  // of the stage
-	State   State   // that the stage was in
-	Attempt Attempt // that the stage was in
-	Missing int     // number of dependencies, or of its instances, that it waits for
+	State   State   // of the stage before the event
+	Attempt Attempt // of the stage before the event
+	Missing int     // number of dependencies or instances that the stage waits for
 }
 
-// Error tells the story.
+// Error names the stage, the event, and the state before it.
 func (e *TransitionError) Error() string {
 	return fmt.Sprintf("stage %q cannot be %s (attempt %d): it is %s (attempt %d) and waits for %d others",
 		e.Name, e.Event.Type, e.Event.Attempt, e.State, e.Attempt, e.Missing)
 }
 
-// Apply applies one event and appends to commands what follows from it. Events that repeat what is
-// known, or that come from an attempt that another has replaced, change nothing. After an error the
-// run is as it was before the event.
+// Apply applies one event and appends the commands that follow from it. Events that repeat a known
+// fact, or that come from an attempt that another one has replaced, change nothing. After an error
+// the run is as it was before the event.
 func (r *Run) Apply(e Event, commands []Command) ([]Command, error) {
 	switch e.Type {
 	case RunCancelling:
-		return r.stop(commands), nil
+		if r.cancelling || r.finished {
+			return commands, nil
+		}
+		return r.cancel(commands), nil
 	case RunReopened:
 		return r.reopen(e.Stage, commands)
 	case RunFinished:
@@ -66,125 +72,117 @@ func (r *Run) Apply(e Event, commands []Command) ([]Command, error) {
 		return commands, nil
 	}
 
-	if e.Type >= numStageEvents || int(max(e.Stage, e.Cause)) >= len(r.state) || e.Count > MaxInstances {
-		return commands, fmt.Errorf("dag: event %+v does not fit a run of %d stages", e, len(r.state))
+	if e.Type >= numStageEvents || int(max(e.Stage, e.Cause)) >= r.Len() || e.Count > MaxInstances {
+		return commands, fmt.Errorf("dag: event %+v does not fit a run of %d stages", e, r.Len())
 	}
 
 	s := e.Stage
-	attempted := e.Attempt > 0 || e.Type < StageSkipped
-	if attempted && e.Attempt < r.attempt[s] {
+	reported := e.Attempt > 0 || e.Type < StageSkipped // by a worker, not decided by a coordinator
+	if reported && e.Attempt < r.stages.attempt[s] {
 		return commands, nil
 	}
 
-	do := moves[r.state[s]][e.Type]
+	do := transitions[r.stages.state[s]][e.Type]
 	if do == skip || do == lose || e.Type == StageSkipped {
 		do = r.check(do, &e)
 	}
 
 	if do == impossible {
-		return commands, &TransitionError{e, r.Name(s), r.state[s], r.attempt[s], int(r.waiting[s])}
+		return commands, &TransitionError{e, r.Name(s), r.stages.state[s], r.stages.attempt[s], int(r.stages.waiting[s])}
 	}
 
-	if attempted && do != ignore {
-		r.attempt[s] = e.Attempt
+	// The attempt may be newer than the known one: a journal that lost entries lost its start.
+	if reported && do != ignore {
+		r.stages.attempt[s] = e.Attempt
 	}
-	return r.move(do, &e, commands), nil
+	return r.transition(do, &e, commands), nil
 }
 
-// check returns the move if it is possible by what the table does not know.
-func (r *Run) check(do move, e *Event) move {
+// check returns the transition, or impossible for reasons that the table does not know.
+func (r *Run) check(do transition, e *Event) transition {
 	switch {
-	case do == lose && e.Attempt == maxAttempt: // no number is left for the next
-		return impossible
+	case do == lose && e.Attempt == maxAttempt:
+		return impossible // no number is left for the next attempt
 	case e.Type == StageSkipped && e.Attempt > 0:
-		if do = moves[r.state[e.Stage]][declined]; e.Cause != e.Stage && do == skip {
-			return impossible
+		if do = transitions[r.stages.state[e.Stage]][selfSkipped]; e.Cause != e.Stage && do == skip {
+			return impossible // a worker evaluates only the condition of the stage that it executes
 		}
-	case do == skip && e.Cause != e.Stage && !r.state[e.Cause].Terminal() && (r.verdict[e.Cause] != toSkip || r.cause[e.Cause] != e.Cause):
-		return impossible // nothing has become of the root that could be a cause
+	case do == skip && e.Cause != e.Stage && !r.canBeCause(e.Cause):
+		return impossible
 	}
 
 	return do
 }
 
-func (r *Run) move(do move, e *Event, commands []Command) []Command {
+// canBeCause reports whether other stages may be skipped because of s: it is terminal, or will be
+// skipped because of itself.
+func (r *Run) canBeCause(s StageID) bool {
+	return r.stages.state[s].Terminal() || r.stages.decision[s] == willSkip && r.stages.cause[s] == s
+}
+
+func (r *Run) transition(do transition, e *Event, commands []Command) []Command {
 	s := e.Stage
 	switch do {
+	case ignore:
+		return commands
 	case start:
-		r.set(s, Running)
+		r.stages.set(s, Running)
 		return commands
 	case succeed:
-		r.set(s, Succeeded)
-		r.keepCount(s, e.Count)
-		commands = r.ended(s, commands)
+		r.stages.set(s, Succeeded)
+		r.setElements(s, e.Count)
+		commands = r.stageDone(s, commands)
 	case fail:
 		commands = r.fail(s, e.Fatal, commands)
 	case lose:
-		r.attempt[s]++
-		r.set(s, Ready)
-		return r.due(s, commands)
+		// Not counted as a failure: losing a worker is not the fault of the stage.
+		r.stages.attempt[s]++
+		r.stages.set(s, Ready)
+		return r.command(s, commands)
 	case skip:
-		r.set(s, Skipped)
-		r.setRoot(s, e.Cause)
-		r.verdict[s] = r.fault(e)
-		commands = r.ended(s, commands)
+		r.stages.set(s, Skipped)
+		r.stages.setCause(s, e.Cause)
+		r.stages.decision[s] = r.skipReason(e)
+		commands = r.stageDone(s, commands)
 
 	case cancel:
-		if e.Attempt > 0 || r.state[s] == Running {
-			r.verdict[s] = executed
+		// A reopened run must not use the number of an attempt that a worker had claimed.
+		if e.Attempt > 0 || r.stages.state[s] == Running {
+			r.stages.decision[s] = hadAttempt
 		}
-		r.set(s, Cancelled)
-		commands = r.ended(s, commands)
-
-	case ignore:
-		return commands
+		r.stages.set(s, Cancelled)
+		commands = r.stageDone(s, commands)
 	}
 
 	return r.finish(commands)
 }
 
-// fault keeps what a skip says about the stage: its root may be executed again later, and end in
-// another way.
-func (r *Run) fault(e *Event) verdict {
+// skipReason returns what led to a skip. It is kept with the skipped stage, because the cause may
+// be executed again in a reopened run, with another outcome.
+func (r *Run) skipReason(e *Event) decision {
 	switch {
 	case e.Attempt > 0:
-		return executed
-	case r.state[e.Cause] == Failed:
+		return hadAttempt
+	case r.stages.state[e.Cause] == Failed:
 		return afterFailure
-	case r.state[e.Cause] == Cancelled:
-		return afterCancelled
+	case r.stages.state[e.Cause] == Cancelled:
+		return afterCancelling
 	}
 
 	return undecided
 }
 
-// fail makes another attempt due, or ends the stage.
+// fail commands another attempt, or ends the stage.
 func (r *Run) fail(s StageID, fatal bool, commands []Command) []Command {
-	if retries := r.rule(s).Retries; !fatal && int(r.failures[s]) < retries && r.attempt[s] < maxAttempt &&
-		r.verdict[s] == undecided && r.barred(s) == undecided {
-		if r.failures == nil {
-			r.failures = make(map[StageID]uint16)
-		}
-		r.failures[s]++
-		r.attempt[s]++
-		r.set(s, Retrying)
-		return r.due(s, commands)
+	// A stage that will be skipped or cancelled is not retried: its command is out already, and
+	// takes effect once no attempt runs.
+	left := int(r.stages.failures[s]) < r.rule(s).Retries && r.stages.attempt[s] < maxAttempt
+	if left && !fatal && r.stages.decision[s] == undecided && r.blocked(s) == undecided {
+		r.stages.addFailure(s)
+		return r.command(s, commands)
 	}
 
-	r.set(s, Failed)
-	commands = r.ended(s, commands)
-	if r.rules.Stop && r.halt == NoStage {
-		r.halt = s
-		commands = r.sweep(commands)
-	}
-
-	return commands
-}
-
-// finish commands the run's end once every stage is terminal.
-func (r *Run) finish(commands []Command) []Command {
-	if r.Done() && !r.finished {
-		commands = append(commands, Command{Type: Finish})
-	}
-	return commands
+	r.stages.set(s, Failed)
+	commands = r.stageDone(s, commands)
+	return r.stopAfter(s, commands)
 }

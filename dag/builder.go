@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// Builder collects stages and makes a [Graph] of them. The zero value is ready to use.
-// A stage may name dependencies that are added after it.
+// Builder makes a [Graph] of stages. The zero value is ready to use. A stage may name dependencies
+// that are added later.
 type Builder struct {
 	names  []string
-	after  []string // of all stages, one after the other
-	offset []uint32 // where each stage's dependencies begin in after
+	after  []string // dependencies of all stages, in order of stage
+	offset []uint32 // by stage: index of its first dependency in after
 }
 
 // Grow makes room for n more stages with edges dependencies between them.
@@ -21,8 +21,8 @@ func (b *Builder) Grow(n, edges int) {
 	b.after = slices.Grow(b.after, edges)
 }
 
-// Add adds a stage that starts after the named ones. Naming one twice is the same as naming it
-// once. Whatever is wrong with the stage is reported by [Builder.Build].
+// Add adds a stage that starts after the named ones. A name that is repeated counts once.
+// [Builder.Build] reports problems of the stage.
 func (b *Builder) Add(name string, after ...string) StageID {
 	id := StageID(len(b.names))
 	b.names = append(b.names, name)
@@ -31,8 +31,10 @@ func (b *Builder) Add(name string, after ...string) StageID {
 	return id
 }
 
-// Build returns the graph, or an [*InvalidError] that lists everything that is wrong with it.
+// Build returns the graph, or an [*InvalidError] that lists all problems.
 func (b *Builder) Build() (*Graph, error) {
+	// The first stage with a name keeps it, so that a duplicate causes one problem and not another
+	// for each dependent.
 	known := make(map[string]StageID, len(b.names))
 	var problems []Problem
 	for i, name := range b.names {
@@ -46,6 +48,7 @@ func (b *Builder) Build() (*Graph, error) {
 		known[name] = StageID(i)
 	}
 
+	// Cycles are looked for even if there are other problems: a user fixes all of them at once.
 	deps, unresolved := b.resolve(known)
 	problems = append(problems, unresolved...)
 	g, cycles := assemble(slices.Clone(b.names), deps)
@@ -56,6 +59,7 @@ func (b *Builder) Build() (*Graph, error) {
 	return g, nil
 }
 
+// resolve replaces the names of dependencies by ids.
 func (b *Builder) resolve(known map[string]StageID) (adjacency, []Problem) {
 	deps := adjacency{off: make([]uint32, 1, len(b.names)+1), ids: make([]StageID, 0, len(b.after))}
 	var problems []Problem
@@ -74,6 +78,7 @@ func (b *Builder) resolve(known map[string]StageID) (adjacency, []Problem) {
 			}
 		}
 
+		// With many dependencies repetitions were kept above. A map finds all of them in one pass.
 		if len(deps.ids)-begin > manyDeps {
 			deps.ids = append(deps.ids[:begin], unique(deps.ids[begin:])...)
 		}
@@ -84,7 +89,7 @@ func (b *Builder) resolve(known map[string]StageID) (adjacency, []Problem) {
 	return deps, problems
 }
 
-// manyDeps is where looking for a repeated dependency by scanning would become slow.
+// manyDeps is the number of dependencies above which scanning for repetitions is slower than a map.
 const manyDeps = 32
 
 // unique removes repetitions and keeps the order.
@@ -105,9 +110,9 @@ func (b *Builder) afterOf(i int) []string {
 }
 
 // FromDeps returns the graph of the named stages, where deps[off[s]:off[s+1]] are the dependencies
-// of stage s: the form in which a frozen pipeline is stored. The graph keeps the slices. Names must
-// have been checked before ([CheckName]); FromDeps returns an [*InvalidError] about cycles only,
-// and another error when the arrays do not fit together or two stages have one name.
+// of stage s. A spec stores a pipeline in this form. The graph keeps the slices. The caller must
+// have checked the names with [CheckName]. FromDeps returns an [*InvalidError] for cycles, and
+// another error if the slices do not fit together or two stages have the same name.
 func FromDeps(names []string, off []uint32, deps []StageID) (*Graph, error) {
 	if len(off) != len(names)+1 || off[0] != 0 || !slices.IsSorted(off) || int(off[len(names)]) != len(deps) {
 		return nil, errors.New("dag: dependency offsets do not fit the stages")
@@ -115,7 +120,7 @@ func FromDeps(names []string, off []uint32, deps []StageID) (*Graph, error) {
 
 	for _, d := range deps {
 		if int(d) >= len(names) {
-			return nil, errors.New("dag: dependency on a stage that is not there")
+			return nil, errors.New("dag: a dependency is not a stage of the graph")
 		}
 	}
 
@@ -124,17 +129,18 @@ func FromDeps(names []string, off []uint32, deps []StageID) (*Graph, error) {
 		return nil, invalid(problems)
 	}
 
+	// byName is sorted, so equal names are neighbours.
 	for i := 1; i < len(g.byName); i++ {
 		if g.names[g.byName[i-1]] == g.names[g.byName[i]] {
-			return nil, errors.New("dag: two stages have one name")
+			return nil, errors.New("dag: two stages have the same name")
 		}
 	}
 
 	return g, nil
 }
 
-// assemble derives all else from names and dependencies. The graph is whole only if no problem is
-// returned.
+// assemble derives the other fields from names and dependencies. The graph is usable only if there
+// are no problems.
 func assemble(names []string, deps adjacency) (*Graph, []Problem) {
 	g := &Graph{names: names, deps: deps, outs: transpose(deps)}
 	if waiting := g.sort(); len(g.order) < len(names) {
@@ -150,9 +156,11 @@ func assemble(names []string, deps adjacency) (*Graph, []Problem) {
 	return g, nil
 }
 
+// transpose returns the edges in the other direction.
 func transpose(a adjacency) adjacency {
 	n := len(a.off) - 1
 	t := adjacency{off: make([]uint32, n+1), ids: make([]StageID, len(a.ids))}
+	// Counting sort: count the edges of each stage, sum up to offsets, then fill in the ids.
 	for _, d := range a.ids {
 		t.off[d+1]++
 	}
@@ -173,7 +181,8 @@ func transpose(a adjacency) adjacency {
 }
 
 // sort fills order and levels (Kahn's algorithm), and returns for every stage how many of its
-// dependencies are not in order. What is not in order is part of a cycle, or behind one.
+// dependencies are not in order. Stages that are not in order are part of a cycle, or downstream of
+// one.
 func (g *Graph) sort() (waiting []int32) {
 	n := len(g.names)
 	g.order = make([]StageID, 0, n)
@@ -186,12 +195,12 @@ func (g *Graph) sort() (waiting []int32) {
 		}
 	}
 
-	g.follow(0, waiting)
+	g.sortFrom(0, waiting)
 	return waiting
 }
 
-// follow puts in order what waited only for stages of order from next on.
-func (g *Graph) follow(next int, waiting []int32) {
+// sortFrom appends to order the stages that waited only for those from index next on.
+func (g *Graph) sortFrom(next int, waiting []int32) {
 	for ; next < len(g.order); next++ {
 		s := g.order[next]
 		g.maximum = max(g.maximum, g.levels[s])
@@ -204,14 +213,14 @@ func (g *Graph) follow(next int, waiting []int32) {
 	}
 }
 
-// cycles reports cycles that have no stage in common, and so many that the graph could be sorted if
-// they were broken. It walks from stage to dependency, among those that are not in order, until it
-// comes by a stage again.
+// cycles reports disjoint cycles, enough of them that the graph could be sorted without them. It
+// walks from stage to dependency, among those that are not in order, until it meets a stage of the
+// walk again.
 func (g *Graph) cycles(waiting []int32) []Problem {
 	var problems []Problem
 	var walk []StageID
-	place := make([]int, len(g.names)) // where in the walk a stage is, from 1
-	next := slices.Clone(g.deps.off)   // which dependency of a stage to walk to
+	place := make([]int, len(g.names)) // by stage: its place in the walk, from 1
+	next := slices.Clone(g.deps.off)   // by stage: the dependency to walk to next
 	for start := range g.names {
 		walk = append(walk[:0], StageID(start))
 		place[start] = 1
@@ -222,6 +231,8 @@ func (g *Graph) cycles(waiting []int32) []Problem {
 				continue
 			}
 
+			// next never passes the last dependency: a stage that waits has one that is not in
+			// order.
 			switch d := g.deps.ids[next[s]]; {
 			case waiting[d] <= 0:
 				next[s]++
@@ -230,7 +241,7 @@ func (g *Graph) cycles(waiting []int32) []Problem {
 				place[d] = len(walk)
 			default:
 				problems = append(problems, g.cycle(walk[place[d]-1:]))
-				g.breakUp(walk[place[d]-1:], waiting)
+				g.breakCycle(walk[place[d]-1:], waiting)
 			}
 		}
 	}
@@ -238,14 +249,15 @@ func (g *Graph) cycles(waiting []int32) []Problem {
 	return problems
 }
 
-// breakUp goes on sorting as if the stages of a cycle did not wait for each other.
-func (g *Graph) breakUp(cycle []StageID, waiting []int32) {
+// breakCycle continues the sort as if the stages of a cycle did not wait for each other. Stages
+// that are only downstream of this cycle are then in order, and are not reported.
+func (g *Graph) breakCycle(cycle []StageID, waiting []int32) {
 	for _, s := range cycle {
 		waiting[s] = 0
 	}
 	sorted := len(g.order)
 	g.order = append(g.order, cycle...)
-	g.follow(sorted, waiting)
+	g.sortFrom(sorted, waiting)
 }
 
 func (g *Graph) cycle(stages []StageID) Problem {

@@ -5,13 +5,14 @@ import "fmt"
 // Attempt numbers the executions of a stage, from 1.
 type Attempt uint16
 
-const maxAttempt = ^Attempt(0) // cannot be lost: no number is left for the next
+// maxAttempt cannot be lost: no number is left for the next attempt.
+const maxAttempt = ^Attempt(0)
 
-// MaxRetries is the most that a [Rule] can promise: the numbers that are left are for attempts that
-// get lost.
+// MaxRetries is the highest number of retries that a [Rule] can have. The remaining attempt numbers
+// are for attempts that get lost.
 const MaxRetries = 60_000
 
-// State is where a stage stands. The diagram is in the package comment.
+// State is the state of a stage. The diagram is in the package comment.
 type State uint8
 
 // The states of a stage.
@@ -37,27 +38,27 @@ func (s State) String() string {
 	return fmt.Sprintf("State(%d)", uint8(s))
 }
 
-// Terminal reports whether a stage in state s is done for good.
+// Terminal reports whether state s is final.
 func (s State) Terminal() bool { return s >= Succeeded }
 
 // EventType is the kind of an [Event].
 type EventType uint8
 
-// The facts that move a run.
+// The facts that change a run.
 const (
 	StageStarted   EventType = iota // a worker claimed the attempt
-	StageSucceeded                  // the attempt ended well
-	// the attempt ended badly; another is due if the stage's rule has one left
+	StageSucceeded                  // the attempt succeeded
+	// the attempt failed; another one follows if the stage's rule has retries left
 	StageFailed
-	StageLost    // the attempt's worker is gone; another attempt is due
-	StageSkipped // the stage will not be executed; Root says why
+	StageLost    // the attempt's worker died or became unreachable; another attempt follows
+	StageSkipped // the stage will not be executed because of Cause
 	// the stage will not be executed, or was stopped, because the run is cancelled
 	StageCancelled
 	numStageEvents
-	RunCancelling // somebody asked for the run's end
-	RunFinished   // the run's end
-	// somebody asked for a further try of a finished run: of Stage, or with [NoStage] of all that
-	// did not go well
+	RunCancelling // a cancellation was requested
+	RunFinished   // the end of the run is recorded
+	// a retry of a finished run was requested: of Stage, or with [NoStage] of all stages that did
+	// not succeed
 	RunReopened
 	numEvents = iota // keep last
 )
@@ -75,35 +76,36 @@ func (t EventType) String() string {
 	return fmt.Sprintf("EventType(%d)", uint8(t))
 }
 
-// NoStage is no stage's id.
+// NoStage is an id that no stage has.
 const NoStage = ^StageID(0)
 
 // MaxInstances is the highest Count of an [Event].
 const MaxInstances = 10_000_000
 
-// Event is one fact of a run, as the journal has it.
+// Event is one fact of a run, as recorded in the journal.
 type Event struct {
 	Type  EventType
-	Fatal bool // of StageFailed: there must be no further attempt
-	// of what a worker reports; 0 for the decision to skip or cancel a stage that does not run
+	Fatal bool // of StageFailed: no retry, even if some are left
+	// of what a worker reports; 0 for a decision to skip or cancel a stage that is not running
 	Attempt Attempt
 	Stage   StageID
-	// of StageSkipped: the stage that is the cause; itself if its own condition or trigger is
+	// of StageSkipped: the stage that is the cause; the stage itself if its own condition or
+	// trigger was not met
 	Cause StageID
-	Count uint32 // of StageSucceeded: how many elements the stage's output has, if it is a list
+	Count uint32 // of StageSucceeded: the length of the stage's output, if it is a list
 }
 
 // CommandType is the kind of a [Command].
 type CommandType uint8
 
-// What a run asks its driver to do.
+// The commands of a run to its driver.
 const (
-	Dispatch CommandType = iota // have the attempt executed
-	// have the attempt executed after a pause, which is the driver's to measure; see [Run.Failures]
+	Dispatch CommandType = iota // get the attempt executed
+	// get the attempt executed after a back-off, which the driver computes from [Run.Failures]
 	Retry
-	Skip   // record that the stage is skipped because of Root
+	Skip   // record that the stage is skipped because of Cause
 	Cancel // record that the stage, which is not running, is cancelled
-	Finish // record that the run is finished; see [Run.Outcome]
+	Finish // record the end of the run; see [Run.Outcome]
 )
 
 var commandNames = [...]string{"dispatch", "retry", "skip", "cancel", "finish"}

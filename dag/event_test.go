@@ -68,11 +68,11 @@ func TestForeignEvents(t *testing.T) {
 	}
 }
 
-// Nobody needs the roots of a run in which nothing is skipped.
-func TestRootOfNothing(t *testing.T) {
+// A run in which no stage is skipped has no causes.
+func TestRun_CauseWithoutSkips(t *testing.T) {
 	r := NewRun(build(t, "a:", "b: a"), Rules{})
 	if r.Cause(1) != 1 {
-		t.Errorf("root %d", r.Cause(1))
+		t.Errorf("cause %d", r.Cause(1))
 	}
 }
 

@@ -38,9 +38,9 @@ func TestFromDepsRefusesWhatDoesNotFit(t *testing.T) {
 		{"backwards", []string{"a", "b", "c"}, []uint32{0, 2, 1, 2}, []StageID{0, 0}, "offsets do not fit"},
 		{"not to the end", []string{"a", "b"}, []uint32{0, 0, 1}, []StageID{0, 0}, "offsets do not fit"},
 		{"beyond the end", []string{"a", "b"}, []uint32{0, 0, 2}, []StageID{0}, "offsets do not fit"},
-		{"a stage that is not there", []string{"a", "b"}, []uint32{0, 0, 1}, []StageID{2}, "not there"},
-		{"a stage far away", []string{"a", "b"}, []uint32{0, 0, 1}, []StageID{1<<32 - 1}, "not there"},
-		{"one name for two", []string{"a", "b", "a"}, []uint32{0, 0, 0, 0}, nil, "one name"},
+		{"a stage that is not there", []string{"a", "b"}, []uint32{0, 0, 1}, []StageID{2}, "not a stage of the graph"},
+		{"a stage far away", []string{"a", "b"}, []uint32{0, 0, 1}, []StageID{1<<32 - 1}, "not a stage of the graph"},
+		{"one name for two", []string{"a", "b", "a"}, []uint32{0, 0, 0, 0}, nil, "the same name"},
 		{"a cycle", []string{"a", "b"}, []uint32{0, 1, 2}, []StageID{1, 0}, `"a" -> "b" -> "a"`},
 		{"after itself", []string{"a"}, []uint32{0, 1}, []StageID{0}, `"a" -> "a"`},
 	} {

@@ -11,8 +11,8 @@ type StageID uint32
 
 // Graph is a pipeline's stages and dependencies. It is immutable, and safe for concurrent use.
 //
-// Edges are kept as compact adjacency in both directions: a million stages with three million edges
-// take 60 MB and the bytes of their names.
+// Edges are stored as compact adjacency lists in both directions. A million stages with three
+// million edges take 60 MB, plus the bytes of their names.
 type Graph struct {
 	names   []string
 	deps    adjacency
@@ -51,7 +51,7 @@ func (g *Graph) Lookup(name string) (StageID, bool) {
 	return g.byName[i], true
 }
 
-// Deps returns the stages that s depends on, in the order in which they were given. The caller must
+// Deps returns the dependencies of s, in the order in which they were given. The caller must
 // not change the slice.
 func (g *Graph) Deps(s StageID) []StageID { return g.deps.of(s) }
 
@@ -63,7 +63,7 @@ func (g *Graph) Dependents(s StageID) []StageID { return g.outs.of(s) }
 // change the slice.
 func (g *Graph) Topological() []StageID { return g.order }
 
-// Sinks yields the stages that nothing depends on, in order of id.
+// Sinks yields the stages without dependents, in order of id.
 func (g *Graph) Sinks() iter.Seq[StageID] {
 	return func(yield func(StageID) bool) {
 		for s := range g.names {
@@ -78,8 +78,7 @@ func (g *Graph) Sinks() iter.Seq[StageID] {
 func (g *Graph) Level(s StageID) int { return int(g.levels[s]) }
 
 // Levels groups the stages by [Graph.Level]: the grouped topological sort. Stages of one group do
-// not depend on each other. It is a view for people; a run starts each stage as soon as its own
-// dependencies allow.
+// not depend on each other. Levels are for display: a run does not wait for a level to finish.
 func (g *Graph) Levels() [][]StageID {
 	if g.Len() == 0 {
 		return nil
@@ -92,7 +91,7 @@ func (g *Graph) Levels() [][]StageID {
 }
 
 // Remaining returns for every stage the number of stages on the longest path from it to a sink,
-// itself included. A scheduler that prefers high numbers keeps the critical path moving.
+// including the stage. A scheduler that prefers high numbers shortens the run.
 func (g *Graph) Remaining() []uint32 {
 	remaining := make([]uint32, g.Len())
 	for _, s := range slices.Backward(g.order) {
@@ -106,8 +105,8 @@ func (g *Graph) Remaining() []uint32 {
 	return remaining
 }
 
-// CriticalPath returns the path, from a root to a sink, whose weights sum to the most, and that
-// sum. Weights are any unit, such as nanoseconds, and must not be negative.
+// CriticalPath returns the path from a root to a sink with the highest sum of weights, and that
+// sum. Weights may have any unit, such as nanoseconds, and must not be negative.
 func (g *Graph) CriticalPath(weight func(StageID) int64) ([]StageID, int64) {
 	if g.Len() == 0 {
 		return nil, 0
@@ -127,7 +126,7 @@ func (g *Graph) CriticalPath(weight func(StageID) int64) ([]StageID, int64) {
 
 		total[s] = heaviest + weight(s)
 
-		// not only above: what follows may weigh nothing, and a path ends at a sink
+		// >= and not >: later stages may weigh nothing, and the path must end at a sink.
 		if total[s] >= total[end] {
 			end = s
 		}

@@ -182,7 +182,7 @@ func drawRules(t *rapid.T, g *Graph) Rules {
 			Retries: max(0, rapid.IntRange(-2, 2).Draw(t, "retries")),
 			Gather:  rapid.IntRange(0, 3).Draw(t, "gather") == 3,
 		}
-		if deps := g.Deps(s); len(deps) > 0 && rapid.IntRange(0, 3).Draw(t, "template") == 3 {
+		if deps := g.Deps(s); len(deps) > 0 && rapid.IntRange(0, 3).Draw(t, "mapped") == 3 {
 			rule.Each = new(rapid.SampledFrom(deps).Draw(t, "each"))
 		}
 		rules.Kinds, rules.KindOf = append(rules.Kinds, rule), append(rules.KindOf, uint32(s))

@@ -11,7 +11,7 @@ import (
 	"github.com/godags/godags/internal/nearest"
 )
 
-// ProblemKind says what is wrong with a pipeline.
+// ProblemKind is the kind of a [Problem].
 type ProblemKind uint8
 
 // The kinds of problem.
@@ -23,22 +23,21 @@ const (
 	Cycle
 )
 
-// Problem is one thing that is wrong with a pipeline.
+// Problem is one problem of a pipeline.
 type Problem struct {
 	Kind  ProblemKind
 	Stage StageID // by order of [Builder.Add]
 	Name  string  // of the stage
-	// which of the stage's dependencies is meant, from 0; -1 if the stage itself
-	Dep        int
-	Dependency string  // the name given for that dependency
-	Suggestion string  // UnknownDependency: a stage that may be meant, or ""
-	First      StageID // DuplicateName: the stage that has the name already
-	// Cycle: the stages of the cycle, each waiting for the next; the first is repeated at the end
-	Path   []string
-	Reason string // IllegalName: the rule that is broken
+	Dep   int     // index of the dependency with the problem; -1 if the stage itself has it
+
+	Dependency string   // the name given for that dependency
+	Suggestion string   // UnknownDependency: the name that was probably meant, or ""
+	First      StageID  // DuplicateName: the stage that had the name first
+	Path       []string // Cycle: its stages, each waiting for the next; the first is repeated
+	Reason     string   // IllegalName: why it is illegal
 }
 
-// String says what is wrong, where, and what may be meant.
+// String returns the problem, the stage, and the suggestion if there is one.
 func (p Problem) String() string {
 	switch p.Kind {
 	case IllegalName:
@@ -59,7 +58,7 @@ func (p Problem) String() string {
 	}
 }
 
-// cyclePath writes a -> b -> a, and leaves out the middle of a long cycle.
+// cyclePath returns a text such as a -> b -> a, without the middle of a long cycle.
 func cyclePath(path []string) string {
 	const most = 12
 	shown := make([]string, 0, most)
@@ -75,7 +74,7 @@ func cyclePath(path []string) string {
 	return strings.Join(shown, " -> ")
 }
 
-// quote shows a name so that it can do no harm on a terminal, and at most 80 characters of it.
+// quote quotes a name without control characters, shortened to 80 characters.
 func quote(name string) string {
 	if utf8.RuneCountInString(name) > 80 {
 		name = string([]rune(name)[:77]) + "..."
@@ -83,12 +82,12 @@ func quote(name string) string {
 	return fmt.Sprintf("%q", name)
 }
 
-// InvalidError lists everything that is wrong with a pipeline, in order of stages.
+// InvalidError lists all problems of a pipeline, in order of stages.
 type InvalidError struct {
 	Problems []Problem // never empty
 }
 
-// Error names the first problems, one a line.
+// Error lists the first 20 problems, one a line.
 func (e *InvalidError) Error() string {
 	const most = 20
 	var b strings.Builder
@@ -109,9 +108,9 @@ func invalid(problems []Problem) *InvalidError {
 	return &InvalidError{Problems: problems}
 }
 
-// suggest names the other stage that an unknown dependency of a stage may mean. Looking for it
-// costs time for each name, so only the first problems get one.
+// suggest returns the name of another stage that an unknown dependency probably means, or "".
 func (b *Builder) suggest(stage int, name string, problems int) string {
+	// The search compares with every name, so only the problems that Error shows get a suggestion.
 	if problems >= 20 {
 		return ""
 	}
@@ -121,8 +120,8 @@ func (b *Builder) suggest(stage int, name string, problems int) string {
 // MaxName is the longest name of a stage or pipeline in bytes.
 const MaxName = 200
 
-// illegal returns the rule that a name breaks, or "". Names become words of file names, URLs and
-// terminal lines.
+// illegal returns why a name is illegal, or "". Names become parts of file names, URLs and lines on
+// terminals.
 func illegal(name string) string {
 	switch {
 	case name == "":

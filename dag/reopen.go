@@ -6,148 +6,168 @@ import (
 	"slices"
 )
 
-// Reopened returns the stages that a [RunReopened] event of the given stage would let be executed
-// again, dependencies first: that stage, or with [NoStage] all that failed, were cancelled, or were
-// skipped because of such a stage; everything downstream of them; and what was skipped because of
-// any of these. A template that is executed again keeps its instances, so that those that went well
-// are not, unless it was named itself or something upstream of it is executed again: then all are
-// replaced by new ones. It is an error if the run is not finished, the stage is none that counts,
-// or a stage has no attempt left.
+// Reopened returns the stages that a [RunReopened] event of the given stage would reset,
+// dependencies first. These are that stage, or with [NoStage] all stages that failed, were
+// cancelled, or were skipped because of such a stage; everything downstream of them; and the stages
+// that were skipped because of any of these.
+//
+// A mapped stage among them keeps its instances, so that those that succeeded are not executed
+// again. If it was named itself, or a stage upstream of it is reset, all its instances are replaced
+// by new ones.
+//
+// It is an error if the run is not finished, the stage does not exist or was replaced, or a stage
+// has no attempt left.
 func (r *Run) Reopened(stage StageID) ([]StageID, error) {
-	again, _, err := r.reopened(stage)
-	return again, err
+	plan, err := r.planReopen(stage)
+	return plan.reset, err
 }
 
-func (r *Run) reopened(stage StageID) (again, replaced []StageID, err error) {
+// reopening is what a RunReopened event will change. It is computed before anything is changed, so
+// that an error leaves the run as it was.
+type reopening struct {
+	*triggers
+	stage    StageID   // the stage that was named, or NoStage
+	chosen   []bool    // by id: reset for a reason other than a stage upstream
+	marked   []bool    // by id: reset, or replaced by a new instance
+	reset    []StageID // dependencies first
+	replaced []StageID // mapped stages that get new instances
+}
+
+func (r *Run) planReopen(stage StageID) (reopening, error) {
 	if !r.finished {
-		return nil, nil, errors.New("dag: only a finished run can be reopened")
+		return reopening{}, errors.New("dag: only a finished run can be reopened")
 	}
 
 	if stage != NoStage && !r.counted(stage) {
-		return nil, nil, fmt.Errorf("dag: the run has no stage %d that counts", stage)
+		return reopening{}, fmt.Errorf("dag: the run has no stage %d that counts", stage)
 	}
 
-	chosen := make([]bool, len(r.state))
+	p := reopening{triggers: &r.triggers, stage: stage, chosen: make([]bool, r.Len())}
 	for s := range r.Stages() {
-		chosen[s] = s == stage || stage == NoStage && r.wrong(s)
+		p.chosen[s] = s == stage || stage == NoStage && r.stages.unsuccessful(s)
 	}
 
-	for more := true; more; {
-		var marked []bool
-		again, replaced, marked = r.downstream(stage, chosen)
-		more = false
+	p.follow()
+	// A stage may be skipped because of one that is not upstream, in a run that stopped after a
+	// failure. Choosing it adds stages downstream of it, which may be the cause of further skips.
+	for p.chooseSkipped() {
+		p.follow()
+	}
 
-		// a stopped run has stages that are skipped because of one that is not upstream
-		for s := range r.Stages() {
-			if r.state[s] == Skipped && marked[r.cause[s]] && !marked[s] {
-				chosen[s], more = true, true
+	if err := p.checkAttempts(); err != nil {
+		return reopening{}, err
+	}
+	return p, nil
+}
+
+// follow computes what is reset and replaced because of the chosen stages.
+func (p *reopening) follow() {
+	p.reset = nil
+	p.replaced = nil
+	p.marked = make([]bool, len(p.chosen))
+	for _, s := range p.graph.Topological() {
+		anew := s == p.stage // not only completed, but executed with new inputs
+		for _, d := range p.graph.Deps(s) {
+			anew = anew || p.marked[d]
+		}
+
+		// New inputs may be a new list: its elements have nothing to do with the old instances.
+		base, n, expanded := p.Instances(s)
+		if anew && expanded {
+			p.replaced = append(p.replaced, s)
+		}
+
+		p.marked[s] = anew || p.chosen[s]
+		for i := base; i < base+StageID(n); i++ {
+			if p.marked[i] = anew || p.chosen[i]; p.chosen[i] && !anew {
+				p.reset = append(p.reset, i)
+				p.marked[s] = true
 			}
 		}
-	}
 
-	attempted := slices.Clone(again)
-	for _, template := range replaced {
-		base, n, _ := r.Instances(template)
+		if p.marked[s] {
+			p.reset = append(p.reset, s)
+		}
+	}
+}
+
+// chooseSkipped chooses stages that were skipped because of a stage that is reset, and reports
+// whether there are any.
+func (p *reopening) chooseSkipped() (more bool) {
+	for s := range p.Stages() {
+		if p.stages.state[s] == Skipped && p.marked[p.stages.cause[s]] && !p.marked[s] {
+			p.chosen[s] = true
+			more = true
+		}
+	}
+	return more
+}
+
+// checkAttempts returns an error if a stage has used all numbers of attempts.
+func (p *reopening) checkAttempts() error {
+	attempted := slices.Clone(p.reset)
+	for _, mapped := range p.replaced {
+		// New instances continue the numbers of those that they replace.
+		base, n, _ := p.Instances(mapped)
 		for s := base; s < base+StageID(n); s++ {
 			attempted = append(attempted, s)
 		}
 	}
 
 	for _, s := range attempted {
-		if r.begun(s) && r.attempt[s] == maxAttempt {
-			return nil, nil, fmt.Errorf("dag: stage %q has no attempt left", r.Name(s))
+		if p.stages.claimed(s) && p.stages.attempt[s] == maxAttempt {
+			return fmt.Errorf("dag: stage %q has no attempt left", p.Name(s))
 		}
 	}
 
-	return again, replaced, nil
-}
-
-// downstream returns the stages that are chosen, or downstream of such a stage, dependencies first;
-// the templates whose instances are replaced; and marks of both these stages and these instances.
-func (r *Run) downstream(stage StageID, chosen []bool) (again, replaced []StageID, marked []bool) {
-	marked = make([]bool, len(r.state))
-	for _, s := range r.graph.Topological() {
-		anew := s == stage
-		for _, d := range r.graph.Deps(s) {
-			anew = anew || marked[d]
-		}
-
-		base, n, expanded := r.Instances(s)
-		if anew && expanded {
-			replaced = append(replaced, s)
-		}
-
-		marked[s] = anew || chosen[s]
-		for i := base; i < base+StageID(n); i++ {
-			if marked[i] = anew || chosen[i]; chosen[i] && !anew {
-				again = append(again, i)
-				marked[s] = true
-			}
-		}
-
-		if marked[s] {
-			again = append(again, s)
-		}
-	}
-
-	return again, replaced, marked
-}
-
-// counted reports whether s is a stage that counts.
-func (r *Run) counted(s StageID) bool {
-	if int(s) >= len(r.state) {
-		return false
-	}
-
-	template, _, ok := r.Instance(s)
-	if !ok {
-		return true
-	}
-
-	base, n, _ := r.Instances(template)
-	return s >= base && s < base+StageID(n)
-}
-
-// wrong reports whether a stage failed or was cancelled, or was skipped because another was.
-func (r *Run) wrong(s StageID) bool {
-	return r.state[s] == Cancelled || r.failed(s) || r.state[s] == Skipped && r.verdict[s] == afterCancelled
-}
-
-// begun reports whether the attempt of a terminal stage was executed, or at least claimed.
-func (r *Run) begun(s StageID) bool {
-	return r.state[s] == Succeeded || r.state[s] == Failed || r.verdict[s] == executed
+	return nil
 }
 
 // reopen lets stages be executed again.
 func (r *Run) reopen(stage StageID, commands []Command) ([]Command, error) {
-	again, replaced, err := r.reopened(stage)
+	plan, err := r.planReopen(stage)
 	if err != nil {
 		return commands, err
 	}
 
 	r.finished = false
-	r.stopping = false
-	r.halt = NoStage
-	for _, template := range replaced {
-		r.replace(template)
+	r.cancelling = false
+	r.stopping = NoStage
+	for _, mapped := range plan.replaced {
+		r.replaceInstances(mapped)
 	}
 
-	for _, s := range again {
-		if r.begun(s) {
-			r.attempt[s]++
-		}
-		r.verdict[s] = undecided
-		delete(r.failures, s)
+	for _, s := range plan.reset {
+		r.stages.reset(s)
 		delete(r.elements, s)
-		r.set(s, Waiting)
 	}
 
-	for _, s := range again {
-		r.waiting[s] = r.missing(s)
+	// What a stage waits for depends on the states of others, so these are all reset before.
+	for _, s := range plan.reset {
+		r.stages.waiting[s] = r.missing(s)
 	}
 
-	for _, s := range again {
-		commands = r.settle(s, commands)
+	for _, s := range plan.reset {
+		commands = r.evaluate(s, commands)
 	}
 	return r.finish(commands), nil
+}
+
+// replaceInstances makes the instances of a mapped stage count no more. They are all terminal.
+func (r *Run) replaceInstances(mapped StageID) {
+	base, n, _ := r.Instances(mapped)
+
+	// The next instances have the same names, so their attempts continue where these end: run,
+	// stage and attempt name one execution, which has one outcome.
+	next := make([]Attempt, n)
+	for i := range next {
+		s := base + StageID(i)
+		next[i] = r.stages.attempt[s]
+		if r.stages.claimed(s) {
+			next[i]++
+		}
+	}
+
+	r.replace(mapped, next)
+	r.stages.uncount(base, n)
 }

@@ -2,15 +2,15 @@ package dag
 
 import "fmt"
 
-// Trigger says what must have become of a stage's dependencies for the stage to be executed.
+// Trigger is the outcome of a stage's dependencies that lets the stage start.
 type Trigger uint8
 
 // The triggers.
 const (
 	AllSuccess Trigger = iota // all succeeded
-	// all are at their end, however they came to it; holds in a cancelled run too
+	// all are terminal, whatever their outcome; also starts in a run that is being cancelled
 	AllDone
-	AnySuccess  // one succeeded, whatever becomes of the others
+	AnySuccess  // one succeeded, whatever the outcome of the others
 	AnyFailed   // one failed, or was skipped because of a failure
 	numTriggers = iota
 )
@@ -47,22 +47,27 @@ func (t *Trigger) UnmarshalText(name []byte) error {
 	return fmt.Errorf("dag: there is no trigger %q", name)
 }
 
-// Rule says when a stage is executed, and how often. The zero value is the default.
+// Rule says when a stage is executed, and how often. The zero value is the default: after all
+// dependencies succeeded, without retries.
 type Rule struct {
 	Trigger Trigger
-	Retries int // further attempts after one that failed, up to MaxRetries
-	// the dependency whose success says how many instances the stage has; nil for a stage without
-	// instances
-	Each   *StageID
-	Gather bool // the stage is to its dependencies what one with instances is to those
+	Retries int // attempts after failed ones, up to MaxRetries
+
+	// Each is the dependency whose output is the list that a mapped stage has an instance for each
+	// element of; nil for other stages.
+	Each *StageID
+
+	// Gather is set for a stage that gathers the outputs of its dependencies, as a mapped stage
+	// gathers those of its instances: one that skipped itself counts as a success.
+	Gather bool
 }
 
-// Rules are what a run goes by. With the zero value every stage has the zero [Rule].
+// Rules are the rules of all stages of a run. With the zero value every stage has the zero [Rule].
 type Rules struct {
-	// after a failure that is final nothing more is begun, except for stages with the triggers
-	// AllDone and AnyFailed
-	Stop  bool
-	Kinds []Rule // the distinct rules
-	// per stage of the graph, an index of Kinds; nil if all stages have the zero Rule
-	KindOf []uint32
+	// Stop starts nothing more after a stage has failed, except for stages with the triggers
+	// AllDone and AnyFailed.
+	Stop bool
+
+	Kinds  []Rule   // the distinct rules
+	KindOf []uint32 // by stage of the graph: an index of Kinds; nil if all have the zero Rule
 }

@@ -81,10 +81,16 @@ func inPendingOrder(a, b Command) int {
 // snapshot is a deep copy.
 func snapshot(r *Run) Run {
 	c := *r
-	c.state, c.attempt, c.waiting = slices.Clone(r.state), slices.Clone(r.attempt), slices.Clone(r.waiting)
-	c.verdict, c.cause = slices.Clone(r.verdict), slices.Clone(r.cause)
-	c.failures, c.elements = maps.Clone(r.failures), maps.Clone(r.elements)
-	c.fans, c.fanOf = slices.Clone(r.fans), maps.Clone(r.fanOf)
+	c.stages.state = slices.Clone(r.stages.state)
+	c.stages.attempt = slices.Clone(r.stages.attempt)
+	c.stages.waiting = slices.Clone(r.stages.waiting)
+	c.stages.decision = slices.Clone(r.stages.decision)
+	c.stages.cause = slices.Clone(r.stages.cause)
+	c.stages.failures = maps.Clone(r.stages.failures)
+	c.elements = maps.Clone(r.elements)
+	c.expansions = slices.Clone(r.expansions)
+	c.current = maps.Clone(r.current)
+	c.continued = maps.Clone(r.continued)
 	return c
 }
 
@@ -102,8 +108,8 @@ func (s *subject) compare() {
 		if found, ok := r.Lookup(r.Name(id)); !ok || found != id {
 			s.t.Fatalf("the stage with the name %q is %d, want %d", r.Name(id), found, id)
 		}
-		if r.State(id) == Skipped && r.Cause(id) != w.root[id] {
-			s.t.Fatalf("stage %d is skipped because of %d, want %d", id, r.Cause(id), w.root[id])
+		if r.State(id) == Skipped && r.Cause(id) != w.cause[id] {
+			s.t.Fatalf("stage %d is skipped because of %d, want %d", id, r.Cause(id), w.cause[id])
 		}
 	}
 	for state := range numStates {
@@ -131,15 +137,15 @@ func (s *subject) invariants(before Run) {
 	for id := range r.Stages() {
 		state := r.State(id)
 		switch {
-		case r.waiting[id] != r.missing(id):
-			s.t.Fatalf("stage %d waits for %d, want %d", id, r.waiting[id], r.missing(id))
-		case r.waiting[id] > 0 && r.rule(id).Trigger <= AllDone && state != Waiting && state != Skipped && state != Cancelled:
-			s.t.Fatalf("stage %d is %v and waits for %d others", id, state, r.waiting[id])
-		case int(id) >= len(before.state):
-		case before.state[id].Terminal() && state != before.state[id] && !before.finished:
-			s.t.Fatalf("stage %d was %v, and became %v", id, before.state[id], state)
-		case r.Attempt(id) < before.attempt[id]:
-			s.t.Fatalf("stage %d was in attempt %d, and is in %d", id, before.attempt[id], r.Attempt(id))
+		case r.stages.waiting[id] != r.missing(id):
+			s.t.Fatalf("stage %d waits for %d, want %d", id, r.stages.waiting[id], r.missing(id))
+		case r.stages.waiting[id] > 0 && r.rule(id).Trigger <= AllDone && state != Waiting && state != Skipped && state != Cancelled:
+			s.t.Fatalf("stage %d is %v and waits for %d others", id, state, r.stages.waiting[id])
+		case int(id) >= len(before.stages.state):
+		case before.stages.state[id].Terminal() && state != before.stages.state[id] && !before.finished:
+			s.t.Fatalf("stage %d was %v, and became %v", id, before.stages.state[id], state)
+		case r.Attempt(id) < before.stages.attempt[id]:
+			s.t.Fatalf("stage %d was in attempt %d, and is in %d", id, before.stages.attempt[id], r.Attempt(id))
 		}
 	}
 	for _, c := range r.Pending(nil) {
@@ -195,7 +201,7 @@ func (s *subject) draw() Event {
 	return Event{
 		Type:    EventType(rapid.IntRange(0, int(numStageEvents)+numEvents).Draw(s.t, "type")),
 		Stage:   StageID(rapid.IntRange(0, n).Draw(s.t, "stage")),
-		Cause:   StageID(rapid.IntRange(0, n).Draw(s.t, "root")),
+		Cause:   StageID(rapid.IntRange(0, n).Draw(s.t, "cause")),
 		Attempt: Attempt(attempt),
 		Count:   rapid.OneOf(rapid.Uint32Range(0, 3), rapid.Just(uint32(MaxInstances+1))).Draw(s.t, "count"),
 		Fatal:   rapid.Bool().Draw(s.t, "fatal"),

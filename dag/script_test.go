@@ -20,7 +20,7 @@ func TestScripts(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no scripts: %v", err)
 	}
-	var seen [numStates][declined + 1]bool
+	var seen [numStates][selfSkipped + 1]bool
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
 			text, err := os.ReadFile(file)
@@ -38,7 +38,7 @@ func TestScripts(t *testing.T) {
 		})
 	}
 	for s := range numStates {
-		for e := range declined + 1 {
+		for e := range selfSkipped + 1 {
 			if !seen[s][e] {
 				t.Errorf("no script applies %q to a stage that is %s", e, s)
 			}
@@ -67,11 +67,11 @@ type script struct {
 	run     *Run     // nil before the first step
 	events  []Event
 	pending *outstanding
-	seen    *[numStates][declined + 1]bool
+	seen    *[numStates][selfSkipped + 1]bool
 }
 
 // play returns the text with what its steps print now.
-func play(t *testing.T, file, text string, seen *[numStates][declined + 1]bool) string {
+func play(t *testing.T, file, text string, seen *[numStates][selfSkipped + 1]bool) string {
 	var out strings.Builder
 	s := &script{t: t, seen: seen}
 	for i, line := range strings.SplitAfter(text, "\n") {
@@ -154,15 +154,16 @@ func (s *script) rules() (*Graph, Rules) {
 
 // step plays one of
 //
-//	a#1 started               (or succeeded, failed, lost, skipped, cancelled) what attempt 1 of stage a reports
+//	a#1 started               attempt 1 of stage a reports that it started
+//	                          (or succeeded, failed, lost, skipped, cancelled)
 //	a#1 failed fatally        there must be no further attempt
 //	a#1 succeeded with 3      its output has three elements
 //	skip b because a          the decision is recorded
 //	cancel b                  the decision is recorded
-//	cancel                    somebody asks for the run's end
+//	cancel                    a cancellation of the run is requested
 //	finish                    the run's end is recorded
-//	reopen                    somebody asks for a further try of all that did not go well
-//	reopen b                  somebody asks for a further try of b
+//	reopen                    a retry of all stages that did not succeed is requested
+//	reopen b                  a retry of b is requested
 //	pending                   prints what is to be done
 //	replay                    another driver takes over; prints what is to be done
 //	states                    prints where all stages stand, and the run
@@ -230,7 +231,7 @@ func (s *script) apply(e Event) []string {
 	if e.Type < numStageEvents && (e.Attempt == 0 || e.Attempt >= s.run.Attempt(e.Stage)) {
 		column := e.Type
 		if column == StageSkipped && e.Attempt > 0 {
-			column = declined
+			column = selfSkipped
 		}
 		s.seen[s.run.State(e.Stage)][column] = true
 	}

@@ -25,17 +25,17 @@ func (w *twin) reopen(stage StageID) bool {
 			}
 		}
 		for s := range w.attempt {
-			if w.ended[s] == Skipped && again[w.root[s]] && !again[s] {
+			if w.ended[s] == Skipped && again[w.cause[s]] && !again[s] {
 				again[s], more = true, true
 			}
 		}
 	}
-	for s, template := range w.template {
-		again[s] = again[s] && !renew[template]
+	for s, mapped := range w.mapped {
+		again[s] = again[s] && !renew[mapped]
 	}
 	for s := range w.attempt {
-		template, instance := w.template[s]
-		if (again[s] || instance && renew[template]) && w.begun[s] && w.attempt[s] == maxAttempt {
+		mapped, instance := w.mapped[s]
+		if (again[s] || instance && renew[mapped]) && w.begun[s] && w.attempt[s] == maxAttempt {
 			return false
 		}
 	}
@@ -62,13 +62,13 @@ func (w *twin) reopen(stage StageID) bool {
 			delete(w.ended, s)
 			delete(w.begun, s)
 			delete(w.plan, s)
-			delete(w.hopeless, s)
+			delete(w.unclaimable, s)
 			delete(w.held, s)
 			delete(w.failures, s)
 			delete(w.retrying, s)
 			delete(w.running, s)
 		}
 	}
-	w.finished, w.cancelling, w.halt = false, false, nil
+	w.finished, w.cancelling, w.stopping = false, false, nil
 	return true
 }

@@ -6,16 +6,16 @@ import (
 	"slices"
 )
 
-// twin is the state machine again, written to be obviously right: after every event it looks at all
-// stages anew, and what it commands is what is wanted now and was not wanted before.
+// twin is the state machine again, written to be obviously correct. After every event it evaluates
+// all stages again, and commands what is wanted now and was not wanted before.
 type twin struct {
 	graph *Graph
 	rules Rules
 	// which of several causes to be skipped the run goes by, of what it has not said yet
 	chosen    func(StageID) StageID
 	next      StageID // the id that the next instance gets
-	template  map[StageID]StageID
-	instances map[StageID][]StageID // of the templates that have theirs, in order
+	mapped    map[StageID]StageID
+	instances map[StageID][]StageID // by mapped stage that has them, in order
 	attempt   map[StageID]Attempt   // of all that count
 	// by the names of instances that were replaced: the attempt that the next of that name begins
 	// with
@@ -26,24 +26,24 @@ type twin struct {
 	elements map[StageID]int
 	ended    map[StageID]State
 	begun    map[StageID]bool        // of those that have ended
-	fault    map[StageID]State       // of those that are skipped: how their root had ended
+	fault    map[StageID]State       // of those that are skipped: the state of their cause
 	plan     map[StageID]CommandType // Skip or Cancel, once decided
-	// of those with a plan: it was made before all that they gather was at its end
-	held       map[StageID]bool
-	hopeless   map[StageID]bool // of those to be skipped: no worker can claim them any more
-	root       map[StageID]StageID
-	halt       []StageID // the failure that ends the run early
-	cancelling bool
-	finished   bool
+	// of those with a plan: it was made before all that they gather was terminal
+	held        map[StageID]bool
+	unclaimable map[StageID]bool // of those to be skipped: no worker can claim them any more
+	cause       map[StageID]StageID
+	stopping    []StageID // the failure that ends the run early
+	cancelling  bool
+	finished    bool
 }
 
 func newTwin(g *Graph, rules Rules, said []Command, chosen func(StageID) StageID) *twin {
 	w := &twin{
 		graph: g, rules: rules, next: StageID(g.Len()), chosen: chosen,
-		template: make(map[StageID]StageID), instances: make(map[StageID][]StageID), attempt: make(map[StageID]Attempt), used: make(map[string]Attempt),
+		mapped: make(map[StageID]StageID), instances: make(map[StageID][]StageID), attempt: make(map[StageID]Attempt), used: make(map[string]Attempt),
 		running: make(map[StageID]bool), retrying: make(map[StageID]bool), failures: make(map[StageID]int), elements: make(map[StageID]int),
 		ended: make(map[StageID]State), begun: make(map[StageID]bool), fault: make(map[StageID]State),
-		plan: make(map[StageID]CommandType), held: make(map[StageID]bool), hopeless: make(map[StageID]bool), root: make(map[StageID]StageID),
+		plan: make(map[StageID]CommandType), held: make(map[StageID]bool), unclaimable: make(map[StageID]bool), cause: make(map[StageID]StageID),
 	}
 	for s := range StageID(g.Len()) {
 		w.attempt[s] = 1
@@ -55,8 +55,8 @@ func newTwin(g *Graph, rules Rules, said []Command, chosen func(StageID) StageID
 func (w *twin) stages() []StageID { return slices.Sorted(maps.Keys(w.attempt)) }
 
 func (w *twin) rule(s StageID) Rule {
-	if template, ok := w.template[s]; ok {
-		s = template
+	if mapped, ok := w.mapped[s]; ok {
+		s = mapped
 	}
 	if w.rules.KindOf == nil {
 		return Rule{}
@@ -67,7 +67,7 @@ func (w *twin) rule(s StageID) Rule {
 func (w *twin) state(s StageID) State {
 	end, ended := w.ended[s]
 	instances, fanned := w.instances[s]
-	_, instance := w.template[s]
+	_, instance := w.mapped[s]
 	switch {
 	case ended:
 		return end
@@ -77,16 +77,16 @@ func (w *twin) state(s StageID) State {
 		return Retrying
 	case w.held[s]:
 		return Waiting
-	case instance, fanned && !slices.ContainsFunc(instances, func(i StageID) bool { return !w.right(i) }),
+	case instance, fanned && !slices.ContainsFunc(instances, func(i StageID) bool { return !w.succeeded(i) }),
 		!fanned && w.rule(s).Each == nil && w.holds(s):
 		return Ready
 	}
 	return Waiting
 }
 
-// right reports whether an instance is as its template needs it.
-func (w *twin) right(s StageID) bool {
-	return w.ended[s] == Succeeded || w.ended[s] == Skipped && w.root[s] == s
+// succeeded reports whether an instance counts as a success of its mapped stage.
+func (w *twin) succeeded(s StageID) bool {
+	return w.ended[s] == Succeeded || w.ended[s] == Skipped && w.cause[s] == s
 }
 
 // gathered returns what a stage gathers.
@@ -94,7 +94,7 @@ func (w *twin) gathered(s StageID) []StageID {
 	if instances, ok := w.instances[s]; ok {
 		return instances
 	}
-	if _, instance := w.template[s]; w.rule(s).Gather && !instance {
+	if _, instance := w.mapped[s]; w.rule(s).Gather && !instance {
 		return w.graph.Deps(s)
 	}
 	return nil
@@ -111,7 +111,7 @@ func (w *twin) holds(s StageID) bool {
 		if w.ended[d] == Succeeded {
 			succeeded++
 		}
-		if w.ended[d] == Skipped && w.root[d] == d && w.rule(s).Gather {
+		if w.ended[d] == Skipped && w.cause[d] == d && w.rule(s).Gather {
 			passed++
 		}
 		if w.failed(d) {
@@ -196,7 +196,7 @@ func (w *twin) accept(e Event) (changed, possible bool) {
 		return false, false
 	}
 	if _, counts := w.attempt[e.Stage]; !counts {
-		return false, true // at its end, and replaced since
+		return false, true // terminal, and replaced since
 	}
 	if e.Attempt == 0 && (e.Type == StageSkipped || e.Type == StageCancelled) {
 		return w.end(e)
@@ -207,13 +207,13 @@ func (w *twin) accept(e Event) (changed, possible bool) {
 // end is a decision.
 func (w *twin) end(e Event) (changed, possible bool) {
 	state := w.state(e.Stage)
-	rootEnd, rootEnded := w.ended[e.Cause]
+	causeEnd, causeEnded := w.ended[e.Cause]
 	if _, counts := w.attempt[e.Cause]; !counts {
 		// where the end of those is kept that are replaced
-		rootEnd, rootEnded = w.fault[e.Cause], true
+		causeEnd, causeEnded = w.fault[e.Cause], true
 	}
-	if w.plan[e.Cause] == Skip && w.root[e.Cause] == e.Cause {
-		rootEnded = true // nearly
+	if w.plan[e.Cause] == Skip && w.cause[e.Cause] == e.Cause {
+		causeEnded = true // nearly
 	}
 	switch {
 	case state.Terminal():
@@ -221,10 +221,10 @@ func (w *twin) end(e Event) (changed, possible bool) {
 	case e.Type == StageCancelled:
 		w.ended[e.Stage], w.begun[e.Stage] = Cancelled, state == Running
 		return true, true
-	case state == Running || e.Cause != e.Stage && !rootEnded:
+	case state == Running || e.Cause != e.Stage && !causeEnded:
 		return false, false
 	}
-	w.ended[e.Stage], w.root[e.Stage], w.fault[e.Stage] = Skipped, e.Cause, rootEnd
+	w.ended[e.Stage], w.cause[e.Stage], w.fault[e.Stage] = Skipped, e.Cause, causeEnd
 	return true, true
 }
 
@@ -251,20 +251,20 @@ func (w *twin) report(e Event) (changed, possible bool) {
 		w.attempt[s]++
 		return true, true
 	case StageFailed:
-		if !e.Fatal && w.failures[s] < w.rule(s).Retries && !decided && !w.barred(s) && e.Attempt < maxAttempt {
+		if !e.Fatal && w.failures[s] < w.rule(s).Retries && !decided && !w.blocked(s) && e.Attempt < maxAttempt {
 			w.failures[s]++
 			w.attempt[s]++
 			w.retrying[s] = true
 			return true, true
 		}
 		w.ended[s] = Failed
-		if w.rules.Stop && w.halt == nil {
-			w.halt = []StageID{s}
+		if w.rules.Stop && w.stopping == nil {
+			w.stopping = []StageID{s}
 		}
 	case StageSucceeded:
 		w.ended[s], w.elements[s] = Succeeded, int(e.Count)
 	case StageSkipped:
-		w.ended[s], w.root[s] = Skipped, s
+		w.ended[s], w.cause[s] = Skipped, s
 		delete(w.fault, s)
 	case StageCancelled:
 		w.ended[s] = Cancelled
@@ -273,15 +273,15 @@ func (w *twin) report(e Event) (changed, possible bool) {
 	return true, true
 }
 
-// barred reports whether a stage may not be begun any more.
-func (w *twin) barred(s StageID) bool {
+// blocked reports whether a stage may not start any more.
+func (w *twin) blocked(s StageID) bool {
 	trigger := w.rule(s).Trigger
-	return w.cancelling && trigger != AllDone || w.halt != nil && (trigger == AllSuccess || trigger == AnySuccess)
+	return w.cancelling && trigger != AllDone || w.stopping != nil && (trigger == AllSuccess || trigger == AnySuccess)
 }
 
 // decide makes the decisions that are due.
 func (w *twin) decide(said []Command) {
-	for _, s := range append(slices.Clone(w.graph.Topological()), slices.Sorted(maps.Keys(w.template))...) {
+	for _, s := range append(slices.Clone(w.graph.Topological()), slices.Sorted(maps.Keys(w.mapped))...) {
 		state := w.state(s)
 		_, counts := w.attempt[s]
 		if _, decided := w.plan[s]; decided || !counts || state == Running || state.Terminal() {
@@ -293,16 +293,16 @@ func (w *twin) decide(said []Command) {
 		i := slices.IndexFunc(said, func(c Command) bool { return c.Type == Skip && c.Stage == s && slices.Contains(causes, c.Cause) })
 		switch {
 		case len(causes) > 0:
-			w.plan[s], w.root[s], w.hopeless[s] = Skip, causes[0], true
+			w.plan[s], w.cause[s], w.unclaimable[s] = Skip, causes[0], true
 			if i >= 0 {
-				w.root[s] = said[i].Cause
-			} else if root := w.chosen(s); held && slices.Contains(causes, root) {
-				w.root[s] = root
+				w.cause[s] = said[i].Cause
+			} else if cause := w.chosen(s); held && slices.Contains(causes, cause) {
+				w.cause[s] = cause
 			}
 		case w.cancelling && trigger != AllDone:
 			w.plan[s] = Cancel
-		case w.halt != nil && (trigger == AllSuccess || trigger == AnySuccess):
-			w.plan[s], w.root[s] = Skip, w.halt[0]
+		case w.stopping != nil && (trigger == AllSuccess || trigger == AnySuccess):
+			w.plan[s], w.cause[s] = Skip, w.stopping[0]
 		}
 		if _, decided := w.plan[s]; decided && held {
 			w.held[s] = true
@@ -312,13 +312,13 @@ func (w *twin) decide(said []Command) {
 
 // causes returns why a stage can never be executed; nothing if it can.
 func (w *twin) causes(s StageID) (list []StageID) {
-	if _, instance := w.template[s]; instance {
+	if _, instance := w.mapped[s]; instance {
 		return nil
 	}
 	if instances, ok := w.instances[s]; ok {
 		for _, i := range instances {
-			if _, ended := w.ended[i]; ended && !w.right(i) {
-				list = append(list, w.cause(i))
+			if _, ended := w.ended[i]; ended && !w.succeeded(i) {
+				list = append(list, w.causeOf(i))
 			}
 		}
 		return list
@@ -329,10 +329,10 @@ func (w *twin) causes(s StageID) (list []StageID) {
 		if state.Terminal() {
 			ended++
 		}
-		hopeless := state.Terminal() && state != Succeeded || state == Waiting && w.hopeless[d]
-		passed := rule.Gather && w.cause(d) == d && state != Failed && state != Cancelled
-		if hopeless && (rule.Trigger == AllSuccess && !passed || rule.Each != nil && *rule.Each == d) {
-			list = append(list, w.cause(d))
+		unclaimable := state.Terminal() && state != Succeeded || state == Waiting && w.unclaimable[d]
+		passed := rule.Gather && w.causeOf(d) == d && state != Failed && state != Cancelled
+		if unclaimable && (rule.Trigger == AllSuccess && !passed || rule.Each != nil && *rule.Each == d) {
+			list = append(list, w.causeOf(d))
 		}
 	}
 	switch {
@@ -343,21 +343,21 @@ func (w *twin) causes(s StageID) (list []StageID) {
 	}
 	for _, d := range deps {
 		if w.failed(d) {
-			return []StageID{w.cause(d)}
+			return []StageID{w.causeOf(d)}
 		}
 	}
-	return []StageID{w.cause(deps[0])}
+	return []StageID{w.causeOf(deps[0])}
 }
 
-// cause returns who is to blame for a stage that does not go well.
-func (w *twin) cause(s StageID) StageID {
+// causeOf returns who is to blame for a stage that does not go well.
+func (w *twin) causeOf(s StageID) StageID {
 	if end, ended := w.ended[s]; ended && end != Skipped {
 		return s
 	}
-	return w.root[s]
+	return w.cause[s]
 }
 
-// expand gives templates their instances.
+// expand gives mapped stages their instances.
 func (w *twin) expand(reopened bool) {
 	order := slices.Sorted(slices.Values(w.graph.Topological()))
 	if reopened {
@@ -373,7 +373,7 @@ func (w *twin) expand(reopened bool) {
 		w.instances[s] = []StageID{}
 		for range w.elements[*each] {
 			w.instances[s] = append(w.instances[s], w.next)
-			w.template[w.next], w.attempt[w.next] = s, max(1, w.used[fmt.Sprintf("%d[%d]", s, len(w.instances[s])-1)])
+			w.mapped[w.next], w.attempt[w.next] = s, max(1, w.used[fmt.Sprintf("%d[%d]", s, len(w.instances[s])-1)])
 			w.next++
 		}
 	}
@@ -389,7 +389,7 @@ func (w *twin) wanted() []Command {
 		case state == Running || state.Terminal():
 		case w.held[s] && !w.allEnded(w.gathered(s)):
 		case decided && plan == Skip:
-			commands = append(commands, Command{Type: Skip, Stage: s, Cause: w.root[s]})
+			commands = append(commands, Command{Type: Skip, Stage: s, Cause: w.cause[s]})
 		case decided:
 			commands = append(commands, Command{Type: Cancel, Stage: s})
 		case state == Ready:

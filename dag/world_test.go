@@ -36,7 +36,7 @@ type world struct {
 	ends    map[StageID]int
 
 	lost, takeovers, repeats, reopens int  // how many more there may be
-	mayCancel                         bool // somebody may ask for the run's end
+	mayCancel                         bool // a cancellation may be requested
 }
 
 // drive brings a run to its end.
@@ -61,7 +61,7 @@ func drive(t *rapid.T, g *Graph, rules Rules) *world {
 		case len(w.todo) > 0:
 			w.carryOut()
 		default:
-			t.Fatalf("nothing to do, and the run is not finished: %v", w.run.state)
+			t.Fatalf("nothing to do, and the run is not finished: %v", w.run.stages.state)
 		}
 	}
 	return w
@@ -85,7 +85,7 @@ func (w *world) happens(e Event) {
 	w.todo = append(w.todo, w.commands...)
 }
 
-// reopen reopens a finished run, or leaves it at that. Whoever decided something before is fenced.
+// reopen reopens a finished run, or does not. Decisions from before are fenced.
 func (w *world) reopen() bool {
 	if w.reopens == 0 {
 		return false

@@ -1,0 +1,190 @@
+package dag
+
+import (
+	"iter"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// topology is the graph of a run with the instances that the run has added to it. It knows names
+// and ids, and nothing of states.
+type topology struct {
+	graph      *Graph
+	elements   map[StageID]uint32 // by stage that succeeded with a list: the length of the list
+	expansions []expansion        // in order of base; some are replaced by later ones
+
+	// current has, by mapped stage, the index of the expansion that counts. A mapped stage that
+	// waits for its first or its next expansion has none.
+	current map[StageID]int
+
+	// continued has, by mapped stage, the first attempt of each of its next instances, by index; 1
+	// for instances beyond.
+	continued map[StageID][]Attempt
+}
+
+// expansion is the instances of a mapped stage: n ids from base on.
+type expansion struct {
+	mapped StageID
+	base   StageID
+	n      uint32
+	first  []Attempt // of the instances, by index; 1 beyond
+}
+
+// Graph returns the graph that the run is of.
+func (t *topology) Graph() *Graph { return t.graph }
+
+// Stages yields the stages that count, in order of id: all except instances that were replaced.
+func (t *topology) Stages() iter.Seq[StageID] {
+	return func(yield func(StageID) bool) {
+		for s := range StageID(t.graph.Len()) {
+			if !yield(s) {
+				return
+			}
+		}
+
+		for i, e := range t.expansions {
+			if current, ok := t.current[e.mapped]; !ok || current != i {
+				continue
+			}
+			for s := e.base; s < e.base+StageID(e.n); s++ {
+				if !yield(s) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Instance returns which instance of which mapped stage s is. For a stage of the graph it returns
+// that stage and false.
+func (t *topology) Instance(s StageID) (mapped StageID, index int, ok bool) {
+	if int(s) < t.graph.Len() {
+		return s, 0, false
+	}
+	e := t.expansionOf(s)
+	return e.mapped, int(s - e.base), true
+}
+
+// expansionOf returns the expansion that an instance belongs to.
+func (t *topology) expansionOf(instance StageID) expansion {
+	// Ids are given out in order, so the last expansion that starts at or before an id has it.
+	after := sort.Search(len(t.expansions), func(i int) bool { return t.expansions[i].base > instance })
+	return t.expansions[after-1]
+}
+
+// Instances returns the ids of a mapped stage's instances: n ids from base on. It returns false if
+// the stage has no instances yet, or is not mapped.
+func (t *topology) Instances(mapped StageID) (base StageID, n int, ok bool) {
+	i, ok := t.current[mapped]
+	if !ok {
+		return 0, 0, false
+	}
+	return t.expansions[i].base, int(t.expansions[i].n), true
+}
+
+// expanded reports whether a mapped stage has its instances.
+func (t *topology) expanded(mapped StageID) bool {
+	_, ok := t.current[mapped]
+	return ok
+}
+
+// Name returns the name of stage s. The name of an instance is that of its mapped stage and its
+// index, such as "train[2]".
+func (t *topology) Name(s StageID) string {
+	mapped, index, ok := t.Instance(s)
+	if !ok {
+		return t.graph.Name(s)
+	}
+	return t.graph.Name(mapped) + "[" + strconv.Itoa(index) + "]"
+}
+
+// Lookup returns the stage with the given name, which may be an instance's. Of several instances
+// with one name it returns the one that counts.
+func (t *topology) Lookup(name string) (StageID, bool) {
+	// A stage of the graph may have brackets in its name, so the whole name comes first.
+	if s, ok := t.graph.Lookup(name); ok {
+		return s, true
+	}
+
+	bracket := strings.LastIndexByte(name, '[')
+	if bracket < 0 {
+		return 0, false
+	}
+
+	// If there is no such mapped stage, its id is 0, and the comparison of names below fails. That
+	// also refuses other spellings of a number, such as "train[02]".
+	mapped, _ := t.graph.Lookup(name[:bracket])
+	base, n, _ := t.Instances(mapped)
+	index, err := strconv.Atoi(strings.TrimSuffix(name[bracket+1:], "]"))
+	if err != nil || index < 0 || index >= n || t.Name(base+StageID(index)) != name {
+		return 0, false
+	}
+
+	return base + StageID(index), true
+}
+
+// FirstAttempt returns the number of the first attempt of stage s: 1, or for an instance that
+// replaced another one the number after the last attempt of that one.
+func (t *topology) FirstAttempt(s StageID) Attempt {
+	if int(s) < t.graph.Len() {
+		return 1
+	}
+	e := t.expansionOf(s)
+	if index := int(s - e.base); index < len(e.first) {
+		return e.first[index]
+	}
+	return 1
+}
+
+// counted reports whether s is the id of a stage that counts.
+func (t *topology) counted(s StageID) bool {
+	last := len(t.expansions) - 1
+	switch {
+	case int(s) < t.graph.Len():
+		return true
+	case last < 0 || s >= t.expansions[last].base+StageID(t.expansions[last].n):
+		return false
+	}
+
+	mapped, _, _ := t.Instance(s)
+	base, n, _ := t.Instances(mapped)
+	return s >= base && s < base+StageID(n)
+}
+
+// setElements records the length of the list that stage s succeeded with.
+func (t *topology) setElements(s StageID, n uint32) {
+	if n == 0 {
+		return // most outputs are no lists, and an absent entry reads as 0
+	}
+	if t.elements == nil {
+		t.elements = make(map[StageID]uint32)
+	}
+	t.elements[s] = n
+}
+
+// expand gives a mapped stage n instances, with ids from base on, and returns their first attempts.
+func (t *topology) expand(mapped, base StageID, n uint32) []Attempt {
+	if t.current == nil {
+		t.current = make(map[StageID]int)
+	}
+	first := t.continued[mapped]
+	t.current[mapped] = len(t.expansions)
+	t.expansions = append(t.expansions, expansion{mapped, base, n, first})
+	return first
+}
+
+// replace makes the instances of a mapped stage count no more. Its next instances start with the
+// given attempts; indices beyond these continue as they were.
+func (t *topology) replace(mapped StageID, next []Attempt) {
+	e := t.expansions[t.current[mapped]]
+	if len(e.first) > len(next) {
+		// This list was shorter than the one before it. The next one may be as long again.
+		next = append(next, e.first[len(next):]...)
+	}
+	if t.continued == nil {
+		t.continued = make(map[StageID][]Attempt)
+	}
+	t.continued[mapped] = next
+	delete(t.current, mapped)
+}
