@@ -1,5 +1,5 @@
-// Package guard carries the condition under which a write to Redis may take effect, from who knows
-// it to who writes.
+// Package guard carries the condition under which a write to Redis takes effect, from the worker,
+// which knows the claim, to the cache, which writes.
 package guard
 
 import (
@@ -7,9 +7,9 @@ import (
 	"errors"
 )
 
-// ErrRefused says that a write had no effect, since the writer has lost the right to it: the claim
-// of its attempt is void, or the run was removed.
-var ErrRefused = errors.New("the writer has lost the right to write: its attempt, or its run, does not count any more")
+// ErrRefused says that a write had no effect: the claim of the attempt that writes is void, or its
+// run was removed.
+var ErrRefused = errors.New("write refused: the attempt was replaced, or its run was removed")
 
 // Cell is a place in a string in Redis, and what it must contain.
 type Cell struct {
@@ -17,8 +17,8 @@ type Cell struct {
 	Want   string
 }
 
-// Guard holds while at least one of its cells, of the string at a key in Redis, contains what it
-// must.
+// Guard holds while at least one of its cells contains what it must. The cells are parts of the
+// string at a key in Redis.
 type Guard struct {
 	Key   string
 	Cells []Cell
@@ -26,8 +26,8 @@ type Guard struct {
 
 type key struct{}
 
-// With returns a context whose writes are refused unless the guard holds. It is for caches in the
-// Redis that has the guard's key.
+// With returns a context whose writes are refused unless the guard holds. Only a cache in the Redis
+// that has the guard's key can keep to it.
 func With(ctx context.Context, g Guard) context.Context { return context.WithValue(ctx, key{}, g) }
 
 // From returns the guard of a context, if it has one.

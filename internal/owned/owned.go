@@ -1,5 +1,5 @@
-// Package owned tells what only this user can have made, so that nothing is trusted that somebody
-// else may have prepared.
+// Package owned checks that files and folders belong to this user. Files that another user may have
+// written are not trusted.
 package owned
 
 import (
@@ -10,12 +10,12 @@ import (
 	"path/filepath"
 )
 
-// MakeFolder makes a folder that only this user can enter, with its parents, or checks one that is
-// there, and returns its real, absolute path and whether it was made.
+// MakeFolder makes a folder that only this user can enter, with its parents. It returns the real,
+// absolute path of the folder and whether it was made.
 //
-// A folder that is there must belong to this user, and nobody else may write to it: whoever can
-// write to the state folder decides which key signs, and which files are written. The same holds
-// for a symbolic link to it.
+// A folder that exists must belong to this user, and no other user may write to it. A user who can
+// write to the state folder chooses the key that signs, and the files that are written. The same
+// holds for a symbolic link to it.
 func MakeFolder(path string) (string, bool, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -32,6 +32,7 @@ func MakeFolder(path string) (string, bool, error) {
 
 	made := err == nil
 
+	// Also a folder that was just made: its parent may belong to another user, who can replace it.
 	if err := CheckFolder(path); err != nil {
 		return "", false, err
 	}
@@ -40,9 +41,10 @@ func MakeFolder(path string) (string, bool, error) {
 	return path, made, err
 }
 
-// CheckFolder returns an error unless the folder, and the link if path is one, belong to this user,
-// and nobody else can write to it.
+// CheckFolder returns an error unless a folder belongs to this user and no other user can write to
+// it. If path is a symbolic link, the link must belong to this user too.
 func CheckFolder(path string) error {
+	// A link of another user could be pointed to another folder later.
 	link, err := os.Lstat(path)
 	if err != nil {
 		return err
@@ -62,7 +64,8 @@ func CheckFolder(path string) error {
 		return err
 	}
 	if writable(folder) {
-		return fmt.Errorf("other users can write to %s (mode %#o): run `chmod go-w %s` if only you have written to it", path, folder.Mode().Perm(), path)
+		return fmt.Errorf("other users can write to %s (mode %#o): run `chmod go-w %s` if only you have written to it",
+			path, folder.Mode().Perm(), path)
 	}
 
 	return nil

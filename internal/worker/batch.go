@@ -14,8 +14,8 @@ import (
 // batch is one batch that was delivered to the worker. It tells its [delivery.Machine] what
 // happens, and carries out the commands that the machine gives.
 //
-// One goroutine executes the attempts. The timer for late attempts and the poll for controls have
-// goroutines of their own.
+// One goroutine executes the attempts. The timer for late attempts runs in another one, and
+// controls are polled in a third.
 type batch struct {
 	*execution.Batch
 	worker    *Worker
@@ -157,8 +157,8 @@ func (b *batch) end(o *journal.Outcome) {
 func (b *batch) send(ctx context.Context, c delivery.Command) {
 	var accepted []bool
 
-	// Each call has the same token: a claim that took effect although its answer was lost is
-	// granted again, to nobody else.
+	// Each call has the same token. So a claim that took effect although its answer was lost is
+	// granted again to this batch.
 	err := b.worker.retryWrite("report and claim", b.Claim.Run, func() (err error) {
 		accepted, err = b.Journal.Step(ctx, b.Claim, c.Ops)
 		return err
@@ -178,7 +178,8 @@ func (b *batch) send(ctx context.Context, c delivery.Command) {
 		b.current.Revoke()
 	}
 	for _, a := range refused {
-		b.Logger.Info("report not recorded", "run", b.Claim.Run, "stage", b.Name(a.Stage), "attempt", a.Attempt, "why", execution.ErrRevoked)
+		b.Logger.Info("report not recorded", "run", b.Claim.Run,
+			"stage", b.Name(a.Stage), "attempt", a.Attempt, "why", execution.ErrRevoked)
 	}
 
 	if c.Claims {

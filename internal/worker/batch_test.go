@@ -16,31 +16,31 @@ import (
 	"github.com/godags/godags/tasks"
 )
 
-// choosy does what the stage's name says: "x" blocks, the others succeed at once.
-func choosy(w *world, ctx context.Context, s *tasks.Stage) error {
+// finishingX blocks in the stage "x". The others succeed at once.
+func finishingX(w *world, ctx context.Context, s *tasks.Stage) error {
 	if s.Name == "x" {
 		return finishing(w, ctx, s)
 	}
 	return nil
 }
 
-func TestAllOfABundleIsExecutedInOrder(t *testing.T) {
+func TestBatch_ExecutesItsAttemptsInOrder(t *testing.T) {
 	simulate(t, succeeding, func(w *world) {
-		w.bundle("1", 1, "s", "x", "y", "join", "y") // the second y is nonsense
+		w.sendBatch("1", 1, "s", "x", "y", "join", "y") // the second y is nonsense
 		w.tells("s started, s succeeded, x started, y started, x succeeded, y succeeded, join started, join succeeded")
 	})
 }
 
-func TestInAChainAStageIsClaimedWhenTheOneBeforeItHasSucceeded(t *testing.T) {
+func TestChain_ClaimsAStageAfterThePreviousSuccess(t *testing.T) {
 	simulate(t, succeeding, func(w *world) {
 		w.send("1", "s", 1)
 		w.tells("s started, s succeeded") // from now on the worker knows how short such stages are
-		w.bundle("2", 1, "x", "after x", "y")
+		w.sendBatch("2", 1, "x", "after x", "y")
 		w.tells("s started, s succeeded, x started, y started, x succeeded, after x started, after x succeeded, y succeeded")
 	})
 }
 
-func TestInAChainAStageHasTheOutputOfTheOneBeforeIt(t *testing.T) {
+func TestChain_PassesTheOutputOn(t *testing.T) {
 	simulate(t, func(_ *world, ctx context.Context, s *tasks.Stage) error {
 		s.Values.SetOutput([]byte("json\n1"))
 		for _, dep := range s.After {
@@ -52,14 +52,14 @@ func TestInAChainAStageHasTheOutputOfTheOneBeforeIt(t *testing.T) {
 	}, func(w *world) {
 		w.send("1", "s", 1)
 		w.tells("s started, s succeeded")
-		w.bundle("2", 1, "x", "after x")
+		w.sendBatch("2", 1, "x", "after x")
 		w.tells("s started, s succeeded, x started, x succeeded, after x started, after x succeeded")
 	})
 }
 
-// chained does what the stage's name says: "after x" waits for the end of its context and then
-// succeeds all the same, the others succeed at once.
-func chained(w *world, ctx context.Context, s *tasks.Stage) error {
+// blockingAfterX waits in the stage "after x" until it is stopped, and succeeds all the same. The
+// others succeed at once.
+func blockingAfterX(w *world, ctx context.Context, s *tasks.Stage) error {
 	if s.Name == "after x" {
 		w.running <- s
 		<-ctx.Done()
@@ -68,11 +68,11 @@ func chained(w *world, ctx context.Context, s *tasks.Stage) error {
 	return nil
 }
 
-func TestALongStageOfAChainIsClaimedSoonAfterItsBeginning(t *testing.T) {
-	simulate(t, chained, func(w *world) {
+func TestChain_ClaimsALateStageSoon(t *testing.T) {
+	simulate(t, blockingAfterX, func(w *world) {
 		w.send("1", "s", 1)
 		w.tells("s started, s succeeded")
-		w.bundle("2", 1, "x", "after x")
+		w.sendBatch("2", 1, "x", "after x")
 		<-w.running
 		begin := time.Now()
 		w.tells("s started, s succeeded, x started, x succeeded, after x started")
@@ -93,7 +93,7 @@ func (w *world) cancel() error {
 	return err
 }
 
-func TestAChainEndsWhereItsNextClaimIsRefused(t *testing.T) {
+func TestChain_EndsWithARefusedClaim(t *testing.T) {
 	for name, meanwhile := range map[string]func(w *world) error{
 		"the run is being cancelled": (*world).cancel,
 		"the first stage was revoked": func(w *world) error {
@@ -102,15 +102,15 @@ func TestAChainEndsWhereItsNextClaimIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			simulate(t, func(w *world, ctx context.Context, s *tasks.Stage) error {
-				// claimed, and not yet reported: "after x" is begun before anybody knows
+				// x is claimed and not reported yet, so "after x" is started before the refusal.
 				if s.Name == "x" {
 					w.must(meanwhile(w))
 				}
-				return chained(w, ctx, s)
+				return blockingAfterX(w, ctx, s)
 			}, func(w *world) {
 				w.send("1", "s", 1)
 				w.tells("s started, s succeeded")
-				w.bundle("2", 1, "x", "after x")
+				w.sendBatch("2", 1, "x", "after x")
 				<-w.running
 				begin := time.Now()
 				if took := (<-w.stopped).Sub(begin); took > 2*delivery.ReportAfter {
@@ -125,23 +125,23 @@ func TestAChainEndsWhereItsNextClaimIsRefused(t *testing.T) {
 	}
 }
 
-func TestAFailureEndsAChain(t *testing.T) {
+func TestChain_EndsWithAFailure(t *testing.T) {
 	simulate(t, func(_ *world, _ context.Context, s *tasks.Stage) error {
 		if s.Name == "x" {
 			return errors.New("no")
 		}
 		return nil
 	}, func(w *world) {
-		w.bundle("1", 1, "x", "after x", "y")
+		w.sendBatch("1", 1, "x", "after x", "y")
 		w.tells("x started, x failed, y started, y succeeded")
 	})
 }
 
-func TestWhatEndedBeforeALongStageIsRecordedSoon(t *testing.T) {
-	simulate(t, choosy, func(w *world) {
+func TestBatch_ReportsBeforeALateStage(t *testing.T) {
+	simulate(t, finishingX, func(w *world) {
 		w.send("1", "s", 1)
 		w.tells("s started, s succeeded")
-		w.bundle("2", 1, "y", "x")
+		w.sendBatch("2", 1, "y", "x")
 		<-w.running
 		begin := time.Now()
 		w.tells("s started, s succeeded, y started, x started, y succeeded")
@@ -152,14 +152,14 @@ func TestWhatEndedBeforeALongStageIsRecordedSoon(t *testing.T) {
 	})
 }
 
-// x is of an unknown kind, so y and "after x" are not claimed when it begins.
-func TestWhatIsBehindALongStageGoesToAnotherWorker(t *testing.T) {
-	simulate(t, choosy, func(w *world) {
-		w.bundle("1", 1, "x", "y", "after x")
+// x is of an unknown kind, so y and "after x" are not claimed when it starts.
+func TestBatch_RequeuesBehindALateStage(t *testing.T) {
+	simulate(t, finishingX, func(w *world) {
+		w.sendBatch("1", 1, "x", "y", "after x")
 		<-w.running
 		time.Sleep(2 * delivery.RequeueAfter)
 		w.drain() // this worker takes no more
-		pending, err := w.passedOn()
+		pending, err := w.requeued()
 		if err != nil || pending != "y" {
 			w.Errorf("in the queue: %q %v", pending, err)
 		}
@@ -167,8 +167,8 @@ func TestWhatIsBehindALongStageGoesToAnotherWorker(t *testing.T) {
 	})
 }
 
-// passedOn returns the stages of the task in the queue.
-func (w *world) passedOn() (names string, err error) {
+// requeued returns the stages of the task in the queue.
+func (w *world) requeued() (names string, err error) {
 	ids, err := w.mini.List("asynq:{" + inRedis + "}:pending")
 	if err != nil || len(ids) != 1 {
 		return fmt.Sprint(ids), err
@@ -183,11 +183,11 @@ func (w *world) passedOn() (names string, err error) {
 }
 
 // y is known to be short, and is claimed together with x, which is taken for short too.
-func TestWhatIsClaimedBehindALongStageIsHandedBack(t *testing.T) {
-	simulate(t, choosy, func(w *world) {
+func TestBatch_ReturnsClaimsBehindALateStage(t *testing.T) {
+	simulate(t, finishingX, func(w *world) {
 		w.send("1", "s", 1)
 		w.tells("s started, s succeeded")
-		w.bundle("2", 1, "x", "y")
+		w.sendBatch("2", 1, "x", "y")
 		<-w.running
 		w.tells("s started, s succeeded, x started, y started, y lost")
 		close(w.finish)
@@ -195,7 +195,7 @@ func TestWhatIsClaimedBehindALongStageIsHandedBack(t *testing.T) {
 	})
 }
 
-func TestWhatIsClaimedBehindACancelledStageIsNotExecuted(t *testing.T) {
+func TestBatch_ExecutesNothingBehindACancelledStage(t *testing.T) {
 	simulate(t, func(w *world, ctx context.Context, s *tasks.Stage) error {
 		switch s.Name {
 		case "x":
@@ -207,27 +207,27 @@ func TestWhatIsClaimedBehindACancelledStageIsNotExecuted(t *testing.T) {
 	}, func(w *world) {
 		w.send("1", "s", 1)
 		w.tells("s started, s succeeded")
-		w.bundle("2", 1, "x", "y")
+		w.sendBatch("2", 1, "x", "y")
 		<-w.running
 		_, err := w.journal.RequestCancel(w.Context(), run, "enough")
 		w.must(err)
-		time.Sleep(2 * fleet.HeartbeatInterval) // it learns that with a heartbeat
+		time.Sleep(2 * fleet.HeartbeatInterval) // the worker learns that after a heartbeat
 		if got := w.story(); !strings.Contains(got, "x cancelled") || !strings.Contains(got, "y started") || strings.Contains(got, "y succeeded") {
 			w.Fatal(got)
 		}
 	})
 }
 
-func TestADrainingWorkerPassesOnWhatItHasNotClaimed(t *testing.T) {
-	simulate(t, choosy, func(w *world) {
-		w.bundle("1", 1, "x", "y")
+func TestBatch_IsRequeuedByADrainingWorker(t *testing.T) {
+	simulate(t, finishingX, func(w *world) {
+		w.sendBatch("1", 1, "x", "y")
 		<-w.running
 		w.drain()
 		synctest.Wait()
 		close(w.finish)
 		w.must(<-w.done)
 		w.done <- nil
-		if pending, err := w.passedOn(); err != nil || pending != "y" {
+		if pending, err := w.requeued(); err != nil || pending != "y" {
 			w.Errorf("in the queue: %q %v", pending, err)
 		}
 		w.tells("x started, x succeeded")

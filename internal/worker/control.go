@@ -46,7 +46,7 @@ func (w *Worker) pollControls(ctx context.Context, stopBeats context.CancelFunc)
 		cancel()
 		if errors.Is(err, redis.ErrClosed) {
 			// A worker inside a program may be abandoned with a handler that never returns. It must
-			// not log a failed heartbeat twice a second for ever.
+			// not log a failed heartbeat twice a second from then on.
 			stopBeats()
 			w.batches.stopAll(errUnreachable)
 			return
@@ -89,7 +89,7 @@ func (b *batch) pollControl(ctx context.Context) error {
 	for i, control := range controls {
 		switch control {
 		case journal.Stop:
-			// A stage that cleans up travels alone, so no other attempt goes on with it.
+			// A stage that cleans up travels alone, so this does not spare another attempt.
 			if !b.CleansUp(attempts[i].Stage) {
 				b.stop(delivery.ErrCancelled)
 			}

@@ -11,7 +11,7 @@ import (
 	"github.com/godags/godags/tasks"
 )
 
-func TestBundle_CountsItsFailures(t *testing.T) {
+func TestBatch_CountsItsFailures(t *testing.T) {
 	simulate(t, func(_ *world, _ context.Context, s *tasks.Stage) error {
 		if s.Name == "y" {
 			return nil
@@ -39,7 +39,7 @@ func TestBundle_CountsItsFailures(t *testing.T) {
 		shows(1, 1)
 		w.send("2", "join", 1)
 		shows(2, 1)
-		w.bundle("3", 1, "x", "y", "z") // y succeeds: two failures, and one task for the rest
+		w.sendBatch("3", 1, "x", "y", "z") // y succeeds: two failures, and one task for the rest
 		shows(5, 3)
 	})
 }

@@ -32,8 +32,8 @@ func (b between) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proce
 	return next
 }
 
-// Whatever Redis or the network refuses for a while, a stage reads its inputs and values, and
-// leaves its output, when that is over.
+// A stage reads its inputs and values, and stores its output, once Redis and the network work
+// again.
 func TestAttempt_WaitsForRedis(t *testing.T) {
 	refusals := map[string]error{
 		"reset":   &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)},
@@ -58,8 +58,8 @@ func TestAttempt_WaitsForRedis(t *testing.T) {
 				time.AfterFunc(20*time.Second, func() { refused.Store(false) })
 			}
 			stage := func(w *world, ctx context.Context, s *tasks.Stage) error {
-				// Simulated time goes on when the test has sent its task, which is not to be
-				// refused.
+				// Simulated time passes only after the test has sent its task. The task itself must
+				// not be refused.
 				time.Sleep(time.Millisecond)
 				refuse(w)
 				if err := s.Values.Put(ctx, "key", []byte("value")); err != nil {
@@ -74,7 +74,7 @@ func TestAttempt_WaitsForRedis(t *testing.T) {
 					return err
 				}
 				refuse(w)
-				// which is stored before the success is recorded
+				// a large output is stored before the success is recorded
 				s.Values.SetOutput(make([]byte, 2*values.MaxInline))
 				return nil
 			}
@@ -94,13 +94,13 @@ func TestAttempt_WaitsForRedis(t *testing.T) {
 	}
 }
 
-// answer is an error that Redis answers.
+// answer is an error reply of Redis.
 type answer string
 
 func (a answer) Error() string { return string(a) }
 func (answer) RedisError()     {}
 
-// A service that a stage uses may refuse connections too: that is the stage's own error.
+// A service that a stage uses may refuse connections too. That is an error of the stage.
 func TestAttempt_FailsByItsOwnNetwork(t *testing.T) {
 	simulate(t, func(*world, context.Context, *tasks.Stage) error {
 		return fmt.Errorf("ask the service: %w", &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED})
@@ -111,8 +111,8 @@ func TestAttempt_FailsByItsOwnNetwork(t *testing.T) {
 	})
 }
 
-// Heartbeats have a connection and a goroutine of their own: a transfer may take all that the
-// client of the journal and of values has.
+// Heartbeats have a separate connection and goroutine: a transfer may occupy all connections of the
+// client for the journal and values.
 func TestHeartbeat_DoesNotWaitForTransfers(t *testing.T) {
 	simulate(t, func(_ *world, ctx context.Context, s *tasks.Stage) error {
 		return s.Values.Put(ctx, "key", []byte("a large value on a slow link"))
@@ -141,8 +141,8 @@ func TestHeartbeat_DoesNotWaitForTransfers(t *testing.T) {
 	})
 }
 
-// A worker that cannot execute commands hands back the attempt, takes no other, and says so until
-// it can.
+// A worker that cannot execute commands returns the attempt. It takes no other, and its heartbeats
+// say why, until it can.
 func TestWorker_TakesNothingWhileItCannotExecute(t *testing.T) {
 	var broken, checks atomic.Int64
 	broken.Store(1)
@@ -158,7 +158,7 @@ func TestWorker_TakesNothingWhileItCannotExecute(t *testing.T) {
 			}
 			return nil
 		}
-		w.bundle("1", 1, "s", "x") // x is not claimed, and goes back to the queue
+		w.sendBatch("1", 1, "s", "x") // x is not claimed, and goes back to the queue
 		w.send("2", "y", 1)
 		time.Sleep(30 * time.Second)
 		w.tells("s started, s lost")
@@ -192,7 +192,7 @@ func TestWorker_TakesNothingWhileItCannotExecute(t *testing.T) {
 	})
 }
 
-// What runs inside a stage may be the first to meet that a process has no descriptors, or no disk,
+// A stage may be the first to find that the process has no descriptors, or the machine no disk,
 // left.
 func TestWorker_ChecksItselfAfterAFailure(t *testing.T) {
 	outOfFiles := &os.PathError{Op: "open", Path: "data.csv", Err: syscall.EMFILE}
@@ -204,7 +204,7 @@ func TestWorker_ChecksItselfAfterAFailure(t *testing.T) {
 		{outOfFiles, nil, "started failed"}, // its own limit, such as a quota of a folder
 		{&tasks.ExitError{Code: 1}, tasks.ErrWorker, "started lost"},
 		{&tasks.ExitError{Code: 1}, nil, "started failed"},
-		// it has nothing to do with the worker
+		// this failure has nothing to do with the worker
 		{errors.New("no such city"), tasks.ErrWorker, "started failed"},
 	} {
 		simulate(t, func(*world, context.Context, *tasks.Stage) error { return test.failure }, func(w *world) {

@@ -11,7 +11,7 @@ import (
 	"github.com/godags/godags/tasks"
 )
 
-// partsOfCells is what is recorded for cells of which the second has an output.
+// partsOfCells is recorded for two cells of which the second has an output.
 const partsOfCells = `{"count":2,"attempts":"AQA="}`
 
 // gatherCell executes one of the cells, with an output, and the stage that gathers them.
@@ -53,7 +53,7 @@ func TestGather_OutputsThatAreNotJSONAreParts(t *testing.T) {
 	}
 }
 
-// A list is inline in Redis or not made, and the parts of this one are inline.
+// longText is small enough for a part, and too large for a list.
 var longText = strings.Repeat("x", values.MaxInline-8)
 
 func TestGather_LargeListIsMadeWhenItIsRead(t *testing.T) {
@@ -70,7 +70,7 @@ func TestGather_LargeListIsMadeWhenItIsRead(t *testing.T) {
 	})
 }
 
-// What is recorded of the parts says which attempts have made them: in Redis, others may write.
+// The record of the parts says which attempts made them, since other users may write to Redis.
 func TestGather_PartsOfOtherAttemptsAreRefused(t *testing.T) {
 	simulate(t, writing("raw\n"+longText, func(_ []byte, err error) error { return err }), func(w *world) {
 		w.gatherCell("vparts\n" + partsOfCells)

@@ -103,7 +103,8 @@ func (w *Worker) monitorHealth(ctx context.Context) {
 
 		w.server.Hold(true)
 		begin := time.Now()
-		w.Logger.Error("this worker cannot execute stages: it takes none until it can", "worker", w.Info.ID, "error", w.health.why())
+		w.Logger.Error("this worker cannot execute stages: it takes none until it can",
+			"worker", w.Info.ID, "error", w.health.why())
 
 		pause := w.health.pause()
 		if !retry.Sleep(ctx, pause) {
@@ -112,7 +113,8 @@ func (w *Worker) monitorHealth(ctx context.Context) {
 		err := retry.Do(ctx, retry.Policy{
 			Backoff: retry.Backoff{First: min(lastCheck, 2*pause), Max: lastCheck},
 			Failed: func(err error) {
-				w.Logger.Warn("this worker still cannot execute stages", "worker", w.Info.ID, "for", time.Since(begin).Round(time.Second), "error", err)
+				w.Logger.Warn("this worker still cannot execute stages",
+					"worker", w.Info.ID, "for", time.Since(begin).Round(time.Second), "error", err)
 			},
 		}, w.health.Check)
 		if err != nil {
@@ -121,6 +123,7 @@ func (w *Worker) monitorHealth(ctx context.Context) {
 
 		w.health.recover()
 		w.server.Hold(false)
-		w.Logger.Warn("this worker executes stages again", "worker", w.Info.ID, "after", time.Since(begin).Round(time.Second))
+		w.Logger.Warn("this worker executes stages again",
+			"worker", w.Info.ID, "after", time.Since(begin).Round(time.Second))
 	}
 }

@@ -94,7 +94,7 @@ func (w *Worker) sendHeartbeats(ctx context.Context) {
 	tick := time.NewTicker(fleet.HeartbeatInterval)
 	defer tick.Stop()
 
-	// A timer of its own, since a heartbeat that hangs cannot tell that it is late.
+	// A separate timer, since a heartbeat that hangs cannot tell that it is late.
 	fence := time.AfterFunc(w.heartbeat.untilUnreachable(), w.stopIfUnreachable)
 	defer fence.Stop()
 	defer w.heartbeat.end()

@@ -58,13 +58,13 @@ func (i *intruder) plant(payload string) {
 	i.must(err)
 }
 
-// sign hands a task to a queue as somebody with a key.
+// sign puts a task into a queue, signed with the key of a client.
 func (i *intruder) sign(signer *queue.Client, id, run string, items ...queue.Item) {
 	i.Helper()
 	i.must(signer.EnqueueAll(i.Context(), "default", queue.Task{ID: id, Label: "x", Bundle: queue.Batch{Run: run, Pipeline: "p", Incarnation: incarnation, Digest: i.digest, Items: items}}))
 }
 
-// refused waits until the worker has put so many tasks aside, within a simulated minute.
+// refused waits until the worker has archived so many tasks, within a simulated minute.
 func (i *intruder) refused(want int) {
 	i.Helper()
 	for begin := time.Now(); ; time.Sleep(time.Millisecond) {
@@ -79,9 +79,9 @@ func (i *intruder) refused(want int) {
 	}
 }
 
-func TestAForgedTaskIsRefusedBeforeAnythingIsExecuted(t *testing.T) {
+func TestTask_IsRefusedIfForged(t *testing.T) {
 	intrude(t, func(i *intruder) {
-		i.bundle("good", 1, "x", "y")
+		i.sendBatch("good", 1, "x", "y")
 		good := string(i.steal("good"))
 		x, y := `{"stage":3,"attempt":1}`, `{"stage":4,"attempt":1}`
 		forgeries := []string{
@@ -99,21 +99,21 @@ func TestAForgedTaskIsRefusedBeforeAnythingIsExecuted(t *testing.T) {
 			}
 			i.plant(payload)
 		}
-		// he writes into our queue
+		// a user with another key writes into the worker's queue
 		stranger := queue.NewClient(i.rdb, otherKey).Own("key:" + key.Fingerprint())
 		i.sign(stranger, "stranger", string(run), queue.Item{Stage: 3, Attempt: 1})
 		close(i.finish)
 		i.refused(len(forgeries) + 1)
 		i.tells("s started, s succeeded")
-		i.bundle("good", 1, "x", "y")
+		i.sendBatch("good", 1, "x", "y")
 		i.tells("s started, s succeeded, x started, y started, x succeeded, y succeeded")
 	})
 }
 
-// A task that was good once is good again, and its claims are refused.
-func TestAReplayedTaskDoesNothing(t *testing.T) {
+// A copy of a task has a good signature, so only its claims are refused.
+func TestTask_DoesNothingIfReplayed(t *testing.T) {
 	intrude(t, func(i *intruder) {
-		i.bundle("good", 1, "x", "y")
+		i.sendBatch("good", 1, "x", "y")
 		good := i.steal("good")
 		close(i.finish)
 		i.tells("s started, s succeeded")
@@ -127,9 +127,9 @@ func TestAReplayedTaskDoesNothing(t *testing.T) {
 	})
 }
 
-func TestASpecThatWasChangedInRedisIsRefused(t *testing.T) {
+func TestSpec_IsRefusedIfChangedInRedis(t *testing.T) {
 	intrude(t, func(i *intruder) {
-		// as in a worker that meets the run now
+		// as in a worker that has not loaded the spec yet
 		i.worker.executor = execution.NewExecutor(i.worker.executor.Config)
 		spec := fmt.Sprintf("godags:{%s}:spec", run)
 		good, err := i.mini.Get(spec)
@@ -147,7 +147,7 @@ func TestASpecThatWasChangedInRedisIsRefused(t *testing.T) {
 	})
 }
 
-func TestATaskForAnIllegalRunIsRefused(t *testing.T) {
+func TestTask_IsRefusedForAnIllegalRun(t *testing.T) {
 	intrude(t, func(i *intruder) {
 		close(i.finish)
 		for n, id := range []string{"", "..", "a..b", "a\nb", "}:run", strings.Repeat("r", 1<<20)} {
@@ -168,7 +168,7 @@ func TestATaskForAnIllegalRunIsRefused(t *testing.T) {
 	})
 }
 
-func TestAStageThatTheSpecDoesNotHaveIsLeftOut(t *testing.T) {
+func TestTask_LeavesOutUnknownStages(t *testing.T) {
 	intrude(t, func(i *intruder) {
 		close(i.finish)
 		i.tells("s started, s succeeded")
@@ -177,9 +177,9 @@ func TestAStageThatTheSpecDoesNotHaveIsLeftOut(t *testing.T) {
 	})
 }
 
-// Small outputs are in Redis as they are. Neither a changed one, nor one of another stage, is given
-// to a stage.
-func TestAnOutputThatWasChangedInRedisIsNotRead(t *testing.T) {
+// Small outputs are recorded in Redis. A stage reads neither a changed one nor one of another
+// stage.
+func TestOutput_IsRefusedIfChangedInRedis(t *testing.T) {
 	for name, forge := range map[string]func(x, y string) string{
 		"another value":                     func(x, _ string) string { return strings.Replace(x, "1", "2", 1) },
 		"another value, without a tag":      func(string, string) string { return "vjson\n2" },
@@ -214,8 +214,8 @@ func TestAnOutputThatWasChangedInRedisIsNotRead(t *testing.T) {
 	}
 }
 
-// A message says itself for which queue it is, and can be put into any.
-func TestATaskOfAQueueToWhichTheWorkerDoesNotListenIsRefused(t *testing.T) {
+// A message names its queue, and can be put into any other.
+func TestTask_IsRefusedFromAnotherQueue(t *testing.T) {
 	intrude(t, func(i *intruder) {
 		const foreign = "gpu@key:"
 		gpu := strings.Replace(inRedis, "default@key:", foreign, 1)
@@ -228,13 +228,13 @@ func TestATaskOfAQueueToWhichTheWorkerDoesNotListenIsRefused(t *testing.T) {
 		i.tells("s started, s succeeded")
 		time.Sleep(time.Minute)
 		i.tells("s started, s succeeded")
-		i.send("x", "x", 1) // the worker goes on
+		i.send("x", "x", 1) // the worker continues
 		i.tells("s started, s succeeded, x started, x succeeded")
 	})
 }
 
-// What the journal says is not signed, and the number of instances follows from it.
-func TestAListIsNotGatheredInPart(t *testing.T) {
+// The journal is not signed, and the number of instances follows from it.
+func TestGather_RefusesAPartialList(t *testing.T) {
 	for n, deps := range map[int]queue.Exceptions{0: nil, 2: succeeded(1, 0)} {
 		simulate(t, listing, func(w *world) {
 			w.send("t", "list", 1)
@@ -254,13 +254,13 @@ func TestAListIsNotGatheredInPart(t *testing.T) {
 	}
 }
 
-// That a stage has no output is signed where others go by it.
-func TestAStageWithoutAnOutputSaysSoWhereItMatters(t *testing.T) {
+// The absence of an output is signed where dependents behave differently without it.
+func TestOutput_AbsenceIsSignedWhereItMatters(t *testing.T) {
 	silent := func(_ *world, _ context.Context, s *tasks.Stage) error { return nil }
 	simulate(t, silent, func(w *world) {
 		w.send("1", "cell 1", 1)
 		w.expect("started succeeded")
-		w.send("2", "s", 1) // what comes after it does not ask
+		w.send("2", "s", 1) // no dependent asks
 		w.expect("started succeeded started succeeded")
 		if got := w.outputs(w.id("cell 1"), w.id("s")); got[0] != string(values.None()) || got[1] != "" {
 			t.Errorf("recorded %q", got)
@@ -273,8 +273,8 @@ func TestAStageWithoutAnOutputSaysSoWhereItMatters(t *testing.T) {
 	})
 }
 
-// An output that was deleted is not taken for none.
-func TestAnOutputThatWasDeletedIsNotTakenForNone(t *testing.T) {
+// A deleted output is not the same as no output.
+func TestOutput_IsRefusedIfDeleted(t *testing.T) {
 	simulate(t, listing, func(w *world) {
 		w.send("t", "list", 1)
 		w.expect("started succeeded")
@@ -287,16 +287,16 @@ func TestAnOutputThatWasDeletedIsNotTakenForNone(t *testing.T) {
 	})
 }
 
-// signed is what an output is signed with.
+// signed is what the signature of an output covers.
 type signed struct {
 	origin   values.Origin
 	producer values.Producer
 	attempt  dag.Attempt
 }
 
-// Workers with the key have signed outputs for others than the stage that reads them: none of these
-// is given to it.
-func TestAnOutputFromElsewhereIsNotRead(t *testing.T) {
+// Workers with the key have signed other outputs. A stage reads none of these in place of its
+// input.
+func TestOutput_IsRefusedFromElsewhere(t *testing.T) {
 	for name, change := range map[string]func(*signed){
 		"an earlier run of the same ID": func(s *signed) { s.origin.Incarnation = "before" },
 		"a run of another pipeline":     func(s *signed) { s.origin.Digest = "other" },
@@ -332,8 +332,8 @@ func TestAnOutputFromElsewhereIsNotRead(t *testing.T) {
 	}
 }
 
-// An attempt after the first is read where the task says that it succeeded, and the first is not.
-func TestTheOutputOfTheAttemptThatSucceededIsRead(t *testing.T) {
+// If the task says that the second attempt succeeded, the output of the first is refused.
+func TestOutput_IsThatOfTheSuccessfulAttempt(t *testing.T) {
 	for attempt, want := range map[dag.Attempt]string{0: "failed", 1: "failed", 2: "succeeded"} {
 		simulate(t, func(_ *world, ctx context.Context, s *tasks.Stage) error {
 			s.Values.SetOutput([]byte("json\n1"))
@@ -352,9 +352,9 @@ func TestTheOutputOfTheAttemptThatSucceededIsRead(t *testing.T) {
 	}
 }
 
-// A value by key that was changed, moved to another key, or kept from an earlier run is not given
-// to a stage.
-func TestAValueByKeyThatNoStageOfTheRunHasStoredIsNotRead(t *testing.T) {
+// A stage reads no value by key that was changed, moved to another key, or kept from an earlier
+// run.
+func TestNamedValue_IsRefusedIfNotOfThisRun(t *testing.T) {
 	for name, forge := range map[string]func(w *world) []byte{
 		"nothing changed": nil,
 		"another name":    func(w *world) []byte { return values.SignNamed(key, w.origin(), "other", []byte("json\n1")) },

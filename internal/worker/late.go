@@ -25,7 +25,7 @@ func (b *batch) onLate(ctx context.Context) {
 			b.send(ctx, c)
 		case delivery.Requeue:
 			if err := b.requeue(ctx, c.Attempts, 0); err != nil {
-				// The coordinator sends them again when nobody has claimed them for a while.
+				// The coordinator sends attempts again that are not claimed for a while.
 				b.Logger.Warn("cannot requeue stages, they wait behind a long one", "run", b.Claim.Run, "error", err)
 			}
 		}

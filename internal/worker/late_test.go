@@ -12,8 +12,7 @@ import (
 	"github.com/godags/godags/tasks"
 )
 
-// large returns an output that is stored apart, and that does not become small when it is
-// compressed.
+// large returns an output that is too large for the journal, even compressed.
 func large() []byte {
 	value := append([]byte("raw\n"), make([]byte, 2*values.MaxInline)...)
 	for i := range value[4:] {
@@ -25,8 +24,7 @@ func large() []byte {
 // stored returns the keys of values in Redis.
 func (w *world) stored() []string { return w.client.Keys(w.Context(), "godags:{r}:val*").Val() }
 
-// The worker was cut off, or stopped, while the attempt was replaced: what it stores now belongs to
-// nobody.
+// The attempt was replaced while its worker was unreachable or stopped, so no run needs its values.
 func TestAttempt_LeavesNoValueOnceItWasReplaced(t *testing.T) {
 	simulate(t, func(w *world, ctx context.Context, s *tasks.Stage) error {
 		if s.Name == "x" {
@@ -72,16 +70,16 @@ func TestAttempt_ChangesNoValueByKeyOnceItWasReplaced(t *testing.T) {
 	})
 }
 
-// The second stage of a chain stores values before it is claimed: whoever holds the claim of the
-// first one may.
-func TestAttempt_OfAChainStoresValues(t *testing.T) {
+// The second stage of a chain stores values before it is claimed: the claim of the first gives the
+// right to that.
+func TestChain_StoresValuesBeforeTheClaim(t *testing.T) {
 	simulate(t, func(_ *world, ctx context.Context, s *tasks.Stage) error {
 		s.Values.SetOutput(large())
 		return s.Values.Put(ctx, s.Name, []byte("raw\n1"))
 	}, func(w *world) {
 		w.send("1", "s", 1)
 		w.tells("s started, s succeeded")
-		w.bundle("2", 1, "x", "after x")
+		w.sendBatch("2", 1, "x", "after x")
 		w.tells("s started, s succeeded, x started, x succeeded, after x started, after x succeeded")
 		if keys := w.stored(); len(keys) != 7 { // two of each stage, and the list of names
 			w.Errorf("stored: %q", keys)

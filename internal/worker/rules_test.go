@@ -16,7 +16,7 @@ import (
 	"github.com/godags/godags/tasks"
 )
 
-// withRules adds stages that say more than what comes after what.
+// withRules adds stages with policies.
 func withRules(b *spec.Builder) {
 	kind := func(p spec.Policy) spec.Kind { return spec.Kind{Task: "task", Policy: p} }
 	b.Add("timed", nil, kind(spec.Policy{Timeout: 2 * time.Second, Retries: 1}))
@@ -32,20 +32,20 @@ func withRules(b *spec.Builder) {
 	b.Add("either", []string{"x", "y"}, kind(spec.Policy{Trigger: dag.AnySuccess}))
 }
 
-// The one that it needed had succeeded when the bundle was sent.
-func TestAStageThatIsReadyDoesNotDependOnAnotherOfItsBundle(t *testing.T) {
+// Its other dependency had succeeded when the batch was sent.
+func TestBatch_ExecutesAReadyStageAfterAFailedDependency(t *testing.T) {
 	simulate(t, func(_ *world, _ context.Context, s *tasks.Stage) error {
 		if s.Name == "x" {
 			return errors.New("no")
 		}
 		return nil
 	}, func(w *world) {
-		w.bundle("t", 1, "x", "either")
+		w.sendBatch("t", 1, "x", "either")
 		w.tells("x started, x failed, either started, either succeeded")
 	})
 }
 
-func TestAnAttemptHasATimeLimit(t *testing.T) {
+func TestTimeout_StopsAnAttempt(t *testing.T) {
 	simulate(t, blocking, func(w *world) {
 		begin := time.Now()
 		w.send("t", "timed", 1)
@@ -60,7 +60,7 @@ func TestAnAttemptHasATimeLimit(t *testing.T) {
 	})
 }
 
-func TestAnAttemptThatDoesNotStopInTimeHasFailedHoweverItEnds(t *testing.T) {
+func TestTimeout_FailsAnAttemptThatIgnoresIt(t *testing.T) {
 	deaf := func(*world, context.Context, *tasks.Stage) error {
 		time.Sleep(3 * time.Second)
 		return nil
@@ -73,7 +73,7 @@ func TestAnAttemptThatDoesNotStopInTimeHasFailedHoweverItEnds(t *testing.T) {
 	})
 }
 
-func TestSomeFailuresMustNotBeTriedAgain(t *testing.T) {
+func TestAttempt_RecordsAFinalFailure(t *testing.T) {
 	fatal := func(*world, context.Context, *tasks.Stage) error { return tasks.NoRetry(errors.New("no such table")) }
 	simulate(t, fatal, func(w *world) {
 		w.send("t", "timed", 1)
@@ -83,7 +83,7 @@ func TestSomeFailuresMustNotBeTriedAgain(t *testing.T) {
 	})
 }
 
-func TestAStageWhoseConditionIsFalseSkipsItself(t *testing.T) {
+func TestCondition_SkipsTheStageIfFalse(t *testing.T) {
 	simulate(t, succeeding, func(w *world) {
 		w.send("t", "never", 1)
 		id, _ := w.spec.Graph.Lookup("never")
@@ -93,7 +93,7 @@ func TestAStageWhoseConditionIsFalseSkipsItself(t *testing.T) {
 	})
 }
 
-// listing puts out a list, and for each element ten times that.
+// listing outputs a list, and for each element its text with a zero behind it.
 func listing(_ *world, _ context.Context, s *tasks.Stage) error {
 	switch {
 	case s.Name == "list":
@@ -104,7 +104,7 @@ func listing(_ *world, _ context.Context, s *tasks.Stage) error {
 	return nil
 }
 
-func TestTheElementsOfAListAreCounted(t *testing.T) {
+func TestList_CountsItsElements(t *testing.T) {
 	simulate(t, listing, func(w *world) {
 		w.send("t", "list", 1)
 		if r := w.expect("started succeeded"); r.Count != 3 {
@@ -115,7 +115,7 @@ func TestTheElementsOfAListAreCounted(t *testing.T) {
 	})
 }
 
-func TestAListMustBeAList(t *testing.T) {
+func TestList_MustBeAnArray(t *testing.T) {
 	for output, want := range map[string]string{"": "no output", "json\n{}": "begins with \"{}\"", "raw\n1, 2": "must be a JSON array",
 		"raw\n[\"a\nb\"]": "is not valid: invalid character '\\n' in string literal", "gob\n[]": "codec gob"} {
 		simulate(t, func(_ *world, _ context.Context, s *tasks.Stage) error {
@@ -133,7 +133,7 @@ func TestAListMustBeAList(t *testing.T) {
 }
 
 // A nil slice of Go is null in JSON.
-func TestNullIsAnEmptyList(t *testing.T) {
+func TestList_NullIsEmpty(t *testing.T) {
 	simulate(t, func(_ *world, _ context.Context, s *tasks.Stage) error {
 		s.Values.SetOutput([]byte("json\nnull\n"))
 		return nil
@@ -145,9 +145,8 @@ func TestNullIsAnEmptyList(t *testing.T) {
 	})
 }
 
-// Each instance gets its element, one skips itself, and the stage itself makes a list of what they
-// have left.
-func TestInstancesAreExecutedAndGathered(t *testing.T) {
+// Each instance gets its element, and one skips itself. The mapped stage collects their outputs.
+func TestGather_CollectsInstances(t *testing.T) {
 	simulate(t, listing, func(w *world) {
 		w.send("t", "list", 1)
 		w.expect("started succeeded")
@@ -167,7 +166,7 @@ func TestInstancesAreExecutedAndGathered(t *testing.T) {
 	})
 }
 
-func TestTheCellsOfAMatrixAreGatheredLikeInstances(t *testing.T) {
+func TestGather_CollectsCells(t *testing.T) {
 	simulate(t, listing, func(w *world) {
 		w.send("t", "cell 0", 1)
 		w.send("u", "cell 1", 1)
@@ -182,8 +181,8 @@ func TestTheCellsOfAMatrixAreGatheredLikeInstances(t *testing.T) {
 	})
 }
 
-// A run that was removed, and another submitted under its id, has instances with the same ids.
-func TestElementsAreThoseOfTheListThatWasMadeLast(t *testing.T) {
+// A run that was submitted with the ID of a removed one has instances with the same IDs.
+func TestList_IsThatOfTheNewestRun(t *testing.T) {
 	simulate(t, listing, func(w *world) {
 		w.send("t", "list", 1)
 		w.expect("started succeeded")
@@ -203,7 +202,7 @@ func TestElementsAreThoseOfTheListThatWasMadeLast(t *testing.T) {
 	})
 }
 
-func TestNothingIsGathered(t *testing.T) {
+func TestGather_CollectsNoInstances(t *testing.T) {
 	simulate(t, func(_ *world, _ context.Context, s *tasks.Stage) error {
 		s.Values.SetOutput([]byte("json\n[]"))
 		return nil
@@ -220,8 +219,8 @@ func TestNothingIsGathered(t *testing.T) {
 	})
 }
 
-// Items that make no sense are left out.
-func TestInstancesOfNothingAreNotExecuted(t *testing.T) {
+// Items that make no sense for the spec are left out.
+func TestTask_LeavesOutImpossibleInstances(t *testing.T) {
 	simulate(t, listing, func(w *world) {
 		n := dag.StageID(w.spec.Graph.Len())
 		x, _ := w.spec.Graph.Lookup("x")
@@ -233,7 +232,7 @@ func TestInstancesOfNothingAreNotExecuted(t *testing.T) {
 	})
 }
 
-func TestCleanUpIsNotStoppedWithTheRun(t *testing.T) {
+func TestCancel_SparesCleanup(t *testing.T) {
 	obedient := func(w *world, ctx context.Context, s *tasks.Stage) error {
 		w.running <- s
 		select {
@@ -254,7 +253,7 @@ func TestCleanUpIsNotStoppedWithTheRun(t *testing.T) {
 	})
 }
 
-// succeeded is what a task says of stages of which these attempts have succeeded, 0 for none.
+// succeeded encodes which attempts of stages have succeeded, 0 for none.
 func succeeded(attempts ...dag.Attempt) queue.Exceptions {
 	return queue.ExceptionsOf(len(attempts), func(i int) dag.Attempt { return attempts[i] })
 }
@@ -269,7 +268,7 @@ func (w *world) id(name string) dag.StageID {
 	return s
 }
 
-// items hands attempts to the queue as one task.
+// items sends attempts as one task.
 func (w *world) items(id string, items ...queue.Item) {
 	w.Helper()
 	w.must(w.queue.EnqueueAll(w.Context(), "default", queue.Task{ID: id, Label: id,

@@ -13,10 +13,10 @@ import (
 
 const secret = "correct-horse-battery"
 
-// tellingCommand shows its arguments, then the secret and how long it is.
+// tellingCommand prints its arguments, the length of the secret, and its environment.
 const tellingCommand = `{"run": "tr '\\0' ' ' </proc/$$/cmdline; echo; printf %s \"$DB_PASSWORD\" | wc -c; env; exit 3"}`
 
-// log returns what an attempt has printed.
+// log returns the captured output of a first attempt.
 func (w *world) log(stage string) string {
 	w.Helper()
 	id, _ := w.spec.Graph.Lookup(stage)
@@ -25,7 +25,7 @@ func (w *world) log(stage string) string {
 	return string(log)
 }
 
-func TestSecretStaysInTheWorker(t *testing.T) {
+func TestSecret_StaysInTheWorker(t *testing.T) {
 	t.Setenv("GODAGS_SECRET_DB_PASSWORD", secret)
 	t.Setenv("GODAGS_SECRET_OTHER", "another-secret")
 	tell := func(_ *world, _ context.Context, s *tasks.Stage) error {
@@ -67,7 +67,7 @@ func TestSecretStaysInTheWorker(t *testing.T) {
 	})
 }
 
-func TestSecretThatTheWorkerDoesNotHave(t *testing.T) {
+func TestSecret_MissingFailsTheStage(t *testing.T) {
 	never := func(*world, context.Context, *tasks.Stage) error { return errors.New("the stage was executed") }
 	expect := func(want string) {
 		simulate(t, never, func(w *world) {

@@ -55,7 +55,7 @@ type Worker struct {
 
 	draining atomic.Bool     // nothing more is claimed
 	abort    context.Context // done when the worker was told to stop at once
-	beats    *fleet.Fleet    // on a connection of its own: a large value must not delay a heartbeat
+	beats    *fleet.Fleet    // on a separate connection: a large value must not delay a heartbeat
 	poll     chan struct{}   // holds an element when the controls of attempts are to be asked for
 }
 
@@ -66,14 +66,17 @@ func New(cfg Config) *Worker {
 	health := newHealth(command.CanExecute)
 	w := &Worker{
 		Config: cfg,
-		executor: execution.NewExecutor(execution.Config{Worker: cfg.Info.ID, Journal: cfg.Journal, Key: cfg.Key, Registry: cfg.Registry,
-			Stores: cfg.Stores, Logger: cfg.Logger, User: cfg.User, Health: health}),
+		executor: execution.NewExecutor(execution.Config{
+			Worker: cfg.Info.ID, Journal: cfg.Journal, Key: cfg.Key, Registry: cfg.Registry,
+			Stores: cfg.Stores, Logger: cfg.Logger, User: cfg.User, Health: health,
+		}),
 		health: health,
 		beats:  fleet.New(cfg.Client),
 		poll:   make(chan struct{}, 1),
 	}
 	w.server = queue.NewServer(cfg.Client, queue.ServerConfig{
-		Queues: cfg.Info.Queues, Run: string(cfg.Info.Run), Key: cfg.Key, Slots: cfg.Info.Slots, Handle: w.handle, Logger: cfg.Logger,
+		Queues: cfg.Info.Queues, Run: string(cfg.Info.Run), Key: cfg.Key, Slots: cfg.Info.Slots,
+		Handle: w.handle, Logger: cfg.Logger,
 	})
 	return w
 }
@@ -169,7 +172,8 @@ func (w *Worker) retryWrite(what string, run journal.RunID, write func() error) 
 // runGone reports whether an error says that the run, as the batch knows it, does not exist any
 // more.
 func runGone(err error) bool {
-	return errors.Is(err, journal.ErrNotFound) || errors.Is(err, journal.ErrDigest) || errors.Is(err, journal.ErrTruncated)
+	return errors.Is(err, journal.ErrNotFound) ||
+		errors.Is(err, journal.ErrDigest) || errors.Is(err, journal.ErrTruncated)
 }
 
 // deregister takes the worker off the list of workers. Without Redis it stays there, without

@@ -19,7 +19,7 @@ import (
 	"github.com/godags/godags/tasks"
 )
 
-func TestAStageIsExecutedAndRecorded(t *testing.T) {
+func TestWorker_ExecutesAndRecordsAStage(t *testing.T) {
 	simulate(t, succeeding, func(w *world) {
 		begin := time.Now()
 		w.send("1", "s", 1)
@@ -38,14 +38,14 @@ func TestAStageIsExecutedAndRecorded(t *testing.T) {
 	})
 }
 
-func TestAJoinPointNeedsNoHandler(t *testing.T) {
+func TestWorker_ExecutesAJoinPoint(t *testing.T) {
 	simulate(t, succeeding, func(w *world) {
 		w.send("1", "join", 1)
 		w.expect("started succeeded")
 	})
 }
 
-func TestATaskThatIsDeliveredTwiceIsExecutedOnce(t *testing.T) {
+func TestTask_IsExecutedOnceIfDeliveredTwice(t *testing.T) {
 	simulate(t, succeeding, func(w *world) {
 		w.send("1", "s", 1)
 		w.send("2", "s", 1)
@@ -54,7 +54,7 @@ func TestATaskThatIsDeliveredTwiceIsExecutedOnce(t *testing.T) {
 	})
 }
 
-func TestABundleOfAnotherSpecIsDropped(t *testing.T) {
+func TestTask_IsDroppedForAnotherSpec(t *testing.T) {
 	simulate(t, succeeding, func(w *world) {
 		right := w.digest
 		w.digest = strings.Repeat("0", 64)
@@ -68,7 +68,7 @@ func TestABundleOfAnotherSpecIsDropped(t *testing.T) {
 	})
 }
 
-func TestNonsenseInTheQueueHarmsNobody(t *testing.T) {
+func TestTask_OfNonsenseIsDropped(t *testing.T) {
 	simulate(t, succeeding, func(w *world) {
 		for i, b := range []queue.Batch{{}, {Run: "..", Items: []queue.Item{{}}}, {Run: "gone", Items: []queue.Item{{}}},
 			{Run: string(run), Digest: w.digest, Items: []queue.Item{{Stage: 99, Attempt: 1}}}, {Run: string(run), Digest: w.digest}} {
@@ -79,7 +79,7 @@ func TestNonsenseInTheQueueHarmsNobody(t *testing.T) {
 	})
 }
 
-func TestWhenTheRunIsCancelledTheStageStops(t *testing.T) {
+func TestCancel_StopsARunningStage(t *testing.T) {
 	simulate(t, blocking, func(w *world) {
 		w.send("1", "s", 1)
 		<-w.running
@@ -93,7 +93,7 @@ func TestWhenTheRunIsCancelledTheStageStops(t *testing.T) {
 	})
 }
 
-func TestAnAttemptThatWasReplacedStopsAndSaysNothing(t *testing.T) {
+func TestRevoke_StopsTheAttemptWithoutAReport(t *testing.T) {
 	simulate(t, blocking, func(w *world) {
 		w.send("1", "s", 1)
 		<-w.running
@@ -106,8 +106,8 @@ func TestAnAttemptThatWasReplacedStopsAndSaysNothing(t *testing.T) {
 	})
 }
 
-// The time that it has for stopping is over, too: nobody waits for it, and others may begin.
-func TestAnAttemptThatIsEndedByForceWhileItStopsIsRevokedAtOnce(t *testing.T) {
+// The grace period is over as well. Its replacement may start, so the command must be killed.
+func TestRevoke_KillsAnAttemptThatIsStopping(t *testing.T) {
 	simulate(t, func(w *world, ctx context.Context, s *tasks.Stage) error {
 		w.running <- s
 		if s.Name != "s" {
@@ -160,7 +160,7 @@ func TestBatch_IsHeldUntilALateReportIsRecorded(t *testing.T) {
 			return next(ctx, cmd)
 		}))
 
-		w.bundle("2", 1, "y", "x") // x is late, so the success of y is reported
+		w.sendBatch("2", 1, "y", "x") // x is late, so the success of y is reported
 		for !reporting.Load() {
 			time.Sleep(time.Millisecond)
 		}
@@ -180,7 +180,7 @@ func TestBatch_IsHeldUntilALateReportIsRecorded(t *testing.T) {
 	})
 }
 
-func TestADrainingWorkerFinishesWhatItHoldsAndTakesNoMore(t *testing.T) {
+func TestDrain_FinishesRunningStages(t *testing.T) {
 	simulate(t, finishing, func(w *world) {
 		w.send("1", "s", 1)
 		<-w.running
@@ -198,7 +198,7 @@ func TestADrainingWorkerFinishesWhatItHoldsAndTakesNoMore(t *testing.T) {
 	})
 }
 
-func TestAWorkerThatIsToldToStopBeforeItHasBegunEndsWell(t *testing.T) {
+func TestDrain_BeforeTheStartEndsTheWorker(t *testing.T) {
 	simulate(t, succeeding, func(w *world) {
 		late := w.worker.Config
 		late.Info.ID, late.Client = "late", w.connect()
@@ -213,7 +213,7 @@ func TestAWorkerThatIsToldToStopBeforeItHasBegunEndsWell(t *testing.T) {
 	})
 }
 
-func TestAWorkerThatMustStopAtOnceHandsBack(t *testing.T) {
+func TestAbort_ReturnsTheAttempt(t *testing.T) {
 	simulate(t, blocking, func(w *world) {
 		w.send("1", "s", 1)
 		<-w.running
@@ -227,9 +227,9 @@ func TestAWorkerThatMustStopAtOnceHandsBack(t *testing.T) {
 	})
 }
 
-// Whoever starts a worker in a program of their own may have to go on without it, and must not hear
-// of that for ever.
-func TestAWorkerThatIsLeftBehindWithAStageIsSilent(t *testing.T) {
+// A program may have to abandon its worker with a handler that never returns. The worker must not
+// log from then on.
+func TestAbort_SilencesAWorkerWithAStuckStage(t *testing.T) {
 	simulate(t, finishing, func(w *world) {
 		w.send("1", "s", 1)
 		<-w.running
@@ -249,7 +249,7 @@ func TestAWorkerThatIsLeftBehindWithAStageIsSilent(t *testing.T) {
 	})
 }
 
-func TestAWorkerThatIsCutOffStopsItsStagesBeforeOthersStartThem(t *testing.T) {
+func TestUnreachable_StopsStagesBeforeOthersStartThem(t *testing.T) {
 	simulate(t, blocking, func(w *world) {
 		w.send("1", "s", 1)
 		<-w.running
@@ -265,7 +265,7 @@ func TestAWorkerThatIsCutOffStopsItsStagesBeforeOthersStartThem(t *testing.T) {
 	})
 }
 
-// suspend leaves the worker as it is when it wakes up after a while in which it was not executed.
+// suspend leaves the worker as it is after its process was suspended for a while.
 func (w *world) suspend(while time.Duration) {
 	h := &w.worker.heartbeat
 	h.mu.Lock()
@@ -274,22 +274,22 @@ func (w *world) suspend(while time.Duration) {
 	h.sent = h.sent.Add(-while)
 }
 
-// Nobody has taken its attempts: the coordinator was suspended with it.
-func TestWorker_GoesOnAfterItWasSuspended(t *testing.T) {
+// Its attempts were not replaced: the coordinator was suspended with it.
+func TestSuspended_WorkerContinues(t *testing.T) {
 	simulate(t, blockingOrFinishing, func(w *world) {
 		w.send("1", "s", 1)
 		<-w.running
 		w.suspend(time.Hour)
-		w.worker.stopIfUnreachable() // the timer is over
+		w.worker.stopIfUnreachable() // the timer fires
 		time.Sleep(2 * fleet.WorkerTTL)
 		close(w.finish)
 		w.expect("started succeeded")
 	})
 }
 
-func TestWorker_BeginsNothingBeforeItKnowsWhetherItMay(t *testing.T) {
+func TestSuspended_WorkerStartsNothingBeforeAHeartbeat(t *testing.T) {
 	simulate(t, blockingOrFinishing, func(w *world) {
-		w.bundle("1", 1, "x", "y")
+		w.sendBatch("1", 1, "x", "y")
 		<-w.running
 		w.mini.SetError("LOADING no use")
 		w.suspend(time.Hour)
@@ -307,7 +307,7 @@ func TestWorker_BeginsNothingBeforeItKnowsWhetherItMay(t *testing.T) {
 	})
 }
 
-func TestWorker_StopsItsStagesIfItWasSuspendedAndIsCutOff(t *testing.T) {
+func TestSuspended_WorkerStopsItsStagesIfRedisIsUnreachable(t *testing.T) {
 	simulate(t, blockingOrFinishing, func(w *world) {
 		w.send("1", "s", 1)
 		<-w.running
@@ -325,7 +325,7 @@ func TestWorker_StopsItsStagesIfItWasSuspendedAndIsCutOff(t *testing.T) {
 	})
 }
 
-func TestAReportIsOfferedUntilRedisIsBack(t *testing.T) {
+func TestReport_IsRetriedUntilRedisAnswers(t *testing.T) {
 	simulate(t, finishing, func(w *world) {
 		w.send("1", "s", 1)
 		<-w.running
@@ -337,7 +337,7 @@ func TestAReportIsOfferedUntilRedisIsBack(t *testing.T) {
 	})
 }
 
-func TestTheLogOfARunningStageCanBeRead(t *testing.T) {
+func TestLog_CanBeReadWhileTheStageRuns(t *testing.T) {
 	simulate(t, blocking, func(w *world) {
 		w.send("1", "s", 1)
 		_, err := (<-w.running).Log.Write([]byte("so far\n"))
@@ -350,7 +350,7 @@ func TestTheLogOfARunningStageCanBeRead(t *testing.T) {
 	})
 }
 
-func TestHealthFollowsTheHeartbeat(t *testing.T) {
+func TestHealthy_FollowsTheHeartbeat(t *testing.T) {
 	if err := new(Worker).Healthy(); err == nil || err.Error() != "no heartbeat yet" {
 		t.Error(err)
 	}
@@ -370,7 +370,7 @@ func TestHealthFollowsTheHeartbeat(t *testing.T) {
 }
 
 // A lease that was computed before the wait would have ended: Asynq would not remove the task.
-func TestAfterALongIdleTimeATaskIsDoneWhenItIsExecuted(t *testing.T) {
+func TestTask_IsDoneAfterALongIdleTime(t *testing.T) {
 	simulate(t, succeeding, func(w *world) {
 		time.Sleep(10 * time.Minute)
 		w.send("1", "s", 1)
@@ -382,7 +382,7 @@ func TestAfterALongIdleTimeATaskIsDoneWhenItIsExecuted(t *testing.T) {
 	})
 }
 
-func TestAStageWaitsForItsValuesWhileRedisIsAway(t *testing.T) {
+func TestAttempt_WaitsForItsValues(t *testing.T) {
 	simulate(t, func(w *world, ctx context.Context, s *tasks.Stage) error {
 		w.mini.SetError("LOADING no use")
 		time.AfterFunc(time.Second, func() { w.mini.SetError("") })
@@ -391,7 +391,7 @@ func TestAStageWaitsForItsValuesWhileRedisIsAway(t *testing.T) {
 		if string(value) != "value" {
 			w.Errorf("it reads %q", value)
 		}
-		// which is stored before the success is recorded
+		// a large output is stored before the success is recorded
 		s.Values.SetOutput(make([]byte, 2*values.MaxInline))
 		w.mini.SetError("LOADING no use")
 		time.AfterFunc(time.Second, func() { w.mini.SetError("") })

@@ -49,7 +49,7 @@ type world struct {
 	stopped      chan time.Time
 }
 
-// lines counts what the worker has said.
+// lines counts the lines that the worker has logged.
 type lines struct{ atomic.Int64 }
 
 func (l *lines) Write(p []byte) (int, error) {
@@ -57,8 +57,8 @@ func (l *lines) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// handler is what the task "task" does. Channels must be made inside the bubble, so it uses those
-// of the world.
+// handler executes the task "task". Channels must be made inside the bubble, so it uses those of
+// the world.
 type handler func(w *world, ctx context.Context, s *tasks.Stage) error
 
 const (
@@ -66,7 +66,7 @@ const (
 	incarnation = "first"
 )
 
-var key, otherKey = keyOf("the key of these tests"), keyOf("the key of somebody else")
+var key, otherKey = keyOf("the key of these tests"), keyOf("the key of another user")
 
 func keyOf(text string) sign.Key {
 	k, err := sign.Parse(text)
@@ -76,11 +76,11 @@ func keyOf(text string) sign.Key {
 	return k
 }
 
-// inRedis is the name that the worker's queue has in Redis.
+// inRedis is the name of the worker's queue in Redis.
 var inRedis = "default@key:" + key.Fingerprint()
 
-// compress makes the process' one compressor of values, which would belong to the bubble of the
-// test that needs it first.
+// compress makes the compressor of values, of which the process has one. It would otherwise belong
+// to the bubble of the first test that needs it.
 var compress = sync.OnceValue(func() error {
 	dir, err := os.MkdirTemp("", "worker")
 	if err != nil {
@@ -106,7 +106,7 @@ func simulate(t *testing.T, h handler, test func(w *world)) {
 		registry := tasks.NewRegistry()
 		b := &spec.Builder{Name: "p"}
 		b.Add("s", nil, spec.Kind{Task: "task"})
-		b.Add("unknown", nil, spec.Kind{Task: "nobody knows it"})
+		b.Add("unknown", nil, spec.Kind{Task: "an unknown task"})
 		b.Add("join", []string{"s"}, spec.Kind{})
 		for _, name := range []string{"x", "y", "z"} {
 			b.Add(name, nil, spec.Kind{Task: "task"})
@@ -135,7 +135,7 @@ func simulate(t *testing.T, h handler, test func(w *world)) {
 			if err := <-w.done; err != nil {
 				t.Error(err)
 			}
-			// simulated: goroutines of go-redis that sleep come to their end
+			// simulated time, in which sleeping goroutines of go-redis end
 			time.Sleep(time.Minute)
 		}()
 		test(w)
@@ -147,12 +147,12 @@ func (w *world) connect() *redis.Client {
 		Dialer: func(context.Context, string, string) (net.Conn, error) { return w.mini.Dial() }})
 }
 
-// origin is where the outputs of the run come from.
+// origin is the origin of the outputs of the run.
 func (w *world) origin() values.Origin {
 	return values.Origin{Run: run, Incarnation: incarnation, Digest: w.digest}
 }
 
-// outputs returns what is recorded as outputs; "" for none.
+// outputs returns the recorded outputs; "" for none.
 func (w *world) outputs(stages ...dag.StageID) []string {
 	w.Helper()
 	recorded, err := w.journal.Outputs(w.Context(), run, stages...)
@@ -180,14 +180,14 @@ func (w *world) start() {
 	<-ready
 }
 
-// send hands an attempt to the queue.
+// send sends an attempt.
 func (w *world) send(id, stage string, attempt dag.Attempt) {
 	w.Helper()
-	w.bundle(id, attempt, stage)
+	w.sendBatch(id, attempt, stage)
 }
 
-// bundle hands attempts of several stages to the queue as one task.
-func (w *world) bundle(id string, attempt dag.Attempt, stages ...string) {
+// sendBatch sends attempts of several stages as one task.
+func (w *world) sendBatch(id string, attempt dag.Attempt, stages ...string) {
 	w.Helper()
 	task := queue.Batch{Run: string(run), Pipeline: "p", Incarnation: incarnation, Digest: w.digest}
 	for _, name := range stages {
@@ -200,7 +200,7 @@ func (w *world) bundle(id string, attempt dag.Attempt, stages ...string) {
 	w.must(w.queue.EnqueueAll(w.Context(), "default", queue.Task{ID: id, Label: queue.Label(len(stages), stages[0]), Bundle: task}))
 }
 
-// story returns the journal with the stages' names.
+// story returns the records about stages, with the names of the stages.
 func (w *world) story() string {
 	w.Helper()
 	entries, err := w.journal.Read(w.Context(), run, journal.Start, 0)
@@ -216,7 +216,7 @@ func (w *world) story() string {
 	return strings.Join(words, ", ")
 }
 
-// expectInAnyOrder is for stages of different bundles: one is reported while the next is begun.
+// expectInAnyOrder is for stages of different batches: one is reported while the next is started.
 func (w *world) expectInAnyOrder(want ...string) {
 	w.Helper()
 	for begin := time.Now(); ; time.Sleep(time.Millisecond) {
@@ -231,7 +231,7 @@ func (w *world) expectInAnyOrder(want ...string) {
 	}
 }
 
-// tells waits until the journal tells a story, within a simulated minute.
+// tells waits until the journal has these records, within a simulated minute.
 func (w *world) tells(want string) {
 	w.Helper()
 	for begin := time.Now(); w.story() != want; time.Sleep(time.Millisecond) {
@@ -241,7 +241,7 @@ func (w *world) tells(want string) {
 	}
 }
 
-// records returns what the journal says of stages, as words, and the last record.
+// records returns the types of the records about stages, and the last record.
 func (w *world) records() (words string, last journal.Record) {
 	w.Helper()
 	entries, err := w.journal.Read(w.Context(), run, journal.Start, 0)
@@ -257,7 +257,7 @@ func (w *world) records() (words string, last journal.Record) {
 	return strings.TrimSpace(words), last
 }
 
-// expect waits until the journal says so, within a simulated minute.
+// expect waits until the journal has records of these types, within a simulated minute.
 func (w *world) expect(want string) journal.Record {
 	w.Helper()
 	for begin := time.Now(); ; time.Sleep(10 * time.Millisecond) {
@@ -277,7 +277,7 @@ func succeeding(_ *world, _ context.Context, s *tasks.Stage) error {
 	return err
 }
 
-// blocking tells that it runs, waits for the end of its context, and tells when that came.
+// blocking says that it runs, waits until it is stopped, and says when that was.
 func blocking(w *world, ctx context.Context, s *tasks.Stage) error {
 	w.running <- s
 	<-ctx.Done()
@@ -285,7 +285,8 @@ func blocking(w *world, ctx context.Context, s *tasks.Stage) error {
 	return ctx.Err()
 }
 
-// blockingOrFinishing tells that it runs, and succeeds when it is let, unless it is stopped before.
+// blockingOrFinishing says that it runs. It succeeds when the test lets it, unless it is stopped
+// before.
 func blockingOrFinishing(w *world, ctx context.Context, s *tasks.Stage) error {
 	w.running <- s
 	select {
@@ -297,7 +298,7 @@ func blockingOrFinishing(w *world, ctx context.Context, s *tasks.Stage) error {
 	}
 }
 
-// finishing tells that it runs, and succeeds when it is let.
+// finishing says that it runs, and succeeds when the test lets it.
 func finishing(w *world, _ context.Context, s *tasks.Stage) error {
 	w.running <- s
 	<-w.finish

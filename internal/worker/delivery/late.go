@@ -30,7 +30,9 @@ func Stopped(a journal.AttemptID, cause error) journal.Outcome {
 }
 
 // Waited reports whether anything waits for the running attempt.
-func (m *Machine) Waited() bool { return len(m.unsent)+len(m.runnable)+len(m.waiting) > 0 }
+func (m *Machine) Waited() bool {
+	return len(m.unsent)+len(m.schedule.runnable)+len(m.schedule.waiting) > 0
+}
 
 // Late says that an attempt has been running for ReportAfter, RequeueAfter or ReturnAfter, and
 // returns what to do meanwhile.
@@ -39,10 +41,13 @@ func (m *Machine) Late(a journal.AttemptID, after time.Duration) Command {
 	case !m.IsRunning(a) || m.failed:
 		return Command{}
 	case after == RequeueAfter:
-		return m.requeue()
+		if attempts := m.schedule.requeue(); len(attempts) > 0 {
+			return Command{Action: Requeue, Attempts: attempts}
+		}
+		return Command{}
 	case after == ReturnAfter:
-		// The rest of the chain stays: nobody else may start it before this attempt has succeeded.
-		m.drop(ErrLate, m.fusedAhead())
+		// The rest of the chain stays: no worker may start it before this attempt has succeeded.
+		m.drop(ErrLate, m.schedule.fusedAhead())
 	}
 
 	switch {

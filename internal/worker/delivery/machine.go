@@ -20,33 +20,17 @@ type Stages interface {
 
 // Machine is the state of one delivered batch. It is not safe for concurrent use.
 type Machine struct {
-	stages Stages
-
-	waiting  []journal.AttemptID // not claimed; in the order of execution
-	runnable []runnable          // claimed or fused, and not started
+	schedule schedule
 	running  running
 	chain    []journal.AttemptID // the attempts before the running one in its chain
 
 	unsent []journal.Op // outcomes, and linked claims behind them
 	call   call
 
-	// succeeded has every stage of the batch. The value is true after a success that Redis has not
-	// refused.
-	succeeded map[dag.StageID]bool
-	held      map[journal.AttemptID]bool // claimed, and not reported
-	halted    error                      // why no further attempt is started; nil while it may
-	failed    bool                       // a call has failed for good
-	counts    Counts
-}
-
-// runnable is an attempt that may be started.
-//
-// A fused attempt has no claim yet. The attempt before it is its only dependency, and nobody else
-// can be given its stage before the success of that one is recorded. It is started without asking,
-// and claimed in the same call that reports this success.
-type runnable struct {
-	journal.AttemptID
-	fused bool
+	held   map[journal.AttemptID]bool // claimed, and not reported
+	halted error                      // why no further attempt is started; nil while it may
+	failed bool                       // a call has failed for good
+	counts Counts
 }
 
 // running is the attempt that is being executed.
@@ -104,38 +88,14 @@ type Command struct {
 // New returns a machine for a batch that was delivered. An attempt of a stage that the batch had
 // before is left out.
 func New(stages Stages, attempts []journal.AttemptID) *Machine {
-	m := &Machine{
-		stages:    stages,
-		waiting:   make([]journal.AttemptID, 0, len(attempts)),
-		succeeded: make(map[dag.StageID]bool, len(attempts)),
-		held:      make(map[journal.AttemptID]bool),
-	}
-	for _, a := range attempts {
-		if _, twice := m.succeeded[a.Stage]; !twice {
-			m.succeeded[a.Stage] = false
-			m.waiting = append(m.waiting, a)
-		}
-	}
-
-	return m
+	return &Machine{schedule: newSchedule(stages, attempts), held: make(map[journal.AttemptID]bool)}
 }
 
 // Reject removes the attempts whose stages are unknown to the worker. It is called before Next.
 // It returns those that another worker may execute now, and whether the batch is empty. An attempt
 // that follows one of the batch is in neither: the coordinator sends it again, as after a failure.
 func (m *Machine) Reject(unknown func(dag.StageID) bool) (requeue []journal.AttemptID, empty bool) {
-	kept := make([]journal.AttemptID, 0, len(m.waiting))
-	for _, a := range m.waiting {
-		switch {
-		case !unknown(a.Stage):
-			kept = append(kept, a)
-		case m.readiness(a.Stage, nil) == ready:
-			requeue = append(requeue, a)
-		}
-	}
-
-	m.waiting = kept
-	return requeue, len(kept) == 0
+	return m.schedule.reject(unknown)
 }
 
 // Next returns what to do while no attempt is running. A draining worker claims nothing more.
@@ -153,12 +113,12 @@ func (m *Machine) Next(draining bool) Command {
 	stopping := m.halted != nil || draining
 	if m.call.inFlight {
 		// The answer may end a chain, so nothing is claimed before it is known.
-		return Command{Action: Wait, SlotFree: stopping || len(m.waiting) == 0}
+		return Command{Action: Wait, SlotFree: stopping || len(m.schedule.waiting) == 0}
 	}
 
 	claims := m.call.claims[:0]
 	if !stopping {
-		claims = m.claimBatch(claims)
+		claims = m.schedule.claimBatch(claims)
 	}
 	if len(claims)+len(m.unsent) > 0 {
 		c := m.send(claims)
@@ -166,28 +126,27 @@ func (m *Machine) Next(draining bool) Command {
 		return c
 	}
 
-	c := m.requeue()
-	if c.Action == None {
-		c.Action = Done
+	if attempts := m.schedule.requeue(); len(attempts) > 0 {
+		return Command{Action: Requeue, Attempts: attempts, SlotFree: true}
 	}
-	c.SlotFree = true
-	return c
+	return Command{Action: Done, SlotFree: true}
 }
 
 // start starts the first runnable attempt, if there is one.
 func (m *Machine) start() (Command, bool) {
-	for len(m.runnable) > 0 {
-		next := m.runnable[0]
-		before, _ := m.stages.Predecessor(next.Stage)
-		if next.fused && m.succeeded[before] && !m.endsUnsent(before) {
+	for len(m.schedule.runnable) > 0 {
+		next := m.schedule.runnable[0]
+		before, _ := m.schedule.stages.Predecessor(next.Stage)
+		succeeded := m.schedule.succeeded[before]
+		if next.fused && succeeded && !m.endsUnsent(before) {
 			// A late attempt has sent the success already. A linked claim must follow it in the
-			// same call, so the rest of the chain needs claims of its own.
-			m.unfuse()
+			// same call, so the rest of the chain waits for claims like any other attempt.
+			m.schedule.unfuse()
 			continue
 		}
 
-		m.runnable = m.runnable[1:]
-		if next.fused && !m.succeeded[before] {
+		m.schedule.runnable = m.schedule.runnable[1:]
+		if next.fused && !succeeded {
 			continue // the coordinator decides what follows from the failure
 		}
 
@@ -218,41 +177,19 @@ func (m *Machine) endsUnsent(s dag.StageID) bool {
 	return len(m.unsent) > 0 && m.unsent[len(m.unsent)-1].Record.Stage == s
 }
 
-// unfuse moves the chain at the head of the runnable attempts back to those that wait for a claim.
-func (m *Machine) unfuse() {
-	n := m.fusedAhead()
-	rest := make([]journal.AttemptID, n, n+len(m.waiting))
-	for i := range rest {
-		rest[i] = m.runnable[i].AttemptID
-	}
-
-	m.runnable = m.runnable[n:]
-	m.waiting = append(rest, m.waiting...)
-}
-
-// fusedAhead returns how many attempts at the head of the runnable ones continue the chain of the
-// running one.
-func (m *Machine) fusedAhead() int {
-	n := 0
-	for n < len(m.runnable) && m.runnable[n].fused {
-		n++
-	}
-	return n
-}
-
 // drop ends the runnable attempts from an index on without executing them.
 func (m *Machine) drop(cause error, from int) {
-	for _, a := range m.runnable[from:] {
+	for _, a := range m.schedule.runnable[from:] {
 		if !a.fused { // a fused one has no claim to give up
 			m.unsent = append(m.unsent, journal.Op{Outcome: Stopped(a.AttemptID, cause)})
 		}
 	}
-	m.runnable = m.runnable[:from]
+	m.schedule.runnable = m.schedule.runnable[:from]
 }
 
 func (m *Machine) claimOp(a journal.AttemptID) journal.Op {
 	claim := journal.ClaimOp(a)
-	claim.CleanUp = m.stages.CleansUp(a.Stage)
+	claim.CleanUp = m.schedule.stages.CleansUp(a.Stage)
 	return claim
 }
 
@@ -289,7 +226,7 @@ func (m *Machine) Answer(accepted []bool) (refused []journal.AttemptID, kill boo
 		case claim: // see below
 		case !accepted[i]:
 			// What follows from a success that does not count must not be started.
-			m.succeeded[a.Stage] = false
+			m.schedule.succeeded[a.Stage] = false
 			refused = append(refused, a)
 		case op.Record.Type == journal.StageFailed:
 			m.counts.Failed++
@@ -298,7 +235,7 @@ func (m *Machine) Answer(accepted []bool) (refused []journal.AttemptID, kill boo
 		}
 	}
 
-	m.runnable = append(m.runnable, m.granted(accepted)...)
+	m.schedule.runnable = append(m.schedule.runnable, m.call.granted(accepted)...)
 	clear(m.call.ops) // they hold outputs and logs
 	m.call.inFlight = false
 	return refused, kill
@@ -308,7 +245,7 @@ func (m *Machine) Answer(accepted []bool) (refused []journal.AttemptID, kill boo
 // that attempt is running without a right to it.
 func (m *Machine) answerLinked(a journal.AttemptID, granted bool) (kill bool) {
 	if !granted {
-		m.succeeded[a.Stage] = false
+		m.schedule.succeeded[a.Stage] = false
 	}
 	if !m.IsRunning(a) {
 		return false
@@ -320,17 +257,17 @@ func (m *Machine) answerLinked(a journal.AttemptID, granted bool) (kill bool) {
 }
 
 // granted returns the attempts of the call that are now runnable.
-func (m *Machine) granted(accepted []bool) []runnable {
+func (c *call) granted(accepted []bool) []runnable {
 	// The claims are the last operations of the call, in the same order. Fused attempts have none.
-	op := len(m.call.ops)
-	for _, a := range m.call.claims {
+	op := len(c.ops)
+	for _, a := range c.claims {
 		if !a.fused {
 			op--
 		}
 	}
 
-	list := m.call.claims[:0]
-	for _, a := range m.call.claims {
+	list := c.claims[:0]
+	for _, a := range c.claims {
 		if a.fused || accepted[op] {
 			list = append(list, a)
 		}
@@ -359,7 +296,7 @@ func (m *Machine) End(o *journal.Outcome) {
 
 	m.unsent = append(m.unsent, journal.Op{Outcome: *o})
 	if o.Record.Type == journal.StageSucceeded {
-		m.succeeded[ended.Stage] = true
+		m.schedule.succeeded[ended.Stage] = true
 	}
 }
 
@@ -371,7 +308,7 @@ func (m *Machine) Revoke(a journal.AttemptID) (kill bool) {
 		return true // it is held until its handler has returned
 	}
 
-	m.runnable = slices.DeleteFunc(m.runnable, func(r runnable) bool { return r.AttemptID == a && !r.fused })
+	m.schedule.remove(a)
 	delete(m.held, a)
 	return false
 }
@@ -399,14 +336,16 @@ func (m *Machine) Claimed() (list []journal.AttemptID, first bool) {
 	}
 
 	first = len(list) > 0
-	for _, a := range m.runnable {
-		if !a.fused {
-			list = append(list, a.AttemptID)
-		}
-	}
+	m.schedule.upcoming(func(a journal.AttemptID) bool {
+		list = append(list, a)
+		return true
+	})
 
 	return list, first
 }
+
+// Upcoming calls yield with the claimed attempts that are executed next, until it returns false.
+func (m *Machine) Upcoming(yield func(journal.AttemptID) bool) { m.schedule.upcoming(yield) }
 
 // Held returns the attempts that are claimed and whose reports are not recorded.
 func (m *Machine) Held() []journal.AttemptID { return slices.Collect(maps.Keys(m.held)) }

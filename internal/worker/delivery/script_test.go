@@ -18,7 +18,7 @@ import (
 var update = flag.Bool("update", false, "write what the scripts in testdata print into them")
 
 // TestMachine_Scripts plays the scripts in testdata. A case begins with the stages of a batch, one
-// a line, and goes on with steps. Lines that begin with two spaces are the commands that the
+// a line, and continues with steps. Lines that begin with two spaces are the commands that the
 // machine gives after the step above.
 //
 // A stage is its name, a colon and the stage that it follows, if any. After a semicolon it may have
@@ -325,9 +325,9 @@ func (s *script) describe(op journal.Op) string {
 
 // state prints the attempts that are not finished.
 func (s *script) state() {
-	s.print("waiting:", s.names(s.machine.waiting))
+	s.print("waiting:", s.names(s.machine.schedule.waiting))
 	var runnable []string
-	for _, a := range s.machine.runnable {
+	for _, a := range s.machine.schedule.runnable {
 		name := s.stages[a.Stage].name
 		if a.fused {
 			name += " (fused)"

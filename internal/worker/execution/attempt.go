@@ -29,14 +29,16 @@ type Attempt struct {
 	saved int64       // size of the log when it was last saved
 	mask  *tasks.Mask // of the stage's secrets; nil for none
 
-	stopped context.Context // done, with its cause, once the attempt is stopped or has ended
+	stopped context.Context // done, with its cause, once the attempt was stopped or has ended
 	stop    context.CancelCauseFunc
 	revoked chan struct{} // closed once its outcome is not wanted
 	revoke  sync.Once
 
-	before    *journal.Outcome    // of the attempt before it in a chain; nil if it is not fused
-	chain     []journal.AttemptID // the attempts before it in a chain, the first one first
-	succeeded []dag.Attempt       // of its dependencies; nil until it is needed: see [inputs.attempts]
+	before *journal.Outcome    // of the attempt before it in a chain; nil if it is not fused
+	chain  []journal.AttemptID // the attempts before it in a chain, the first one first
+	// succeeded has the attempts of its dependencies that succeeded; nil until [inputs.attempts] is
+	// called.
+	succeeded []dag.Attempt
 }
 
 // ErrRevoked is why an attempt is stopped that does not hold, or never got, the right to be
@@ -78,7 +80,8 @@ func (a *Attempt) SaveLog(ctx context.Context) error {
 	if size == a.saved {
 		return nil
 	}
-	if err := a.batch.Journal.SaveLog(ctx, a.batch.Claim.Run, a.batch.Claim.Token, a.AttemptID, a.log.Bytes()); err != nil {
+	claim := a.batch.Claim
+	if err := a.batch.Journal.SaveLog(ctx, claim.Run, claim.Token, a.AttemptID, a.log.Bytes()); err != nil {
 		return err
 	}
 
@@ -89,7 +92,8 @@ func (a *Attempt) SaveLog(ctx context.Context) error {
 // guard returns the condition under which the attempt may store values. Of a chain one attempt is
 // claimed at a time: this one, or one before it whose outcome is not recorded yet.
 func (a *Attempt) guard() guard.Guard {
-	return a.batch.Journal.Guard(a.batch.Claim.Run, a.batch.Claim.Token, append([]journal.AttemptID{a.AttemptID}, a.chain...)...)
+	attempts := append([]journal.AttemptID{a.AttemptID}, a.chain...)
+	return a.batch.Journal.Guard(a.batch.Claim.Run, a.batch.Claim.Token, attempts...)
 }
 
 func (a *Attempt) graphStage() dag.StageID { return a.batch.graphStage(a.Stage) }
@@ -115,7 +119,8 @@ func (a *Attempt) Execute() *journal.Outcome {
 	took := time.Since(a.begin)
 	o := a.outcome(r, err)
 	if o == nil {
-		a.batch.Logger.Info("attempt given up", "run", a.batch.Claim.Run, "stage", a.Name(), "attempt", a.Attempt, "why", ErrRevoked)
+		a.batch.Logger.Info("attempt given up", "run", a.batch.Claim.Run,
+			"stage", a.Name(), "attempt", a.Attempt, "why", ErrRevoked)
 		return nil
 	}
 
@@ -186,8 +191,10 @@ func (a *Attempt) perform(ctx context.Context) (r result, err error) {
 	// The value is stored before the report, under a name that has the attempt in it. So an attempt
 	// that is replaced cannot change a value that counts.
 	err = a.retry(ctx, func() (err error) {
-		r.output, err = b.Stores.Seal(ctx, b.pipeline.spec, values.Output{Run: b.Claim.Run, Stage: a.graphStage(),
-			Name: fmt.Sprintf("out/%s/%d-%x", a.valueName(), a.Attempt, b.Claim.Token), Value: v.output, Guard: a.guard()})
+		r.output, err = b.Stores.Seal(ctx, b.pipeline.spec, values.Output{
+			Run: b.Claim.Run, Stage: a.graphStage(), Value: v.output, Guard: a.guard(),
+			Name: fmt.Sprintf("out/%s/%d-%x", a.valueName(), a.Attempt, b.Claim.Token),
+		})
 		return err
 	})
 
@@ -288,7 +295,8 @@ func (a *Attempt) retry(ctx context.Context, call func() error) error {
 
 	switch {
 	case errors.Is(err, guard.ErrRefused):
-		a.batch.delivery.Revoke(a.AttemptID) // Redis knows before the next heartbeat that the claim is void
+		// The claim is void, which the next heartbeat would tell later.
+		a.batch.delivery.Revoke(a.AttemptID)
 	case retried && fault.Unavailable(err):
 		// The attempt was stopped while it waited. An error of the first call is the stage's, such
 		// as its own time-out.

@@ -56,7 +56,9 @@ func (x *Executor) Open(ctx context.Context, task queue.Batch, d Delivery) (*Bat
 
 	b := &Batch{
 		Executor: x,
-		Claim:    journal.Claim{Run: run, Digest: task.Digest, Worker: x.Worker, Token: journal.NewToken(), After: task.After},
+		Claim: journal.Claim{
+			Run: run, Digest: task.Digest, Worker: x.Worker, Token: journal.NewToken(), After: task.After,
+		},
 		origin:   values.Origin{Run: run, Incarnation: task.Incarnation, Digest: task.Digest},
 		pipeline: p,
 		delivery: d,
@@ -147,8 +149,11 @@ func (b *Batch) Estimate(s dag.StageID) delivery.Estimate {
 // NewAttempt begins an attempt. The outcome is that of the attempt before it in a chain, and nil if
 // it is not fused; chain has all attempts before it in the chain.
 func (b *Batch) NewAttempt(id journal.AttemptID, before *journal.Outcome, chain []journal.AttemptID) *Attempt {
-	a := &Attempt{AttemptID: id, batch: b, before: before, chain: chain, log: tasks.NewLogBuffer(tasks.DefaultLogLimit), begin: time.Now(),
-		revoked: make(chan struct{})}
+	a := &Attempt{
+		AttemptID: id, batch: b, before: before, chain: chain,
+		begin: time.Now(), log: tasks.NewLogBuffer(tasks.DefaultLogLimit), revoked: make(chan struct{}),
+	}
+	// Not derived from a context of the worker: it is stopped by [Attempt.Stop], with a cause.
 	a.stopped, a.stop = context.WithCancelCause(context.Background())
 	return a
 }

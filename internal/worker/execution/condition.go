@@ -28,8 +28,10 @@ func (p *pipeline) condition(s dag.StageID) (*condition.Condition, error) {
 	}
 
 	kind := p.spec.Kind(s)
-	c, err := condition.Compile(kind.When, condition.Scope{Params: p.spec.Params, Env: p.spec.Env, Outputs: names(p.spec, s),
-		Item: kind.ForEach != "" || kind.Item != nil})
+	c, err := condition.Compile(kind.When, condition.Scope{
+		Params: p.spec.Params, Env: p.spec.Env, Outputs: names(p.spec, s),
+		Item: kind.ForEach != "" || kind.Item != nil,
+	})
 	if err != nil {
 		return nil, tasks.NoRetry(err)
 	}

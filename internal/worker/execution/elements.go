@@ -34,7 +34,8 @@ func (in inputs) count(ctx context.Context, output []byte, commands bool) (int, 
 // error.
 func countElements(output []byte, commands bool) (int, error) {
 	if output == nil {
-		return 0, errors.New("the stage has no output, and there is a stage for each element of it: it must be a JSON array")
+		return 0, errors.New("the stage has no output, and there is a stage for each element of it: " +
+			"it must be a JSON array")
 	}
 
 	list, err := parseElements(output)
@@ -49,13 +50,17 @@ func countElements(output []byte, commands bool) (int, error) {
 
 func checkElement(element json.RawMessage, forCommand bool) error {
 	if err := jsontext.Check(element); err != nil {
-		return fmt.Errorf("%w: write what is no text, such as names of files that are not UTF-8, in another form, such as base64", err)
+		return fmt.Errorf("%w: write what is no text, such as names of files that are not UTF-8, "+
+			"in another form, such as base64", err)
 	}
 	if text, isText := jsontext.Text(element); isText && forCommand && strings.Contains(text, "\x00") {
 		return errors.New("it has the character U+0000, which no variable of a command can have")
 	}
 	return jsontext.CheckMembers(element)
 }
+
+// mustBeArray begins the errors of [parseElements].
+const mustBeArray = "there is a stage for each element of the output: it must be a JSON array, and "
 
 // parseElements returns the elements of a JSON array.
 func parseElements(stored []byte) (list []json.RawMessage, err error) {
@@ -64,19 +69,22 @@ func parseElements(stored []byte) (list []json.RawMessage, err error) {
 		return nil, err
 	}
 	if codec != cache.JSON.Name() && codec != cache.Raw.Name() {
-		return nil, fmt.Errorf("there is a stage for each element of the output: it must be a JSON array, and has the codec %s", codec)
+		return nil, fmt.Errorf(mustBeArray+"has the codec %s", codec)
 	}
 
-	null := string(bytes.TrimSpace(payload)) == "null" // a nil slice of Go: an empty list
+	payload = bytes.TrimSpace(payload)
 	err = json.Unmarshal(payload, &list)
-	if _, wrong := errors.AsType[*json.SyntaxError](err); wrong && bytes.HasPrefix(bytes.TrimSpace(payload), []byte("[")) {
-		return nil, fmt.Errorf("there is a stage for each element of the output: it must be a JSON array, and is not valid: %w", err)
+	if _, wrong := errors.AsType[*json.SyntaxError](err); wrong && bytes.HasPrefix(payload, []byte("[")) {
+		return nil, fmt.Errorf(mustBeArray+"is not valid: %w", err)
 	}
-	if err != nil || list == nil && !null {
-		return nil, fmt.Errorf("there is a stage for each element of the output: it must be a JSON array, and begins with %.40q", bytes.TrimSpace(payload))
+
+	// A nil slice of Go is null in JSON, and an empty list here.
+	if err != nil || list == nil && string(payload) != "null" {
+		return nil, fmt.Errorf(mustBeArray+"begins with %.40q", payload)
 	}
 	if len(list) > dag.MaxInstances {
-		return nil, fmt.Errorf("there is a stage for each element of the output: it can have %d, and has %d", dag.MaxInstances, len(list))
+		return nil, fmt.Errorf("there is a stage for each element of the output: "+
+			"it can have %d elements, and has %d", dag.MaxInstances, len(list))
 	}
 
 	return list, nil

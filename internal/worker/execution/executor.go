@@ -61,9 +61,11 @@ func (x *Executor) Executed() (total, failed int64) { return x.executed.Load(), 
 // owner returns whose fault it is that an attempt has failed.
 func (x *Executor) owner(err error) fault.Owner {
 	owner := fault.OwnerOf(err)
-	if _, exited := errors.AsType[*tasks.ExitError](err); owner == fault.Stage && (exited || fault.Exhausted(err)) {
+	_, exited := errors.AsType[*tasks.ExitError](err)
+	if owner == fault.Stage && (exited || fault.Exhausted(err)) {
 		// What runs inside the stage may be the first to meet a fault that every stage would meet,
-		// such as a full disk. If the stage itself had used up the resource, it has freed it by now.
+		// such as a full disk. If the stage itself had used up the resource, it has freed it by
+		// now.
 		if lack := x.Health.Check(); lack != nil {
 			owner = fault.Worker
 			err = lack

@@ -49,7 +49,8 @@ func (a *Attempt) handle(ctx context.Context, v *stageValues) (skipped bool, err
 
 	err = tasks.Run(ctx, handler, &tasks.Stage{
 		Run: string(b.Claim.Run), Pipeline: sp.Name, Name: a.Name(), Attempt: int(a.Attempt), Worker: b.Worker,
-		Params: kind.Params, After: names(sp, a.graphStage()), Instance: tasks.Instance{Item: item, Index: index}, Log: a.log, Values: v,
+		Params: kind.Params, After: names(sp, a.graphStage()), Instance: tasks.Instance{Item: item, Index: index},
+		Log: a.log, Values: v,
 		RunParams: paramsOf(sp), Env: sp.Env, Secrets: secrets,
 		Revoked: a.revoked, User: b.User,
 	})
@@ -93,7 +94,8 @@ func (a *Attempt) loadSecrets(names []string) (map[string]string, error) {
 		value, ok := os.LookupEnv(secretPrefix + name)
 		if !ok {
 			// Another attempt, on this worker or on one that was started alike, would lack it too.
-			return nil, tasks.NoRetry(fmt.Errorf("secret %s: the worker has no variable %s%s: set it where the worker is started", name, secretPrefix, name))
+			return nil, tasks.NoRetry(fmt.Errorf("secret %s: the worker has no variable %s%s: "+
+				"set it where the worker is started", name, secretPrefix, name))
 		}
 		secrets[name] = value
 	}

@@ -92,7 +92,8 @@ func (in inputs) verify(from source, signed []byte) ([]byte, error) {
 		return nil, err
 	case from.known && attempt != from.attempt:
 		// An output of an attempt that was replaced has a good signature, too.
-		return nil, fmt.Errorf("%w (it is of attempt %d, and attempt %d succeeded)", values.Forged(b.origin.Run), attempt, from.attempt)
+		return nil, fmt.Errorf("%w (it is of attempt %d, and attempt %d succeeded)",
+			values.Forged(b.origin.Run), attempt, from.attempt)
 	case values.IsNone(recorded):
 		return nil, tasks.ErrNoOutput
 	}

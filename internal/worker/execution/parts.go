@@ -33,7 +33,8 @@ type part struct {
 
 var errTooLarge = errors.New("the list is too large")
 
-var errCount = errors.New("the number of its instances is not the number of elements of the list: the journal was changed in Redis")
+var errCount = errors.New("the number of its instances is not the number of elements of the list: " +
+	"the journal was changed in Redis")
 
 // gathered returns the parts that the attempt is to gather.
 func (in inputs) gathered() values.Parts {

@@ -57,7 +57,9 @@ func noticesAbsence(k *spec.Kind) bool {
 
 // signsAbsence reports whether a stage of the graph records that it has no output.
 func (p *pipeline) signsAbsence(s dag.StageID) bool {
-	return slices.ContainsFunc(p.spec.Graph.Dependents(s), func(d dag.StageID) bool { return p.notices[p.spec.KindOf(d)] })
+	return slices.ContainsFunc(p.spec.Graph.Dependents(s), func(d dag.StageID) bool {
+		return p.notices[p.spec.KindOf(d)]
+	})
 }
 
 // pipelines keeps the specs of the runs that a worker met last.
