@@ -38,11 +38,12 @@ const (
 	Queued     = "queued"     // submitted, but no coordinator has taken the run yet
 	Stalled    = "stalled"    // the coordinator of the run is dead
 	Damaged    = "damaged"    // the journal of the run cannot be read
+	Newer      = "newer"      // only a newer godags can read the journal of the run
 )
 
 // RunStates lists the states of a run in the order in which help texts name them.
 func RunStates() []string {
-	return []string{Running, Cancelling, Queued, Stalled, Succeeded, Failed, Cancelled, Damaged}
+	return []string{Running, Cancelling, Queued, Stalled, Succeeded, Failed, Cancelled, Damaged, Newer}
 }
 
 // HasCoordinator reports whether a coordinator owns a run in this state, or needs none because the

@@ -10,6 +10,7 @@ import (
 	"github.com/godags/godags/internal/redisx"
 	"github.com/godags/godags/internal/runs"
 	"github.com/godags/godags/internal/term"
+	"github.com/godags/godags/internal/version"
 )
 
 // classify returns the exit code of an error that is not an exitError.
@@ -24,7 +25,7 @@ func classify(err error) int {
 		return exitUnreachable
 	case errors.As(err, &url), errors.As(err, &invalid), errors.As(err, &file),
 		errors.Is(err, runs.ErrNotFound), errors.Is(err, runs.ErrExists), errors.Is(err, engine.ErrSharedMemory),
-		errors.Is(err, engine.ErrGoesOn), errors.Is(err, engine.ErrNoStage):
+		errors.Is(err, version.ErrNewer), errors.Is(err, engine.ErrGoesOn), errors.Is(err, engine.ErrNoStage):
 		return exitUsage
 	}
 

@@ -3,7 +3,6 @@ package cli
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 
 	ucli "github.com/urfave/cli/v2"
@@ -31,8 +30,8 @@ func showEvents(i invocation) error {
 		service := runs.New(s)
 		found, err := i.findRun(ctx, service, word)
 
-		// The events before the damaged entry are printed: they help to find out what happened.
-		if err != nil && !errors.Is(err, runs.ErrDamaged) {
+		// The events before the unreadable entry are printed: they help to find out what happened.
+		if err != nil && !runs.Unreadable(err) {
 			return err
 		}
 		return i.printEvents(ctx, service, found.ID, out)

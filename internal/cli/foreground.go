@@ -109,7 +109,7 @@ func (f *foreground) watch(start startFunc) error {
 	}
 
 	// Such a run has no result to print, and a hint to resume it would be wrong.
-	if errors.Is(err, engine.ErrStateLost) || errors.Is(err, runs.ErrDamaged) {
+	if errors.Is(err, engine.ErrStateLost) || runs.Unreadable(err) {
 		return err
 	}
 

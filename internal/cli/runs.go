@@ -23,7 +23,7 @@ func defineRuns(p Program) *ucli.Command {
 			"those that match. An active run is never removed.",
 		Flags: []ucli.Flag{redisFlag(), homeFlag(),
 			&ucli.IntFlag{Name: "limit", Value: 20, Usage: "list at most `N` runs"},
-			&ucli.StringFlag{Name: "state", Usage: "select runs in `STATE`: running, cancelling, queued, stalled, succeeded, failed, cancelled or damaged"},
+			&ucli.StringFlag{Name: "state", Usage: "select runs in `STATE`: running, cancelling, queued, stalled, succeeded, failed, cancelled, damaged or newer"},
 			&ucli.StringFlag{Name: "older-than", Usage: "select runs that finished longer than `TIME` ago, such as 12h or 30d; unfinished runs count from their start"},
 			&ucli.BoolFlag{Name: "dry-run", Usage: "with prune: list what would be removed"},
 			outFlag(), colorFlag()},

@@ -22,7 +22,7 @@ type reader struct {
 
 // final reports whether no later read can succeed.
 func final(err error) bool {
-	return errors.Is(err, journal.ErrDamaged) || errors.Is(err, journal.ErrTruncated)
+	return journal.Unreadable(err) || errors.Is(err, journal.ErrTruncated)
 }
 
 // existing returns entries behind a position that the journal has now, or none if it has no more.

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/godags/godags/internal/fleet"
-	"github.com/godags/godags/internal/spec"
+	"github.com/godags/godags/internal/version"
 )
 
 // beatWith is a heartbeat of a worker that has handlers for some tasks only.
@@ -77,7 +77,7 @@ func TestAWorkerThatCannotReadThePipelineDoesNotCount(t *testing.T) {
 	simulate(t, "a", func(w *world) {
 		w.must(w.fleet.Remove(w.Context(), "w1"))
 		for range 8 {
-			w.must(w.fleet.Heartbeat(w.Context(), fleet.Worker{ID: "w2", Queues: []string{"default"}, Slots: 4, Version: "v0", Format: spec.Format + 1}))
+			w.must(w.fleet.Heartbeat(w.Context(), fleet.Worker{ID: "w2", Queues: []string{"default"}, Slots: 4, Version: "v0", Format: version.Format + 1}))
 			w.pass(fleet.HeartbeatInterval)
 		}
 		w.mu.Lock()

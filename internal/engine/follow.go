@@ -116,7 +116,7 @@ func (s *Session) follow(ctx context.Context, run *runstate.Run, o RunOptions, e
 		if errors.Is(err, journal.ErrNotFound) {
 			return fmt.Errorf("%w: %w", ErrStateLost, err)
 		}
-		if errors.Is(err, journal.ErrDamaged) {
+		if journal.Unreadable(err) {
 			return err
 		}
 

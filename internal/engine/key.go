@@ -12,6 +12,7 @@ import (
 	"github.com/godags/godags/internal/runstate"
 	"github.com/godags/godags/internal/sign"
 	"github.com/godags/godags/internal/spec"
+	"github.com/godags/godags/internal/version"
 )
 
 // findKey returns the key that GODAGS_KEY says. Without it a Redis of our own has a key that lives
@@ -97,7 +98,7 @@ func (s *Session) Spec(ctx context.Context, run journal.RunID) (*spec.Spec, erro
 	}
 
 	sp, err := decode(encoded)
-	if errors.Is(err, spec.ErrVersion) {
+	if errors.Is(err, version.ErrNewer) {
 		return nil, fmt.Errorf("run %s: %w", run, err)
 	}
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/runstate"
 	"github.com/godags/godags/internal/spec"
+	"github.com/godags/godags/internal/version"
 )
 
 // RunOptions say how a pipeline is run.
@@ -223,7 +224,7 @@ func (s *Session) load(ctx context.Context, o *RunOptions) (journal.Identity, er
 		return id, err
 	}
 
-	if o.Spec, err = spec.Decode(encoded); errors.Is(err, spec.ErrVersion) {
+	if o.Spec, err = spec.Decode(encoded); errors.Is(err, version.ErrNewer) {
 		return id, fmt.Errorf("run %s: %w", o.ID, err)
 	} else if err != nil {
 		return id, fmt.Errorf("run %s: %w: its spec: %w", o.ID, journal.ErrDamaged, err)

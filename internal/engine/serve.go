@@ -17,7 +17,6 @@ import (
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/runstate"
 	"github.com/godags/godags/internal/sign"
-	"github.com/godags/godags/internal/spec"
 	"github.com/godags/godags/internal/version"
 )
 
@@ -259,8 +258,8 @@ func (v *Server) drop(run journal.RunID, err error) {
 		delete(v.failed, run)
 	case errors.Is(err, journal.ErrFenced), errors.Is(err, journal.ErrNotFound), errors.Is(err, ErrHandOver):
 		logger.Info("run is not ours any more", "run", run, "reason", err)
-	case errors.Is(err, journal.ErrDamaged), errors.Is(err, journal.ErrDigest), errors.Is(err, sign.ErrSignature), errors.Is(err, ErrSharedMemory),
-		errors.Is(err, coordinator.ErrNoWorker), errors.Is(err, spec.ErrVersion):
+	case journal.Unreadable(err), errors.Is(err, journal.ErrDigest), errors.Is(err, sign.ErrSignature), errors.Is(err, ErrSharedMemory),
+		errors.Is(err, coordinator.ErrNoWorker):
 		v.hopeless[run] = true
 		logger.Error("run left alone", "run", run, "error", err)
 	default:

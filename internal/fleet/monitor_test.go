@@ -7,7 +7,7 @@ import (
 
 	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/spec"
+	"github.com/godags/godags/internal/version"
 )
 
 // begin is the time at which the tests of the monitor begin. No clock is involved.
@@ -86,7 +86,7 @@ func TestMonitor_GroupsListenersByQueue(t *testing.T) {
 	q := []string{"q"}
 	m.Update([]fleet.Worker{
 		{ID: "able", Queues: []string{"q", "p"}, Slots: 2, Key: "k", Version: "v1", Workload: fleet.Workload{Delivered: []string{"t"}}},
-		{ID: "old", Queues: q, Slots: 4, Key: "k", Version: "v0", Format: spec.Format + 1},
+		{ID: "old", Queues: q, Slots: 4, Key: "k", Version: "v0", Format: version.Format + 1},
 		{ID: "sick", Queues: q, Slots: 8, Key: "k", Unhealthy: "no space"},
 		{ID: "foreign", Queues: q, Slots: 16, Key: "another"},
 		{ID: "busy", Queues: q, Slots: 32, Key: "k", Run: "r2"},

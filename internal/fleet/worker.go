@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/spec"
+	"github.com/godags/godags/internal/version"
 )
 
 // Worker describes a worker, as of its last heartbeat.
@@ -23,7 +23,7 @@ type Worker struct {
 	Busy  int           `json:"busy"`  // stages that it executes now
 	// digest of its list of task names: see [Fleet.Handlers]
 	Handlers string `json:"handlers,omitempty"`
-	Format   int    `json:"format,omitempty"` // of pipelines that it reads: [spec.Format]
+	Format   int    `json:"format,omitempty"` // that it reads: [version.Format]
 	Version  string `json:"version"`          // of godags
 	// Unhealthy is why the worker cannot execute stages and takes none; empty if it can.
 	Unhealthy string    `json:"unhealthy,omitempty"`
@@ -57,7 +57,7 @@ func (w Worker) Serves(run journal.RunID) bool {
 func (w Worker) Able() bool { return w.Unhealthy == "" && w.Reads() }
 
 // Reads reports whether the worker reads the pipelines that this program writes.
-func (w Worker) Reads() bool { return w.Format == 0 || w.Format == spec.Format }
+func (w Worker) Reads() bool { return w.Format == 0 || w.Format == version.Format }
 
 // Heartbeat records that a worker is alive.
 func (f *Fleet) Heartbeat(ctx context.Context, w Worker) error {

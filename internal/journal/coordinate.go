@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/version"
 )
 
 // Submission is what a run begins with.
@@ -28,6 +29,7 @@ type Submission struct {
 
 // Submitted is the text of a run.submitted record.
 type Submitted struct {
+	Format   int    `json:"format"` // see [version.Format]
 	Pipeline string `json:"pipeline"`
 	Stages   int    `json:"stages"`
 	Digest   string `json:"digest"`
@@ -39,7 +41,7 @@ var ErrExists = errors.New("the run id is taken")
 // Submit creates a run, whole or not at all, and returns the submitter's epoch. If the id is taken
 // it returns [ErrExists], and [ErrDigest] as well if that run has another spec.
 func (j *Journal) Submit(ctx context.Context, s Submission) (epoch int64, err error) {
-	text, err := json.Marshal(Submitted{s.Pipeline, s.Stages, s.Digest})
+	text, err := json.Marshal(Submitted{version.Format, s.Pipeline, s.Stages, s.Digest})
 	if err != nil {
 		return 0, fmt.Errorf("submit run %s: %w", s.Run, err)
 	}

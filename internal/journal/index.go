@@ -75,7 +75,7 @@ func (j *Journal) Runs(ctx context.Context, limit int, match func(Summary) bool)
 			}
 
 			next++
-			if err != nil && !errors.Is(err, ErrDamaged) {
+			if err != nil && !Unreadable(err) {
 				return nil, err
 			}
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/spec"
+	"github.com/godags/godags/internal/version"
 )
 
 // Entry is one entry of a run's stream: what one script call recorded.
@@ -29,6 +30,12 @@ var ErrDamaged = errors.New("the journal is damaged")
 // Damaged returns an [ErrDamaged] about an entry of a run's journal.
 func Damaged(run RunID, entry string, why error) error {
 	return fmt.Errorf("run %s: %w: entry %s: %w; the command events shows what comes before it; the pipeline can be run again under another id", run, ErrDamaged, entry, why)
+}
+
+// Unreadable reports whether an error about a journal stays however often it is read: the journal is
+// damaged, or a newer godags wrote it.
+func Unreadable(err error) bool {
+	return errors.Is(err, ErrDamaged) || errors.Is(err, version.ErrNewer)
 }
 
 // Start is the position before the first entry of a stream.
@@ -52,8 +59,8 @@ func splitID(id string) (ms, n uint64) {
 // Read returns the entries after a position, oldest first and at most a few thousand. If there are
 // none yet it waits for one up to the given time; less than a millisecond means that it does not
 // wait. If the entry at the position is not there any more it returns [ErrTruncated]: what was read
-// before is not what the entries after it follow from. What comes before an entry that cannot be
-// understood is returned first, and [ErrDamaged] when that entry is the next.
+// before is not what the entries after it follow from. What comes before an entry that is
+// [Unreadable] is returned first, and the error when that entry is the next.
 func (j *Journal) Read(ctx context.Context, run RunID, after string, wait time.Duration) ([]Entry, error) {
 	if wait < time.Millisecond {
 		wait = -1 // go-redis would round it to 0, which means forever
@@ -124,6 +131,12 @@ func entries(run RunID, messages []redis.XMessage) ([]Entry, error) {
 		if err == nil && len(e.Records) == 0 {
 			err = errors.New("it has no records")
 		}
+		if err == nil && e.Records[0].Type == RunSubmitted {
+			err = checkSubmitted(e.Records[0])
+		}
+		if errors.Is(err, version.ErrNewer) {
+			return list, fmt.Errorf("run %s: journal entry %s: %w", run, m.ID, err)
+		}
 		if err != nil {
 			return list, Damaged(run, m.ID, err)
 		}
@@ -132,6 +145,16 @@ func entries(run RunID, messages []redis.XMessage) ([]Entry, error) {
 	}
 
 	return list, nil
+}
+
+// checkSubmitted returns [version.ErrNewer] if a run is of a newer format. Text that is no JSON is for
+// those to report who need what it says.
+func checkSubmitted(r Record) error {
+	var s Submitted
+	if json.Unmarshal([]byte(r.Text), &s) != nil {
+		return nil
+	}
+	return version.CheckFormat(s.Format)
 }
 
 // Identity says which run it is that has an id, by what was recorded at its submission. Whoever
@@ -196,7 +219,7 @@ type Summary struct {
 	Pipeline string
 	Stages   int
 	// running, stalled (its coordinator is gone), queued (no coordinator has taken it yet),
-	// cancelling, succeeded, failed, cancelled; damaged (nothing else is known)
+	// cancelling, succeeded, failed, cancelled; damaged, newer (nothing else is known)
 	State     string
 	Submitted time.Time
 	Asked     time.Time      // when this was so, by the clock of Redis
@@ -205,8 +228,8 @@ type Summary struct {
 	Counts    map[string]int // of stages by terminal state; nil while the run goes on
 }
 
-// Summary describes one run by the first and the last entry of its stream. With [ErrDamaged] it
-// returns what is known nevertheless.
+// Summary describes one run by the first and the last entry of its stream. If the journal is
+// [Unreadable] it returns what is known nevertheless.
 func (j *Journal) Summary(ctx context.Context, run RunID) (Summary, error) {
 	pipe := j.rdb.Pipeline()
 	first := pipe.XRangeN(ctx, j.key(run, "journal"), "-", "+", 1)
@@ -226,7 +249,11 @@ func (j *Journal) Summary(ctx context.Context, run RunID) (Summary, error) {
 	}
 
 	damaged := Summary{Run: run, State: "damaged", Asked: now.Val()}
+	newer := Summary{Run: run, State: "newer", Asked: now.Val()}
 	ends, err := entries(run, []redis.XMessage{first.Val()[0], last.Val()[0]})
+	if errors.Is(err, version.ErrNewer) {
+		return newer, err
+	}
 	if err != nil {
 		return damaged, err
 	}

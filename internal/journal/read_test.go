@@ -14,6 +14,7 @@ import (
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/redistest"
+	"github.com/godags/godags/internal/version"
 )
 
 func TestReadGoesOnWhereItStopped(t *testing.T) {
@@ -93,7 +94,6 @@ func TestADamagedEntryIsAnErrorAndNoPanic(t *testing.T) {
 	for name, values := range map[string][]any{
 		"other fields":           {"x", "y"},
 		"no records":             {"w", "w1", "r", ""},
-		"unknown type":           {"w", "w1", "r", "\x06\x00\x00\x00"},
 		"type 0":                 {"w", "w1", "r", "\x00\x00\x00\x00"},
 		"unknown field":          {"w", "w1", "r", "\x02\x00\x01\x10"},
 		"cut":                    {"w", "w1", "r", "\x02\x00"},
@@ -115,6 +115,38 @@ func TestADamagedEntryIsAnErrorAndNoPanic(t *testing.T) {
 					t.Errorf("read %v, %v", entries, err)
 				}
 				if s, err := f.Summary(t.Context(), run); !errors.Is(err, journal.ErrDamaged) {
+					t.Errorf("summary %+v, %v", s, err)
+				}
+			})
+		})
+	}
+}
+
+// The journal is in order. Its reader must neither guess what the record means nor leave it out.
+func TestRead_RefusesRecordsOfANewerFormat(t *testing.T) {
+	for name, records := range map[string]string{
+		"type 6":              "\x06\x00\x00\x00",
+		"type 200":            "\xc8\x00\x00\x00",
+		"field":               "\x02\x00\x01\x80\x01",
+		"field of far away":   "\x02\x00\x01\x80\x80\x80\x80\x10",
+		"good, then newer":    "\x02\x00\x01\x00\x0e\x00\x00\x00",
+		"newer with a field":  "\x0d\x01\x01\x04\x04text",
+		"newer, without more": "\x0d\x01\x01\x00",
+	} {
+		t.Run(name, func(t *testing.T) {
+			redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
+				f := newFixture(t, rdb)
+				f.damage("w", "w1", "r", records)
+				before, err := f.Read(t.Context(), run, journal.Start, 0)
+				if err != nil || len(before) != 1 {
+					t.Fatalf("what comes before: %v, %v", before, err)
+				}
+				const want = "written by a newer godags (format 2 or later); this one reads format 1: upgrade this program"
+				entries, err := f.Read(t.Context(), run, before[0].ID, 0)
+				if !errors.Is(err, version.ErrNewer) || errors.Is(err, journal.ErrDamaged) || !strings.HasSuffix(err.Error(), want) {
+					t.Errorf("read %v, %v; want no entry, and %q", entries, err, want)
+				}
+				if s, err := f.Summary(t.Context(), run); !errors.Is(err, version.ErrNewer) || s.State != "newer" {
 					t.Errorf("summary %+v, %v", s, err)
 				}
 			})

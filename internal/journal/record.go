@@ -1,7 +1,9 @@
 package journal
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
@@ -9,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/version"
 )
 
 // Type is the kind of a record.
@@ -71,10 +74,24 @@ type Record struct {
 	// of the attempt's execution, to the microsecond; of run.cancelling: the time limit that is
 	// over, if that is why
 	Duration time.Duration
-	Note     string // the last line that the attempt printed
+	// of stage.succeeded: of the stage's output; zero if it has none
+	Digest Digest
+	Note   string // the last line that the attempt printed
 	// stage.failed: the error; stage.lost, stage.cancelled, run.cancelling: the reason; other
 	// run.*: JSON
 	Text string
+}
+
+// Digest is the SHA-256 of an output, as the stage that made it encoded it. Equal outputs have equal
+// digests, wherever they are stored.
+type Digest [sha256.Size]byte
+
+// String returns the digest in hexadecimal; the zero digest, which no output has, is empty.
+func (d Digest) String() string {
+	if d == (Digest{}) {
+		return ""
+	}
+	return hex.EncodeToString(d[:])
 }
 
 // Event returns what the record means to the run's state machine. It is false for run.submitted,
@@ -83,7 +100,8 @@ func (r Record) Event() (dag.Event, bool) {
 	return dag.Event{Type: types[r.Type].event, Stage: r.Stage, Attempt: r.Attempt, Cause: r.Root, Count: r.Count, Fatal: r.Fatal}, r.Type != RunSubmitted
 }
 
-// The fields of a record that are there only if the record has them.
+// The fields of a record that are there only if the record has them. They are stored as a varint, so
+// that a later format can have more than seven.
 const (
 	hasRoot = 1 << iota
 	hasDuration
@@ -91,6 +109,7 @@ const (
 	hasText
 	hasCount
 	isFatal
+	hasDigest
 	allFields = 1<<iota - 1
 )
 
@@ -103,11 +122,11 @@ const (
 // append adds the stored form: type, stage, attempt, which fields follow, fields.
 func (r Record) append(buf []byte) []byte {
 	fields := bit(hasRoot, r.Root != 0) | bit(hasDuration, r.Duration > 0) | bit(hasNote, r.Note != "") | bit(hasText, r.Text != "") |
-		bit(hasCount, r.Count > 0) | bit(isFatal, r.Fatal)
+		bit(hasCount, r.Count > 0) | bit(isFatal, r.Fatal) | bit(hasDigest, r.Digest != Digest{})
 	buf = append(buf, byte(r.Type))
 	buf = binary.AppendUvarint(buf, uint64(r.Stage))
 	buf = binary.AppendUvarint(buf, uint64(r.Attempt))
-	buf = append(buf, fields)
+	buf = append(buf, fields) // below 128: its own varint
 	if fields&hasRoot != 0 {
 		buf = binary.AppendUvarint(buf, uint64(r.Root))
 	}
@@ -118,6 +137,10 @@ func (r Record) append(buf []byte) []byte {
 
 	if fields&hasDuration != 0 {
 		buf = binary.AppendUvarint(buf, uint64(r.Duration.Microseconds()))
+	}
+
+	if fields&hasDigest != 0 {
+		buf = append(buf, r.Digest[:]...)
 	}
 
 	if fields&hasNote != 0 {
@@ -148,12 +171,25 @@ func appendText(buf []byte, text string, most int) []byte {
 	return append(binary.AppendUvarint(buf, uint64(len(text))), text...)
 }
 
+var errRecord = errors.New("a record cannot be decoded")
+
 // decodeRecords appends the records of a stored entry to records.
 func decodeRecords(data string, records []Record) ([]Record, error) {
 	for len(data) > 0 {
 		d := decoder{data: data}
 		r := Record{Type: Type(d.byte()), Stage: dag.StageID(d.uint(1<<32 - 1)), Attempt: dag.Attempt(d.uint(1<<16 - 1))}
-		fields := d.byte()
+		fields := d.uint(math.MaxUint64)
+
+		// What comes behind a type or field that this program does not know cannot be found.
+		switch {
+		case d.bad || r.Type == 0:
+			return records, errRecord
+		case !r.Type.known():
+			return records, version.Unknown(fmt.Sprintf("record type %d", r.Type))
+		case fields > allFields:
+			return records, version.Unknown(fmt.Sprintf("record fields %#x", fields&^allFields))
+		}
+
 		r.Fatal = fields&isFatal != 0
 		if fields&hasRoot != 0 {
 			r.Root = dag.StageID(d.uint(1<<32 - 1))
@@ -167,6 +203,10 @@ func decodeRecords(data string, records []Record) ([]Record, error) {
 			r.Duration = time.Duration(d.uint(math.MaxInt64/1000)) * time.Microsecond
 		}
 
+		if fields&hasDigest != 0 {
+			copy(r.Digest[:], d.take(sha256.Size))
+		}
+
 		if fields&hasNote != 0 {
 			r.Note = d.text()
 		}
@@ -175,8 +215,8 @@ func decodeRecords(data string, records []Record) ([]Record, error) {
 			r.Text = d.text()
 		}
 
-		if !r.Type.known() || d.bad || fields > allFields {
-			return records, errors.New("a record cannot be decoded")
+		if d.bad {
+			return records, errRecord
 		}
 
 		records = append(records, r)
@@ -218,7 +258,10 @@ func (d *decoder) uint(most uint64) uint64 {
 }
 
 func (d *decoder) text() string {
-	n := d.uint(uint64(len(d.data)))
+	return d.take(d.uint(uint64(len(d.data))))
+}
+
+func (d *decoder) take(n uint64) string {
 	if d.bad || n > uint64(len(d.data)) {
 		d.bad = true
 		return ""

@@ -20,6 +20,7 @@ import (
 
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/sign"
+	"github.com/godags/godags/internal/version"
 )
 
 // Item is one attempt of a stage.
@@ -44,6 +45,7 @@ type Item struct {
 
 // Batch is what one task carries: attempts of one run that one worker executes in this order.
 type Batch struct {
+	Format      int    `json:"format"` // see [version.Format]; set when it is enqueued
 	Run         string `json:"run"`
 	Pipeline    string `json:"pipeline"`
 	Incarnation string `json:"incarnation"` // of the run: see [journal.Identity]
@@ -63,9 +65,22 @@ type Task struct {
 	Bundle Batch
 }
 
+// decodeBatch decodes a payload whose signature was verified.
+func decodeBatch(payload []byte) (Batch, error) {
+	var signed struct {
+		Batch
+		Signature string `json:"signature"` // the last field: see signTask
+	}
+	err := version.Decode(payload, &signed, &signed.Format)
+	return signed.Batch, err
+}
+
 // taskTimeout is Asynq's limit for a bundle. A stage's own limits are the worker's, so this must
 // only be longer than any of them; without it Asynq would take 30 minutes.
 const taskTimeout = 365 * 24 * time.Hour
+
+// maxRetry is how often Asynq delivers a task again whose handler returned an error.
+const maxRetry = 25
 
 // Client enqueues bundles, signed. It is safe for concurrent use.
 type Client struct {
@@ -103,6 +118,7 @@ func name(queue, run string, key sign.Key) string {
 
 // enqueue adds a task to a queue, or does nothing if it is there. The wake-up is the caller's.
 func (c *Client) enqueue(ctx context.Context, queue string, t Task) error {
+	t.Bundle.Format = version.Format
 	payload, err := json.Marshal(t.Bundle)
 	if err != nil {
 		return fmt.Errorf("task %s: %w", t.ID, err)
@@ -110,7 +126,7 @@ func (c *Client) enqueue(ctx context.Context, queue string, t Task) error {
 
 	payload = signTask(c.key, c.name(queue), payload)
 	_, err = c.client.EnqueueContext(ctx, asynq.NewTask(t.Bundle.Pipeline+"/"+t.Label, payload),
-		asynq.Queue(c.name(queue)), asynq.TaskID(t.ID), asynq.MaxRetry(25), asynq.Timeout(taskTimeout))
+		asynq.Queue(c.name(queue)), asynq.TaskID(t.ID), asynq.MaxRetry(maxRetry), asynq.Timeout(taskTimeout))
 	if err != nil && !errors.Is(err, asynq.ErrTaskIDConflict) {
 		return fmt.Errorf("task %s: %w", t.ID, err)
 	}
@@ -121,10 +137,13 @@ func (c *Client) enqueue(ctx context.Context, queue string, t Task) error {
 // PassOn adds what is left of a bundle to the queue that it came from, for another worker. First is
 // the name of its first stage.
 func (c *Client) PassOn(ctx context.Context, b Batch, first string) error {
-	// the attempt's own ID may still be in use
-	id := TaskID(b.Run, first, int(b.Items[0].Attempt)) + "." + rand.Text()[:6]
+	id := passedOnID(TaskID(b.Run, first, int(b.Items[0].Attempt)))
 	return c.EnqueueAll(ctx, b.Queue, Task{id, Label(len(b.Items), first), b})
 }
+
+// passedOnID returns a new ID for a task that is passed on: that of its first attempt may still be in
+// use.
+func passedOnID(first string) string { return first + "." + rand.Text()[:6] }
 
 // PassedOn returns the id of the attempt that comes first in a task which was passed on, by the id
 // of that task; empty for any other task.

@@ -2,19 +2,20 @@ package queue
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/godags/godags/internal/sign"
+	"github.com/godags/godags/internal/version"
 )
 
 // ServerConfig says how bundles are taken from queues.
@@ -45,6 +46,9 @@ type Server struct {
 	once   sync.Once
 	ears   sync.WaitGroup
 
+	client    *asynq.Client // returns tasks that this worker cannot read
+	newerSaid atomic.Int64  // when that was logged last, in nanoseconds; 0: never
+
 	mu        sync.Mutex
 	delivered map[string]bool // ids of tasks that were taken, and of which nothing has begun
 }
@@ -55,6 +59,7 @@ func NewServer(rdb redis.UniversalClient, cfg ServerConfig) *Server {
 	s := &Server{cfg: cfg, rdb: rdb, names: make(map[string]string), delivered: make(map[string]bool), wake: make(chan struct{}, 1), stop: make(chan struct{})}
 	s.hook = newHook(len(cfg.Queues), cfg.Slots, s.wake, s.stop)
 	rdb.AddHook(s.hook)
+	s.client = asynq.NewClientFromRedisClient(rdb)
 	queues := make(map[string]int)
 	for _, q := range cfg.Queues {
 		inRedis := name(q, cfg.Run, cfg.Key)
@@ -112,7 +117,10 @@ func (s *Server) process(ctx context.Context, task *asynq.Task) error {
 	var b Batch
 	body, err := s.verify(queue, task.Payload())
 	if err == nil {
-		err = json.Unmarshal(body, &b)
+		b, err = decodeBatch(body)
+	}
+	if errors.Is(err, version.ErrNewer) {
+		return s.passOn(ctx, queue, task, err, executed)
 	}
 	if err != nil {
 		s.cfg.Logger.Warn("task refused, nothing of it is executed", "task", clip(id), "queue", queue, "error", err)
@@ -122,7 +130,47 @@ func (s *Server) process(ctx context.Context, task *asynq.Task) error {
 
 	b.Queue = s.names[queue]
 	b.ID = id
-	return s.cfg.Handle(ctx, b, executed)
+	err = s.cfg.Handle(ctx, b, executed)
+	if errors.Is(err, version.ErrNewer) {
+		return s.passOn(ctx, queue, task, err, executed)
+	}
+	return err
+}
+
+const (
+	newerPause    = 250 * time.Millisecond // before a task of a newer godags goes to another worker
+	newerLogEvery = time.Minute
+)
+
+// passOn puts a task that only a newer godags can read back into its queue, as it is: the signature
+// covers all of it. It is not archived, since another worker may be able to read it.
+func (s *Server) passOn(ctx context.Context, queue string, task *asynq.Task, newer error, executed func()) error {
+	id, _ := asynq.GetTaskID(ctx)
+	if last := s.newerSaid.Load(); time.Since(time.Unix(0, last)) > newerLogEvery && s.newerSaid.CompareAndSwap(last, time.Now().UnixNano()) {
+		s.cfg.Logger.Warn("task returned to the queue for another worker", "task", clip(id), "queue", queue, "error", newer)
+	}
+
+	// Other tasks do not wait with this one. Without the pause, the worker that is first to ask would
+	// be this one again.
+	executed()
+	select {
+	case <-time.After(newerPause):
+	case <-s.stop:
+	}
+
+	first := PassedOn(id)
+	if first == "" {
+		first = id
+	}
+	_, err := s.client.EnqueueContext(context.WithoutCancel(ctx), asynq.NewTask(task.Type(), task.Payload()),
+		asynq.Queue(queue), asynq.TaskID(passedOnID(first)), asynq.MaxRetry(maxRetry), asynq.Timeout(taskTimeout))
+	if err == nil {
+		err = s.rdb.Publish(context.WithoutCancel(ctx), wakeChannel(queue), "").Err()
+	}
+	if err != nil {
+		return fmt.Errorf("return task %s to its queue: %w", clip(id), err) // Asynq delivers it again
+	}
+	return nil
 }
 
 func (s *Server) deliver(id string) {

@@ -151,7 +151,8 @@ func (e *AmbiguousError) Error() string {
 // runs are removed first.
 //
 // The error is [ErrNotKept], an [*UnknownError], an [*AmbiguousError], an [*InvalidIDError], or
-// that of Redis. With [journal.ErrDamaged] the summary holds what is known nevertheless.
+// that of Redis. If the journal is [Unreadable], the summary
+// holds what is known nevertheless.
 func (s *Service) Find(ctx context.Context, word string) (Summary, error) {
 	if !s.session.Keeps() {
 		return Summary{}, ErrNotKept

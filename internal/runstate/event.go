@@ -60,6 +60,8 @@ func (r *Run) stageEvent(e journal.Entry, record journal.Record, event *api.Even
 		event.Cause = r.Name(record.Root)
 	case journal.StageCancelled:
 		event.Reason = r.WhyCancelled(e, record)
+	case journal.StageSucceeded:
+		event.Digest = record.Digest.String()
 	default:
 		event.Reason = record.Text
 	}

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/godags/godags/internal/version"
 )
 
 // packed compresses a header and what follows it.
@@ -37,7 +39,7 @@ func TestDecodeUnvouched_TakesLittleMemory(t *testing.T) {
 		return append(append(bytes.Repeat([]byte("\x01a"), n), make([]byte, n)...), make([]byte, n)...)
 	}
 	head := func(n int, kinds string) string {
-		return fmt.Sprintf(`{"version":%d,"name":"bomb","stages":%d,"edges":0,"kinds":[%s]}`, Format, n, kinds)
+		return fmt.Sprintf(`{"format":%d,"name":"bomb","stages":%d,"edges":0,"kinds":[%s]}`, version.Format, n, kinds)
 	}
 	const many = 7 << 20
 	for name, bomb := range map[string][]byte{

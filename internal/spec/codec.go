@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -12,6 +11,7 @@ import (
 
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/jsontext"
+	"github.com/godags/godags/internal/version"
 )
 
 // The stored form is zstd of: a JSON header, all names, all dependencies, and for each stage its
@@ -19,20 +19,14 @@ import (
 // edges take a few megabytes and well under a second.
 
 type header struct {
-	Version int    `json:"version"`
-	Name    string `json:"name"`
-	Values  string `json:"values,omitempty"`
-	Stages  int    `json:"stages"`
-	Edges   int    `json:"edges"`
+	Format int    `json:"format"` // see [version.Format]
+	Name   string `json:"name"`
+	Values string `json:"values,omitempty"`
+	Stages int    `json:"stages"`
+	Edges  int    `json:"edges"`
 	Settings
 	Kinds []Kind `json:"kinds"`
 }
-
-// ErrVersion says that another version of godags has written a stored form.
-var ErrVersion = errors.New("the pipeline was stored by another version of godags")
-
-// Format is the version of the stored form. A program reads one, and no other.
-const Format = 1
 
 // MaxEncoded is the size of the largest stored form, in bytes.
 const MaxEncoded = 256 << 20
@@ -56,7 +50,7 @@ func Digest(encoded []byte) string {
 // Encode returns the stored form.
 func (s *Spec) Encode() ([]byte, error) {
 	g := s.Graph
-	head, err := jsontext.Marshal(header{Format, s.Name, s.Values, g.Len(), g.Edges(), s.Settings, s.kinds})
+	head, err := jsontext.Marshal(header{version.Format, s.Name, s.Values, g.Len(), g.Edges(), s.Settings, s.kinds})
 	if err != nil {
 		return nil, fmt.Errorf("encode pipeline %q: %w", s.Name, err)
 	}
@@ -179,11 +173,8 @@ func (r *reader) spec() (*Spec, error) {
 	if len(head) > r.header {
 		return nil, ErrUnvouched
 	}
-	if err := json.Unmarshal([]byte(head), &h); err != nil {
+	if err := version.Decode([]byte(head), &h, &h.Format); err != nil {
 		return nil, errors.Join(r.err, err)
-	}
-	if h.Version != Format {
-		return nil, fmt.Errorf("%w: it has version %d, and this program knows version %d: use the same godags version everywhere", ErrVersion, h.Version, Format)
 	}
 	// each takes at least a byte
 	if h.Stages < 0 || h.Edges < 0 || h.Stages > len(r.data) || h.Edges > len(r.data) {

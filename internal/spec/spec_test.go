@@ -111,7 +111,7 @@ func FuzzDecode(f *testing.F) {
 
 // FuzzColumns is FuzzDecode behind the compression, which chance does not get through.
 func FuzzColumns(f *testing.F) {
-	const head = `{"version":1,"name":"p","stages":2,"edges":1,"kinds":[{"task":"noop"}]}`
+	const head = `{"format":1,"name":"p","stages":2,"edges":1,"kinds":[{"task":"noop"}]}`
 	for _, seed := range []string{"", "\x02{}", string(rune(len(head))) + head + "\x01a\x01b\x00\x01\x02\x00\x00"} {
 		f.Add(seed)
 	}

@@ -230,27 +230,31 @@ type Output struct {
 // first, under a name of its own for each attempt: an attempt that has been replaced cannot spoil
 // the value of the one that counts. If the guard does not hold any more, nothing is left in the
 // store, and Seal returns [guard.ErrRefused].
-func (s *Stores) Seal(ctx context.Context, sp *spec.Spec, o Output) ([]byte, error) {
+func (s *Stores) Seal(ctx context.Context, sp *spec.Spec, o Output) (recorded []byte, sum journal.Digest, err error) {
 	value := o.Value
 	store, err := s.For(sp, o.Stage)
 	if err != nil {
-		return nil, err
-	}
-	if store == s.redis && len(value) <= MaxInline {
-		return append([]byte{inline}, value...), nil
+		return nil, sum, err
 	}
 
-	ref := reference{o.Name, payload(value), digest(value)}
+	// The same for both ways of recording, so that equal outputs have equal digests. At most 64 KiB
+	// take 40 µs here; a larger value needs the digest anyway.
+	sum = digest(value)
+	if store == s.redis && len(value) <= MaxInline {
+		return append([]byte{inline}, value...), sum, nil
+	}
+
+	ref := reference{o.Name, payload(value), sum.String()}
 	if err := s.store(ctx, o, store); err != nil {
-		return nil, fmt.Errorf("store output: %w", err)
+		return nil, sum, fmt.Errorf("store output: %w", err)
 	}
 
 	text, err := json.Marshal(ref)
 	if err != nil {
-		return nil, fmt.Errorf("store output: %w", err)
+		return nil, sum, fmt.Errorf("store output: %w", err)
 	}
 
-	return append([]byte{elsewhere}, text...), nil
+	return append([]byte{elsewhere}, text...), sum, nil
 }
 
 // store stores an output. In Redis that and the look at the guard are one step. Elsewhere the guard
@@ -274,13 +278,40 @@ func (s *Stores) store(ctx context.Context, o Output, store cache.Cache) error {
 // digest returns the SHA-256 of a value. It is computed in pieces: one call for hundreds of
 // megabytes cannot be interrupted by the runtime, and a garbage collection that waits for its end
 // stops everything else in the process, such as the heartbeat of the worker.
-func digest(value []byte) string {
-	h := sha256.New()
-	for piece := range slices.Chunk(value, 1<<20) {
-		h.Write(piece) // never fails
+func digest(value []byte) journal.Digest {
+	const piece = 1 << 20
+	if len(value) <= piece {
+		return sha256.Sum256(value)
 	}
-	return hex.EncodeToString(h.Sum(nil))
+
+	h := sha256.New()
+	for some := range slices.Chunk(value, piece) {
+		h.Write(some) // never fails
+	}
+	return journal.Digest(h.Sum(nil))
 }
+
+// DigestOf returns the digest of the value behind a recorded output, without fetching the value; the
+// zero digest for none.
+func DigestOf(recorded []byte) (sum journal.Digest, err error) {
+	switch {
+	case len(recorded) == 0 || IsNone(recorded):
+		return sum, nil
+	case recorded[0] == inline:
+		return digest(recorded[1:]), nil
+	}
+
+	var ref reference
+	if recorded[0] != elsewhere || json.Unmarshal(recorded[1:], &ref) != nil || len(ref.Sum) != hex.EncodedLen(len(sum)) {
+		return sum, errDamaged
+	}
+	if _, err := hex.Decode(sum[:], []byte(ref.Sum)); err != nil {
+		return journal.Digest{}, errDamaged
+	}
+	return sum, nil
+}
+
+var errDamaged = errors.New("the recorded output is damaged")
 
 // Open returns the value behind a recorded output of a stage.
 func (s *Stores) Open(ctx context.Context, sp *spec.Spec, run journal.RunID, id dag.StageID, recorded []byte) ([]byte, error) {
@@ -302,7 +333,7 @@ func (s *Stores) Open(ctx context.Context, sp *spec.Spec, run journal.RunID, id 
 	if err != nil {
 		return nil, s.explain(store, sp, id, err)
 	}
-	if digest(value) != ref.Sum {
+	if digest(value).String() != ref.Sum {
 		return nil, fmt.Errorf("run %s: the output of stage %q was changed since it was recorded", run, sp.Graph.Name(id))
 	}
 

@@ -35,7 +35,7 @@ func TestAnOutputThatWasChangedSinceItWasRecordedIsNotRead(t *testing.T) {
 			t.Fatal(err)
 		}
 		stores, value := NewStores(rdb, nil), bytes.Repeat([]byte("x"), MaxInline+1)
-		recorded, err := stores.Seal(t.Context(), sp, output(rdb, stage, value))
+		recorded, _, err := stores.Seal(t.Context(), sp, output(rdb, stage, value))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +74,7 @@ func TestTheValuesOfARunInMemoryAreRemovedWithIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	stores := NewStores(rdb, nil)
-	recorded, err := stores.Seal(t.Context(), sp, output(rdb, stage, []byte("value")))
+	recorded, _, err := stores.Seal(t.Context(), sp, output(rdb, stage, []byte("value")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func TestStores_LateWritesHaveNoEffect(t *testing.T) {
 			}
 			rdb.Set(t.Context(), "fence", "01234567replaced", 0)
 
-			_, sealed := stores.Seal(t.Context(), sp, o)
+			_, _, sealed := stores.Seal(t.Context(), sp, o)
 			for what, err := range map[string]error{
 				"output":  sealed,
 				"value":   stores.Put(t.Context(), o.Guard, c, named, []byte("2")),

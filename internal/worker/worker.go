@@ -24,8 +24,8 @@ import (
 	"github.com/godags/godags/internal/queue"
 	"github.com/godags/godags/internal/retry"
 	"github.com/godags/godags/internal/sign"
-	"github.com/godags/godags/internal/spec"
 	"github.com/godags/godags/internal/values"
+	"github.com/godags/godags/internal/version"
 	"github.com/godags/godags/internal/worker/execution"
 	"github.com/godags/godags/tasks"
 )
@@ -61,7 +61,7 @@ type Worker struct {
 
 // New returns a worker that has not started.
 func New(cfg Config) *Worker {
-	cfg.Info.Format = spec.Format
+	cfg.Info.Format = version.Format
 	cfg.Info.Handlers = fleet.HandlersDigest(cfg.Registry.Names())
 	health := newHealth(command.CanExecute)
 	w := &Worker{

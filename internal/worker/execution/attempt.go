@@ -107,9 +107,10 @@ func (a *Attempt) gathers() bool {
 
 // result is what an attempt that did not fail leaves.
 type result struct {
-	output  []byte // to be recorded; nil for none
-	count   int    // of the elements of the output, if others have instances for them
-	skipped bool   // by the stage's own condition
+	output  []byte         // to be recorded; nil for none
+	digest  journal.Digest // of the output
+	count   int            // of the elements of the output, if others have instances for them
+	skipped bool           // by the stage's own condition
 }
 
 // Execute executes the attempt and returns its outcome; nil if the outcome is not wanted.
@@ -165,10 +166,11 @@ func (a *Attempt) perform(ctx context.Context) (r result, err error) {
 		return r, err
 	}
 
+	var parts journal.Digest
 	in := inputs{a}
 	v := &stageValues{inputs: in, store: store}
 	if a.gathers() {
-		v.output, err = in.gather(ctx)
+		v.output, parts, err = in.gather(ctx)
 	} else {
 		r.skipped, err = a.handle(ctx, v)
 	}
@@ -191,7 +193,7 @@ func (a *Attempt) perform(ctx context.Context) (r result, err error) {
 	// The value is stored before the report, under a name that has the attempt in it. So an attempt
 	// that is replaced cannot change a value that counts.
 	err = a.retry(ctx, func() (err error) {
-		r.output, err = b.Stores.Seal(ctx, b.pipeline.spec, values.Output{
+		r.output, r.digest, err = b.Stores.Seal(ctx, b.pipeline.spec, values.Output{
 			Run: b.Claim.Run, Stage: a.graphStage(), Value: v.output, Guard: a.guard(),
 			Name: fmt.Sprintf("out/%s/%d-%x", a.valueName(), a.Attempt, b.Claim.Token),
 		})
@@ -200,6 +202,9 @@ func (a *Attempt) perform(ctx context.Context) (r result, err error) {
 
 	if errors.Is(err, cache.ErrTooLarge) {
 		err = tasks.NoRetry(err) // another attempt would leave as much
+	}
+	if parts != (journal.Digest{}) {
+		r.digest = parts
 	}
 	if err == nil {
 		r.output = a.signed(r.output)
@@ -245,6 +250,7 @@ func (a *Attempt) outcome(r result, err error) *journal.Outcome {
 	case err == nil:
 		// A handler that succeeds although it was told to stop has succeeded.
 		o.Output = r.output
+		o.Record.Digest = r.digest
 		o.Record.Count = uint32(r.count)
 		x.Health.Executed()
 	case cause != nil:

@@ -3,6 +3,7 @@ package execution
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/godags/godags/cache"
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
 	"github.com/godags/godags/internal/values"
 	"github.com/godags/godags/tasks"
@@ -110,24 +112,60 @@ func (in inputs) complete(ctx context.Context) error {
 	return err
 }
 
-// gather returns the output of a stage that gathers: the array if that is small, else its parts.
-func (in inputs) gather(ctx context.Context) ([]byte, error) {
+// gather returns the output of a stage that gathers: the array if that is small, else its parts, and
+// then their digest.
+func (in inputs) gather(ctx context.Context) (output []byte, parts journal.Digest, err error) {
 	if err := in.complete(ctx); err != nil {
-		return nil, err
+		return nil, parts, err
 	}
 
 	p := in.gathered()
 	list := newArrayBuilder(values.MaxInline)
-	err := in.eachPart(ctx, in.Stage, p, values.MaxInline, list.add)
+	err = in.eachPart(ctx, in.Stage, p, values.MaxInline, list.add)
 	switch {
 	case errors.Is(err, errTooLarge) || errors.Is(err, values.ErrNotJSON):
 		text, err := json.Marshal(p)
-		return append([]byte(values.PartsCodec+"\n"), text...), err
+		if err != nil {
+			return nil, parts, err
+		}
+		parts, err = in.digest(ctx, p)
+		return append([]byte(values.PartsCodec+"\n"), text...), parts, err
+
 	case err != nil:
-		return nil, err
+		return nil, parts, err
 	}
 
-	return list.close(), nil
+	return list.close(), parts, nil
+}
+
+// digest returns the digest of an output of which only the parts are recorded: of the codec's name
+// and the digests of all parts, zero for a part without output. The list of parts says nothing about
+// what is in them.
+func (in inputs) digest(ctx context.Context, p values.Parts) (sum journal.Digest, err error) {
+	l := in.batch.pipeline
+	list, err := l.partsOf(in.Stage, p)
+	if err != nil {
+		return sum, err
+	}
+
+	h := sha256.New()
+	h.Write([]byte(values.PartsCodec + "\n")) // never fails
+	for some := range slices.Chunk(list, fetchedAtOnce) {
+		recorded, err := in.recordedParts(ctx, some)
+		if err != nil {
+			return sum, err
+		}
+
+		for i, r := range recorded {
+			part, err := values.DigestOf(r)
+			if err != nil {
+				return sum, fmt.Errorf("the output of %s: %w", l.partName(some[i]), err)
+			}
+			h.Write(part[:])
+		}
+	}
+
+	return journal.Digest(h.Sum(nil)), nil
 }
 
 // eachPart calls do with each part of the output of a stage, in order, and with nil for a part

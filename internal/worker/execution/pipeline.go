@@ -2,6 +2,7 @@ package execution
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -10,6 +11,7 @@ import (
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
 	"github.com/godags/godags/internal/spec"
+	"github.com/godags/godags/internal/version"
 )
 
 // pipeline is a spec, and what the worker has learned about its stages.
@@ -95,6 +97,9 @@ func (s *pipelines) get(ctx context.Context, run journal.RunID, digest string) (
 	}
 
 	sp, err := spec.Decode(encoded)
+	if errors.Is(err, version.ErrNewer) {
+		return nil, fmt.Errorf("run %s: %w", run, err) // another worker may read it
+	}
 	if err != nil {
 		return nil, fmt.Errorf("run %s: %w: %w", run, journal.ErrDigest, err)
 	}
