@@ -192,7 +192,7 @@ func (c *Client) Cancel(ctx context.Context, run, reason string) error {
 }
 
 // ErrActive says that a run cannot be retried because it is not finished.
-var ErrActive = engine.ErrGoesOn
+var ErrActive = engine.ErrActive
 
 // Retry executes again what failed or was cancelled in a finished run, and everything after it.
 // What succeeded is kept. Retry does not wait: a coordinator that serves the Redis takes the run.

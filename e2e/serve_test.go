@@ -98,10 +98,10 @@ func TestADamagedRunIsReportedOnceAndLeftAlone(t *testing.T) {
 	}
 	w.start("worker")
 	serve := w.start("coordinator", "serve")
-	w.await("all are reported", func() bool { return strings.Count(serve.stderr(), "run left alone") == 3 })
+	w.await("all are reported", func() bool { return strings.Count(serve.stderr(), "run abandoned") == 3 })
 	w.coordinator("run", "one.json", "--run-id", "good", "--detach")
 	w.ended(w.start("coordinator", "attach", "good"), 0)
-	if n := strings.Count(serve.stderr(), "run left alone"); n != 3 {
+	if n := strings.Count(serve.stderr(), "run abandoned"); n != 3 {
 		t.Errorf("reported %d times", n)
 	}
 }

@@ -25,7 +25,7 @@ func classify(err error) int {
 		return exitUnreachable
 	case errors.As(err, &url), errors.As(err, &invalid), errors.As(err, &file),
 		errors.Is(err, runs.ErrNotFound), errors.Is(err, runs.ErrExists), errors.Is(err, engine.ErrSharedMemory),
-		errors.Is(err, version.ErrNewer), errors.Is(err, engine.ErrGoesOn), errors.Is(err, engine.ErrNoStage):
+		errors.Is(err, version.ErrNewer), errors.Is(err, engine.ErrActive), errors.Is(err, engine.ErrNoStage):
 		return exitUsage
 	}
 

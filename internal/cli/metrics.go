@@ -94,7 +94,7 @@ func workerMetrics(s worker.Stats) []metric {
 }
 
 func serverMetrics(s engine.ServerStats) []metric {
-	return withAge(s.LastLook, "godags_coordinator_scan_age_seconds", "Seconds since the last successful scan for runs without a coordinator.",
+	return withAge(s.LastScan, "godags_coordinator_scan_age_seconds", "Seconds since the last successful scan for runs without a coordinator.",
 		metric{"godags_coordinator_runs", "gauge", "Runs that this coordinator owns.", float64(s.Driving)},
 		metric{"godags_coordinator_runs_adopted_total", "counter", "Runs that this coordinator has adopted.", float64(s.Adopted)},
 		metric{"godags_coordinator_runs_finished_total", "counter", "Adopted runs that have finished.", float64(s.Finished)})

@@ -13,7 +13,7 @@ import (
 func TestNothingHasAnAgeBeforeItHasHappened(t *testing.T) {
 	for what, ages := range map[string]func(last time.Time) []metric{
 		"godags_worker_heartbeat_age_seconds": func(last time.Time) []metric { return workerMetrics(worker.Stats{LastBeat: last}) },
-		"godags_coordinator_scan_age_seconds": func(last time.Time) []metric { return serverMetrics(engine.ServerStats{LastLook: last}) },
+		"godags_coordinator_scan_age_seconds": func(last time.Time) []metric { return serverMetrics(engine.ServerStats{LastScan: last}) },
 	} {
 		for last, want := range map[time.Time]bool{{}: false, time.Now(): true} {
 			page := httptest.NewRecorder()
@@ -27,7 +27,7 @@ func TestNothingHasAnAgeBeforeItHasHappened(t *testing.T) {
 
 func TestACoordinatorThatHasNotLookedYetIsNotHealthy(t *testing.T) {
 	server := new(engine.Session).NewServer(engine.ServeOptions{})
-	if err := server.Healthy(); err == nil || err.Error() != "no word from Redis yet" {
+	if err := server.Healthy(); err == nil || err.Error() != "no answer from Redis yet" {
 		t.Errorf("got %v", err)
 	}
 }

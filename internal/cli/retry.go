@@ -31,7 +31,7 @@ func retry(i invocation) error {
 
 	return f.onRun(func(session *engine.Session, ctx context.Context, o engine.RunOptions) (*runstate.Run, error) {
 		run, err := session.Retry(ctx, o, i.c.String("stage"))
-		if errors.Is(err, engine.ErrGoesOn) {
+		if errors.Is(err, engine.ErrActive) {
 			id := []string{string(o.ID)}
 			err = fmt.Errorf("%w: follow it with %s, or resume it with %s if it has no coordinator",
 				err, i.hint("attach", id), i.hintAgain("resume", id))

@@ -35,7 +35,7 @@ type screen struct {
 	reasons reasons
 
 	external atomic.Bool                               // Redis was given by URL
-	part     atomic.Value                              // engine.Part, as soon as it is known
+	part     atomic.Value                              // engine.Role, as soon as it is known
 	standBy  bool                                      // take over if the coordinator dies
 	hint     func(command string, args ...string) hint // see [invocation.hintAgain]
 }
@@ -132,13 +132,13 @@ func (s *screen) observe(run *runstate.Run, e runs.Entry) {
 }
 
 // tell says what this process does for the run, when that changes.
-func (s *screen) tell(part engine.Part, coordinator string) {
-	before, _ := s.part.Swap(part).(engine.Part)
+func (s *screen) tell(part engine.Role, coordinator string) {
+	before, _ := s.part.Swap(part).(engine.Role)
 	switch {
 	case part == before:
 	case part == engine.Ended:
 		s.say("the run has already finished: showing its result")
-	case part == engine.Follows && before == engine.Drives:
+	case part == engine.Follows && before == engine.Owns:
 		s.say("%s has taken over the run: following it", coordinator)
 	case part == engine.Follows && s.standBy:
 		s.say("%s drives this run, or did until a moment ago: following it, and taking over if that coordinator is dead", coordinator)
@@ -148,7 +148,7 @@ func (s *screen) tell(part engine.Part, coordinator string) {
 		s.say("no coordinator has taken the run yet: start one with %s, or run it here with %s", s.hint("serve"), s.about("resume"))
 	case part == engine.Waits:
 		s.say("stalled: the coordinator %s of the run is dead; resume the run with %s", coordinator, s.about("resume"))
-	case part == engine.Drives && before != "":
+	case part == engine.Owns && before != "":
 		s.say("the coordinator of the run is dead: resuming the run here")
 	}
 }
@@ -164,7 +164,7 @@ func (s *screen) about(command string) hint {
 
 // follows reports whether another process owns the run.
 func (s *screen) follows() bool {
-	part, _ := s.part.Load().(engine.Part)
+	part, _ := s.part.Load().(engine.Role)
 	return part == engine.Follows || part == engine.Waits
 }
 

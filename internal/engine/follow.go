@@ -4,149 +4,135 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/godags/godags/internal/coordinator"
 	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/retry"
 	"github.com/godags/godags/internal/runstate"
 )
 
-// Part is what a session has to do with a run.
-type Part string
+// Role is what a session does for a run.
+type Role string
 
-// The parts.
+// The roles.
 const (
-	Drives  Part = "drives"   // the run is ours
-	Follows Part = "follows"  // another coordinator drives the run
-	Waits   Part = "waits"    // nobody drives the run, and we do not either
-	Ended   Part = "finished" // the run was finished when we came
+	Owns    Role = "owns"     // this process coordinates the run
+	Follows Role = "follows"  // another coordinator owns the run
+	Waits   Role = "waits"    // no coordinator owns the run, and this process cannot
+	Ended   Role = "finished" // the run was finished when the session looked
 )
 
-// watchEvery is how often somebody who follows a run finds out whether it is still driven.
+// watchEvery is how often a follower checks whether the run still has a coordinator. It is a fraction
+// of the lease, so that a dead coordinator is replaced soon after its lease expired.
 const watchEvery = coordinator.Lease / 10
 
-// conduct sees a run to its end: it drives the run while that is ours (the epoch is not 0), and
-// follows it while it is not.
-func (s *Session) conduct(ctx context.Context, driver coordinator.Config, o RunOptions, id journal.Identity, epoch int64) (*runstate.Run, error) {
-	run := runstate.New(o.ID, o.Spec)
-	for {
-		if epoch == 0 {
-			var err error
-			if epoch, err = s.standBy(ctx, run, driver.ID, o); epoch == 0 {
-				return run, err
-			}
-		}
-
-		o.tell(Drives, driver.ID)
-		err := s.drive(ctx, driver, o, run, id, epoch)
-		if !errors.Is(err, journal.ErrFenced) || ctx.Err() != nil {
-			return run, err
-		}
-
-		epoch = 0
-	}
+// follower reads the journal of a run that another process may coordinate.
+type follower struct {
+	journal *journal.Journal
+	logger  *slog.Logger
+	options RunOptions
+	state   *runstate.Run
 }
 
-// standBy follows a run until it can be taken over, and returns the epoch then. It is 0 if the run
-// is finished, or ctx is done.
-func (s *Session) standBy(ctx context.Context, run *runstate.Run, id string, o RunOptions) (epoch int64, err error) {
-	err = s.follow(ctx, run, o, func() (bool, error) {
-		epoch, err = s.Journal.Acquire(ctx, o.ID, id, coordinator.Lease)
+func (s *Session) follower(o RunOptions, state *runstate.Run) follower {
+	return follower{journal: s.Journal, logger: s.Logger, options: o, state: state}
+}
+
+// waitForTakeover follows a run until this process can own it, and returns the epoch then. The epoch
+// is 0 if the run is finished, or ctx is done.
+func (f follower) waitForTakeover(ctx context.Context, coordinatorID string) (epoch int64, err error) {
+	err = f.follow(ctx, func() (bool, error) {
+		epoch, err = f.journal.Acquire(ctx, f.options.ID, coordinatorID, coordinator.Lease)
 		if errors.Is(err, journal.ErrFenced) {
-			return false, s.tellLead(ctx, o)
+			return false, f.tellOwner(ctx)
 		}
 		return err == nil, err
 	})
 	return epoch, err
 }
 
-// watch follows a run to its end, whoever drives it.
-func (s *Session) watch(ctx context.Context, run *runstate.Run, o RunOptions) error {
-	return s.follow(ctx, run, o, func() (bool, error) { return false, s.tellLead(ctx, o) })
+// watch follows a run to its end, and never owns it.
+func (f follower) watch(ctx context.Context) error {
+	return f.follow(ctx, func() (bool, error) { return false, f.tellOwner(ctx) })
 }
 
-// tellLead says who drives the run.
-func (s *Session) tellLead(ctx context.Context, o RunOptions) error {
-	leads, err := s.Journal.Ownerships(ctx, o.ID)
+// tellOwner tells which coordinator owns the run.
+func (f follower) tellOwner(ctx context.Context) error {
+	owners, err := f.journal.Ownerships(ctx, f.options.ID)
 	if err != nil {
 		return err
 	}
 
-	part := Follows
-	if leads[0].Left <= 0 {
-		part = Waits
+	role := Follows
+	if owners[0].Left <= 0 {
+		role = Waits
 	}
 
-	o.tell(part, leads[0].Coordinator)
+	f.options.tell(role, owners[0].Coordinator)
 	return nil
 }
 
-// follow reads the journal until the run is finished, or enough says so. While Redis cannot be
-// reached it waits.
-func (s *Session) follow(ctx context.Context, run *runstate.Run, o RunOptions, enough func() (bool, error)) error {
-	if err := s.catchUp(ctx, run, o); err != nil {
+// follow reads the journal until the run is finished, or done reports true. It calls done about three
+// times a second. While Redis is unreachable it waits.
+func (f follower) follow(ctx context.Context, done func() (bool, error)) error {
+	if err := f.catchUp(ctx); err != nil {
 		return err
 	}
 
-	if run.State.Finished() {
-		o.tell(Ended, "")
+	if f.state.State.Finished() {
+		f.options.tell(Ended, "")
 		return nil
 	}
 
 	var asked time.Time
-	for warned := false; !run.State.Finished(); {
-		done := false
-		err := error(nil)
+	warned := false
+	for !f.state.State.Finished() {
+		stop, err := false, error(nil)
 		if time.Since(asked) >= watchEvery {
-			done, err = enough()
+			stop, err = done()
 			asked = time.Now()
 		}
-
-		if done {
+		if stop {
 			return nil
 		}
+
 		if err == nil {
-			_, err = run.Follow(ctx, s.Journal, watchEvery, o.observe(run))
-			o.tick(run)
+			_, err = f.state.Follow(ctx, f.journal, watchEvery, f.options.observe(f.state))
+			f.options.tick(f.state)
 		}
 
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		}
-		if errors.Is(err, journal.ErrNotFound) {
+		case errors.Is(err, journal.ErrNotFound):
 			return fmt.Errorf("%w: %w", ErrStateLost, err)
-		}
-		if journal.Unreadable(err) {
+		case journal.Unreadable(err):
 			return err
+		case err == nil:
+			warned = false
+			continue
 		}
 
-		if err != nil && !warned {
-			s.Logger.Warn("cannot reach Redis, will try again", "run", run.ID, "error", err)
+		// All other errors come from an unreachable Redis. One warning per outage is enough.
+		if !warned {
+			f.logger.Warn("cannot reach Redis, will try again", "run", f.state.ID, "error", err)
+			warned = true
 		}
-
-		if warned = err != nil; warned {
-			pause(ctx, watchEvery)
-		}
+		retry.Sleep(ctx, watchEvery)
 	}
 
 	return nil
 }
 
 // catchUp reads what the journal has already.
-func (s *Session) catchUp(ctx context.Context, run *runstate.Run, o RunOptions) error {
-	for { // to the end: a run that was reopened has gone on after it was finished
-		if n, err := run.Follow(ctx, s.Journal, 0, o.observe(run)); n == 0 || err != nil {
+func (f follower) catchUp(ctx context.Context) error {
+	// It does not stop where the run is finished: a run that was reopened has entries after that.
+	for {
+		n, err := f.state.Follow(ctx, f.journal, 0, f.options.observe(f.state))
+		if n == 0 || err != nil {
 			return err
 		}
-	}
-}
-
-// pause waits for a time, or until ctx is done.
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
 	}
 }

@@ -3,22 +3,20 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/godags/godags/internal/guard"
 	"github.com/godags/godags/internal/journal"
-	"github.com/godags/godags/internal/sign"
-	"github.com/godags/godags/internal/spec"
 )
 
-// DefaultKeep is how long a run is kept after its end unless told otherwise.
+// DefaultKeep is how long a run is kept after it finished, by default.
 const DefaultKeep = 7 * 24 * time.Hour
 
 const (
-	// runs removed at the end of another: more than one, so that they do not pile up
+	// Each run that finishes removes several old ones, so that they do not accumulate.
 	sweepMost = 20
-	sweepTime = 5 * time.Second // and no longer than this: somebody waits
+	// A command waits for the sweep before it exits.
+	sweepTime = 5 * time.Second
 )
 
 // Remove removes a run with its journal, logs and values, if the condition holds, and reports
@@ -29,40 +27,32 @@ func (s *Session) Remove(ctx context.Context, run journal.RunID, when journal.Co
 		return false, err
 	}
 
-	condemned, err := s.Journal.MarkDeleted(ctx, run, when)
-	if condemned == nil || err != nil {
+	// From here on the run is gone for all others: claims, reports and decisions are refused. So no
+	// value can be stored behind the removal.
+	marked, err := s.Journal.MarkDeleted(ctx, run, when)
+	if marked == nil || err != nil {
 		return false, err
 	}
 
-	sp, err := s.removable(id, condemned.Spec)
+	sp, err := s.specs.removable(id, marked.Spec)
 	if err != nil {
-		s.Logger.Warn("the pipeline of a run that is removed cannot be read: values outside Redis may stay", "run", run, "error", err)
+		s.Logger.Warn("cannot read the pipeline of a run that is being removed: values outside Redis may remain", "run", run, "error", err)
 	}
 
-	err = s.Stores.RemoveRun(ctx, s.Journal.GuardRemoval(condemned), sp, run)
+	err = s.Stores.RemoveRun(ctx, s.Journal.GuardRemoval(marked), sp, run)
 	if errors.Is(err, guard.ErrRefused) {
-		// we were stopped for so long that another process has begun to remove the run
+		// This process was paused for so long that another one removes the run.
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
 
-	return true, s.Journal.Erase(ctx, condemned)
+	return true, s.Journal.Erase(ctx, marked)
 }
 
-// removable returns the pipeline of a run that is removed. It must be one that somebody with our
-// key has submitted: it says where values are that are removed with the run.
-func (s *Session) removable(id journal.Identity, encoded []byte) (*spec.Spec, error) {
-	id.Digest = spec.Digest(encoded)
-	if !s.vouched(id) {
-		return nil, fmt.Errorf("%w: it was submitted with another key, or changed in Redis", sign.ErrSignature)
-	}
-	return spec.Decode(encoded)
-}
-
-// Sweep removes finished runs whose time is over, except one that somebody still looks at. What it
-// cannot remove now is left to the next.
+// Sweep removes finished runs that were kept long enough, except the given one, which the caller still
+// shows. The next sweep tries again what this one cannot remove.
 func (s *Session) Sweep(ctx context.Context, except journal.RunID) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sweepTime)
 	defer cancel()

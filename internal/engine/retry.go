@@ -13,39 +13,35 @@ import (
 )
 
 var (
-	// ErrGoesOn says that a run cannot be tried again because it has not ended.
-	ErrGoesOn = errors.New("the run has not ended")
+	// ErrActive says that a run cannot be retried because it is not finished.
+	ErrActive = errors.New("the run is not finished")
 	// ErrNoStage says that a run has no stage of a name.
 	ErrNoStage = errors.New("no such stage")
 )
 
-// Retry executes stages of a finished run again, in place, and sees it to its end: the named stage
-// or, without a name, those that failed or were cancelled, and all that comes after them. What is
-// good stays. A run without such stages is returned as it is. If somebody else is quicker to do so
-// the run is followed.
+// Retry executes stages of a finished run again, in place, and coordinates the run to its end. It
+// executes the named stage or, without a name, the stages that failed or were cancelled; and all
+// stages downstream of those. What succeeded otherwise stays. A run without such stages is returned as
+// it is. If another process reopens the run first, Retry follows it.
 func (s *Session) Retry(ctx context.Context, o RunOptions, stage string) (*runstate.Run, error) {
-	run, err := s.load(ctx, &o)
-	if err == nil {
-		err = o.check()
-	}
+	run, err := s.existing(ctx, o, NewWorkerID(""))
 	if err != nil {
 		return nil, err
 	}
 
-	id := NewWorkerID("")
-	epoch, err := s.reopen(ctx, o, stage, id)
+	run.epoch, err = s.reopen(ctx, run.options, stage, run.id)
 	if err != nil && !errors.Is(err, journal.ErrFenced) {
 		return nil, err
 	}
-
-	return s.conduct(ctx, s.driver(o, id), o, run, epoch)
+	return run.driveOrFollow(ctx)
 }
 
 // RequestRetry reopens a finished run as [Session.Retry] does, and leaves it to a coordinator that
 // serves the Redis. A run in which nothing failed or was cancelled stays finished.
 func (s *Session) RequestRetry(ctx context.Context, id journal.RunID, stage string) error {
 	o := RunOptions{ID: id}
-	if _, err := s.load(ctx, &o); err != nil {
+	var err error
+	if o.Spec, _, err = s.specs.load(ctx, id); err != nil {
 		return err
 	}
 
@@ -59,23 +55,25 @@ func (s *Session) RequestRetry(ctx context.Context, id journal.RunID, stage stri
 	return s.Journal.Release(ctx, id, coordinatorID, epoch)
 }
 
-// reopen lets a finished run go on. The epoch is 0 if there is nothing to do.
-func (s *Session) reopen(ctx context.Context, o RunOptions, name, id string) (epoch int64, err error) {
-	// before the journal is read: what happens meanwhile makes the epoch an old one
-	leads, err := s.Journal.Ownerships(ctx, o.ID)
+// reopen makes a finished run active again. The epoch is 0 if there is nothing to execute.
+func (s *Session) reopen(ctx context.Context, o RunOptions, name, coordinatorID string) (epoch int64, err error) {
+	// The epoch is read before the journal: if another process reopens the run in between, the script
+	// refuses our epoch as old.
+	owners, err := s.Journal.Ownerships(ctx, o.ID)
 	if err != nil {
 		return 0, err
 	}
 
+	// Nothing is shown here: the run is observed from its first entry once it is driven.
 	run := runstate.New(o.ID, o.Spec)
-	if err := s.catchUp(ctx, run, RunOptions{}); err != nil {
+	if err := s.follower(RunOptions{ID: o.ID}, run).catchUp(ctx); err != nil {
 		return 0, err
 	}
-	if !run.State.Finished() || !leads[0].Finished {
-		return 0, fmt.Errorf("run %s: %w", o.ID, ErrGoesOn)
+	if !run.State.Finished() || !owners[0].Finished {
+		return 0, fmt.Errorf("run %s: %w", o.ID, ErrActive)
 	}
 
-	stage, err := named(run, name)
+	stage, err := stageNamed(run, name)
 	if err != nil {
 		return 0, err
 	}
@@ -85,12 +83,18 @@ func (s *Session) reopen(ctx context.Context, o RunOptions, name, id string) (ep
 		return 0, err
 	}
 
-	return s.Journal.Reopen(ctx, journal.Reopening{Run: o.ID, Epoch: leads[0].Epoch, Stage: stage, Again: again,
-		Coordinator: id, Lease: coordinator.Lease})
+	return s.Journal.Reopen(ctx, journal.Reopening{
+		Run:         o.ID,
+		Epoch:       owners[0].Epoch,
+		Stage:       stage,
+		Again:       again,
+		Coordinator: coordinatorID,
+		Lease:       coordinator.Lease,
+	})
 }
 
-// named returns the stage of a run that has a name; [dag.NoStage] for none.
-func named(run *runstate.Run, name string) (dag.StageID, error) {
+// stageNamed returns the stage of a run with a name, and [dag.NoStage] for no name.
+func stageNamed(run *runstate.Run, name string) (dag.StageID, error) {
 	if name == "" {
 		return dag.NoStage, nil
 	}

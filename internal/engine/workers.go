@@ -19,7 +19,7 @@ import (
 	"github.com/godags/godags/tasks"
 )
 
-// WorkerOptions say what a worker listens to.
+// WorkerOptions say which stages a worker executes, and how.
 type WorkerOptions struct {
 	ID          string // unique among workers
 	Queues      []string
@@ -61,16 +61,34 @@ type Worker struct {
 
 // NewWorker returns a worker that has not started.
 func (s *Session) NewWorker(o WorkerOptions) (*Worker, error) {
-	key, err := s.Key()
+	signing, err := s.signing()
 	if err != nil {
 		return nil, err
 	}
 
+	// A worker has connections of its own, since each of its dequeues occupies one while it waits.
 	client := s.Conn.NewClient()
 	w := worker.New(worker.Config{
-		Info: fleet.Worker{ID: o.ID, Host: hostname(), PID: os.Getpid(), Queues: o.Queues, Slots: o.Concurrency, Run: o.Run, Key: key.Fingerprint(),
-			Version: version.String(), Started: time.Now().UTC().Truncate(time.Second)},
-		Client: client, Journal: s.Journal, Fleet: s.Fleet, Queue: s.queue.Own(string(o.Run)), Key: key, Registry: cmp.Or(o.Registry, s.Registry), Stores: s.Stores, Logger: s.Logger, User: o.User,
+		Info: fleet.Worker{
+			ID:      o.ID,
+			Host:    hostname(),
+			PID:     os.Getpid(),
+			Queues:  o.Queues,
+			Slots:   o.Concurrency,
+			Run:     o.Run,
+			Key:     signing.key.Fingerprint(),
+			Version: version.String(),
+			Started: time.Now().UTC().Truncate(time.Second),
+		},
+		Client:   client,
+		Journal:  s.Journal,
+		Fleet:    s.Fleet,
+		Queue:    signing.queue.Own(string(o.Run)),
+		Key:      signing.key,
+		Registry: cmp.Or(o.Registry, s.Registry),
+		Stores:   s.Stores,
+		Logger:   s.Logger,
+		User:     o.User,
 	})
 
 	return &Worker{w, client.Close}, nil
@@ -86,7 +104,7 @@ type local struct {
 	worker       *Worker
 	drain, abort context.CancelFunc
 	done         chan struct{}
-	err          error
+	err          error // once done is closed
 }
 
 // startLocal starts a worker and returns when it takes stages.
@@ -96,16 +114,19 @@ func (s *Session) startLocal(ctx context.Context, o WorkerOptions) (*local, erro
 		return nil, err
 	}
 
+	// The worker outlives ctx: stages with all_done are executed while the run is being cancelled.
 	base := context.WithoutCancel(ctx)
 	drain, stopDrain := context.WithCancel(base)
 	abort, stopAbort := context.WithCancel(base)
 	l := &local{worker: w, drain: stopDrain, abort: stopAbort, done: make(chan struct{})}
+
 	ready := make(chan struct{})
 	var once sync.Once
 	go func() {
 		defer close(l.done)
 		l.err = w.Run(drain, abort, func() { once.Do(func() { close(ready) }) })
 	}()
+
 	select {
 	case <-ready:
 		return l, nil
@@ -113,17 +134,17 @@ func (s *Session) startLocal(ctx context.Context, o WorkerOptions) (*local, erro
 		stopDrain()
 		stopAbort()
 		return nil, l.err
-	case <-ctx.Done(): // Redis refuses that the worker is listed
+	case <-ctx.Done():
+		// Redis does not accept the first heartbeat, and the worker would try for ever.
 		return nil, errors.Join(context.Cause(ctx), l.stop())
 	}
 }
 
-// abandonAfter is how long a handler in this process may ignore the end of its context before it is
-// left behind.
+// abandonAfter is how long a handler in this process may ignore that its context is done.
 const abandonAfter = 3 * time.Second
 
-// stop ends the worker. Since a goroutine cannot be killed, a handler that ignores its context is
-// left behind.
+// stop stops the worker. A goroutine cannot be killed, so stop does not wait for ever for a handler
+// that ignores its context.
 func (l *local) stop() error {
 	l.drain()
 	l.abort()
@@ -131,13 +152,14 @@ func (l *local) stop() error {
 	case <-l.done:
 		return l.err
 	case <-time.After(abandonAfter):
-		return abandoned(l.worker.Executing())
+		return stillRunning(l.worker.Executing())
 	}
 }
 
-func abandoned(stages []string) error {
+func stillRunning(stages []string) error {
 	if len(stages) == 0 {
-		return fmt.Errorf("the worker in this process does not end: it is left behind after %s", abandonAfter)
+		return fmt.Errorf("the worker in this process has not stopped within %s", abandonAfter)
 	}
-	return fmt.Errorf("stage %s goes on although its context is done: it is left behind after %s", strings.Join(stages, ", "), abandonAfter)
+	return fmt.Errorf("stage %s is still running %s after its context was done: its function must return then",
+		strings.Join(stages, ", "), abandonAfter)
 }
