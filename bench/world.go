@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
 )
 
@@ -22,6 +23,7 @@ type world struct {
 	addr    string
 	rdb     *redis.Client
 	journal *journal.Journal
+	fleet   *fleet.Fleet
 	folder  string
 	stops   []func() error
 }
@@ -69,6 +71,7 @@ func (w *world) startRedis() (err error) {
 	w.rdb = redis.NewClient(&redis.Options{Addr: w.addr, Protocol: 2, MaxRetries: -1})
 	w.stops = append(w.stops, w.rdb.Close)
 	w.journal = journal.New(w.rdb)
+	w.fleet = fleet.New(w.rdb)
 	return w.wait("redis-server", func() (bool, error) { return w.rdb.Ping(w.ctx).Err() == nil, nil })
 }
 
