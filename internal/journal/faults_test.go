@@ -42,7 +42,7 @@ func TestAFullRedisTakesNothingByHalves(t *testing.T) {
 	}
 	f.story("w1: stage.started 0#1")
 	setMemory("0")
-	f.check(tokenA, []journal.AttemptID{at(0, 1), at(1, 1)}, journal.GoOn, journal.Yield)
+	f.check(tokenA, []journal.AttemptID{at(0, 1), at(1, 1)}, journal.Continue, journal.Revoked)
 	f.claim("w1", tokenA, []journal.AttemptID{at(1, 1), at(2, 1)}, true, true)
 	f.report("w1", tokenA, ended(journal.StageSucceeded, 0, 1), true)
 	f.story("w1: stage.started 0#1", "w1: stage.started 1#1", "w1: stage.started 2#1", "w1: stage.succeeded 0#1")

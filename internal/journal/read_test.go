@@ -252,7 +252,7 @@ func TestAWorkerOfARunThatIsGoneIsToldToStop(t *testing.T) {
 		if err := f.rdb.FlushAll(f.t.Context()).Err(); err != nil {
 			f.t.Fatal(err)
 		}
-		f.check(tokenA, []journal.AttemptID{at(0, 1), at(1, 1)}, journal.Yield, journal.Yield)
+		f.check(tokenA, []journal.AttemptID{at(0, 1), at(1, 1)}, journal.Revoked, journal.Revoked)
 	})
 }
 

@@ -116,11 +116,11 @@ func (w *twin) check(token journal.Token, a journal.AttemptID) journal.Control {
 	started, open := w.newest(a.Stage)
 	switch {
 	case !open || started.Attempt != a.Attempt || started.token != token:
-		return journal.Yield
+		return journal.Revoked
 	case w.cancelling || w.finished:
 		return journal.Stop
 	}
-	return journal.GoOn
+	return journal.Continue
 }
 
 func (w *twin) decide(d journal.Decision) {

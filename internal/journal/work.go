@@ -8,11 +8,11 @@ import (
 // Control is what a worker should do with an attempt that it executes.
 type Control int64
 
-// The orders.
+// The controls.
 const (
-	GoOn  Control = 0
-	Stop  Control = 1 // the run is being cancelled: stop, and report so
-	Yield Control = 2 // the claim is void: stop, there is nothing to report
+	Continue Control = 0
+	Stop     Control = 1 // the run is being cancelled: stop, and report so
+	Revoked  Control = 2 // the claim is void: stop, there is nothing to report
 )
 
 // Check returns the orders for attempts that were claimed with the token.

@@ -224,13 +224,13 @@ func TestAWorkerGetsItsOrders(t *testing.T) {
 		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1), at(1, 1), at(2, 1)}, true, true, true)
 		f.check(tokenA, nil)
 		mine := []journal.AttemptID{at(0, 1), at(1, 1), at(2, 1), at(0, 2), at(9, 1)}
-		f.check(tokenA, mine, journal.GoOn, journal.GoOn, journal.GoOn, journal.Yield, journal.Yield)
-		f.check(tokenB, mine[:1], journal.Yield)
+		f.check(tokenA, mine, journal.Continue, journal.Continue, journal.Continue, journal.Revoked, journal.Revoked)
+		f.check(tokenB, mine[:1], journal.Revoked)
 		f.decide(decision(journal.Revoke, journal.StageLost, 0, 1))
 		f.report("w1", tokenA, ended(journal.StageSucceeded, 2, 1), true)
-		f.check(tokenA, mine[:3], journal.Yield, journal.GoOn, journal.Yield)
+		f.check(tokenA, mine[:3], journal.Revoked, journal.Continue, journal.Revoked)
 		f.cancel(true)
-		f.check(tokenA, mine[:3], journal.Yield, journal.Stop, journal.Yield)
+		f.check(tokenA, mine[:3], journal.Revoked, journal.Stop, journal.Revoked)
 	})
 }
 
@@ -242,7 +242,7 @@ func TestTheLastStageOfAMillionAndItsLastAttempt(t *testing.T) {
 		f.claim("w1", tokenB, []journal.AttemptID{at(last, 256)}, true)
 		f.decide(decision(journal.Revoke, journal.StageLost, last, 256))
 		f.claim("w1", tokenA, []journal.AttemptID{at(last, final)}, true)
-		f.check(tokenA, []journal.AttemptID{at(last, final), at(last, 255), at(last-1, 1)}, journal.GoOn, journal.Yield, journal.Yield)
+		f.check(tokenA, []journal.AttemptID{at(last, final), at(last, 255), at(last-1, 1)}, journal.Continue, journal.Revoked, journal.Revoked)
 		f.report("w1", tokenA, ended(journal.StageSucceeded, last, final), true)
 		f.report("w1", tokenA, ended(journal.StageSucceeded, 0, 1), true)
 		f.decide(decision(journal.EndUnexecuted, journal.StageSkipped, last, 0), decision(journal.EndUnexecuted, journal.StageSkipped, last-1, 0))

@@ -93,7 +93,7 @@ func (b *batch) pollControl(ctx context.Context) error {
 			if !b.CleansUp(attempts[i].Stage) {
 				b.stop(delivery.ErrCancelled)
 			}
-		case journal.Yield:
+		case journal.Revoked:
 			b.Revoke(attempts[i])
 		}
 	}
