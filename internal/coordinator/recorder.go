@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/retry"
 )
 
 // recorder records what a coordinator decides, in its epoch. It tries again while Redis is
@@ -21,19 +21,25 @@ type recorder struct {
 
 // persist calls write until it succeeds, or until Redis refuses it for good.
 func (r *recorder) persist(ctx context.Context, write func() error) error {
-	for delay := 50 * time.Millisecond; ; delay = min(time.Second, 2*delay) {
-		err := write()
-		if err == nil || errors.Is(err, journal.ErrNotFound) || errors.Is(err, journal.ErrFenced) || errors.Is(err, journal.ErrTruncated) {
-			return err
-		}
-
-		r.logger.Warn("cannot write to the journal, will try again", "run", r.run.ID, "error", err)
-		select {
-		case <-time.After(delay):
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+	err := retry.Do(ctx, retry.Policy{
+		Backoff: retry.Redis,
+		Final:   ownershipLost,
+		Failed: func(err error) {
+			r.logger.Warn("cannot write to the journal, will try again", "run", r.run.ID, "error", err)
+		},
+	}, write)
+	if err != nil && !ownershipLost(err) {
+		return context.Cause(ctx) // the caller asks why it was stopped, not which call failed last
 	}
+
+	return err
+}
+
+// ownershipLost reports whether an error says that this coordinator can record nothing more: the run
+// or what it read last is gone, or another coordinator owns the run.
+func ownershipLost(err error) bool {
+	return errors.Is(err, journal.ErrNotFound) || errors.Is(err, journal.ErrFenced) ||
+		errors.Is(err, journal.ErrTruncated)
 }
 
 // decide records decisions that follow from the journal up to a position.

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/godags/godags/internal/fault"
+	"github.com/godags/godags/internal/retry"
 )
 
 // fallback is how long an idle worker waits for a wake-up before it looks by itself: wake-ups can
@@ -220,18 +221,11 @@ func (h *hook) pause(d time.Duration, wake <-chan struct{}) bool {
 }
 
 func (h *hook) complete(ctx context.Context, cmd redis.Cmder, next redis.ProcessHook) error {
-	for delay := firstDelay; ; delay = min(lastDelay, 2*delay) {
-		err := next(ctx, cmd)
-		if err == nil || !fault.Unavailable(err) || ctx.Err() != nil {
-			return err
-		}
-
-		select {
-		case <-time.After(delay):
-		case <-ctx.Done():
-			return err
-		}
-
-		cmd.SetErr(nil)
-	}
+	return retry.Do(ctx, retry.Policy{
+		Backoff: retry.Backoff{First: firstDelay, Max: lastDelay},
+		Final:   func(err error) bool { return !fault.Unavailable(err) },
+	}, func() error {
+		cmd.SetErr(nil) // of the call before
+		return next(ctx, cmd)
+	})
 }
