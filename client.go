@@ -205,7 +205,8 @@ func (c *Client) Retry(ctx context.Context, run string) error {
 type RunInfo struct {
 	ID       string
 	Pipeline string
-	State    string // running, cancelling, queued, stalled, succeeded, failed, cancelled, damaged or newer
+	// running, cancelling, queued, stalled, succeeded, failed, cancelled, damaged or newer
+	State    string
 	Stages   int
 	Started  time.Time // when it was submitted
 	Finished time.Time // zero while the run is active

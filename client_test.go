@@ -39,7 +39,7 @@ func openClient(t *testing.T, pipelines ...*godags.Pipeline) *godags.Client {
 
 func TestClient_SubmitsFollowsAndShowsARun(t *testing.T) {
 	p := godags.New("greet")
-	name := godags.NewParam(p, "name", "nobody")
+	name := godags.NewParam(p, "name", "a stranger")
 	hello := godags.Produce(p, "hello", func(ctx context.Context) (string, error) {
 		who, err := name.Get(ctx)
 		godags.Log(ctx).Info("greeting", "who", who)

@@ -15,8 +15,8 @@ import (
 	"testing"
 )
 
-// What fits and what does not is a promise of the types. A program that breaks it must be refused by
-// the compiler, and not when it runs.
+// What fits and what does not is a promise of the types. A program that breaks it must be refused
+// by the compiler, and not when it runs.
 func TestAPI_CompilesOnlyWhatFits(t *testing.T) {
 	const program = `package main
 

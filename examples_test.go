@@ -36,8 +36,8 @@ func Example() {
 	// Output: succeeded hello world, WORLD! <nil>
 }
 
-// A service that submits a run and executes it in the same process. The Redis keeps the run, so that
-// another process can take it over.
+// A service that submits a run and executes it in the same process. The Redis keeps the run, so
+// that another process can take it over.
 func Example_service() {
 	url, stop := exampleRedis()
 	defer stop()
@@ -323,7 +323,7 @@ func ExampleClient_Submit() {
 	client, stop := openExample(p)
 	defer stop()
 
-	// With an ID of its own the run is submitted once, however often the request is repeated.
+	// With a RunID the run is submitted once, however often the request is repeated.
 	ctx := context.Background()
 	for range 2 {
 		run, err := client.Submit(ctx, p, godags.RunID("nightly-2026-11-30"))

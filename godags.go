@@ -3,10 +3,14 @@
 // A pipeline is a set of stages and the order between them. Edges that carry values are typed, and
 // do not compile when the types differ:
 //
+//	func ingest(context.Context) (Dataset, error)
+//	func train(context.Context, Dataset) (Model, error)
+//	func report(context.Context, Dataset, Model) (string, error)
+//
 //	p := godags.New("wine")
-//	data := godags.Produce(p, "ingest", ingest)      // func(context.Context) (Dataset, error)
-//	model := godags.Then(p, "train", train, data)    // func(context.Context, Dataset) (Model, error)
-//	text := godags.Join(p, "report", report, data, model) // func(context.Context, Dataset, Model) (string, error)
+//	data := godags.Produce(p, "ingest", ingest)
+//	model := godags.Then(p, "train", train, data)
+//	text := godags.Join(p, "report", report, data, model)
 //
 // There are three ways to run it.
 //
@@ -15,9 +19,9 @@
 //	report, err := godags.Run(ctx, p, godags.Concurrency(8))
 //	s, err := godags.Result(report, text) // a string
 //
-// In a service: [Open] connects to a Redis and returns a [Client]. The client submits runs and shows
-// them. [Client.Worker] executes stages and [Client.Coordinator] decides which are ready; both may
-// run in this process or in others.
+// In a service: [Open] connects to a Redis and returns a [Client]. The client submits runs and
+// shows them. [Client.Worker] executes stages and [Client.Coordinator] decides which are ready;
+// both may run in this process or in others.
 //
 //	client, err := godags.Open(ctx, "redis://localhost:6379")
 //	go client.Coordinator().Run(ctx)
@@ -27,9 +31,10 @@
 //
 // As a program: [Main] makes a command line of it, with run, worker, graph, status and more.
 //
-// Options that do not fit do not compile: [StageOption], [PipelineOption], [MapOption], [RunOption],
-// [SubmitOption] and [ClientOption] say where an option belongs. Some options suit several.
+// Options that do not fit do not compile: [StageOption], [PipelineOption], [MapOption],
+// [RunOption], [SubmitOption] and [ClientOption] say where an option belongs. Some options suit
+// several.
 //
-// The record of a run is a journal in Redis. Every stage is executed at least once and its outcome is
-// recorded exactly once. Without faults each stage is executed once.
+// The record of a run is a journal in Redis. Every stage is executed at least once and its outcome
+// is recorded exactly once. Without faults each stage is executed once.
 package godags

@@ -10,10 +10,10 @@ import (
 	"github.com/godags/godags/tasks"
 )
 
-// Map adds a stage that calls f for each element of a list that another stage has made, as an
-// instance of its own: one is named "train[0]", and is executed, retried and recorded like any
-// stage. The output is the list of their outputs, in the same order, once all have succeeded; an
-// instance that was skipped by its condition has the zero value there. [Then] takes the list on.
+// Map adds a stage that calls f for each element of a list that another stage makes. Each element
+// has an instance, named "train[0]" and so on, which is executed, retried and recorded like any
+// stage. The output is the list of their outputs, in the same order. It exists once all have
+// succeeded. An instance that its condition skipped has the zero value there.
 //
 // Both lists are JSON: another [Codec] is an error.
 func Map[A, B any](
@@ -36,9 +36,12 @@ func Map[A, B any](
 	}
 
 	each.policy.ForEach = list.name
+
+	// The coordinator counts the elements and joins the outputs without the types of this program.
 	for _, s := range []*Stage{list.Stage, each.Stage} {
 		if s.codec != cache.JSON {
-			p.problems = append(p.problems, fmt.Errorf("stage %q: Map needs lists in JSON: give %q the option Codec(cache.JSON)", name, s.name))
+			p.problems = append(p.problems, fmt.Errorf(
+				"stage %q: Map needs lists in JSON: give %q the option Codec(cache.JSON)", name, s.name))
 		}
 	}
 

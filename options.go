@@ -201,8 +201,8 @@ func RunTimeout(d time.Duration) PipelineOption {
 	return pipelineOption(func(p *Pipeline) { p.settings.Timeout = d })
 }
 
-// OnFailureStop makes the first failure stop the run: no further stage starts. By default all stages
-// that do not depend on the failed one are executed.
+// OnFailureStop makes the first failure stop the run: no further stage starts. By default all
+// stages that do not depend on the failed one are executed.
 func OnFailureStop() PipelineOption {
 	return pipelineOption(func(p *Pipeline) { p.settings.Stop = true })
 }

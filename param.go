@@ -24,8 +24,8 @@ type Param[T any] struct{ name string }
 //	...
 //	n, err := seed.Get(ctx) // in a stage of p
 //
-// A run may choose another value than the default: with [Params], or with --param on a command line.
-// Without a default every run must give a value.
+// A run may choose another value than the default: with [Params], or with --param on a command
+// line. Without a default every run must give a value.
 //
 // The type of the parameter follows from T: string, int, float, bool, list or object. The name has
 // up to 100 letters, digits and '_'. A mistake is reported by [Run] and [Main].
@@ -128,8 +128,8 @@ func (p Param[T]) Get(ctx context.Context) (v T, err error) {
 	return v, nil
 }
 
-// Params sets parameters of a run, by the names given to [NewParam]. Values become JSON. A parameter
-// that is unknown, has the wrong type or is missing is an error.
+// Params sets parameters of a run, by the names given to [NewParam]. Values become JSON. A
+// parameter that is unknown, has the wrong type or is missing is an error.
 func Params(values map[string]any) SubmitOption {
 	return submitOption(func(o *submitOptions) { o.params = values })
 }

@@ -21,10 +21,10 @@ type Report struct {
 	Succeeded, Failed, Skipped, Cancelled int
 	Started, Finished                     time.Time // by the clock of Redis
 
-	// Outputs has the outputs of the stages without dependents, of at most 1,000 of them: JSON as it
-	// is, text as a JSON string, other bytes as {"codec": ..., "base64": ...}. [Result] decodes one
-	// into its type. Outputs of any size are held in memory: a stage should store a very large one,
-	// and return where it is.
+	// Outputs has the outputs of the stages without dependents, of at most 1,000 of them: JSON as
+	// it is, text as a JSON string, other bytes as {"codec": ..., "base64": ...}. [Result] decodes
+	// one into its type. Outputs of any size are held in memory: a stage should store a very large
+	// one, and return where it is.
 	Outputs map[string]json.RawMessage
 }
 

@@ -63,27 +63,27 @@ type workerOption func(*workerOptions)
 func (f workerOption) applyRun(o *runOptions)       { f(&o.workerOptions) }
 func (f workerOption) applyClient(o *clientOptions) { f(&o.workerOptions) }
 
-// Redis keeps the run in the Redis of a URL: redis://, rediss://, unix:// or redis-sentinel://. Then
-// other processes can see the run, and workers elsewhere can execute its stages.
+// Redis keeps the run in the Redis of a URL: redis://, rediss://, unix:// or redis-sentinel://.
+// Then other processes can see the run, and workers elsewhere can execute its stages.
 //
-// The key that signs the run is the environment variable GODAGS_KEY, or the key file of the user: see
-// docs/security.md.
+// The key that signs the run is the environment variable GODAGS_KEY, or the key file of the user:
+// see docs/security.md.
 func Redis(url string) RunOption { return runOption(func(o *runOptions) { o.redis = url }) }
 
-// Home keeps the run in a private redis-server whose data is in the folder dir, so that later commands
-// with GODAGS_HOME=dir can show it. Where no redis-server is installed, the Redis is inside the
-// process, and the run ends with it.
+// Home keeps the run in a private redis-server whose data is in the folder dir, so that later
+// commands with GODAGS_HOME=dir can show it. Where no redis-server is installed, the Redis is
+// inside the process, and the run ends with it.
 //
 // The key that signs the run is the environment variable GODAGS_KEY, or a file in dir.
 func Home(dir string) RunOption { return runOption(func(o *runOptions) { o.home = dir }) }
 
-// RunID sets the ID of the run: up to 100 letters, digits, '.', '_' and '-'. It begins with a letter
-// or a digit, and is neither latest nor the name of a .yaml, .yml or .json file. The default is the
-// name of the pipeline, the time and a few random letters.
+// RunID sets the ID of the run: up to 100 letters, digits, '.', '_' and '-'. It begins with a
+// letter or a digit, and is neither latest nor the name of a .yaml, .yml or .json file. The default
+// is the name of the pipeline, the time and a few random letters.
 //
-// If the Redis already has a run of the same pipeline with this ID, [Run] follows that run, and takes
-// it over if its coordinator dies: two processes that start the same run share it. The ID of a run
-// with another pipeline or other parameters is an error.
+// If the Redis already has a run of the same pipeline with this ID, [Run] follows that run, and
+// takes it over if its coordinator dies: two processes that start the same run share it. The ID of
+// a run with another pipeline or other parameters is an error.
 func RunID(id string) SubmitOption { return submitOption(func(o *submitOptions) { o.id = id }) }
 
 // Keep sets how long the run, with its values and logs, is kept after it finished. The default is 7
@@ -100,8 +100,8 @@ func Concurrency(n int) WorkerOption {
 	return workerOption(func(o *workerOptions) { o.concurrency = n })
 }
 
-// Grace sets how long running stages may continue after the context of [Run] or [Worker.Run] is done.
-// The default is 10 seconds.
+// Grace sets how long running stages may continue after the context of [Run] or [Worker.Run] is
+// done. The default is 10 seconds.
 func Grace(d time.Duration) WorkerOption {
 	return workerOption(func(o *workerOptions) { o.grace = d })
 }
@@ -143,16 +143,16 @@ func (o *workerOptions) check(leastConcurrency int) []error {
 	return problems
 }
 
-// Run runs a pipeline in this process and waits until the run is finished. Each stage starts as soon
-// as all its dependencies have succeeded.
+// Run runs a pipeline in this process and waits until the run is finished. Each stage starts as
+// soon as all its dependencies have succeeded.
 //
-// Everything happens in this process: unless [Redis] or [Home] say otherwise, Run uses no environment
-// variable, file, network connection or child process. Such a run leaves nothing behind except its
-// [Report].
+// Everything happens in this process: unless [Redis] or [Home] say otherwise, Run uses no
+// environment variable, file, network connection or child process. Such a run leaves nothing behind
+// except its [Report].
 //
-// A run that failed or was cancelled gives a [*RunError] beside its report. When ctx is done the run
-// is cancelled, unless another process coordinates it; the error then wraps the cause of ctx as well.
-// Any other error says that the pipeline is invalid ([*dag.InvalidError]) or that Redis is
+// A run that failed or was cancelled gives a [*RunError] beside its report. When ctx is done the
+// run is cancelled, unless another process coordinates it; the error then wraps the cause of ctx as
+// well. Any other error says that the pipeline is invalid ([*dag.InvalidError]) or that Redis is
 // unreachable.
 func Run(ctx context.Context, p *Pipeline, opts ...RunOption) (*Report, error) {
 	o := runOptions{submitOptions: defaultSubmitOptions(), workerOptions: defaultWorkerOptions()}

@@ -45,7 +45,8 @@ func TestRun_TouchesNothingOutsideTheProcess(t *testing.T) {
 	mustSucceed(t, report, err)
 }
 
-// openNow lists the sockets and the children of this process. Where there is no /proc it lists none.
+// openNow lists the sockets and the children of this process. Where there is no /proc it lists
+// none.
 func openNow(t *testing.T) (list []string) {
 	descriptors, _ := filepath.Glob("/proc/self/fd/*")
 	for _, d := range descriptors {

@@ -11,17 +11,21 @@ import (
 	"github.com/godags/godags/tasks"
 )
 
-// Output is a stage whose function returns a T. [Then], [Join], [Collect] and [Map] take it as input,
-// and do not compile if their function wants another type. [Result] reads it after the run.
+// Output is a stage whose function returns a T. [Then], [Join], [Collect] and [Map] take it as
+// input, and do not compile if their function wants another type. [Result] reads it after the run.
 type Output[T any] struct{ *Stage }
 
 // Produce adds a stage that has an output and no inputs. Use [After] for its dependencies.
-func Produce[T any](p *Pipeline, name string, f func(context.Context) (T, error), opts ...StageOption) Output[T] {
+func Produce[T any](
+	p *Pipeline, name string, f func(context.Context) (T, error), opts ...StageOption,
+) Output[T] {
 	return produce(p, name, f == nil, func(ctx context.Context, _ *tasks.Stage) (T, error) { return f(ctx) }, mapOptions(opts))
 }
 
 // Then adds a stage that takes the output of another, and starts when that one has succeeded.
-func Then[A, B any](p *Pipeline, name string, f func(context.Context, A) (B, error), in Output[A], opts ...StageOption) Output[B] {
+func Then[A, B any](
+	p *Pipeline, name string, f func(context.Context, A) (B, error), in Output[A], opts ...StageOption,
+) Output[B] {
 	out := produce(p, name, f == nil, func(ctx context.Context, s *tasks.Stage) (b B, err error) {
 		a, err := input(ctx, s, in)
 		if err != nil {
@@ -35,7 +39,10 @@ func Then[A, B any](p *Pipeline, name string, f func(context.Context, A) (B, err
 }
 
 // Join adds a stage that takes the outputs of two others, and starts when both have succeeded.
-func Join[A, B, C any](p *Pipeline, name string, f func(context.Context, A, B) (C, error), inA Output[A], inB Output[B], opts ...StageOption) Output[C] {
+func Join[A, B, C any](
+	p *Pipeline, name string, f func(context.Context, A, B) (C, error),
+	inA Output[A], inB Output[B], opts ...StageOption,
+) Output[C] {
 	out := produce(p, name, f == nil, func(ctx context.Context, s *tasks.Stage) (c C, err error) {
 		a, err := input(ctx, s, inA)
 		if err != nil {
@@ -110,7 +117,9 @@ func Collect[A, B any](
 }
 
 // produce adds a stage with an output. missing says that its function is nil.
-func produce[T any](p *Pipeline, name string, missing bool, f func(context.Context, *tasks.Stage) (T, error), opts []MapOption) Output[T] {
+func produce[T any](
+	p *Pipeline, name string, missing bool, f func(context.Context, *tasks.Stage) (T, error), opts []MapOption,
+) Output[T] {
 	s := p.add(name, missing, func(ctx context.Context, s *tasks.Stage) error {
 		v, err := f(ctx, s)
 		if err != nil {
@@ -119,7 +128,7 @@ func produce[T any](p *Pipeline, name string, missing bool, f func(context.Conte
 
 		value, err := cache.Marshal(codecOf(ctx), v)
 		if err != nil {
-			// another attempt would have the same type, and most likely the same value
+			// Another attempt would have the same type, and most likely the same value.
 			return tasks.NoRetry(fmt.Errorf("encode output: %w", err))
 		}
 
@@ -128,7 +137,8 @@ func produce[T any](p *Pipeline, name string, missing bool, f func(context.Conte
 	}, opts)
 
 	if err := checkType(s.codec, reflect.TypeFor[T](), false); err != nil {
-		p.problems = append(p.problems, fmt.Errorf("stage %q: its output %v cannot be handed on: %w", name, reflect.TypeFor[T](), err))
+		p.problems = append(p.problems, fmt.Errorf(
+			"stage %q: its output %v cannot be stored: %w", name, reflect.TypeFor[T](), err))
 	}
 	return Output[T]{s}
 }
@@ -140,11 +150,12 @@ func (s *Stage) takes(from *Stage, t reflect.Type) {
 		return
 	}
 	if checkType(from.codec, t, false) != nil {
-		return // said of the stage that has it as its output
+		return // reported for the stage that has it as its output
 	}
 
 	if err := checkType(from.codec, t, true); err != nil {
-		s.pipeline.problems = append(s.pipeline.problems, fmt.Errorf("stage %q: the output %v of stage %q cannot be read: %w", s.name, t, from.name, err))
+		s.pipeline.problems = append(s.pipeline.problems, fmt.Errorf(
+			"stage %q: the output %v of stage %q cannot be read: %w", s.name, t, from.name, err))
 	}
 }
 
@@ -162,7 +173,7 @@ func input[T any](ctx context.Context, s *tasks.Stage, in Output[T]) (v T, err e
 		return v, nil
 	}
 	if err == nil {
-		err = NoRetry(cache.Unmarshal(value, &v, in.codec)) // it will not be another value
+		err = NoRetry(cache.Unmarshal(value, &v, in.codec)) // another attempt reads the same value
 	}
 	if err != nil {
 		return v, fmt.Errorf("input from stage %q: %w", in.name, err)

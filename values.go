@@ -10,7 +10,8 @@ import (
 	"github.com/godags/godags/tasks"
 )
 
-// ErrNoStage says that a function which needs the context of a stage was called with another.
+// ErrNoStage says that a function which needs the context of a stage was called with another
+// context.
 var ErrNoStage = errors.New("godags: the context is not that of a stage")
 
 type stageKey struct{}
@@ -67,7 +68,7 @@ func Put[T any](ctx context.Context, key string, v T) error {
 	return nil
 }
 
-// Delete removes what is stored under key. It is no error if there is nothing.
+// Delete removes what is stored under key. It returns nil if there is nothing.
 func Delete(ctx context.Context, key string) error {
 	s := tasks.FromContext(ctx)
 	if s == nil {
@@ -87,8 +88,8 @@ func Printf(ctx context.Context, format string, args ...any) {
 	}
 }
 
-// Secret returns a secret that the stage names in [Secrets]. It must not be stored or handed on:
-// only logs and errors are looked through.
+// Secret returns a secret that the stage names in [Secrets]. Do not store it or return it as an
+// output: only logs and errors are masked.
 func Secret(ctx context.Context, name string) (string, error) {
 	s := tasks.FromContext(ctx)
 	if s == nil {
@@ -107,7 +108,8 @@ func Secret(ctx context.Context, name string) (string, error) {
 // [Retries] it has left.
 var ErrNoRetry = tasks.ErrNoRetry
 
-// NoRetry returns err as one that is [ErrNoRetry], with the same text. Of nil it is nil.
+// NoRetry wraps err, with the same text, so that errors.Is(err, [ErrNoRetry]) is true. NoRetry(nil)
+// is nil.
 func NoRetry(err error) error {
 	if err == nil {
 		return nil

@@ -92,8 +92,8 @@ func (w *Worker) define() (*tasks.Registry, map[string]cache.Cache, error) {
 // maxCoordinated is how many runs a [Coordinator] owns at once.
 const maxCoordinated = 100
 
-// Coordinator owns the runs that are submitted to the Redis of its client, and takes over runs whose
-// coordinator died. It decides which stages are ready, and sends them to workers. It is what
+// Coordinator owns the runs that are submitted to the Redis of its client, and takes over runs
+// whose coordinator died. It decides which stages are ready, and sends them to workers. It is what
 // `coordinator serve` runs. Any number of coordinators may serve one Redis.
 type Coordinator struct{ server *engine.Server }
 

@@ -30,8 +30,8 @@ const (
 	trees     = 15 // for each grower
 )
 
-// Data is the output of preprocess: wines to learn from and wines to test with, all features between
-// 0 and 1.
+// Data is the output of preprocess: wines to learn from and wines to test with, all features
+// between 0 and 1.
 type Data struct {
 	Classes     int
 	Train, Test []forest.Sample

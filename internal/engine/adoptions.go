@@ -47,8 +47,8 @@ func (b *backoff) fail(now time.Time) {
 	b.until = now.Add(b.delay)
 }
 
-// take reports whether the server should drive a run that has no owner. The run then counts as driven
-// until it is dropped.
+// take reports whether the server should drive a run that has no owner. The run then counts as
+// driven until it is dropped.
 func (a adoptions) take(run journal.RunID, now time.Time) bool {
 	b := a.failed[run]
 	waits := b != nil && now.Before(b.until)
@@ -86,8 +86,8 @@ func endingOf(err error) ending {
 	return retryable
 }
 
-// drop notes that a run is not driven any more. It returns how long the server waits before it tries
-// again, if it does.
+// drop notes that a run is not driven any more. It returns how long the server waits before it
+// tries again, if it does.
 func (a adoptions) drop(run journal.RunID, e ending, now time.Time) time.Duration {
 	delete(a.driving, run)
 	switch e {
@@ -110,9 +110,9 @@ func (a adoptions) abandonedRuns() []journal.RunID {
 	return slices.Collect(maps.Keys(a.abandoned))
 }
 
-// reconsider forgets what it knows about runs that are gone or have another owner now. Before are the
-// runs that were abandoned when the list of open runs was requested: a run that was abandoned since
-// may have had a lease of ours in that list.
+// reconsider forgets what it knows about runs that are gone or have another owner now. Before are
+// the runs that were abandoned when the list of open runs was requested: a run that was abandoned
+// since may have had a lease of ours in that list.
 func (a adoptions) reconsider(before []journal.RunID, open []journal.Ownership) {
 	left := make(map[journal.RunID]time.Duration, len(open))
 	for _, o := range open {

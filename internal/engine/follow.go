@@ -24,8 +24,8 @@ const (
 	Ended   Role = "finished" // the run was finished when the session looked
 )
 
-// watchEvery is how often a follower checks whether the run still has a coordinator. It is a fraction
-// of the lease, so that a dead coordinator is replaced soon after its lease expired.
+// watchEvery is how often a follower checks whether the run still has a coordinator. It is a
+// fraction of the lease, so that a dead coordinator is replaced soon after its lease expired.
 const watchEvery = coordinator.Lease / 10
 
 // follower reads the journal of a run that another process may coordinate.
@@ -36,12 +36,12 @@ type follower struct {
 	state   *runstate.Run
 }
 
-func (s *Session) follower(o RunOptions, state *runstate.Run) follower {
+func newFollower(s *Session, o RunOptions, state *runstate.Run) follower {
 	return follower{journal: s.Journal, logger: s.Logger, options: o, state: state}
 }
 
-// waitForTakeover follows a run until this process can own it, and returns the epoch then. The epoch
-// is 0 if the run is finished, or ctx is done.
+// waitForTakeover follows a run until this process can own it, and returns the epoch then. The
+// epoch is 0 if the run is finished, or ctx is done.
 func (f follower) waitForTakeover(ctx context.Context, coordinatorID string) (epoch int64, err error) {
 	err = f.follow(ctx, func() (bool, error) {
 		epoch, err = f.journal.Acquire(ctx, f.options.ID, coordinatorID, coordinator.Lease)
@@ -74,8 +74,8 @@ func (f follower) tellOwner(ctx context.Context) error {
 	return nil
 }
 
-// follow reads the journal until the run is finished, or done reports true. It calls done about three
-// times a second. While Redis is unreachable it waits.
+// follow reads the journal until the run is finished, or done reports true. It calls done about
+// three times a second. While Redis is unreachable it waits.
 func (f follower) follow(ctx context.Context, done func() (bool, error)) error {
 	if err := f.catchUp(ctx); err != nil {
 		return err

@@ -18,8 +18,8 @@ type keyFinder struct {
 }
 
 // find returns the key that GODAGS_KEY gives. Without that variable, the key lives where the Redis
-// does: in this process, in the state folder or, for an external Redis, in the settings folder of the
-// user. File reads a key file, and may make it.
+// does: in this process, in the state folder or, for an external Redis, in the settings folder of
+// the user. File reads a key file, and may make it.
 func (f keyFinder) find(file func(path string) (sign.Key, error)) (sign.Key, error) {
 	if f.random {
 		return sign.Random()

@@ -25,7 +25,7 @@ type ownedRun struct {
 }
 
 // newOwnedRun returns the run that the options name, for a coordinator with an ID.
-func (s *Session) newOwnedRun(o RunOptions, id string, identity journal.Identity, epoch int64) (*ownedRun, error) {
+func newOwnedRun(s *Session, o RunOptions, id string, identity journal.Identity, epoch int64) (*ownedRun, error) {
 	signing, err := s.signing()
 	if err != nil {
 		return nil, err
@@ -42,10 +42,10 @@ func (s *Session) newOwnedRun(o RunOptions, id string, identity journal.Identity
 	}, nil
 }
 
-// driveOrFollow brings a run to its end: it drives the run while this process owns it, and follows it
-// while another coordinator does.
+// driveOrFollow brings a run to its end: it drives the run while this process owns it, and follows
+// it while another coordinator does.
 func (r *ownedRun) driveOrFollow(ctx context.Context) (*runstate.Run, error) {
-	f := r.session.follower(r.options, r.state)
+	f := newFollower(r.session, r.options, r.state)
 	for {
 		if r.epoch == 0 {
 			var err error
@@ -65,8 +65,8 @@ func (r *ownedRun) driveOrFollow(ctx context.Context) (*runstate.Run, error) {
 	}
 }
 
-// driveWithWorkers starts workers and drives a run that is ours. When ctx is done, it cancels the run,
-// unless the cause is [ErrHandOver]. It releases a run that it must leave unfinished.
+// driveWithWorkers starts workers and drives a run that is ours. When ctx is done, it cancels the
+// run, unless the cause is [ErrHandOver]. It releases a run that it must leave unfinished.
 func (r *ownedRun) driveWithWorkers(ctx context.Context) error {
 	s := r.session
 	w, err := s.startWorkers(ctx, r.options)
@@ -75,7 +75,7 @@ func (r *ownedRun) driveWithWorkers(ctx context.Context) error {
 	}
 
 	if r.state.State.Finished() {
-		// Old runs are removed here because without `coordinator serve` nobody else does it.
+		// Old runs are removed here because without `coordinator serve` no other process does it.
 		s.Sweep(ctx, r.options.ID)
 		return err
 	}
@@ -164,8 +164,8 @@ func (r *ownedRun) cancel(ctx context.Context, leave context.CancelCauseFunc, ca
 		return
 	}
 
-	// Stages with all_done run even then, for as long as they need. Without them the stages have the
-	// grace, and their outcomes a few seconds more to arrive.
+	// Stages with all_done run even then, for as long as they need. Without them the stages have
+	// the grace, and their outcomes a few seconds more to arrive.
 	if !r.options.Spec.CleansUp() {
 		time.AfterFunc(r.options.Grace+5*time.Second, func() { leave(cause) })
 	}

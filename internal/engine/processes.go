@@ -43,7 +43,7 @@ const (
 )
 
 // startProcesses starts n worker processes that execute one stage at a time.
-func (s *Session) startProcesses(ctx context.Context, n int, queues []string, run journal.RunID) (*processes, error) {
+func startProcesses(ctx context.Context, s *Session, n int, queues []string, run journal.RunID) (*processes, error) {
 	url, err := s.Conn.Share(ctx)
 	if err != nil {
 		return nil, err
@@ -96,8 +96,8 @@ func (p *processes) keep(name string) {
 			useless = 0
 		}
 
-		// A program that cannot start, for lack of memory or after an upgrade, would be restarted for
-		// ever.
+		// A program that cannot start, for lack of memory or after an upgrade, would be restarted
+		// for ever.
 		if useless == maxUseless {
 			p.stopAll(fmt.Errorf("worker processes die as soon as they start (%w): see %s", err, p.log.Name()))
 		}
@@ -112,8 +112,8 @@ func (p *processes) keep(name string) {
 	}
 }
 
-// wasUseful reports whether a worker got as far as its first heartbeat. Then its death is the fault of
-// a stage rather than of the program.
+// wasUseful reports whether a worker got as far as its first heartbeat. Then its death is the fault
+// of a stage rather than of the program.
 func (p *processes) wasUseful(id string) bool {
 	list, err := p.session.Fleet.Workers(p.stopped)
 	return err != nil || slices.ContainsFunc(list, func(w fleet.Worker) bool { return w.ID == id })
@@ -135,7 +135,8 @@ func (p *processes) runOne(id string) error {
 	cmd.Stderr = p.log
 	cmd.SysProcAttr = ChildAttr()
 	if presence := p.session.Conn.Presence; presence != nil {
-		// A worker that outlives this process finishes what it claimed, and needs its Redis for that.
+		// A worker that outlives this process finishes what it claimed, and needs its Redis for
+		// that.
 		cmd.ExtraFiles = []*os.File{presence}
 	}
 
@@ -148,8 +149,8 @@ func (p *processes) runOne(id string) error {
 	return cmd.Wait()
 }
 
-// stop stops the workers. They finish what they claimed, and those that take too long are killed. The
-// error says why they could not be kept alive.
+// stop stops the workers. They finish what they claimed, and those that take too long are killed.
+// The error says why they could not be kept alive.
 func (p *processes) stop() error {
 	p.stopAll(nil)
 	p.wait.Wait()

@@ -36,7 +36,8 @@ func (s *Session) Remove(ctx context.Context, run journal.RunID, when journal.Co
 
 	sp, err := s.specs.removable(id, marked.Spec)
 	if err != nil {
-		s.Logger.Warn("cannot read the pipeline of a run that is being removed: values outside Redis may remain", "run", run, "error", err)
+		s.Logger.Warn("cannot read the pipeline of a run that is being removed: values outside Redis may remain",
+			"run", run, "error", err)
 	}
 
 	err = s.Stores.RemoveRun(ctx, s.Journal.GuardRemoval(marked), sp, run)
@@ -51,8 +52,8 @@ func (s *Session) Remove(ctx context.Context, run journal.RunID, when journal.Co
 	return true, s.Journal.Erase(ctx, marked)
 }
 
-// Sweep removes finished runs that were kept long enough, except the given one, which the caller still
-// shows. The next sweep tries again what this one cannot remove.
+// Sweep removes finished runs that were kept long enough, except the given one, which the caller
+// still shows. The next sweep tries again what this one cannot remove.
 func (s *Session) Sweep(ctx context.Context, except journal.RunID) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sweepTime)
 	defer cancel()

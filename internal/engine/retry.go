@@ -21,8 +21,8 @@ var (
 
 // Retry executes stages of a finished run again, in place, and coordinates the run to its end. It
 // executes the named stage or, without a name, the stages that failed or were cancelled; and all
-// stages downstream of those. What succeeded otherwise stays. A run without such stages is returned as
-// it is. If another process reopens the run first, Retry follows it.
+// stages downstream of those. What succeeded otherwise stays. A run without such stages is returned
+// as it is. If another process reopens the run first, Retry follows it.
 func (s *Session) Retry(ctx context.Context, o RunOptions, stage string) (*runstate.Run, error) {
 	run, err := s.existing(ctx, o, NewWorkerID(""))
 	if err != nil {
@@ -57,8 +57,8 @@ func (s *Session) RequestRetry(ctx context.Context, id journal.RunID, stage stri
 
 // reopen makes a finished run active again. The epoch is 0 if there is nothing to execute.
 func (s *Session) reopen(ctx context.Context, o RunOptions, name, coordinatorID string) (epoch int64, err error) {
-	// The epoch is read before the journal: if another process reopens the run in between, the script
-	// refuses our epoch as old.
+	// The epoch is read before the journal: if another process reopens the run in between, the
+	// script refuses our epoch as old.
 	owners, err := s.Journal.Ownerships(ctx, o.ID)
 	if err != nil {
 		return 0, err
@@ -66,7 +66,7 @@ func (s *Session) reopen(ctx context.Context, o RunOptions, name, coordinatorID 
 
 	// Nothing is shown here: the run is observed from its first entry once it is driven.
 	run := runstate.New(o.ID, o.Spec)
-	if err := s.follower(RunOptions{ID: o.ID}, run).catchUp(ctx); err != nil {
+	if err := newFollower(s, RunOptions{ID: o.ID}, run).catchUp(ctx); err != nil {
 		return 0, err
 	}
 	if !run.State.Finished() || !owners[0].Finished {

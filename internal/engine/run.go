@@ -39,8 +39,8 @@ type RunOptions struct {
 
 	// Observe, Tick and Tell, if not nil, are called from one goroutine. Tick is called about twice
 	// a second while the run is active, so that a display can show what changes without an entry.
-	// Tell gets the role of this session, and the coordinator that owns the run or owned it last. It
-	// is called repeatedly with the same values.
+	// Tell gets the role of this session, and the coordinator that owns the run or owned it last.
+	// It is called repeatedly with the same values.
 	Observe func(*runstate.Run, journal.Entry)
 	Tick    func(*runstate.Run)
 	Tell    func(r Role, coordinator string)
@@ -66,8 +66,8 @@ func (o RunOptions) tell(r Role, coordinator string) {
 	}
 }
 
-// newRunID returns an ID that begins with the name of the pipeline and the time, so that lists of runs
-// are readable.
+// newRunID returns an ID that begins with the name of the pipeline and the time, so that lists of
+// runs are readable.
 func newRunID(pipeline string, now time.Time) journal.RunID {
 	word := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-' {
@@ -99,14 +99,15 @@ func queues(sp *spec.Spec) []string {
 }
 
 // ErrSharedMemory says that several processes would need values that live in the memory of one.
-var ErrSharedMemory = errors.New("values in memory can be seen by one process only: choose redis or disk, or run without other workers")
+var ErrSharedMemory = errors.New(
+	"values in memory can be seen by one process only: choose redis or disk, or run without other workers")
 
 // Run submits a pipeline, coordinates the run and returns its final state. When ctx is done, Run
 // cancels the run: its stages get the grace to stop.
 //
-// A run of the same pipeline that has the ID already is continued as by [Session.Resume]. If the run
-// with that ID has another spec, the error is [journal.ErrExists] and [journal.ErrDigest], and says
-// what differs.
+// A run of the same pipeline that has the ID already is continued as by [Session.Resume]. If the
+// run with that ID has another spec, the error is [journal.ErrExists] and [journal.ErrDigest], and
+// says what differs.
 //
 // An error means that the end of the run could not be reached or read. A failed stage is no error.
 func (s *Session) Run(ctx context.Context, o RunOptions) (*runstate.Run, error) {
@@ -118,8 +119,8 @@ func (s *Session) Run(ctx context.Context, o RunOptions) (*runstate.Run, error) 
 	coordinatorID := NewWorkerID("")
 	identity, epoch, err := s.submit(ctx, o, coordinatorID, false)
 	if errors.Is(err, journal.ErrExists) && !errors.Is(err, journal.ErrDigest) {
-		// Our submission was not recorded, so the incarnation and signature are those of the run that
-		// has the ID.
+		// Our submission was not recorded, so the incarnation and signature are those of the run
+		// that has the ID.
 		digest := identity.Digest
 		if identity, err = s.specs.identity(ctx, o.ID); err == nil && identity.Digest != digest {
 			// The run was removed and its ID used again, after our submission.
@@ -130,15 +131,15 @@ func (s *Session) Run(ctx context.Context, o RunOptions) (*runstate.Run, error) 
 		return nil, err
 	}
 
-	run, err := s.newOwnedRun(o, coordinatorID, identity, epoch)
+	run, err := newOwnedRun(s, o, coordinatorID, identity, epoch)
 	if err != nil {
 		return nil, err
 	}
 	return run.driveOrFollow(ctx)
 }
 
-// Submit submits a pipeline for a coordinator that serves the Redis, and returns the ID of the run. A
-// run of the same pipeline that has the ID already is left as it is.
+// Submit submits a pipeline for a coordinator that serves the Redis, and returns the ID of the run.
+// A run of the same pipeline that has the ID already is left as it is.
 func (s *Session) Submit(ctx context.Context, o RunOptions) (journal.RunID, error) {
 	o.name()
 	if err := o.check(); err != nil {
@@ -153,7 +154,9 @@ func (s *Session) Submit(ctx context.Context, o RunOptions) (journal.RunID, erro
 }
 
 // submit records a new run. A detached run has no owner yet: its epoch is 0.
-func (s *Session) submit(ctx context.Context, o RunOptions, coordinatorID string, detached bool) (id journal.Identity, epoch int64, err error) {
+func (s *Session) submit(
+	ctx context.Context, o RunOptions, coordinatorID string, detached bool,
+) (id journal.Identity, epoch int64, err error) {
 	key, err := s.Key()
 	if err != nil {
 		return id, 0, err
@@ -180,22 +183,9 @@ func (s *Session) submit(ctx context.Context, o RunOptions, coordinatorID string
 		Keep:        o.Keep,
 	})
 	if errors.Is(err, journal.ErrDigest) {
-		err = s.explainDigest(ctx, o, err)
+		err = s.specs.explainDigest(ctx, o, err)
 	}
 	return id, epoch, err
-}
-
-// explainDigest adds to the error of a taken run ID how the other run differs.
-func (s *Session) explainDigest(ctx context.Context, o RunOptions, taken error) error {
-	// A spec that our key did not sign is not decoded, so nothing can be said about it.
-	existing, _, err := s.specs.load(ctx, o.ID)
-	if err != nil {
-		return taken
-	}
-	if what := spec.Difference(existing, o.Spec); what != "" {
-		return fmt.Errorf("%w: %s", taken, what)
-	}
-	return taken
 }
 
 // name gives a run an ID if it has none.
@@ -205,9 +195,9 @@ func (o *RunOptions) name() {
 	}
 }
 
-// Resume coordinates a run whose coordinator is gone. What succeeded is not executed again. A run that
-// another coordinator owns is followed, and taken over if that coordinator dies; then the end of ctx
-// ends only the following. A finished run is returned as it is.
+// Resume coordinates a run whose coordinator is gone. What succeeded is not executed again. A run
+// that another coordinator owns is followed, and taken over if that coordinator dies; then the end
+// of ctx ends only the following. A finished run is returned as it is.
 func (s *Session) Resume(ctx context.Context, o RunOptions) (*runstate.Run, error) {
 	run, err := s.existing(ctx, o, NewWorkerID(""))
 	if err != nil {
@@ -226,7 +216,7 @@ func (s *Session) existing(ctx context.Context, o RunOptions, coordinatorID stri
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	return s.newOwnedRun(o, coordinatorID, identity, 0)
+	return newOwnedRun(s, o, coordinatorID, identity, 0)
 }
 
 // Attach follows a run to its end and never owns it. When ctx is done, the run continues.
@@ -236,7 +226,7 @@ func (s *Session) Attach(ctx context.Context, o RunOptions) (*runstate.Run, erro
 		return nil, err
 	}
 	run := runstate.New(o.ID, o.Spec)
-	return run, s.follower(o, run).watch(ctx)
+	return run, newFollower(s, o, run).watch(ctx)
 }
 
 // check returns an error if the run cannot be executed as the options say.

@@ -32,7 +32,7 @@ func (s *Session) startWorkers(ctx context.Context, o RunOptions) (w workers, er
 	}
 
 	if o.Children > 0 {
-		w.processes, err = s.startProcesses(ctx, o.Children, names, s.exclusive(o.ID))
+		w.processes, err = startProcesses(ctx, s, o.Children, names, s.exclusive(o.ID))
 		if err != nil {
 			return w, errors.Join(err, w.stop())
 		}
@@ -42,9 +42,9 @@ func (s *Session) startWorkers(ctx context.Context, o RunOptions) (w workers, er
 	return w, nil
 }
 
-// exclusive returns the run if its workers must serve no other. On a Redis of our own every command
-// has workers for its own run only. A worker that took a stage of another run would execute it in the
-// wrong folder, and drop it when its own run ends.
+// exclusive returns the run if its workers must serve no other. On a private or embedded Redis
+// every command has workers for its own run only. A worker that took a stage of another run would
+// execute it in the wrong folder, and drop it when its own run ends.
 func (s *Session) exclusive(run journal.RunID) journal.RunID {
 	if s.External() {
 		return ""

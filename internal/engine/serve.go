@@ -27,8 +27,8 @@ type ServeOptions struct {
 	NoWorker time.Duration // see [RunOptions]
 }
 
-// Server is a coordinator that drives every run without an owner: runs that were submitted detached,
-// and runs whose coordinator is gone. Any number of servers may serve one Redis.
+// Server is a coordinator that drives every run without an owner: runs that were submitted
+// detached, and runs whose coordinator is gone. Any number of servers may serve one Redis.
 type Server struct {
 	ServeOptions
 	session *Session
@@ -43,8 +43,8 @@ type Server struct {
 }
 
 const (
-	// scanEvery is how often a server looks for runs without an owner. It is well below the lease, so
-	// that it adds little to the time until a run is taken over.
+	// scanEvery is how often a server looks for runs without an owner. It is well below the lease,
+	// so that it adds little to the time until a run is taken over.
 	scanEvery  = 500 * time.Millisecond
 	sweepEvery = time.Minute // how often old runs are removed
 )
@@ -57,8 +57,8 @@ func (s *Session) NewServer(o ServeOptions) *Server {
 // ErrHandOver is the cause when a run is left to another coordinator.
 var ErrHandOver = errors.New("the run is handed over to another coordinator")
 
-// Run drives runs until ctx is done. Then it releases them, so that another server adopts them at once.
-// Run calls ready after the first successful scan.
+// Run drives runs until ctx is done. Then it releases them, so that another server adopts them at
+// once. Run calls ready after the first successful scan.
 func (v *Server) Run(ctx context.Context, ready func()) error {
 	if _, err := v.session.Key(); err != nil {
 		return err
@@ -100,8 +100,8 @@ func (v *Server) Run(ctx context.Context, ready func()) error {
 	}
 }
 
-// firstScan scans once, and waits for a Redis that is unreachable. Any other error would only repeat
-// itself, such as a password that is wrong.
+// firstScan scans once, and waits for a Redis that is unreachable. Any other error would only
+// repeat itself, such as a password that is wrong.
 func (v *Server) firstScan(ctx, driving context.Context) error {
 	for {
 		err := v.scan(ctx, driving)

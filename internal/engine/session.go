@@ -76,7 +76,7 @@ func Open(ctx context.Context, cfg Config) (*Session, error) {
 	cfg.Logger = conn.Logger()
 	rdb := conn.Client()
 
-	// Values have connections of their own, so that heartbeats and claims never wait behind a large
+	// Values have separate connections, so that heartbeats and claims never wait behind a large
 	// value.
 	transfers := conn.NewClient()
 	s := &Session{
@@ -101,7 +101,7 @@ func Open(ctx context.Context, cfg Config) (*Session, error) {
 
 	existing := func() (sign.Key, error) { return keys.find(sign.ReadFile) }
 	if conn.Kind == redisx.InProcess {
-		// Nobody else has this key, so making it early is harmless, and it exists only here.
+		// The key exists in this process only, so making it early leaves nothing behind.
 		existing = s.Key
 	}
 	s.specs = specs{journal: s.Journal, key: s.Key, existingKey: existing}

@@ -73,8 +73,8 @@ func (s specs) show(ctx context.Context, run journal.RunID) (*spec.Spec, error) 
 	return decode(run, encoded, spec.DecodeUnvouched)
 }
 
-// removable returns the spec of a run that is being removed. The spec says where values are that are
-// removed with the run, so a spec that our key did not sign could make us delete any file.
+// removable returns the spec of a run that is being removed. The spec says where values are that
+// are removed with the run, so a spec that our key did not sign could make us delete any file.
 func (s specs) removable(id journal.Identity, encoded []byte) (*spec.Spec, error) {
 	id.Digest = spec.Digest(encoded)
 	if !s.signed(id) {
@@ -83,11 +83,24 @@ func (s specs) removable(id journal.Identity, encoded []byte) (*spec.Spec, error
 	return spec.Decode(encoded)
 }
 
-// signed reports whether our key signed the identity of a run. It makes no key: looking at runs must
-// not leave a key file.
+// signed reports whether our key signed the identity of a run. It makes no key: looking at runs
+// must not leave a key file.
 func (s specs) signed(id journal.Identity) bool {
 	key, err := s.existingKey()
 	return err == nil && verifyIdentity(key, id) == nil
+}
+
+// explainDigest adds to the error of a taken run ID how the other run differs.
+func (s specs) explainDigest(ctx context.Context, o RunOptions, taken error) error {
+	// A spec that our key did not sign is not decoded, so nothing can be said about it.
+	existing, _, err := s.load(ctx, o.ID)
+	if err != nil {
+		return taken
+	}
+	if what := spec.Difference(existing, o.Spec); what != "" {
+		return fmt.Errorf("%w: %s", taken, what)
+	}
+	return taken
 }
 
 func decode(run journal.RunID, encoded []byte, decoder func([]byte) (*spec.Spec, error)) (*spec.Spec, error) {

@@ -66,7 +66,7 @@ func (s *Session) NewWorker(o WorkerOptions) (*Worker, error) {
 		return nil, err
 	}
 
-	// A worker has connections of its own, since each of its dequeues occupies one while it waits.
+	// A worker has separate connections, since each of its dequeues occupies one while it waits.
 	client := s.Conn.NewClient()
 	w := worker.New(worker.Config{
 		Info: fleet.Worker{

@@ -1,5 +1,6 @@
-// Command program is the pipeline of examples/languages as a program of its own: go run
-// ./examples/languages/program run
+// Command program is the pipeline of examples/languages as a separate program:
+//
+//	go run ./examples/languages/program run
 package main
 
 import (

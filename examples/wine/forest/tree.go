@@ -13,7 +13,8 @@ type Tree struct {
 }
 
 // Node is a question or a leaf. A question sends x[Feature] <= Threshold to the next node of the
-// array and anything else to node Right. A leaf has Right 0, because the root is nobody's child.
+// array and anything else to node Right. A leaf has Right 0, because the root is the child of no
+// node.
 type Node struct {
 	Feature   int     `json:"feature,omitempty"`
 	Threshold float64 `json:"threshold,omitempty"`
