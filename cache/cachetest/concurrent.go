@@ -16,8 +16,11 @@ import (
 func readersAndWriters(t *testing.T, c cache.Cache) {
 	const writers, readers, rounds = 3, 3, 2
 	key := cache.Key{Run: "run", Name: "contended"}
+
+	// The large versions have different numbers of chunks of 1 MiB, as the Redis backend stores
+	// them. Larger ones find no more, and readers copy them all the time.
 	var versions [][]byte
-	for seed, size := range []int{0, 100, 70_000, 2 << 20, 5 << 20} {
+	for seed, size := range []int{0, 100, 70_000, 3 << 19, 5 << 19} {
 		if int64(size)+8 <= limit(c) {
 			versions = append(versions, telling(uint64(seed), size))
 		}

@@ -35,8 +35,8 @@ func values(limit int64) []value {
 }
 
 // largeValues returns values that are larger than the usual limits of one message: 4 MiB of gRPC, 5
-// MiB of a part in S3, 16 MiB of a document. They are only read and written once. Under the race
-// detector each copy of 20 MB takes a second, so that more of them would make the suite slow.
+// MiB of a part in S3, 16 MiB of a document. They are written and read only once: under
+// the race detector, each copy of 20 MB can take a second.
 func largeValues(limit int64) []value {
 	const large = 20 << 20
 	return upTo(limit, []value{
