@@ -1,10 +1,15 @@
-.PHONY: build test race soak hosts lint style fmt fuzz bench bench-check clean
+.PHONY: build quick test race soak hosts lint style fmt fuzz bench bench-check clean
 
 GO ?= go
 STATICCHECK = $(GO) tool -modfile=tools/go.mod staticcheck
 
 build: ## build bin/coordinator and bin/worker
 	$(GO) build -o bin/ ./cmd/...
+
+# Left out: packages that start many processes or pipelines, and take longer than a minute each.
+SLOW = /(bench|docs|e2e|examples|internal/faulttest|internal/pipefile)(/|$$)|/godags$$
+quick: ## the inner loop: -short tests of all packages but the slow ones, under a minute if little has changed
+	@$(GO) list ./... | grep -vE '$(SLOW)' | xargs $(GO) test -short -timeout 3m
 
 test: ## every test that can run here; says what it had to skip. GODAGS_TEST_STRICT=1 turns a skip into a failure
 	@./scripts/test.sh

@@ -40,7 +40,7 @@ func TestPipeline_RefusesTypesAndFunctionsThatCannotWork(t *testing.T) {
 		"option 1 is nil", `stage "do": its function is nil`, `stage "produce": its function is nil`, `stage "then": its function is nil`, `stage "map": its function is nil`,
 		`stage "when": WhenFunc(nil): it must not be nil`, `stage "codec": Codec(nil)`, `stage "option": option 2 is nil`,
 		`stage "hidden": its output godags.hiddenPair cannot be stored: godags.hiddenPair has no exported fields`,
-		`stage "reader": its output func() cannot be stored: a func() cannot be handed to another stage`,
+		`stage "reader": its output func() cannot be stored: a func() cannot be passed to another stage`,
 		`stage "raw": its output int cannot be stored: raw takes []byte and string only`,
 		`stage "nothing by gob": its output struct {} cannot be stored`,
 		`stage "of error": the output error of stage "error" cannot be read: JSON does not say which type to make of a error`,

@@ -44,7 +44,7 @@ type Cache interface {
 	// Put stores value under key, whole or not at all, and replaces what was there.
 	// A value that the backend does not take is a [*TooLargeError], which matches [ErrTooLarge].
 	Put(ctx context.Context, key Key, value []byte) error
-	// Delete removes the value under key. It is no error when there is none.
+	// Delete removes the value under key. A missing value is not an error.
 	Delete(ctx context.Context, key Key) error
 }
 

@@ -72,9 +72,9 @@ func TestCodec_RefusesTypesNoValueOfWhichArrives(t *testing.T) {
 	for want, err := range map[string]error{
 		"has no exported fields":                   check[pair](cache.JSON),
 		"pair has no exported fields, so nothing":  check[map[string][]*pair](cache.JSON),
-		"a func() cannot be handed":                check[func()](cache.JSON),
-		"field F: a func() cannot be handed":       check[[]callback](cache.JSON),
-		"a chan int cannot be handed":              check[chan int](cache.JSON),
+		"a func() cannot be passed":                check[func()](cache.JSON),
+		"field F: a func() cannot be passed":       check[[]callback](cache.JSON),
+		"a chan int cannot be passed":              check[chan int](cache.JSON),
 		"use cache.Gob":                            check[complex128](cache.JSON),
 		"as keys: use cache.Gob":                   check[map[base]int](cache.JSON),
 		"of its field Time, which leaves out":      check[stamped](cache.JSON),

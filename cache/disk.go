@@ -13,10 +13,10 @@ import (
 	"strings"
 )
 
-// DiskCache keeps each value in a file of its own. Make one with [Disk].
+// DiskCache keeps each value in a separate file. Make one with [Disk].
 //
 // The file is <dir>/<run>/<hash of the name>. It begins with a line that has the full key, quoted,
-// and goes on with the entry and its checksum. A file that does not fit its key or its checksum is
+// followed by the entry and its checksum. A file that does not fit its key or its checksum is
 // reported as missing.
 type DiskCache struct {
 	dir     string
@@ -56,7 +56,7 @@ func (c *DiskCache) Get(ctx context.Context, key Key) ([]byte, error) {
 		return nil, c.damaged(key, damage("it does not begin with its key"))
 	}
 
-	value, err := unseal(key, entry, c.options.maxSize)
+	value, err := decode(key, entry, c.options.maxSize)
 	if err != nil {
 		return nil, c.damaged(key, err)
 	}
@@ -77,7 +77,7 @@ func (c *DiskCache) Put(ctx context.Context, key Key, value []byte) error {
 	if err := c.options.checkSize("disk", key, value); err != nil {
 		return err
 	}
-	header, payload := seal(key, value)
+	header, payload := encode(key, value)
 	return failed("put", key, "on disk", replaceFile(c.path(key), keyLine(key), header, payload))
 }
 

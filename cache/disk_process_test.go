@@ -92,8 +92,7 @@ func shareKeys(c cache.Cache) error {
 	return nil
 }
 
-// checkShared fails when the value under key is torn, or is missing for another reason than that
-// nobody has put it.
+// checkShared fails when the value under key is torn, or is missing although it was put.
 func checkShared(ctx context.Context, c cache.Cache, key cache.Key) error {
 	value, err := c.Get(ctx, key)
 	if missing, ok := errors.AsType[*cache.NotFoundError](err); ok && missing.Damage == "" {
@@ -106,6 +105,9 @@ func checkShared(ctx context.Context, c cache.Cache, key cache.Key) error {
 }
 
 func TestDiskIsSharedByProcesses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it starts many processes")
+	}
 	dir := t.TempDir()
 	var children []*exec.Cmd
 	for range 6 {
@@ -138,6 +140,9 @@ func putForever(c cache.Cache) error {
 }
 
 func TestDiskSurvivesKilledWriters(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it kills many processes")
+	}
 	dir := t.TempDir()
 	c := cache.Disk(dir)
 	for puts := range 10 {

@@ -18,17 +18,17 @@ import (
 //
 //	<checksum> <raw|zstd> <bytes of the value>\n<payload>
 //
-// The checksum covers the key and all that follows it, so an entry under a foreign key is as
-// damaged as a cut one.
+// The checksum covers the key of the value and everything behind the checksum. So an entry that was
+// moved to another key counts as damaged, like a truncated one.
 
 const (
 	compressAbove = 64 << 10 // bytes of a value
 	sumLength     = 16       // hex digits of a checksum
-	// A zstd block makes at most 128 KiB out of at least 4 bytes, so a larger claim is a lie.
+	// A zstd block makes at most 128 KiB out of at least 4 bytes, so a larger claim is wrong.
 	maxRatio = 128 << 10 / 4
 )
 
-// damage is what is wrong with an entry.
+// damage is the error for an entry that is damaged.
 type damage string
 
 func (d damage) Error() string { return string(d) }
@@ -43,7 +43,7 @@ var (
 	})
 )
 
-// must is for constructors that fail only on options, and ours are fixed.
+// must is for constructors that fail only on wrong options: the options are constant.
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
@@ -51,8 +51,10 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// seal makes the entry of a value: a header, and a payload that may be the value itself.
-func seal(key Key, value []byte) (header, payload []byte) {
+// encode returns the entry of a value: a header, and a payload that may be the value itself.
+func encode(key Key, value []byte) (header, payload []byte) {
+	// Compression of small values would save less than a network packet, and cost more than the
+	// copy.
 	encoding := "raw"
 	payload = value
 	if len(value) > compressAbove {
@@ -66,10 +68,9 @@ func seal(key Key, value []byte) (header, payload []byte) {
 	return []byte(checksum(key, []byte(covered), payload) + " " + covered), payload
 }
 
-// unseal returns the value of an entry, which may share the entry's memory. Its error is a damage.
-// An entry that says that its value has more than most bytes is damaged too, and is not unpacked:
-// the checksum is no signature, and a few bytes can claim to be many.
-func unseal(key Key, entry []byte, most int64) ([]byte, error) {
+// decode returns the value of an entry, which may share the entry's memory. An error is a damage.
+// An entry whose value has more than most bytes counts as damaged.
+func decode(key Key, entry []byte, most int64) ([]byte, error) {
 	line, payload, found := bytes.Cut(entry, []byte("\n"))
 	if !found || len(line) <= sumLength || line[sumLength] != ' ' {
 		return nil, damage("it has no header")
@@ -81,10 +82,12 @@ func unseal(key Key, entry []byte, most int64) ([]byte, error) {
 		return nil, damage("its checksum is wrong")
 	}
 
+	// The size is checked before anything is unpacked: the checksum is no signature, and a few
+	// bytes can claim to be many.
 	encoding, digits, _ := bytes.Cut(line[sumLength+1:], []byte(" "))
 	size, err := strconv.Atoi(string(digits))
 	if err != nil {
-		return nil, damage("its size is no number")
+		return nil, damage("its size is not a number")
 	}
 	if int64(size) > most {
 		return nil, damage(fmt.Sprintf("it says that it has %d bytes, and the cache takes %d", size, most))
@@ -112,16 +115,16 @@ func unpack(encoding string, payload []byte, size int) ([]byte, error) {
 	return value, nil
 }
 
-// checksum is over key, header and payload, and over a length so that bytes cannot move between the
-// parts of the key.
+// checksum returns the checksum of key, header and payload.
 func checksum(key Key, header, payload []byte) string {
-	h := xxhash.New() // its writes never fail
+	// The length keeps bytes from moving between the two parts of the key. Writes never fail.
+	h := xxhash.New()
 	h.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(key.Run))))
 	h.WriteString(key.Run)
 	h.WriteString(key.Name)
 	h.Write(header)
 
-	// one call for hundreds of megabytes could not be interrupted by the runtime
+	// The runtime cannot interrupt one call for hundreds of megabytes.
 	for piece := range slices.Chunk(payload, 1<<20) {
 		h.Write(piece)
 	}

@@ -175,7 +175,7 @@ func (r *rules) whyLost(f reflect.StructField) string {
 	case !f.IsExported():
 		return "it is not exported and holds something, which would be lost: export it, or give the type MarshalJSON and UnmarshalJSON"
 	case r.gob:
-		return "gob leaves out functions and channels: hand on what it is made from"
+		return "gob leaves out functions and channels: pass the data that they are made from"
 	}
 
 	return "another field of that name in JSON hides it: give it a tag such as json:\"other_name\""

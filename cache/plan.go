@@ -52,7 +52,7 @@ func (p *plan) add(i int, f reflect.StructField) {
 	}
 }
 
-// sends reports whether a field is written under a name of its own.
+// sends reports whether a field is written under its name.
 func (p *plan) sends(f reflect.StructField) bool {
 	if !p.gob {
 		return f.IsExported() || f.Anonymous && f.Type.Kind() == reflect.Struct

@@ -17,13 +17,13 @@ import (
 )
 
 const (
-	// Bytes of an entry's payload in one Redis key. A transfer stops between two of them when its
-	// context is done, so that they must be small enough for a slow link; with 1 MiB a value of 512
-	// MiB still moves as fast as with more.
+	// Bytes of an entry's payload in one Redis key. A transfer stops only between two chunks when
+	// its context is done, so a chunk must be small enough for a slow link. Larger chunks are not
+	// faster, even for a value of 512 MiB.
 	chunkSize = 1 << 20
-	// Chunks that no head names yet go by themselves, should their writer die.
+	// Chunks that no head names yet expire, in case their writer dies.
 	chunkLife = time.Hour
-	// Time to take back the chunks of a Put that failed.
+	// Time to remove the chunks of a Put that failed.
 	cleanupTime = 5 * time.Second
 	removePage  = 100
 )
@@ -32,7 +32,7 @@ const (
 //
 // The key is <prefix>{<run>}:val:<name>: all keys of a run share a cluster slot. It holds the
 // entry, or, above 1 MiB, a head that names the chunks
-// <prefix>{<run>}:val-chunk:<version>:<number>. Each Put has a version of its own. The set
+// <prefix>{<run>}:val-chunk:<version>:<number>. Each Put has a new version. The set
 // <prefix>{<run>}:val-names has the names of the run's values.
 type RedisCache struct {
 	client  redis.UniversalClient
@@ -70,8 +70,8 @@ func (c *RedisCache) Get(ctx context.Context, key Key) ([]byte, error) {
 		if !damaged {
 			return nil, failed("get", key, "from Redis", err)
 		}
-		// A new head means that a Put has replaced the chunks while we read them: read the new
-		// ones.
+		// A new head means that a Put has replaced the chunks during the read: read the new ones.
+		// The same head twice means that chunks are really missing.
 		if bytes.Equal(head, again) {
 			return nil, &NotFoundError{Key: key, Damage: string(broken)}
 		}
@@ -92,11 +92,11 @@ func (c *RedisCache) fetch(ctx context.Context, key string) ([]byte, error) {
 func (c *RedisCache) read(ctx context.Context, key Key, entry []byte) ([]byte, error) {
 	version, count, header, chunked := parseHead(entry)
 	if !chunked {
-		return unseal(key, entry, c.options.maxSize)
+		return decode(key, entry, c.options.maxSize)
 	}
 
-	// Compressed or not, no entry is larger than its value. Others may have written the head, and
-	// the chunks.
+	// No entry is larger than its value, compressed or not. The limit is checked on the way, since
+	// other programs may have written the head and the chunks.
 	parts := [][]byte{header}
 	left := c.options.maxSize
 	for number := range count {
@@ -114,7 +114,7 @@ func (c *RedisCache) read(ctx context.Context, key Key, entry []byte) ([]byte, e
 		parts = append(parts, part)
 	}
 
-	return unseal(key, bytes.Join(parts, nil), c.options.maxSize)
+	return decode(key, bytes.Join(parts, nil), c.options.maxSize)
 }
 
 // Put implements [Cache]. A Put that fails midway leaves the value that was there.
@@ -126,11 +126,12 @@ func (c *RedisCache) Put(ctx context.Context, key Key, value []byte) error {
 }
 
 func (c *RedisCache) put(ctx context.Context, key Key, value []byte) error {
-	header, payload := seal(key, value)
+	header, payload := encode(key, value)
 	if len(payload) <= chunkSize {
 		return c.replace(ctx, key, slices.Concat(header, payload))
 	}
 
+	// Chunks are never overwritten: a reader of the old version must not get chunks of the new one.
 	version := rand.Text()
 	count, err := c.upload(ctx, c.chunkKeys(key.Run)+version, payload)
 	if err != nil {
@@ -140,7 +141,7 @@ func (c *RedisCache) put(ctx context.Context, key Key, value []byte) error {
 	return c.replace(ctx, key, formatHead(version, count, header))
 }
 
-// upload stores payload in chunks that nobody reads yet.
+// upload stores payload in chunks. No head names them yet, so no reader sees them.
 func (c *RedisCache) upload(ctx context.Context, version string, payload []byte) (count int, err error) {
 	var keys []string
 	for chunk := range slices.Chunk(payload, chunkSize) {
@@ -150,9 +151,10 @@ func (c *RedisCache) upload(ctx context.Context, version string, payload []byte)
 			err = c.client.Set(ctx, keys[len(keys)-1], chunk, chunkLife).Err()
 		}
 		if err != nil {
+			// ctx may be the reason for the error.
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 			defer cancel()
-			c.client.Unlink(ctx, keys...) // if this fails too, chunkLife does it
+			c.client.Unlink(ctx, keys...) // if this fails too, the chunks expire
 			return 0, err
 		}
 	}
@@ -286,11 +288,11 @@ func (c *RedisCache) namesKey(run string) string { return c.runKeys(run) + "val-
 
 func (c *RedisCache) chunkKeys(run string) string { return c.runKeys(run) + "val-chunk:" }
 
-// Without these bytes in it a run cannot end its hash tag early. "%" alone stands for the empty
-// run: an empty tag is none.
+// tagEscaper removes braces, with which the ID of a run could end its hash tag early. "%" alone
+// stands for the empty ID: Redis ignores an empty tag.
 var tagEscaper = strings.NewReplacer("%", "%25", "{", "%7B", "}", "%7D")
 
-// runKeys is what all keys of a run begin with.
+// runKeys returns the prefix of all keys of a run.
 func (c *RedisCache) runKeys(run string) string {
 	tag := tagEscaper.Replace(run)
 	if tag == "" {

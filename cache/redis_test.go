@@ -44,6 +44,9 @@ func openCluster(t testing.TB) *redis.ClusterClient {
 }
 
 func TestRedisClusterConformance(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: the suite is run on one Redis already")
+	}
 	t.Parallel()
 	cluster := openCluster(t)
 	cachetest.Run(t, func(t *testing.T) cache.Cache {
@@ -307,6 +310,9 @@ func TestRedisChunksThatAreGoneFailThePut(t *testing.T) {
 }
 
 func TestRedisOutOfMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it fills a Redis")
+	}
 	client := openRedis(t, "--maxmemory", "20mb")
 	c := cache.Redis(client)
 	put(t, c, key, []byte("old"))

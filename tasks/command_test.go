@@ -149,6 +149,9 @@ func TestCommandIsNotStartedWhenItIsTooLate(t *testing.T) {
 }
 
 func TestCommand_NeedsLittleMemoryForMuchOutput(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it reads 200 MB")
+	}
 	const size = 200_000_000
 	a := shell("echo first; head -c 200000000 /dev/zero | tr '\\0' x; echo; echo last")
 	var log string

@@ -105,6 +105,9 @@ TOKEN=a secret
 }
 
 func TestOutputOfGigabytesNeedsLittleMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it reads a gigabyte")
+	}
 	const size = 1 << 30
 	a := shell("head -c 1073741824 /dev/zero")
 	a.log.Hide(mustMask(t, "a secret", "another secret"))

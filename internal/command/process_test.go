@@ -188,6 +188,9 @@ func signalMask(t *testing.T, status, name string) uint64 {
 
 // Between fork and setsid a command is still in the group of its worker, which Ctrl-C reaches.
 func TestProcess_SurvivesSignalsToTheGroupOfItsWorker(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it starts hundreds of processes under signals")
+	}
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), helperEnv+"=interrupted")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

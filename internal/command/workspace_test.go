@@ -150,6 +150,9 @@ func TestWorkspace_MayBeReplacedByItsCommand(t *testing.T) {
 
 // The tree is deeper than a process may have files open.
 func TestWorkspace_IsRemovedHoweverDeep(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it makes a tree of 3,000 folders")
+	}
 	// One mkdir makes 50 levels, each with an empty folder beside the next one.
 	const levels, rounds = 50, 30
 	var folders strings.Builder

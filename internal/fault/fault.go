@@ -1,6 +1,6 @@
-// Package fault tells whose fault an error is. Every error that a worker meets belongs to the
+// Package fault classifies errors by their owner. Every error that a worker meets belongs to the
 // stage, to the worker, or to the infrastructure: Redis, another store of values, and the network
-// to them. Only the first may fail a stage.
+// to them. Only an error of the stage may fail the stage.
 package fault
 
 import (
@@ -16,18 +16,18 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Owner is whose fault an error is.
+// Owner says who is responsible for an error.
 type Owner int
 
-// The owners. An error that nobody has marked is the stage's: a handler may return whatever it
-// likes, such as a connection refused by a service of its own.
+// The owners. An error without a mark is the stage's: a handler may return any error, such as a
+// connection that its own service refused.
 const (
 	Stage Owner = iota
 	Worker
 	Infrastructure
 )
 
-// String returns the owner as a person writes it.
+// String returns the owner as error texts name it.
 func (o Owner) String() string {
 	switch o {
 	case Worker:
@@ -38,10 +38,9 @@ func (o Owner) String() string {
 	return "the stage"
 }
 
-// Marks of errors that are not the stage's.
+// Marks of errors that do not belong to the stage.
 var (
-	// ErrWorker is in the chain of an error that is the worker's: it cannot execute stages,
-	// whatever they are.
+	// ErrWorker is in the chain of an error of the worker: it cannot execute any stage now.
 	ErrWorker = errors.New("the worker cannot execute commands")
 	// ErrInfrastructure is in the chain of an error of Redis, of another store of values, or of the
 	// network to them.
@@ -66,7 +65,7 @@ type noRetry struct{ error }
 func (e noRetry) Unwrap() error        { return e.error }
 func (e noRetry) Is(target error) bool { return target == ErrNoRetry }
 
-// OwnerOf returns whose fault err is.
+// OwnerOf returns the owner of err.
 func OwnerOf(err error) Owner {
 	switch {
 	case errors.Is(err, ErrWorker):
@@ -77,7 +76,7 @@ func OwnerOf(err error) Owner {
 	return Stage
 }
 
-// exhausted are what a system call returns if the process or its machine has run out of something.
+// exhausted are the errors of system calls for which the process or its machine has no resources.
 var exhausted = []error{
 	syscall.EMFILE, syscall.ENFILE, // descriptors
 	syscall.EAGAIN, syscall.ENOMEM, // of fork: processes, memory
@@ -85,16 +84,16 @@ var exhausted = []error{
 }
 
 // Exhausted reports whether err says that the process or its machine has run out of descriptors,
-// processes, memory or disk. Where a worker makes a workspace or starts a process, that is the
-// fault of the worker.
+// processes, memory or disk. If this happens while a worker makes a workspace or starts a process,
+// the error belongs to the worker.
 func Exhausted(err error) bool {
 	return slices.ContainsFunc(exhausted, func(target error) bool { return errors.Is(err, target) })
 }
 
-// refusals are how the replies begin with which a Redis refuses what it may do later.
+// refusals are the prefixes of replies with which Redis refuses a request that may succeed later.
 var refusals = []string{
 	"LOADING ", "BUSY ", // it starts; it executes a script
-	// it is a replica; its primary or its replicas are away
+	// it is a replica; its primary or its replicas are unreachable
 	"READONLY ", "MASTERDOWN ", "NOREPLICAS ",
 	"MISCONF ", "OOM ", // its disk or memory is full
 	"CLUSTERDOWN ", "TRYAGAIN ", "MOVED ", "ASK ", // slots are being moved
@@ -102,11 +101,11 @@ var refusals = []string{
 	"ERR max number of clients reached",
 }
 
-// insideScript is how Redis 6.2 begins a reply that a command gave inside a script. The reply
-// itself follows behind ": -".
+// insideScript is the prefix with which Redis 6.2 wraps the error of a command inside a script. The
+// error itself follows after ": -".
 const insideScript = "ERR Error running script"
 
-// Refused reports whether err is a reply with which Redis refuses what it may do later.
+// Refused reports whether err is a reply with which Redis refuses a request that may succeed later.
 func Refused(err error) bool {
 	var reply redis.Error
 	if !errors.As(err, &reply) {
@@ -120,8 +119,7 @@ func Refused(err error) bool {
 	return slices.ContainsFunc(refusals, func(prefix string) bool { return strings.HasPrefix(text, prefix) })
 }
 
-// broken are what connections and pools of connections return when a network, or what is behind it,
-// fails.
+// broken are the errors of connections and of their pools when a network or a server fails.
 var broken = []error{
 	io.EOF, io.ErrUnexpectedEOF, net.ErrClosed,
 	syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE, syscall.ETIMEDOUT,
@@ -130,19 +128,21 @@ var broken = []error{
 	redis.ErrPoolTimeout, redis.ErrPoolExhausted,
 }
 
-// noSentinel is what go-redis returns without a type when no Sentinel answers.
+// noSentinel is the text of the error, without a type, that go-redis returns if no Sentinel
+// answers.
 const noSentinel = "all sentinels specified in configuration are unreachable"
 
-// Unavailable reports whether err says that a connection is broken, or that what is behind it
-// cannot serve now: the same request may succeed later.
+// Unavailable reports whether err says that a connection is broken, or that its server cannot serve
+// now: the same request may succeed later.
 //
-// The caller asks about errors of Redis and of other stores only. Others, such as those of
-// handlers, belong to the stage whatever they are.
+// It is meant for errors of Redis and of other stores. Errors of handlers always belong to the
+// stage.
 func Unavailable(err error) bool {
 	if err == nil {
 		return false
 	}
 
+	// A reply proves that the connection works, so only its text counts.
 	if reply := redis.Error(nil); errors.As(err, &reply) {
 		return Refused(err)
 	}
@@ -156,8 +156,8 @@ func Unavailable(err error) bool {
 		return true
 	}
 
-	// Clients of other stores have types of their own. An errno has the methods of a net.Error too,
-	// and what it says is above.
+	// Clients of other stores have their own types of timeouts. An errno has the methods of a
+	// net.Error too, but the ones that matter are in broken.
 	var network net.Error
 	if errors.As(err, &network) && network.Timeout() {
 		_, errno := errors.AsType[syscall.Errno](err)

@@ -236,6 +236,9 @@ func TestALostStageOfACancelledRunEndsUnexecuted(t *testing.T) {
 }
 
 func TestMoreDecisionsThanOneScriptCallTakes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it records tens of thousands of decisions")
+	}
 	journals(t, func(f *fixture) {
 		const stages = 4500
 		var decisions []journal.Decision

@@ -31,6 +31,9 @@ func graphviz(t *testing.T, text, format string) string {
 }
 
 func TestGraphvizAcceptsDOT(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it draws large graphs with Graphviz")
+	}
 	for name, add := range map[string]func(*dag.Builder){
 		"empty": func(*dag.Builder) {}, "six": six, "hostile": hostile, "collapsed": layers(80, 9),
 	} {

@@ -17,14 +17,16 @@ import (
 func UserFile() (string, error) {
 	folder, err := os.UserConfigDir()
 	if err != nil {
-		return "", fmt.Errorf("no place to keep a key (%w): set %s to the same text of at least %d characters for all coordinators and workers", err, Variable, MinText)
+		return "", fmt.Errorf("no place to keep a key (%w): "+
+			"set %s to the same text of at least %d characters for all coordinators and workers", err, Variable, MinText)
 	}
 	return filepath.Join(folder, "godags", "key"), nil
 }
 
-// File returns the key in a file, which it makes, with mode 0600, if there is none. Processes that
-// do so at once get the same key.
+// File returns the key in a file. If there is no file, it makes one with mode 0600 and a new key.
+// Processes that do so at the same time get the same key.
 func File(path string) (Key, error) {
+	// The file is read again after it was made: another process may have been faster.
 	k, err := read(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = create(path); err == nil {
@@ -38,7 +40,7 @@ func File(path string) (Key, error) {
 	return k, nil
 }
 
-// ReadFile returns the key in a file, and makes none.
+// ReadFile returns the key in a file. It does not make one.
 func ReadFile(path string) (Key, error) { return read(path) }
 
 func read(path string) (Key, error) {
@@ -51,6 +53,7 @@ func read(path string) (Key, error) {
 	}
 	defer f.Close()
 
+	// The open file is checked, and not the path, which could lead elsewhere a moment later.
 	info, err := f.Stat()
 	if err != nil {
 		return Key{}, err
@@ -62,7 +65,8 @@ func read(path string) (Key, error) {
 		return Key{}, fmt.Errorf("%w, who knows the key", err)
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		return Key{}, fmt.Errorf("%s can be read by other users (mode %#o): do `chmod 600 %s`, and if somebody may have read it remove it instead: a new one is made",
+		return Key{}, fmt.Errorf("%s can be read by other users (mode %#o): "+
+			"do `chmod 600 %s`, or remove it if another user may have read it: a new one is made",
 			path, info.Mode().Perm(), path)
 	}
 
@@ -83,10 +87,11 @@ func read(path string) (Key, error) {
 	return k, nil
 }
 
-// maxFile is how much of a key file is read, in bytes.
+// maxFile is the number of bytes that are read of a key file.
 const maxFile = 4096
 
-// create makes the file whole or not at all, and leaves one alone that somebody else has just made.
+// create makes the file completely or not at all. It keeps a file that another process has just
+// made.
 func create(path string) error {
 	k, err := Random()
 	if err != nil {
@@ -98,6 +103,7 @@ func create(path string) error {
 		return err
 	}
 
+	// A link fails if the name exists, where a rename would replace the key of another process.
 	draft := path + "." + rand.Text()[:8]
 	f, err := os.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {

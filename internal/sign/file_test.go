@@ -87,7 +87,7 @@ func TestAKeyFileThatCannotBeUsedIsExplained(t *testing.T) {
 	}
 }
 
-// Whoever owns the key file knows the key: as with sudo, which may keep HOME.
+// The owner of the key file knows the key: as with sudo, which may keep HOME.
 func TestFile_RefusesTheKeyOfAnotherUser(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, to be two users")

@@ -15,17 +15,17 @@ import (
 // PartsCodec is the codec of an output that is a [Parts] in JSON.
 const PartsCodec = "parts"
 
-// Parts says which stages have recorded the parts of an output, for readers to fetch. Only a stage
-// that gathers the outputs of its instances, or of the cells of its matrix, has such an output.
+// Parts says which stages recorded the parts of an output, so that readers can fetch them. Only a
+// mapped stage, or one that gathers the cells of its matrix, has such an output.
 type Parts struct {
-	// of the instances; 0 for cells, which the graph has
+	// First is the first instance. It is 0 for cells, which are stages of the graph.
 	First dag.StageID `json:"first,omitempty"`
 	Count int         `json:"count"`
-	// that succeeded, encoded like those of dependencies in tasks
+	// Attempts are those that succeeded, encoded like those of dependencies in tasks.
 	Attempts []byte `json:"attempts,omitempty"`
 }
 
-// PartsOf returns which parts the output of a stage has. It is false for an output that is one
+// PartsOf returns the parts of the output of a stage. It returns false for an output that is one
 // value.
 func PartsOf(sp *spec.Spec, stage dag.StageID, stored []byte) (p Parts, ok bool, err error) {
 	kind := sp.Kind(stage)
@@ -44,7 +44,7 @@ func PartsOf(sp *spec.Spec, stage dag.StageID, stored []byte) (p Parts, ok bool,
 	return p, true, nil
 }
 
-// Stages returns the stages that have recorded the parts of the output of a stage, in order.
+// Stages returns the stages that recorded the parts of the output of a stage, in order.
 func (p Parts) Stages(sp *spec.Spec, stage dag.StageID) []dag.StageID {
 	if sp.Kind(stage).Gather {
 		return sp.Graph.Deps(stage)
@@ -59,14 +59,14 @@ func (p Parts) Stages(sp *spec.Spec, stage dag.StageID) []dag.StageID {
 // ErrNotJSON is the error of [Element].
 var ErrNotJSON = errors.New("it is neither JSON nor text")
 
-// Element returns an output as an element of a JSON array: JSON as it is, text as a string without
-// line breaks at its end, and null for none. Other outputs are [ErrNotJSON], and so is JSON that is
-// not UTF-8: readers of the array would replace such bytes.
+// Element returns an output as an element of a JSON array: JSON unchanged, text as a string without
+// its final line breaks, and null for no output. Other outputs are [ErrNotJSON].
 func Element(stored []byte) (json.RawMessage, error) {
 	if stored == nil {
 		return json.RawMessage("null"), nil
 	}
 
+	// JSON that is not UTF-8 is refused: readers of the array would replace such bytes.
 	codec, payload, err := cache.Split(stored)
 	switch {
 	case err != nil:

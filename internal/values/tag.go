@@ -9,33 +9,35 @@ import (
 	"github.com/godags/godags/internal/sign"
 )
 
-// A recorded output ends in the attempt that made it, two bytes, and in a tag that only those with
-// the key can make: a stage is not given what was changed in Redis, or comes from elsewhere.
+// trailer is the size of the end of a recorded output: the attempt that made it, two bytes, and a
+// tag that cannot be made without the key. A stage never gets an output that was changed in Redis,
+// or that was copied from another stage.
 const trailer = 2 + sign.TagSize
 
-// Origin is where values come from. Of another run of the same ID the incarnation differs.
+// Origin identifies the run of a value. Two runs with the same ID have different incarnations.
 type Origin struct {
 	Run         journal.RunID
 	Incarnation string
 	Digest      string // of the spec
 }
 
-// Producer is the stage or instance that has recorded an output.
+// Producer is the stage or instance that recorded an output.
 type Producer struct {
 	Stage dag.StageID
-	Of    dag.StageID // the template of an instance; of any other stage, the stage itself
+	Of    dag.StageID // the mapped stage of an instance, otherwise the stage itself
 	Index int         // of an instance
 }
 
-// Sign appends attempt and tag to what is to be recorded as the output of a stage.
+// Sign appends attempt and tag to the recorded output of a stage.
 func Sign(key sign.Key, o Origin, p Producer, attempt dag.Attempt, recorded []byte) []byte {
 	tag := key.Tag(sign.Output, o.covered(p, attempt, recorded)...)
 	return append(binary.BigEndian.AppendUint16(recorded, uint16(attempt)), tag...)
 }
 
-// Verify returns what was recorded without its trailer, and the attempt that has recorded it. It
-// returns an error unless somebody with the key has signed exactly this for this producer.
+// Verify returns a recorded output without its trailer, and the attempt that recorded it. It
+// returns an error unless exactly this output was signed with the key for this producer.
 func Verify(key sign.Key, o Origin, p Producer, signed []byte) ([]byte, dag.Attempt, error) {
+	// The attempt is covered by the tag, so it can be trusted once the tag fits.
 	recorded := Strip(signed)
 	if len(signed) >= trailer {
 		attempt := dag.Attempt(binary.BigEndian.Uint16(signed[len(recorded):]))
@@ -46,14 +48,16 @@ func Verify(key sign.Key, o Origin, p Producer, signed []byte) ([]byte, dag.Atte
 	return nil, 0, Forged(o.Run)
 }
 
-// Forged returns the error about a recorded output that is not what a worker has recorded.
+// Forged returns the error for a recorded output whose tag does not fit.
 func Forged(run journal.RunID) error {
-	return fmt.Errorf("run %s: the recorded output was changed in Redis, or signed with another key; the command retry, with --stage, makes it anew", run)
+	return fmt.Errorf("run %s: the recorded output was changed in Redis, or signed with another key; "+
+		"the command retry, with --stage, makes it anew", run)
 }
 
-// Strip returns what was recorded without its trailer, for those who only show it.
+// Strip returns a recorded output without its trailer, without verifying it.
 func Strip(signed []byte) []byte { return signed[:max(0, len(signed)-trailer)] }
 
+// covered returns the parts that the tag of an output covers.
 func (o Origin) covered(p Producer, attempt dag.Attempt, recorded []byte) [][]byte {
 	place := make([]byte, 0, 20)
 	place = binary.BigEndian.AppendUint32(place, uint32(p.Stage))
@@ -69,8 +73,8 @@ func SignNamed(key sign.Key, o Origin, name string, value []byte) []byte {
 	return append(value[:len(value):len(value)], tag...)
 }
 
-// VerifyNamed returns a value that was stored by a name without its tag, or an error unless a
-// worker with the key has stored exactly this under this name in this run.
+// VerifyNamed returns a value that was stored by a name, without its tag. It returns an error
+// unless a worker with the key stored exactly this value under this name in this run.
 func VerifyNamed(key sign.Key, o Origin, name string, signed []byte) ([]byte, error) {
 	value := signed[:max(0, len(signed)-sign.TagSize)]
 	if !key.Fits(signed[len(value):], sign.Value, []byte(o.Run), []byte(o.Incarnation), []byte(o.Digest), []byte(name), value) {

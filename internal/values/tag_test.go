@@ -53,7 +53,7 @@ func TestVerify_RefusesWhateverDiffersInOneField(t *testing.T) {
 	if err != nil || attempt != 1 || string(recorded) != asked.recorded {
 		t.Errorf("got %q of attempt %d, %v", recorded, attempt, err)
 	}
-	if _, _, err := Verify(parseKey(t, "the key of somebody else"), asked.origin, asked.producer, asked.sign(k)); err == nil {
+	if _, _, err := Verify(parseKey(t, "the key of another user"), asked.origin, asked.producer, asked.sign(k)); err == nil {
 		t.Error("an output that was signed with another key is taken")
 	}
 	if _, _, err := Verify(sign.Key{}, asked.origin, asked.producer, asked.sign(k)); err == nil {
@@ -104,7 +104,7 @@ func TestVerifyNamed_RefusesAnotherNameOriginPurposeOrByte(t *testing.T) {
 	}
 }
 
-// FuzzVerify: nobody without the key makes what is taken.
+// FuzzVerify: nothing is accepted that was made without the key.
 func FuzzVerify(f *testing.F) {
 	k := parseKey(f, "the key of these tests")
 	o, p := Origin{"run", "first", "digest"}, Producer{Stage: 1, Of: 1}

@@ -36,21 +36,22 @@ type Stores struct {
 	journal *journal.Journal
 
 	mu     sync.Mutex
-	chosen map[string]cache.Cache // by task: what its Go code asked for
+	chosen map[string]cache.Cache // by task: the cache that its Go code chose
 	open   map[string]cache.Cache // by URL
 }
 
-// NewStores returns the stores on the given Redis. Tasks in chosen have a cache of their own.
+// NewStores returns the stores on the given Redis. Tasks in chosen use the cache that is given
+// there.
 func NewStores(rdb redis.UniversalClient, chosen map[string]cache.Cache) *Stores {
 	return &Stores{redis: cache.Redis(rdb), journal: journal.New(rdb), chosen: chosen, open: make(map[string]cache.Cache)}
 }
 
-// Add makes known which caches the Go code of further tasks chose.
+// Add adds the caches that the Go code of further tasks chose.
 func (s *Stores) Add(chosen map[string]cache.Cache) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	// The map is replaced, not changed: the one that NewStores was given belongs to the caller.
+	// The map is replaced and not changed: the argument of NewStores belongs to the caller.
 	all := maps.Clone(s.chosen)
 	if all == nil {
 		all = make(map[string]cache.Cache)
@@ -75,7 +76,8 @@ func (s *Stores) For(sp *spec.Spec, id dag.StageID) (cache.Cache, error) {
 	return s.at(sp.Values)
 }
 
-// at returns the cache at a URL: always the same one, since one in memory is not another.
+// at returns the cache at a URL. The same URL gives the same cache, since values in memory would be
+// lost with another one.
 func (s *Stores) at(url string) (cache.Cache, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,12 +103,11 @@ func (s *Stores) parse(url string) (cache.Cache, error) {
 		return cache.Disk(dir), nil
 	}
 
-	return nil, fmt.Errorf("values: %q is no store: use redis, memory, or disk:FOLDER", url)
+	return nil, fmt.Errorf("values: %q is not a store: use redis, memory, or disk:FOLDER", url)
 }
 
-// ParseURL checks what a person wrote for a store and makes it fit for a run: a folder becomes
-// absolute, since workers may have another working directory. The folder of "disk" alone is
-// home/values.
+// ParseURL checks the text that a user wrote for a store, and returns it for a run. The path of a
+// folder becomes absolute. The folder of "disk" alone is home/values.
 func ParseURL(text, home string) (string, error) {
 	kind, dir, _ := strings.Cut(text, ":")
 	switch kind {
@@ -119,12 +120,13 @@ func ParseURL(text, home string) (string, error) {
 			dir = filepath.Join(home, "values")
 		}
 
+		// Workers may have another working directory.
 		abs, err := filepath.Abs(dir)
 		if err != nil {
 			return "", fmt.Errorf("values: %w", err)
 		}
 		if err := jsontext.CheckText(abs); err != nil {
-			return "", fmt.Errorf("values: the folder cannot be told to workers: %w", err)
+			return "", fmt.Errorf("values: the folder cannot be sent to workers: %w", err)
 		}
 
 		return "disk:" + abs, nil
@@ -134,12 +136,10 @@ func ParseURL(text, home string) (string, error) {
 	if near := nearest.Name(kind, []string{"redis", "memory", "disk"}); near != "" {
 		hint = fmt.Sprintf(" (did you mean %s?)", near)
 	}
-	return "", fmt.Errorf("values: %q is no store%s: use redis, memory, disk or disk:FOLDER", text, hint)
+	return "", fmt.Errorf("values: %q is not a store%s: use redis, memory, disk or disk:FOLDER", text, hint)
 }
 
-// Put stores a value by key, unless the guard does not hold any more: then it returns
-// [guard.ErrRefused]. Of a store that is not in the Redis of the run that is found out before the
-// value is stored: what comes between the two goes unnoticed.
+// Put stores a value by key while the guard holds. Otherwise it returns [guard.ErrRefused].
 func (s *Stores) Put(ctx context.Context, g guard.Guard, store cache.Cache, key cache.Key, value []byte) error {
 	return s.guarded(ctx, g, store, func(ctx context.Context) error { return store.Put(ctx, key, value) })
 }
@@ -150,6 +150,8 @@ func (s *Stores) Delete(ctx context.Context, g guard.Guard, store cache.Cache, k
 }
 
 func (s *Stores) guarded(ctx context.Context, g guard.Guard, store any, write func(context.Context) error) error {
+	// In the Redis of the run, the guard and the write are one step. Other stores cannot do that:
+	// the guard is checked before the write, and a change in between goes unnoticed.
 	if store == any(s.redis) {
 		return write(guard.With(ctx, g))
 	}
@@ -168,9 +170,10 @@ func (s *Stores) mayWrite(ctx context.Context, g guard.Guard) error {
 	return err
 }
 
-// RemoveRun removes the values of a run from all caches that can do so and that its stages use
-// here, while the guard holds. The spec may be nil: then only what is in Redis is removed.
+// RemoveRun removes the values of a run while the guard holds, from all caches that its stages use
+// in this process and that can do so. If the spec is nil, it removes only values in Redis.
 func (s *Stores) RemoveRun(ctx context.Context, g guard.Guard, sp *spec.Spec, run journal.RunID) error {
+	// Several tasks may share a cache. A type that cannot be a key of the map is left out.
 	removers := make(map[cache.Remover]bool)
 	add := func(c cache.Cache) {
 		if r, ok := c.(cache.Remover); ok && reflect.TypeOf(c).Comparable() {
@@ -197,17 +200,18 @@ func (s *Stores) RemoveRun(ctx context.Context, g guard.Guard, sp *spec.Spec, ru
 	return errors.Join(errs...)
 }
 
-// A recorded output is 'v' and the value itself, 'r' and a reference in JSON, or 'n' for none.
+// The first byte of a recorded output. The value itself follows after v, a reference in JSON after
+// r.
 const (
 	none      = 'n'
 	inline    = 'v'
 	elsewhere = 'r'
 )
 
-// None returns what is recorded for a stage without an output.
+// None returns the recorded output of a stage that has none.
 func None() []byte { return []byte{none} }
 
-// IsNone reports whether what is recorded says that a stage has no output.
+// IsNone reports whether a recorded output says that the stage has none.
 func IsNone(recorded []byte) bool { return string(recorded) == string(none) }
 
 type reference struct {
@@ -216,21 +220,22 @@ type reference struct {
 	Sum  string `json:"sha256"`
 }
 
-// Output is what an attempt leaves.
+// Output is the output of an attempt.
 type Output struct {
 	Run   journal.RunID
-	Stage dag.StageID // of the graph: that of which the attempt executes an instance, if it does
-	// in the store: unlike that of any other attempt, of this or another run of the same id
+	Stage dag.StageID // of the graph: the mapped stage, if the attempt is of an instance
+	// Name is the name of the value in the store. No other attempt has it, not even one of another
+	// run with the same ID.
 	Name  string
 	Value []byte
 	Guard guard.Guard // holds while the attempt counts
 }
 
-// Seal returns what to record for an output. Anything but a small value in Redis goes to the cache
-// first, under a name of its own for each attempt: an attempt that has been replaced cannot spoil
-// the value of the one that counts. If the guard does not hold any more, nothing is left in the
-// store, and Seal returns [guard.ErrRefused].
-func (s *Stores) Seal(ctx context.Context, sp *spec.Spec, o Output) (recorded []byte, sum journal.Digest, err error) {
+// Store stores an output and returns what to record for it, and its digest. If the guard does not
+// hold any more, nothing stays in the store, and the error is [guard.ErrRefused].
+func (s *Stores) Store(
+	ctx context.Context, sp *spec.Spec, o Output,
+) (recorded []byte, sum journal.Digest, err error) {
 	value := o.Value
 	store, err := s.For(sp, o.Stage)
 	if err != nil {
@@ -240,12 +245,15 @@ func (s *Stores) Seal(ctx context.Context, sp *spec.Spec, o Output) (recorded []
 	// The same for both ways of recording, so that equal outputs have equal digests. At most 64 KiB
 	// take 40 µs here; a larger value needs the digest anyway.
 	sum = digest(value)
+
+	// A small value is recorded itself. Any other goes to the cache first, under a name that only
+	// this attempt has: a replaced attempt cannot change the value of the one that counts.
 	if store == s.redis && len(value) <= MaxInline {
 		return append([]byte{inline}, value...), sum, nil
 	}
 
 	ref := reference{o.Name, payload(value), sum.String()}
-	if err := s.store(ctx, o, store); err != nil {
+	if err := s.put(ctx, o, store); err != nil {
 		return nil, sum, fmt.Errorf("store output: %w", err)
 	}
 
@@ -257,13 +265,15 @@ func (s *Stores) Seal(ctx context.Context, sp *spec.Spec, o Output) (recorded []
 	return append([]byte{elsewhere}, text...), sum, nil
 }
 
-// store stores an output. In Redis that and the look at the guard are one step. Elsewhere the guard
-// is looked at afterwards, and the value deleted if it does not hold: nobody else knows its name.
-func (s *Stores) store(ctx context.Context, o Output, store cache.Cache) error {
+// put stores an output while the guard holds.
+func (s *Stores) put(ctx context.Context, o Output, store cache.Cache) error {
 	key := cache.Key{Run: string(o.Run), Name: o.Name}
 	if store == s.redis {
 		return store.Put(guard.With(ctx, o.Guard), key, o.Value)
 	}
+
+	// Outside Redis, the guard is checked after the value was stored. If it does not hold, the
+	// value is deleted, which is safe: no other attempt has its name.
 	if err := store.Put(ctx, key, o.Value); err != nil {
 		return err
 	}
@@ -275,15 +285,15 @@ func (s *Stores) store(ctx context.Context, o Output, store cache.Cache) error {
 	return err
 }
 
-// digest returns the SHA-256 of a value. It is computed in pieces: one call for hundreds of
-// megabytes cannot be interrupted by the runtime, and a garbage collection that waits for its end
-// stops everything else in the process, such as the heartbeat of the worker.
+// digest returns the SHA-256 of a value.
 func digest(value []byte) journal.Digest {
 	const piece = 1 << 20
 	if len(value) <= piece {
 		return sha256.Sum256(value)
 	}
 
+	// The runtime cannot interrupt one call for hundreds of megabytes. A garbage collection that
+	// waits for the call would stop the whole process, heartbeats included.
 	h := sha256.New()
 	for some := range slices.Chunk(value, piece) {
 		h.Write(some) // never fails
@@ -291,8 +301,8 @@ func digest(value []byte) journal.Digest {
 	return journal.Digest(h.Sum(nil))
 }
 
-// DigestOf returns the digest of the value behind a recorded output, without fetching the value; the
-// zero digest for none.
+// DigestOf returns the digest of the value behind a recorded output, without fetching the value;
+// the zero digest for none.
 func DigestOf(recorded []byte) (sum journal.Digest, err error) {
 	switch {
 	case len(recorded) == 0 || IsNone(recorded):
@@ -314,7 +324,9 @@ func DigestOf(recorded []byte) (sum journal.Digest, err error) {
 var errDamaged = errors.New("the recorded output is damaged")
 
 // Open returns the value behind a recorded output of a stage.
-func (s *Stores) Open(ctx context.Context, sp *spec.Spec, run journal.RunID, id dag.StageID, recorded []byte) ([]byte, error) {
+func (s *Stores) Open(
+	ctx context.Context, sp *spec.Spec, run journal.RunID, id dag.StageID, recorded []byte,
+) ([]byte, error) {
 	if len(recorded) > 0 && recorded[0] == inline {
 		return recorded[1:], nil
 	}
@@ -340,8 +352,8 @@ func (s *Stores) Open(ctx context.Context, sp *spec.Spec, run journal.RunID, id 
 	return value, nil
 }
 
-// explain says why a value that was stored cannot be found: most often a cache that not every
-// worker sees.
+// explain adds the most likely reason why a stored value is missing: a cache that not every worker
+// shares.
 func (s *Stores) explain(store cache.Cache, sp *spec.Spec, id dag.StageID, err error) error {
 	if !errors.Is(err, cache.ErrNotFound) {
 		return err
@@ -357,8 +369,8 @@ func (s *Stores) explain(store cache.Cache, sp *spec.Spec, id dag.StageID, err e
 	return fmt.Errorf("output of stage %q: %w", sp.Graph.Name(id), err)
 }
 
-// Size returns the length of the value behind a recorded output, as its stage made it, without
-// fetching it.
+// Size returns the length of the value behind a recorded output, without its codec. It does not
+// fetch the value.
 func Size(recorded []byte) int {
 	var ref reference
 	if len(recorded) > 0 && recorded[0] == elsewhere && json.Unmarshal(recorded[1:], &ref) == nil {

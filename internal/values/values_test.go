@@ -35,7 +35,7 @@ func TestAnOutputThatWasChangedSinceItWasRecordedIsNotRead(t *testing.T) {
 			t.Fatal(err)
 		}
 		stores, value := NewStores(rdb, nil), bytes.Repeat([]byte("x"), MaxInline+1)
-		recorded, _, err := stores.Seal(t.Context(), sp, output(rdb, stage, value))
+		recorded, _, err := stores.Store(t.Context(), sp, output(rdb, stage, value))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +74,7 @@ func TestTheValuesOfARunInMemoryAreRemovedWithIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	stores := NewStores(rdb, nil)
-	recorded, _, err := stores.Seal(t.Context(), sp, output(rdb, stage, []byte("value")))
+	recorded, _, err := stores.Store(t.Context(), sp, output(rdb, stage, []byte("value")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func TestTheValuesOfARunInMemoryAreRemovedWithIt(t *testing.T) {
 	}
 }
 
-// Whoever lost the right to write, such as a worker that was replaced and a remover that was
+// A process that lost the right to write, such as a worker that was replaced and a remover that was
 // stopped for too long, changes nothing.
 func TestStores_LateWritesHaveNoEffect(t *testing.T) {
 	for _, store := range []string{"redis", "memory", "disk:" + t.TempDir()} {
@@ -109,9 +109,9 @@ func TestStores_LateWritesHaveNoEffect(t *testing.T) {
 			}
 			rdb.Set(t.Context(), "fence", "01234567replaced", 0)
 
-			_, _, sealed := stores.Seal(t.Context(), sp, o)
+			_, _, stored := stores.Store(t.Context(), sp, o)
 			for what, err := range map[string]error{
-				"output":  sealed,
+				"output":  stored,
 				"value":   stores.Put(t.Context(), o.Guard, c, named, []byte("2")),
 				"delete":  stores.Delete(t.Context(), o.Guard, c, there),
 				"removal": stores.RemoveRun(t.Context(), o.Guard, sp, "r"),

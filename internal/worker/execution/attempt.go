@@ -193,7 +193,7 @@ func (a *Attempt) perform(ctx context.Context) (r result, err error) {
 	// The value is stored before the report, under a name that has the attempt in it. So an attempt
 	// that is replaced cannot change a value that counts.
 	err = a.retry(ctx, func() (err error) {
-		r.output, r.digest, err = b.Stores.Seal(ctx, b.pipeline.spec, values.Output{
+		r.output, r.digest, err = b.Stores.Store(ctx, b.pipeline.spec, values.Output{
 			Run: b.Claim.Run, Stage: a.graphStage(), Value: v.output, Guard: a.guard(),
 			Name: fmt.Sprintf("out/%s/%d-%x", a.valueName(), a.Attempt, b.Claim.Token),
 		})

@@ -79,7 +79,7 @@ func TestAKeyIsNotPrinted(t *testing.T) {
 	}
 	again, err := Random()
 	if err != nil || again.Fingerprint() == k.Fingerprint() || parse(t, again.Text()).Fingerprint() != again.Fingerprint() {
-		t.Error("a random key is not one of its own, or is not made again from its text", err)
+		t.Error("a random key is like another one, or its text makes another key", err)
 	}
 }
 

@@ -1,5 +1,5 @@
-// Package sign signs what workers are to execute, so that whoever can write to Redis, but does not
-// have the key, cannot make them execute anything.
+// Package sign signs specs, tasks and outputs with a secret key. A user who can write to Redis but
+// does not have the key cannot make workers execute anything.
 package sign
 
 import (
@@ -23,8 +23,8 @@ const Variable = "GODAGS_KEY"
 // MinText is the length of the shortest text that makes a key, in bytes.
 const MinText = 16
 
-// Size is the length of a signature: the fingerprint of the key, a dot, and the code that only
-// those with the key can make.
+// Size is the length of a signature in bytes: the fingerprint of the key, a dot, and a code that
+// cannot be computed without the key.
 const Size = fingerprintSize + 1 + 43
 
 const fingerprintSize = 8
@@ -36,11 +36,13 @@ type Key struct {
 	fingerprint string
 }
 
-// Parse makes a key of any text of at least [MinText] bytes. White space around it does not count.
+// Parse makes a key of any text of at least [MinText] bytes. It ignores white space around the
+// text.
 func Parse(text string) (Key, error) {
 	text = strings.TrimSpace(text)
 	if len(text) < MinText {
-		return Key{}, fmt.Errorf("a key of %d bytes is too short: use any text of at least %d, such as the output of `openssl rand -hex 32`", len(text), MinText)
+		return Key{}, fmt.Errorf("a key of %d bytes is too short: "+
+			"use any text of at least %d, such as the output of `openssl rand -hex 32`", len(text), MinText)
 	}
 	return derive(text)
 }
@@ -59,6 +61,7 @@ func derive(text string) (k Key, err error) {
 	}
 
 	k.macs = &sync.Pool{New: func() any { return &mac{Hash: hmac.New(sha256.New, secret)} }}
+	// The fingerprint is derived separately: it is public, and must say nothing about the secret.
 	public, err := hkdf.Key(sha256.New, []byte(text), nil, "godags fingerprint", fingerprintSize/2)
 	if err != nil {
 		return Key{}, fmt.Errorf("derive a key: %w", err)
@@ -68,11 +71,10 @@ func derive(text string) (k Key, err error) {
 	return k, nil
 }
 
-// Text returns what [Parse] makes the same key of.
+// Text returns the text from which [Parse] makes the same key.
 func (k Key) Text() string { return k.text }
 
-// Fingerprint returns eight characters by which people and programs tell keys apart. It may be
-// known to all.
+// Fingerprint returns eight characters that identify the key. They are not secret.
 func (k Key) Fingerprint() string { return k.fingerprint }
 
 // String hides the key from logs.
@@ -81,12 +83,11 @@ func (k Key) String() string { return "key " + k.fingerprint }
 // GoString hides the key from logs.
 func (k Key) GoString() string { return k.String() }
 
-// What is signed. A signature for one purpose is none for another.
+// Purposes of signatures. A signature for one purpose is invalid for another.
 const (
 	Spec = "spec" // ID, incarnation and spec digest of a run
 	Task = "task" // name of a queue, payload of a task
-	// ID, incarnation and spec digest of a run; stage, instance and attempt; what is recorded as
-	// the output
+	// ID, incarnation and spec digest of a run; stage, instance and attempt; the recorded output
 	Output = "output"
 	Value  = "value" // ID, incarnation and spec digest of a run, name of a value, the value
 )
@@ -96,11 +97,11 @@ func (k Key) Sign(purpose string, parts ...[]byte) string {
 	return k.fingerprint + "." + base64.RawURLEncoding.EncodeToString(k.code(purpose, parts))
 }
 
-// mac computes codes. It is used again: after its first use, the part of the computation that is
-// the same for all codes of a key is done.
+// mac computes codes. It is kept in a pool: after its first use, the part of the computation that
+// is the same for all codes of a key is done.
 type mac struct {
 	hash.Hash
-	buf []byte // parts on their way to it, for few calls
+	buf []byte // short parts, so that one call writes several
 }
 
 // maxCopied is the length of the longest part that is copied, in bytes.
@@ -116,7 +117,7 @@ func (k Key) code(purpose string, parts [][]byte) []byte {
 
 	m.Reset()
 
-	// The length of each part comes before it: no byte can move from one to the next.
+	// The length of each part comes before it, so that no byte can move from one part to the next.
 	m.buf = binary.BigEndian.AppendUint64(m.buf[:0], uint64(len(purpose)))
 	m.buf = append(m.buf, purpose...)
 	for _, part := range parts {
@@ -137,28 +138,28 @@ func (k Key) code(purpose string, parts [][]byte) []byte {
 // TagSize is the length of a tag in bytes.
 const TagSize = 16
 
-// Tag returns a short signature of parts: it does not say with which key it was made.
+// Tag returns a short signature of parts, without the fingerprint of the key.
 func (k Key) Tag(purpose string, parts ...[]byte) []byte {
 	code := k.code(purpose, parts)
 	return code[:min(TagSize, len(code))]
 }
 
-// Fits reports whether the tag was made with the same key of the same parts.
+// Fits reports whether the tag was made with this key for the same parts.
 func (k Key) Fits(tag []byte, purpose string, parts ...[]byte) bool {
 	return k.macs != nil && hmac.Equal(tag, k.Tag(purpose, parts...))
 }
 
-// Signer returns the fingerprint of the key that a signature claims to be made with.
+// Signer returns the fingerprint of the key that a signature names.
 func Signer(signature string) string {
 	signer, _, _ := strings.Cut(signature, ".")
 	return signer
 }
 
-// ErrSignature says that something is not signed with our key.
+// ErrSignature is in the chain of the error for a signature that was not made with the key.
 var ErrSignature = errors.New("signature refused")
 
-// Verify returns an error, which is [ErrSignature], unless the signature was made with the same key
-// of the same parts.
+// Verify returns an error, which is [ErrSignature], unless the signature was made with this key for
+// the same parts.
 func (k Key) Verify(signature, purpose string, parts ...[]byte) error {
 	signer, code, _ := strings.Cut(signature, ".")
 	switch {
@@ -171,9 +172,10 @@ func (k Key) Verify(signature, purpose string, parts ...[]byte) error {
 			ErrSignature, signer, k.fingerprint, Variable)
 	}
 
+	// Constant-time comparison, and Strict: other encodings of the same code are not accepted.
 	got, err := base64.RawURLEncoding.Strict().DecodeString(code)
 	if signer != k.fingerprint || err != nil || !hmac.Equal(got, k.code(purpose, parts)) {
-		return fmt.Errorf("%w: it does not fit: what it stands for was changed in Redis, or was written without the key", ErrSignature)
+		return fmt.Errorf("%w: it does not fit: the signed data was changed in Redis, or was written without the key", ErrSignature)
 	}
 
 	return nil
