@@ -8,7 +8,7 @@ import (
 	"github.com/godags/godags/tasks"
 )
 
-// Command is a program in place of a function: see [Pipeline.Command]. It takes either Run or Argv.
+// Command is a program in place of a function: see [Pipeline.Command]. It has either Run or Argv.
 type Command struct {
 	Run string `json:"run,omitempty"` // text for the shell
 	// a program, which is looked up in the worker's PATH, and its arguments
@@ -22,10 +22,10 @@ type Command struct {
 	NoRetryCodes []int `json:"no_retry_codes,omitempty"`
 }
 
-// Command adds a stage that executes a program. It finds the outputs of the stages that it comes
-// after as files of the folder $GODAGS_INPUTS, named like the stages, and its own output is what it
-// leaves in the file $GODAGS_OUTPUT, up to 64 MiB. [tasks.Command] says what else it is told. A
-// status other than 0 fails the stage.
+// Command adds a stage that executes a program. The program finds the outputs of its dependencies
+// as files of the folder $GODAGS_INPUTS, named like the stages. Its output is what it writes to the
+// file $GODAGS_OUTPUT, up to 64 MiB. [tasks.Command] lists its other variables. An exit status
+// other than 0 fails the stage.
 func (p *Pipeline) Command(name string, c Command, opts ...StageOption) Output[[]byte] {
 	params, err := jsontext.Marshal(c)
 	if err == nil {
@@ -35,6 +35,8 @@ func (p *Pipeline) Command(name string, c Command, opts ...StageOption) Output[[
 		p.problems = append(p.problems, fmt.Errorf("stage %q: %w", name, err))
 	}
 
+	// The codec comes last: the bytes of a file are passed as they are, whatever the pipeline's
+	// default.
 	s := p.add(name, false, tasks.Command{}.Handle, append(mapOptions(opts), Codec(cache.Raw)))
 	s.params = params
 	return Output[[]byte]{s}

@@ -21,7 +21,7 @@ func numbers(context.Context) ([]int, error) { return []int{1, 2, 3}, nil }
 func double(_ context.Context, n int) (int, error) { return 2 * n, nil }
 
 // The words are those of pipeline files.
-func TestOptionsAreFrozenIntoTheSpec(t *testing.T) {
+func TestPipeline_FreezesOptionsIntoTheSpec(t *testing.T) {
 	p := New("p", Retries(1), RunTimeout(time.Hour), OnFailureStop())
 	NewParam(p, "seed", 42)
 	NewParam[[]string](p, "files")
@@ -54,7 +54,7 @@ func TestOptionsAreFrozenIntoTheSpec(t *testing.T) {
 	}
 }
 
-func TestOptionsThatAreWrongAreReportedTogether(t *testing.T) {
+func TestPipeline_ReportsWrongOptionsTogether(t *testing.T) {
 	p := New("p", RunTimeout(time.Nanosecond))
 	NewParam(p, "seed", 1)
 	NewParam(p, "seed", "x")
@@ -102,7 +102,7 @@ func TestOptionsThatAreWrongAreReportedTogether(t *testing.T) {
 	}
 }
 
-func TestAllOfAPipelineThatIsWrongIsReportedTogether(t *testing.T) {
+func TestPipeline_ReportsAllMistakesTogether(t *testing.T) {
 	p := New("a/b")
 	p.Do("twice", nothing)
 	p.Do("twice", nothing).After(nil, (*Stage)(nil))
@@ -126,7 +126,7 @@ func TestAllOfAPipelineThatIsWrongIsReportedTogether(t *testing.T) {
 	}
 }
 
-func TestTypesOfParameters(t *testing.T) {
+func TestNewParam_DerivesTheType(t *testing.T) {
 	type point struct{ X, Y int }
 	for got, want := range map[string]string{
 		typeOf[string](): "string", typeOf[uint8](): "int", typeOf[float32](): "float", typeOf[bool](): "bool", typeOf[[]string](): "list",
@@ -163,7 +163,7 @@ func execute(t *testing.T, p *Pipeline, stage string, s *tasks.Stage) (string, e
 	return string(values.output), err
 }
 
-func TestMapHandsEachInstanceItsElement(t *testing.T) {
+func TestMap_PassesEachInstanceItsElement(t *testing.T) {
 	p := New("p")
 	Map(p, "double", double, Produce(p, "list", numbers))
 	if got, err := execute(t, p, "double", &tasks.Stage{Instance: tasks.Instance{Item: json.RawMessage("21"), Index: 7}}); got != "json\n42" || err != nil {
@@ -175,7 +175,7 @@ func TestMapHandsEachInstanceItsElement(t *testing.T) {
 	}
 }
 
-func TestWhenFunc(t *testing.T) {
+func TestWhenFunc_SkipsOrFailsTheStage(t *testing.T) {
 	broken := errors.New("no network")
 	for _, test := range []struct {
 		holds bool
@@ -196,7 +196,7 @@ func TestWhenFunc(t *testing.T) {
 	}
 }
 
-func TestInputThatDoesNotExist(t *testing.T) {
+func TestInput_ThatDoesNotExist(t *testing.T) {
 	p := New("p")
 	list := Produce(p, "list", numbers)
 	count := func(_ context.Context, l []int) (int, error) { return len(l), nil }
@@ -210,7 +210,7 @@ func TestInputThatDoesNotExist(t *testing.T) {
 	}
 }
 
-func TestNoRetry(t *testing.T) {
+func TestNoRetry_WrapsTheError(t *testing.T) {
 	cause := errors.New("wrong password")
 	err := NoRetry(cause)
 	if !errors.Is(err, ErrNoRetry) || !errors.Is(err, cause) || err.Error() != "wrong password" {

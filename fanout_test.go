@@ -12,7 +12,7 @@ import (
 )
 
 // Of ten thousand elements three fail once: all are recorded, in order, and reduced.
-func TestTenThousandElements(t *testing.T) {
+func TestMap_RunsTenThousandElements(t *testing.T) {
 	server := redistest.Start(t)
 	t.Setenv("GODAGS_KEY", "the key of these tests")
 	var attempts atomic.Int32

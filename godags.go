@@ -23,11 +23,20 @@
 // shows them. [Client.Worker] executes stages and [Client.Coordinator] decides which are ready;
 // both may run in this process or in others.
 //
-//	client, err := godags.Open(ctx, "redis://localhost:6379")
-//	go client.Coordinator().Run(ctx)
-//	go client.Worker(p).Run(ctx)
+//	client, err := godags.Open(ctx, "redis://localhost:6379", godags.Concurrency(8))
+//	stopped := make(chan error, 2)
+//	go func() { stopped <- client.Coordinator().Run(ctx) }()
+//	go func() { stopped <- client.Worker(p).Run(ctx) }()
+//
 //	run, err := client.Submit(ctx, p, godags.RunID("nightly-2026-11-30"))
-//	report, err := client.Wait(ctx, run)
+//	report, err := client.Wait(ctx, run) // or Follow, Status, Logs, Cancel, Retry
+//
+//	stop() // ends ctx: the worker finishes the running stages
+//	err = errors.Join(<-stopped, <-stopped, client.Close())
+//
+// Processes that share a Redis must share a signing key: set the environment variable GODAGS_KEY to
+// the same secret text in each. A worker finds the function of a stage by the names of pipeline and
+// stage, so any process that builds the same pipeline can execute it.
 //
 // As a program: [Main] makes a command line of it, with run, worker, graph, status and more.
 //

@@ -37,19 +37,19 @@ func constant[T any](v T) func(context.Context) (T, error) {
 	return func(context.Context) (T, error) { return v, nil }
 }
 
-func TestSixStagesSucceed(t *testing.T) {
+func TestRun_ExecutesSixStages(t *testing.T) {
 	report, err := run(t, simple.Pipeline())
 	if mustSucceed(t, report, err).Total != 6 {
 		t.Fatalf("%+v", report)
 	}
 }
 
-func TestAnEmptyPipelineSucceeds(t *testing.T) {
+func TestRun_SucceedsWithoutStages(t *testing.T) {
 	report, err := run(t, godags.New("empty"))
 	mustSucceed(t, report, err)
 }
 
-func TestValuesFollowTypedEdges(t *testing.T) {
+func TestOutput_CarriesValuesAlongEdges(t *testing.T) {
 	p := godags.New("typed")
 	number := godags.Produce(p, "number", constant(20))
 	text := godags.Then(p, "text", func(_ context.Context, n int) (string, error) { return fmt.Sprint(n + 1), nil }, number)
@@ -64,7 +64,7 @@ func TestValuesFollowTypedEdges(t *testing.T) {
 	}
 }
 
-func TestEveryCodecAndCacheCarriesValues(t *testing.T) {
+func TestValues_EveryCodecAndCacheCarriesThem(t *testing.T) {
 	type point struct{ X, Y int }
 	mini := redistest.Mini(t)
 	for name, opts := range map[string][]godags.PipelineOption{
@@ -92,7 +92,7 @@ func TestEveryCodecAndCacheCarriesValues(t *testing.T) {
 	}
 }
 
-func TestAStageCanHaveAnotherCacheAndCodecThanItsPipeline(t *testing.T) {
+func TestValues_AStageOverridesItsPipeline(t *testing.T) {
 	p := godags.New("mixed", godags.Codec(cache.Gob))
 	raw := godags.Produce(p, "raw", constant([]byte{0, 255}), godags.Codec(cache.Raw), godags.Values(cache.Disk(t.TempDir())))
 	godags.Then(p, "size", func(_ context.Context, b []byte) (int, error) { return len(b), nil }, raw, godags.Codec(cache.JSON))
@@ -102,7 +102,7 @@ func TestAStageCanHaveAnotherCacheAndCodecThanItsPipeline(t *testing.T) {
 	}
 }
 
-func TestAMissingKeyIsNamedWithRunAndStage(t *testing.T) {
+func TestGet_NamesAMissingKeyWithRunAndStage(t *testing.T) {
 	p := godags.New("missing")
 	var got error
 	p.Do("reader", func(ctx context.Context) error {
@@ -121,7 +121,7 @@ func TestAMissingKeyIsNamedWithRunAndStage(t *testing.T) {
 	}
 }
 
-func TestADeletedValueIsGone(t *testing.T) {
+func TestDelete_RemovesAValue(t *testing.T) {
 	p := godags.New("delete")
 	p.Do("a", func(ctx context.Context) error {
 		if err := errors.Join(godags.Put(ctx, "k", 1), godags.Delete(ctx, "k"), godags.Delete(ctx, "k")); err != nil {
@@ -136,7 +136,7 @@ func TestADeletedValueIsGone(t *testing.T) {
 	mustSucceed(t, report, err)
 }
 
-func TestOutsideAStageThereAreNoValues(t *testing.T) {
+func TestGet_NeedsTheContextOfAStage(t *testing.T) {
 	_, err := godags.Get[int](t.Context(), "k")
 	for _, err := range []error{err, godags.Put(t.Context(), "k", 1), godags.Delete(t.Context(), "k")} {
 		if !errors.Is(err, godags.ErrNoStage) {
@@ -146,7 +146,7 @@ func TestOutsideAStageThereAreNoValues(t *testing.T) {
 }
 
 // Two runs of one pipeline at the same time, and one after the other, on the same Redis.
-func TestRunsDoNotSeeEachOther(t *testing.T) {
+func TestRun_DoesNotSeeValuesOfOtherRuns(t *testing.T) {
 	server := redistest.Start(t)
 	t.Setenv("GODAGS_KEY", "the key of these tests")
 	var mu sync.Mutex
@@ -190,7 +190,7 @@ func TestRunsDoNotSeeEachOther(t *testing.T) {
 	}
 }
 
-func TestTheIDOfAFinishedRunShowsWhatBecameOfIt(t *testing.T) {
+func TestRunID_ReturnsTheReportOfAFinishedRun(t *testing.T) {
 	server := redistest.Start(t)
 	t.Setenv("GODAGS_KEY", "the key of these tests")
 	once := []godags.RunOption{godags.Redis(server.URL()), godags.RunID("once")}
@@ -209,7 +209,7 @@ func TestTheIDOfAFinishedRunShowsWhatBecameOfIt(t *testing.T) {
 	}
 }
 
-func TestTwoCallsWithOneRunIDExecuteEachStageOnce(t *testing.T) {
+func TestRunID_TwoCallsExecuteEachStageOnce(t *testing.T) {
 	server := redistest.Start(t)
 	t.Setenv("GODAGS_KEY", "the key of these tests")
 	var executed atomic.Int32
@@ -238,7 +238,7 @@ func TestTwoCallsWithOneRunIDExecuteEachStageOnce(t *testing.T) {
 	}
 }
 
-func TestAFailureSkipsWhatComesAfterItAndNothingElse(t *testing.T) {
+func TestRun_AFailureSkipsItsDependentsOnly(t *testing.T) {
 	p := godags.New("failing")
 	var ran atomic.Int32
 	ok := func(context.Context) error { ran.Add(1); return nil }
@@ -262,7 +262,7 @@ func TestAFailureSkipsWhatComesAfterItAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestOneCoreRunsOneStageAtATime(t *testing.T) {
+func TestConcurrency_OneExecutesOneStageAtATime(t *testing.T) {
 	p := godags.New("serial")
 	var running, most atomic.Int32
 	for i := range 20 {
@@ -281,7 +281,7 @@ func TestOneCoreRunsOneStageAtATime(t *testing.T) {
 
 // A runner that goes level by level would deadlock here: fast_2 must run while slow, of the level
 // before, still does.
-func TestAStageStartsAsSoonAsItsOwnDependenciesAllow(t *testing.T) {
+func TestRun_StartsAStageAsSoonAsItsDependenciesAllow(t *testing.T) {
 	p := godags.New("levels")
 	done := make(chan struct{})
 	p.Do("slow", func(ctx context.Context) error {
@@ -298,7 +298,7 @@ func TestAStageStartsAsSoonAsItsOwnDependenciesAllow(t *testing.T) {
 	mustSucceed(t, report, err)
 }
 
-func TestWhenTheContextEndsTheRunIsCancelled(t *testing.T) {
+func TestRun_IsCancelledWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	p := godags.New("endless")
 	why := errors.New("enough")
@@ -314,7 +314,7 @@ func TestWhenTheContextEndsTheRunIsCancelled(t *testing.T) {
 	}
 }
 
-func TestAllMistakesAreReportedAtOnceAndNothingRuns(t *testing.T) {
+func TestRun_ReportsAllMistakesAndExecutesNothing(t *testing.T) {
 	p, other := godags.New("mistakes"), godags.New("other")
 	do := func(name string) *godags.Stage {
 		return p.Do(name, func(context.Context) error { t.Error("it ran"); return nil })
@@ -338,14 +338,14 @@ func TestAllMistakesAreReportedAtOnceAndNothingRuns(t *testing.T) {
 	}
 }
 
-func TestAnUnreachableRedisIsAnError(t *testing.T) {
+func TestRun_NamesAnUnreachableRedis(t *testing.T) {
 	_, err := run(t, simple.Pipeline(), godags.Redis("redis://127.0.0.1:1"))
 	if err == nil || !strings.Contains(err.Error(), "127.0.0.1:1") {
 		t.Fatal(err)
 	}
 }
 
-func TestStagesOfAQueueRunInOneProcessToo(t *testing.T) {
+func TestRun_ExecutesTheStagesOfAllQueues(t *testing.T) {
 	p := godags.New("queues", godags.Queue("cpu"))
 	p.Do("b", func(context.Context) error { return nil }, godags.Queue("gpu")).After(p.Do("a", func(context.Context) error { return nil }))
 	report, err := run(t, p)

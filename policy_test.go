@@ -13,7 +13,7 @@ import (
 	"github.com/godags/godags"
 )
 
-func TestAnAttemptThatTakesTooLongIsRetried(t *testing.T) {
+func TestTimeout_RetriesTheAttempt(t *testing.T) {
 	p := godags.New("slow", godags.Retries(2), godags.Backoff{Initial: time.Millisecond, Factor: 1, Max: time.Millisecond})
 	var attempts atomic.Int32
 	p.Do("slow", func(ctx context.Context) error {
@@ -30,7 +30,7 @@ func TestAnAttemptThatTakesTooLongIsRetried(t *testing.T) {
 	}
 }
 
-func TestARunThatTakesTooLongIsCancelledAndCleanedUp(t *testing.T) {
+func TestRunTimeout_CancelsAndCleansUp(t *testing.T) {
 	p := godags.New("endless", godags.RunTimeout(50*time.Millisecond))
 	var cleaned atomic.Bool
 	endless := p.Do("endless", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
@@ -42,7 +42,7 @@ func TestARunThatTakesTooLongIsCancelledAndCleanedUp(t *testing.T) {
 	}
 }
 
-func TestTheFirstFailureCanStopTheRun(t *testing.T) {
+func TestOnFailureStop_StartsNoFurtherStage(t *testing.T) {
 	p := godags.New("stopping", godags.OnFailureStop())
 	bad := p.Do("bad", func(context.Context) error { return errors.New("broken") })
 	p.Do("later", func(context.Context) error { t.Error("it ran"); return nil }).After(p.Do("after bad", func(context.Context) error { return nil }, godags.Trigger(godags.AnyFailed)).After(bad))
@@ -79,7 +79,7 @@ func squares(n int, f func(context.Context, int) (int, error), opts ...godags.Ma
 
 func square(_ context.Context, n int) (int, error) { return n * n, nil }
 
-func TestMapKeepsTheOrderOfTheElements(t *testing.T) {
+func TestMap_KeepsTheOrderOfTheElements(t *testing.T) {
 	for n, want := range map[int]string{0: "0", 1: "0", 100: "328350"} {
 		report, err := run(t, squares(n, square))
 		if report == nil || err != nil || string(report.Outputs["sum"]) != want {
@@ -88,7 +88,7 @@ func TestMapKeepsTheOrderOfTheElements(t *testing.T) {
 	}
 }
 
-func TestInstancesAreRetriedAloneAndKnowTheirElement(t *testing.T) {
+func TestMap_RetriesInstancesOneByOne(t *testing.T) {
 	var attempts atomic.Int32
 	report, err := run(t, squares(10, func(ctx context.Context, n int) (int, error) {
 		attempts.Add(1)
@@ -106,7 +106,7 @@ func TestInstancesAreRetriedAloneAndKnowTheirElement(t *testing.T) {
 	}
 }
 
-func TestAnInstanceThatFailsFailsTheRun(t *testing.T) {
+func TestMap_AFailedInstanceFailsTheRun(t *testing.T) {
 	report, err := run(t, squares(5, func(_ context.Context, n int) (int, error) {
 		if n == 3 {
 			return 0, errors.New("a bad number")
@@ -118,7 +118,7 @@ func TestAnInstanceThatFailsFailsTheRun(t *testing.T) {
 	}
 }
 
-func TestInstancesAreSkippedByTheirConditions(t *testing.T) {
+func TestMap_SkipsInstancesByTheirConditions(t *testing.T) {
 	odd := func(ctx context.Context) (bool, error) {
 		info, _ := godags.InfoOf(ctx)
 		return info.Index%2 == 1, nil
@@ -131,7 +131,7 @@ func TestInstancesAreSkippedByTheirConditions(t *testing.T) {
 	}
 }
 
-func TestMaxParallel(t *testing.T) {
+func TestMaxParallel_LimitsInstances(t *testing.T) {
 	var now, most atomic.Int32
 	_, err := run(t, squares(30, func(_ context.Context, n int) (int, error) {
 		for running := now.Add(1); ; {
@@ -149,7 +149,7 @@ func TestMaxParallel(t *testing.T) {
 	}
 }
 
-func TestPriority(t *testing.T) {
+func TestPriority_OrdersReadyStages(t *testing.T) {
 	p := godags.New("priorities")
 	var order []string
 	stage := func(name string, opts ...godags.StageOption) *godags.Stage {

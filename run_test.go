@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func TestARunIsKeptForAsLongAsIsAskedFor(t *testing.T) {
+func TestKeep_SetsHowLongARunIsKept(t *testing.T) {
 	server := redistest.Start(t)
 	t.Setenv("GODAGS_KEY", "the key of these tests")
 	for id, want := range map[string]time.Duration{"an-hour": time.Hour, "a-day": 24 * time.Hour} {
@@ -33,7 +33,7 @@ func TestARunIsKeptForAsLongAsIsAskedFor(t *testing.T) {
 	}
 }
 
-func TestAStageThatDoesNotStopIsEndedAfterTheGrace(t *testing.T) {
+func TestGrace_LimitsAStageThatDoesNotStop(t *testing.T) {
 	server := redistest.Start(t)
 	t.Setenv("GODAGS_KEY", "the key of these tests")
 	ctx, cancel := context.WithCancel(t.Context())

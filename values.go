@@ -24,8 +24,8 @@ func codecOf(ctx context.Context) cache.Codec {
 }
 
 // Get returns the value that a stage of the same run stored under key. A missing key gives an error
-// that names key, run and stage, and for which errors.Is(err, [cache.ErrNotFound]) holds. Only what
-// a stage this one comes after has stored is sure to be there.
+// that names key, run and stage, and for which errors.Is(err, [cache.ErrNotFound]) holds. Only the
+// values of stages that this one depends on are sure to be there.
 func Get[T any](ctx context.Context, key string) (v T, err error) {
 	s := tasks.FromContext(ctx)
 	if s == nil {
@@ -43,7 +43,7 @@ func Get[T any](ctx context.Context, key string) (v T, err error) {
 	return v, nil
 }
 
-// Put stores a value under key for other stages of the same run, in place of what was there. Runs
+// Put stores a value under key for other stages of the same run, and replaces what was there. Runs
 // do not see each other's values. A value too large for the cache gives an error for which
 // errors.Is(err, [cache.ErrTooLarge]) holds, and stores nothing. That error, and the one about a
 // value that the stage's [Codec] cannot carry, are final: see [ErrNoRetry].
@@ -121,8 +121,8 @@ func NoRetry(err error) error {
 type Info struct {
 	Run, Pipeline, Stage string
 	Attempt              int             // 1 for the first
-	Worker               string          // id of the worker that executes it
-	Item                 json.RawMessage // of an instance made by Map: its element; else nil
+	Worker               string          // ID of the worker that executes it
+	Item                 json.RawMessage // element of an instance made by Map; else nil
 	Index                int             // of that element, 0 for the first
 }
 

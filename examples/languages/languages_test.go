@@ -8,7 +8,7 @@ import (
 	"github.com/godags/godags"
 )
 
-func TestDataGoesThroughGoShellAndPython(t *testing.T) {
+func TestPipeline_PassesDataThroughGoShellAndPython(t *testing.T) {
 	if _, err := exec.LookPath("python3"); err != nil {
 		if os.Getenv("GODAGS_TEST_STRICT") == "1" {
 			t.Fatal("python3 is not installed")
