@@ -6,9 +6,9 @@ STATICCHECK = $(GO) tool -modfile=tools/go.mod staticcheck
 build: ## build bin/coordinator and bin/worker
 	$(GO) build -o bin/ ./cmd/...
 
-# Left out: packages that start many processes or pipelines, and take longer than a minute each.
-SLOW = /(bench|docs|e2e|examples|internal/faulttest|internal/pipefile)(/|$$)|/godags$$
-quick: ## the inner loop: -short tests of all packages but the slow ones, under a minute if little has changed
+# Left out: packages that start many processes, servers or pipelines, or parse very large files.
+SLOW = /(bench|docs|e2e|examples|internal/faulttest|internal/pipefile|internal/redisx)(/|$$)|/godags$$
+quick: ## the inner loop: -short tests of all packages but the slow ones, under a minute for a change of some packages
 	@$(GO) list ./... | grep -vE '$(SLOW)' | xargs $(GO) test -short -timeout 3m
 
 test: ## every test that can run here; says what it had to skip. GODAGS_TEST_STRICT=1 turns a skip into a failure
