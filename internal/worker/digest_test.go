@@ -19,7 +19,7 @@ import (
 
 func digestOf(encoded string) journal.Digest { return sha256.Sum256([]byte(encoded)) }
 
-// Whoever compares runs must not see where the values live.
+// A comparison of runs must not show where their values are stored.
 func TestDigest_IsOfTheEncodedOutputWhereverItIsStored(t *testing.T) {
 	large := "raw\n" + strings.Repeat("x", values.MaxInline)
 	for _, output := range []string{"json\n1", "raw\n", large} {
@@ -50,7 +50,8 @@ func TestDigest_IsAbsentWithoutAnOutput(t *testing.T) {
 
 func TestDigest_OfAListIsOfItsElements(t *testing.T) {
 	cell := digestOf("raw\n" + longText)
-	parts := append(append([]byte("parts\n"), make([]byte, sha256.Size)...), cell[:]...) // the first cell has no output
+	// the first cell has no output
+	parts := append(append([]byte("parts\n"), make([]byte, sha256.Size)...), cell[:]...)
 	for output, want := range map[string]journal.Digest{
 		"json\n7":          digestOf("json\n[null,7]"),
 		"raw\n" + longText: sha256.Sum256(parts),
@@ -99,7 +100,8 @@ func TestSpecOfANewerFormat_ReturnsTheTask(t *testing.T) {
 		w.mini.HSet("godags:{r}:run", "digest", w.digest)
 		said := w.said.Load()
 		w.send("newer", "x", 1)
-		time.Sleep(50*time.Second + 100*time.Millisecond) // into one of the pauses before it is returned
+		// into one of the pauses before it is returned
+		time.Sleep(50*time.Second + 100*time.Millisecond)
 
 		if story := w.story(); story != "" {
 			w.Errorf("the journal tells %q, want nothing", story)

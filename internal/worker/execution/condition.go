@@ -36,6 +36,7 @@ func (p *pipeline) condition(s dag.StageID) (*condition.Condition, error) {
 		return nil, tasks.NoRetry(err)
 	}
 
+	// Forgetting all of them is rare, and cheaper than keeping track of their use.
 	if len(p.conditions.known) == maxConditions || p.conditions.known == nil {
 		p.conditions.known = make(map[dag.StageID]*condition.Condition)
 	}

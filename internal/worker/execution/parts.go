@@ -112,8 +112,8 @@ func (in inputs) complete(ctx context.Context) error {
 	return err
 }
 
-// gather returns the output of a stage that gathers: the array if that is small, else its parts, and
-// then their digest.
+// gather returns the output of a stage that gathers: the array if that is small, else its parts,
+// and then their digest.
 func (in inputs) gather(ctx context.Context) (output []byte, parts journal.Digest, err error) {
 	if err := in.complete(ctx); err != nil {
 		return nil, parts, err
@@ -139,8 +139,8 @@ func (in inputs) gather(ctx context.Context) (output []byte, parts journal.Diges
 }
 
 // digest returns the digest of an output of which only the parts are recorded: of the codec's name
-// and the digests of all parts, zero for a part without output. The list of parts says nothing about
-// what is in them.
+// and the digests of all parts, zero for a part without output. The list of parts says nothing
+// about what is in them.
 func (in inputs) digest(ctx context.Context, p values.Parts) (sum journal.Digest, err error) {
 	l := in.batch.pipeline
 	list, err := l.partsOf(in.Stage, p)
@@ -193,6 +193,7 @@ func (in inputs) eachPart(
 			}
 		}
 
+		// Known from the records alone, so that parts in a cache are not fetched in vain.
 		if size > most {
 			return errTooLarge
 		}

@@ -104,6 +104,7 @@ func (s *pipelines) get(ctx context.Context, run journal.RunID, digest string) (
 		return nil, fmt.Errorf("run %s: %w: %w", run, journal.ErrDigest, err)
 	}
 
+	// The oldest goes, not the one used last: batches of a run follow each other closely.
 	if len(s.order) == maxPipelines {
 		delete(s.known, s.order[0])
 		s.order = s.order[1:]
