@@ -44,7 +44,7 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
-// Every stage has a condition, and policies, of its own.
+// Every stage has a condition, and policies, for itself.
 func BenchmarkParsePolicies(b *testing.B) {
 	const n = 10_000
 	var text strings.Builder

@@ -15,66 +15,65 @@ type declaration struct {
 }
 
 var parameterKeys = []key[declaration]{
-	{"type", "type of the value. Default: that of default", shapeOneOf(spec.ParamTypes()...), func(s *source, d *declaration, v value) {
-		d.kind = s.oneOf("type", v, spec.ParamTypes()...)
-	}},
-	{"default", "value of runs that are given none. Without it each run must be given one", shapeAny, func(s *source, d *declaration, v value) { d.fallback = v }},
-	{"description", "what it is for", shapeText, func(s *source, d *declaration, v value) {
-		d.description = s.text("description", v).text
-	}},
+	{"type", "type of the value. Default: that of default", shapeOneOf(spec.ParamTypes()...),
+		func(into *declaration, d *decoder, v value) { into.kind = d.oneOf("type", v, spec.ParamTypes()...) }},
+	{"default", "value of runs that are given none. Without it each run must be given one", shapeAny,
+		func(into *declaration, d *decoder, v value) { into.fallback = v }},
+	{"description", "what it is for", shapeText,
+		func(into *declaration, d *decoder, v value) { into.description = d.text("description", v).text }},
 }
 
-// declare reads the parameters of the pipeline.
-func (s *source) declare(p *pipeline, v value) {
-	s.members("params", v, func() {
+// readParams reads the parameters of the pipeline.
+func (p *pipeline) readParams(d *decoder, v value) {
+	d.members("params", v, func() {
 		for i := 0; i < len(v.items); i += 2 {
-			s.declareParam(p, v.items[i], v.items[i+1])
+			p.readParam(d, v.items[i], v.items[i+1])
 		}
 	})
 }
 
-func (s *source) declareParam(p *pipeline, name, v value) {
+func (p *pipeline) readParam(d *decoder, name, v value) {
 	same := func(q spec.Param) bool { return strings.EqualFold(q.Name, name.text) }
 	if err := spec.CheckVariable(name.text); err != nil {
-		s.report(int(name.at), "params: %v", err)
+		d.report(int(name.at), "params: %v", err)
 	} else if i := slices.IndexFunc(p.settings.Params, same); i >= 0 {
-		s.report(int(name.at), "parameters %s and %s differ in case only, and would be the same variable GODAGS_PARAM_%s",
+		d.report(int(name.at), "parameters %s and %s differ in case only, and would be the same variable GODAGS_PARAM_%s",
 			quote(p.settings.Params[i].Name), quote(name.text), strings.ToUpper(name.text))
 	}
 
-	d := declaration{fallback: v}
+	declared := declaration{fallback: v}
 	if v.kind == mapping {
-		d.fallback = value{}
-		before := len(s.problems) + s.omitted
-		readKeys(s, "a parameter", v, parameterKeys, &d)
-		if len(s.problems)+s.omitted > before {
-			// what follows is not a problem of its own
+		declared.fallback = value{}
+		before := d.reported()
+		readKeys(d, "a parameter", v, parameterKeys, &declared)
+		if d.reported() > before {
+			// The name is declared anyway: conditions that use it must not be reported as well.
 			p.settings.Params = append(p.settings.Params, spec.Param{Name: name.text})
 			return
 		}
 	}
 
-	s.addParam(p, name, v, d)
+	p.addParam(d, name, v, declared)
 }
 
-func (s *source) addParam(p *pipeline, name, v value, d declaration) {
-	param := spec.Param{Name: name.text, Type: d.kind, Description: d.description}
-	fallback := appendJSON(nil, d.fallback)
+func (p *pipeline) addParam(d *decoder, name, v value, declared declaration) {
+	param := spec.Param{Name: name.text, Type: declared.kind, Description: declared.description}
+	fallback := declared.fallback
+	text := appendJSON(nil, fallback)
 	switch {
-	case d.fallback.kind == number && d.fallback.text == "":
-
-		// no number that JSON has: it has been reported
-	case d.fallback.kind == null:
-		s.report(int(d.fallback.at), `parameter %s has no default here: to ask each run for a value, write {type: string} or the like`, quote(name.text))
-	case d.fallback.kind == absent && d.kind == "":
-		s.report(int(v.at), "parameter %s needs a type or a default", quote(name.text))
-	case d.fallback.kind != absent:
+	case fallback.kind == number && fallback.text == "":
+		// Not a number that JSON has, as .inf: the reader has reported it.
+	case fallback.kind == null:
+		d.report(int(fallback.at), `parameter %s has no default here: to ask each run for a value, write {type: string} or the like`, quote(name.text))
+	case fallback.kind == absent && declared.kind == "":
+		d.report(int(v.at), "parameter %s needs a type or a default", quote(name.text))
+	case fallback.kind != absent:
 		if param.Type == "" {
-			param.Type = spec.TypeOf(fallback)
+			param.Type = spec.TypeOf(text)
 		}
 		var err error
-		if param.Value, err = param.Check(fallback); err != nil {
-			s.report(int(d.fallback.at), "%v", err)
+		if param.Value, err = param.Check(text); err != nil {
+			d.report(int(fallback.at), "%v", err)
 		}
 	}
 

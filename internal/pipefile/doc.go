@@ -14,11 +14,15 @@
 //	  - name: done              # neither run nor task: a join point, which does nothing
 //	    after: train
 //
-// Keys are rows of tables, in fields.go, stage.go, policy.go and declare.go: a row says how a key
-// is called, what it is for, what its values look like, and what reads them. Files are read by the
-// tables, and the JSON Schema for editors is made of them.
+// The package has three layers, and a reporter that all of them share:
 //
-// Both readers make the same tree of values, so that everything which has a meaning is checked in
-// one place, and every problem of a file is reported at once, with its position. YAML anchors,
-// aliases and merge keys work.
+//   - Syntax: a source is read into a tree of values with positions, by jsonReader or yamlReader.
+//     From here on the formats do not differ. YAML anchors, aliases and merge keys work.
+//   - Schema: the decoder reads values into a pipeline, its stages and their policies, by tables of
+//     keys (keys.go, stage.go, policy.go, declare.go). A row has the name of a key, its
+//     description, the shape of its values, and the function that reads them. [Schema] makes the
+//     JSON Schema for editors from the same tables.
+//   - Build: the builder adds stages to a spec, and the checker checks what they execute.
+//
+// A problem does not end the reading, so that a user sees all problems of a file at once.
 package pipefile

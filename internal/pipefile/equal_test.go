@@ -28,8 +28,8 @@ func TestFormatsMeanTheSame(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		model := drawFile(t)
 		w := writer{t: t, anchors: map[string]string{}, texts: map[string]string{}}
-		inJSON := &source{bytes: []byte(w.json(model))}
-		inYAML := &source{bytes: []byte("# YAML" + w.block(model, 0))}
+		inJSON := newDecoder([]byte(w.json(model)))
+		inYAML := newDecoder([]byte("# YAML" + w.block(model, 0)))
 		a, b := inJSON.parse(true, "p.json", known{}), inYAML.parse(false, "p.yaml", known{})
 		found, want := findings(t, inYAML, w.texts), findings(t, inJSON, nil)
 		if !slices.Equal(found, want) {
@@ -46,8 +46,8 @@ var (
 	ofMapping = regexp.MustCompile(`not a (mapping|list)( or a mapping)?$|has no (name|value)$|: task train: |^params |^a value of a matrix|(is for a stage|a list is executed)|such as |: when: `)
 )
 
-// findings returns what was reported, and what is written at the place, in an order of its own.
-func findings(t *rapid.T, s *source, anchors map[string]string) []string {
+// findings returns what was reported, and what is written at the place, sorted.
+func findings(t *rapid.T, s *decoder, anchors map[string]string) []string {
 	var found []string
 	for _, p := range s.problems {
 		at := string(token(s.bytes, p.at))

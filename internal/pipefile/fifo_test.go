@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Opening a pipe would wait until somebody writes to it.
+// Opening a pipe would wait until a user writes to it.
 func TestReadRefusesPipe(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pipe.yaml")
 	if err := syscall.Mkfifo(path, 0o666); err != nil {

@@ -9,8 +9,9 @@ import (
 	"unicode/utf8"
 )
 
-// jsonReader finds the values in valid JSON. Since encoding/json has judged the text, and knows no
-// positions, what is left to do is short and cannot meet a syntax error.
+// jsonReader finds the values in valid JSON, with their positions, which encoding/json does not
+// have. encoding/json has checked the syntax before, so the reader is short and meets no syntax
+// errors.
 type jsonReader struct {
 	*source
 	pos    int
@@ -39,7 +40,7 @@ func (s *source) within(v value) *jsonReader {
 	return &jsonReader{source: s, pos: int(v.at) + 1, depth: 2} // in the pipeline, in the list
 }
 
-// openList steps over a list.
+// openList skips a list and returns it as an open one.
 func (r *jsonReader) openList() value {
 	at := r.pos
 	depth := 0
@@ -64,7 +65,7 @@ func (r *jsonReader) openList() value {
 	}
 }
 
-// value reads the next value. It returns false when there is no point in going on.
+// value reads the next value. It returns false if the rest need not be read.
 func (r *jsonReader) value() (v value, ok bool) {
 	r.skip(" \t\r\n")
 	at := r.pos
@@ -180,7 +181,7 @@ func (r *jsonReader) text() string {
 	return r.unquote(begin, quoted)
 }
 
-// unquote reports half a surrogate pair, which encoding/json replaces without a word.
+// unquote reports half of a surrogate pair, which encoding/json replaces silently.
 func (r *jsonReader) unquote(at int, quoted []byte) string {
 	var s string
 	if err := json.Unmarshal(quoted, &s); err != nil {
@@ -194,7 +195,7 @@ func (r *jsonReader) unquote(at int, quoted []byte) string {
 	return s
 }
 
-// reportJSON says what is wrong with JSON that is not valid.
+// reportJSON reports why JSON is not valid.
 func (s *source) reportJSON() {
 	err := json.Unmarshal(s.bytes, new(json.RawMessage))
 	syntax, ok := errors.AsType[*json.SyntaxError](err)
@@ -210,7 +211,7 @@ func (s *source) reportJSON() {
 	s.report(s.explain(err.Error(), min(max(int(syntax.Offset)-1, 0), len(s.bytes)-1)))
 }
 
-// explain says more than encoding/json does about the usual mistakes.
+// explain returns a better message than encoding/json for common mistakes, and its place.
 func (s *source) explain(message string, at int) (place int, text string) {
 	c := s.bytes[at]
 	before := bytes.TrimRight(s.bytes[:at], " \t\r\n")

@@ -15,25 +15,25 @@ const (
 
 // matrix returns a mapping of names and lists of values from which cells can be made, or reports
 // why there is none.
-func (s *source) matrix(v value) (matrix value) {
-	s.members("matrix", v, func() {
-		before := len(s.problems) + s.omitted
+func (d *decoder) matrix(v value) (matrix value) {
+	d.members("matrix", v, func() {
+		before := d.reported()
 		cells := 1
 		for i := 0; i < len(v.items); i += 2 {
-			s.axis(v.items[i], v.items[i+1])
+			d.axis(v.items[i], v.items[i+1])
 			cells = min(cells*len(v.items[i+1].items), maxCells+1)
 		}
 
 		switch {
-		case len(s.problems)+s.omitted > before:
+		case d.reported() > before:
 		case len(v.items) == 0:
-			s.report(int(v.at), "the matrix is empty: it takes names and lists of values")
+			d.report(int(v.at), "the matrix is empty: it takes names and lists of values")
 		case cells > maxCells:
-			s.report(int(v.at), "the matrix has more than %d cells: let a stage write them, and use for_each", maxCells)
-		case s.cells+cells > maxAllCells:
-			s.report(int(v.at), "the matrices of the file have more than %d cells: let a stage write them, and use for_each", maxAllCells)
+			d.report(int(v.at), "the matrix has more than %d cells: let a stage write them, and use for_each", maxCells)
+		case d.cells+cells > maxAllCells:
+			d.report(int(v.at), "the matrices of the file have more than %d cells: let a stage write them, and use for_each", maxAllCells)
 		default:
-			s.cells += cells
+			d.cells += cells
 			matrix = v
 		}
 	})
@@ -42,13 +42,13 @@ func (s *source) matrix(v value) (matrix value) {
 }
 
 // axis checks a name and its values.
-func (s *source) axis(name, values value) {
+func (d *decoder) axis(name, values value) {
 	if err := spec.CheckVariable(name.text); err != nil {
-		s.report(int(name.at), "matrix: %v", err)
+		d.report(int(name.at), "matrix: %v", err)
 	}
 
 	if values.kind != list || len(values.items) == 0 {
-		s.report(int(values.at), "matrix: %s must be a list of values", quote(name.text))
+		d.report(int(values.at), "matrix: %s must be a list of values", quote(name.text))
 	}
 
 	seen := make(map[string]bool)
@@ -56,11 +56,11 @@ func (s *source) axis(name, values value) {
 		shown := cellText(v)
 		switch {
 		case v.kind != text && v.kind != number && v.kind != boolean:
-			s.report(int(v.at), "a value of a matrix is text, a number, true or false, not %v", v.kind)
+			d.report(int(v.at), "a value of a matrix is text, a number, true or false, not %v", v.kind)
 		case shown == "" || dag.CheckName(shown) != nil:
-			s.report(int(v.at), "a value of a matrix is part of the names of stages: %s cannot be", quote(v.text))
+			d.report(int(v.at), "a value of a matrix is part of the names of stages: %s cannot be", quote(v.text))
 		case seen[shown]:
-			s.report(int(v.at), "matrix: %s has %s twice", quote(name.text), quote(shown))
+			d.report(int(v.at), "matrix: %s has %s twice", quote(name.text), quote(shown))
 		}
 
 		seen[shown] = true

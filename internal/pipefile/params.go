@@ -21,18 +21,18 @@ func ReadParams(path string) (map[string]json.RawMessage, error) {
 		return nil, err
 	}
 
-	s := &source{bytes: bytes.TrimPrefix(data, []byte("\uFEFF"))}
+	d := newDecoder(bytes.TrimPrefix(data, []byte("\uFEFF")))
 	params := make(map[string]json.RawMessage)
-	if root, ok := s.read(isJSON, false); ok {
-		s.members("a file of parameters", root, func() {
+	if root, ok := d.read(isJSON, false); ok {
+		d.members("a file of parameters", root, func() {
 			for i := 0; i < len(root.items); i += 2 {
 				params[root.items[i].text] = appendJSON(nil, root.items[i+1])
 			}
 		})
 	}
 
-	if len(s.problems) > 0 {
-		return nil, s.fileError(path)
+	if len(d.problems) > 0 {
+		return nil, d.fileError(path)
 	}
 
 	return params, nil

@@ -17,8 +17,8 @@ import (
 	"github.com/godags/godags/internal/spec"
 )
 
-// MaxSize is the size in bytes of the largest file that is read, and MaxJSON that of the largest
-// pipeline in a file with the extension .json: its stages are read one by one.
+// Limits of the size of files in bytes. Pipelines in files with the extension .json may have
+// MaxJSON, because their stages are read one by one; all other files MaxSize.
 const (
 	MaxSize = 64 << 20
 	MaxJSON = 512 << 20
@@ -32,9 +32,8 @@ type Validator interface {
 }
 
 // Read reads the pipeline in a file of at most [MaxSize] bytes, or [MaxJSON]. The extension says
-// what it is: .yaml, .yml or .json. Tasks and their parameters are checked by v unless it is nil.
-// An error about what the file says is a [*FileError]; other errors say why there is no such file
-// to read.
+// the format: .yaml, .yml or .json. Tasks and their parameters are checked by v unless it is nil.
+// An error about the content is a [*FileError]; other errors are about the file itself.
 func Read(path string, v Validator) (*spec.Spec, error) {
 	data, err := load(path, maxSize(path))
 	if err != nil {
@@ -51,8 +50,7 @@ func maxSize(name string) int64 {
 	return MaxSize
 }
 
-// load returns the content of a regular file whose name says what it is, and that has at most so
-// many bytes.
+// load returns the content of a regular file with a known extension and at most so many bytes.
 func load(path string, most int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -93,7 +91,7 @@ func readFile(path string, size, most int64) ([]byte, error) {
 }
 
 // Parse is [Read] for a file that is in memory. Its name has the extension, is used in messages,
-// and names a pipeline that has no name of its own.
+// and names a pipeline without a name.
 func Parse(name string, data []byte, v Validator) (*spec.Spec, error) {
 	isJSON, err := formatOf(name)
 	if err != nil {
@@ -103,26 +101,26 @@ func Parse(name string, data []byte, v Validator) (*spec.Spec, error) {
 		return nil, tooLarge(name, int64(len(data)), most)
 	}
 
-	s := &source{bytes: bytes.TrimPrefix(data, []byte("\uFEFF"))}
-	sp := s.parse(isJSON, name, v)
-	if len(s.problems) > 0 {
-		return nil, s.fileError(name)
+	d := newDecoder(bytes.TrimPrefix(data, []byte("\uFEFF")))
+	sp := d.parse(isJSON, name, v)
+	if len(d.problems) > 0 {
+		return nil, d.fileError(name)
 	}
 
 	return sp, nil
 }
 
 // parse returns the pipeline, or reports why there is none.
-func (s *source) parse(isJSON bool, name string, v Validator) *spec.Spec {
-	root, ok := s.read(isJSON, true)
+func (d *decoder) parse(isJSON bool, name string, v Validator) *spec.Spec {
+	root, ok := d.read(isJSON, true)
 	if !ok {
 		return nil
 	}
-	return s.build(s.pipeline(root), stem(name), v)
+	return build(d, readPipeline(d, root), stem(name), v)
 }
 
-// read returns what the file holds. It returns false when that is not known. If stream is true, the
-// list of stages is left open if it can be.
+// read returns the value of the file, or false if its syntax is wrong. If stream is true, the list
+// of stages is left open if the format allows it.
 func (s *source) read(isJSON, stream bool) (value, bool) {
 	if !s.checkEncoding() {
 		return value{}, false
@@ -137,7 +135,7 @@ func (s *source) read(isJSON, stream bool) (value, bool) {
 	return s.readYAML()
 }
 
-// checkEncoding reports text that is not UTF-8, and characters that no text has.
+// checkEncoding reports text that is not UTF-8, and control characters.
 func (s *source) checkEncoding() bool {
 	text := s.bytes
 	marked := bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff"))
@@ -183,7 +181,7 @@ func stem(path string) string {
 	return strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
 }
 
-// missing names the file in the same folder that may be meant.
+// missing returns an error that suggests the file in the same folder that was probably meant.
 func missing(path string) error {
 	entries, _ := os.ReadDir(filepath.Dir(path)) // without the folder there is nothing to suggest
 	var names []string

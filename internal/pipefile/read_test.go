@@ -118,7 +118,8 @@ func TestLimits(t *testing.T) {
 		"many YAML commas":   {"p.yaml", "stages: [" + strings.Repeat(",", maxYAMLCost/2+1), 0, "more values than are read from YAML"},
 		"many expanded ones": {"p.yaml", "stages: [&a [b, c], " + strings.Repeat("*a, ", 999) + "]", maxWeight - 1000*valueWeight, tooMuch},
 	} {
-		s := &source{bytes: []byte(c.data), weight: c.weight}
+		s := newDecoder([]byte(c.data))
+		s.weight = c.weight
 		s.parse(strings.HasSuffix(c.file, ".json"), c.file, nil)
 		if err := s.fileError(c.file); !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %.300s, want %q", name, err, c.want)

@@ -124,7 +124,7 @@ func glob(t *testing.T, pattern string) []string {
 
 // content2any returns what a file holds as encoding/json has it.
 func content2any(name string, content []byte) (root any, ok bool) {
-	s := &source{bytes: content}
+	s := newDecoder(content)
 	v, ok := s.read(strings.HasSuffix(name, ".json"), false)
 	if !ok || len(s.problems) > 0 || json.Unmarshal(appendJSON(nil, v), &root) != nil {
 		return nil, false

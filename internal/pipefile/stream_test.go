@@ -16,16 +16,16 @@ import (
 	"github.com/godags/godags/internal/spec"
 )
 
-// parseTree is [source.parse] for JSON that is read as a whole.
-func (s *source) parseTree(name string) *spec.Spec {
-	if !s.checkEncoding() {
+// parseTree is [decoder.parse] for JSON that is read as a whole.
+func (d *decoder) parseTree(name string) *spec.Spec {
+	if !d.checkEncoding() {
 		return nil
 	}
-	root, ok := s.readJSON(false)
+	root, ok := d.readJSON(false)
 	if !ok {
 		return nil
 	}
-	return s.build(s.pipeline(root), stem(name), known{})
+	return build(d, readPipeline(d, root), stem(name), known{})
 }
 
 // compareWithTree fails unless a file means the same, and the same is wrong with it, when its
@@ -33,7 +33,7 @@ func (s *source) parseTree(name string) *spec.Spec {
 func compareWithTree(t interface{ Fatalf(string, ...any) }, data []byte) {
 	const name = "p.json"
 	data = bytes.TrimPrefix(data, []byte("\uFEFF"))
-	stream, tree := &source{bytes: data}, &source{bytes: data}
+	stream, tree := newDecoder(data), newDecoder(data)
 	got, want := stream.parse(true, name, known{}), tree.parseTree(name)
 	var found, wanted []Problem
 	if len(stream.problems) > 0 {
@@ -121,7 +121,8 @@ func TestStream_ProblemsOfALargeFileHaveTheirPlace(t *testing.T) {
 
 // What is kept of each stage is little, but there may be more of them than memory.
 func TestStream_StagesAreCounted(t *testing.T) {
-	s := &source{bytes: []byte(`{"stages": [{"name": "a"}, {"name": "b", "after": ["a"]}, {"name": "c", "after": ["a", "b"]}]}`), parts: maxParts - 3}
+	s := newDecoder([]byte(`{"stages": [{"name": "a"}, {"name": "b", "after": ["a"]}, {"name": "c", "after": ["a", "b"]}]}`))
+	s.parts = maxParts - 3
 	s.parse(true, "p.json", nil)
 	if err := s.fileError("p.json"); len(s.problems) != 1 || !strings.Contains(err.Error(), "p.json:1:59: the file has more than 16 million stages") {
 		t.Error(err)

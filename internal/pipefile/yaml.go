@@ -8,8 +8,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// maxYAMLCost bounds the memory that the YAML parser takes before anything can be looked at: it is
-// about 1.3 GB.
+// maxYAMLCost limits the memory of the YAML parser, which reads the whole file before the first
+// value can be checked. It allows about 1.3 GB.
 const maxYAMLCost = 3 << 20
 
 // yamlReader turns the nodes of the YAML parser into values.
@@ -58,14 +58,14 @@ func (s *source) readYAML() (value, bool) {
 	return r.value(document.Content[0])
 }
 
-// costOfYAML returns about how many values YAML text may have at the most: each is introduced by
-// one of these characters. Commas cost more, since the parser keeps all tokens of a list or mapping
-// in brackets until it is closed.
+// costOfYAML returns an upper estimate of the number of values in YAML text, from the characters
+// that introduce values.
 func costOfYAML(text []byte) int {
 	n := 0
 	for i, c := range text {
 		switch c {
 		case ',':
+			// The parser keeps all tokens of a list or mapping in brackets until it is closed.
 			n += 3
 		case '\n', ':', '[', '{', '?':
 			n++
@@ -81,7 +81,7 @@ func costOfYAML(text []byte) int {
 
 func (r *yamlReader) at(n *yaml.Node) int { return r.positions.of(n.Line, n.Column) }
 
-// value converts a node. It returns false when there is no point in going on.
+// value converts a node. It returns false if the rest need not be read.
 func (r *yamlReader) value(n *yaml.Node) (value, bool) {
 	if n.Kind == yaml.AliasNode {
 		return r.alias(n)
@@ -100,7 +100,8 @@ func (r *yamlReader) value(n *yaml.Node) (value, bool) {
 	return v, ok
 }
 
-// alias returns what was read where the anchor is. Only the weight shows how often it is used.
+// alias returns the value of the anchor. It shares its memory, but counts its weight again: readers
+// of the value visit it once for each alias.
 func (r *yamlReader) alias(n *yaml.Node) (value, bool) {
 	a := r.anchors[n.Alias]
 	at := r.at(n)
@@ -159,7 +160,7 @@ func (r *yamlReader) mapping(at int, n *yaml.Node) (value, bool) {
 		}
 
 		if v.kind == null && n.Content[i+1].Value == "" {
-			v.at = key.at // there is nothing to point at
+			v.at = key.at // a missing value has no place in the file
 		}
 
 		switch {
@@ -180,7 +181,7 @@ func (r *yamlReader) mapping(at int, n *yaml.Node) (value, bool) {
 	return r.collect(mapping, at, m.items), true
 }
 
-// asKey reports a key that is not text, and returns what was probably meant.
+// asKey reports a key that is not text, and returns the text that was probably meant.
 func (r *yamlReader) asKey(key value) (value, bool) {
 	switch key.kind {
 	case text:

@@ -10,8 +10,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// positions finds the places that the YAML parser names by line and character. It counts characters
-// from the last place that it found, since a file may have all of its values on one line.
+// positions converts lines and columns of the YAML parser to offsets. It counts characters from the
+// last place that it found: a file may have all values on one line, and would cost n².
 type positions struct {
 	text         []byte
 	lines        []int // where each line begins
@@ -93,7 +93,7 @@ func skipProperties(text []byte, at int) int {
 	return i
 }
 
-// yamlHints say more than the parser does.
+// yamlHints are better messages than those of the parser.
 var yamlHints = map[string]string{
 	"found a tab character that violates indentation":              "a tab cannot indent: use spaces",
 	"found a tab character where an indentation space is expected": "a tab cannot indent: use spaces",
@@ -106,7 +106,7 @@ var yamlHints = map[string]string{
 	"did not find expected ',' or '}'":                             "a comma or } is missing, or quotes around text that holds one of , [ ] { }",
 }
 
-// reportYAML says what is wrong with YAML that is not valid.
+// reportYAML reports why YAML is not valid.
 func (r *yamlReader) reportYAML(err error) {
 	load, ok := errors.AsType[*yaml.LoadError](err)
 	if !ok {

@@ -1,7 +1,5 @@
 package pipefile
 
-import "fmt"
-
 // kind is the type of a value.
 type kind uint8
 
@@ -19,7 +17,7 @@ var kindNames = [...]string{"nothing", "null", "true or false", "a number", "tex
 
 func (k kind) String() string { return kindNames[k] }
 
-// value is a part of a file, in the form that YAML and JSON have in common.
+// value is a part of a file, in a form that YAML and JSON share.
 type value struct {
 	kind  kind
 	open  bool    // of a list in JSON: items is empty, and [source.each] reads them from the file
@@ -37,56 +35,19 @@ const (
 	maxWeight   = MaxSize + 4<<20*valueWeight
 	valueWeight = 32
 
-	// maxParts is how many stages and dependencies a file may have. Each takes some hundred bytes
-	// until the pipeline is built.
+	// maxParts is the highest number of stages and dependencies in a file. Each takes some hundred
+	// bytes until the spec is built.
 	maxParts = 16_000_000
-
-	// maxProblems is how many problems are kept.
-	maxProblems = 1000
 )
 
-// problem is what is wrong at a place.
-type problem struct {
-	at, end             int // end is 0 for that of the word that begins there
-	message, suggestion string
-}
-
-// source is a file that is being read, and what was found wrong with it.
+// source is the text of a file, which is read into values.
 type source struct {
-	bytes    []byte
-	problems []problem
-	omitted  int // problems beyond maxProblems
-	weight   int
-	parts    int  // stages and dependencies
-	cells    int  // of matrices
-	tooDeep  bool // and reported
+	reporter
+	weight  int  // of the values that were read; see maxWeight
+	tooDeep bool // that values are nested too deep has been reported
 }
 
-func (s *source) report(at int, format string, args ...any) { s.suggest(at, "", format, args...) }
-
-// suggest reports a problem that may be solved by writing suggestion.
-func (s *source) suggest(at int, suggestion, format string, args ...any) {
-	s.add(problem{at: at, message: fmt.Sprintf(format, args...), suggestion: suggestion})
-}
-
-func (s *source) add(p problem) {
-	if len(s.problems) == maxProblems {
-		s.omitted++
-		return
-	}
-	s.problems = append(s.problems, p)
-}
-
-// reportSecond reports what must be there only once, and where it is for the first time.
-func (s *source) reportSecond(at, first int, format string, args ...any) {
-	line := 0
-	if len(s.problems) < maxProblems { // counting is slow
-		line = s.line(first)
-	}
-	s.report(at, format+": first on line %d", append(args, line)...)
-}
-
-// weigh reports, once, that the file is more than memory should be spent on.
+// weigh adds the weight of a value, and reports, once, that the file has too many for the memory.
 func (s *source) weigh(at, weight int) bool {
 	before := s.weight
 	s.weight += weight
@@ -108,7 +69,7 @@ func (s *source) collect(k kind, at int, items []value) value {
 	return s.deep(at)
 }
 
-// deep reports, once, what is nested too deep, and returns what is read instead.
+// deep reports, once, values that are nested too deep, and returns null to be used instead.
 func (s *source) deep(at int) value {
 	if !s.tooDeep {
 		s.tooDeep = true
@@ -117,9 +78,8 @@ func (s *source) deep(at int) value {
 	return value{kind: null, at: uint32(at)}
 }
 
-// each calls do for each item of a list, one after the other, until it returns false. The items of
-// an open list are read, and dropped, one by one: all of a large file, as values, would take some
-// gigabytes. It returns false if it did not come to the end.
+// each calls do for each item of a list until do returns false. It returns false if it stopped
+// before the last item.
 func (s *source) each(v value, do func(i int, item value) bool) bool {
 	if !v.open {
 		for i, item := range v.items {
@@ -130,6 +90,8 @@ func (s *source) each(v value, do func(i int, item value) bool) bool {
 		return true
 	}
 
+	// Items of an open list are read and dropped one by one. All values of a large file would take
+	// some gigabytes.
 	r := s.within(v)
 	for i := 0; r.more(']'); i++ {
 		before := s.weight
@@ -137,7 +99,7 @@ func (s *source) each(v value, do func(i int, item value) bool) bool {
 		if !ok || !do(i, item) {
 			return false
 		}
-		s.weight = before
+		s.weight = before // the item is garbage now
 	}
 
 	return true
@@ -167,6 +129,7 @@ func (m *members) find(key string) int {
 }
 
 func (m *members) add(key, v value) {
+	// Most mappings have few keys, for which a scan is faster than a map.
 	const many = 32
 	m.items = append(m.items, key, v)
 	switch {

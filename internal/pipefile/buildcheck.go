@@ -19,8 +19,8 @@ var (
 	workKeys = []string{"retries", "backoff", "timeout", "secrets", "for_each", "matrix", "max_parallel"}
 )
 
-// fit reports keys of the stage that do nothing beside its others, and takes from kind what the
-// defaults say without effect.
+// fit reports keys of the stage that have no effect together with its other keys, and removes from
+// kind the defaults that have none.
 func (c *checker) fit(st *stage, kind *spec.Kind) {
 	for _, key := range st.keysOf(commandKeys) {
 		if st.run.kind == absent {
@@ -64,7 +64,7 @@ func (c *checker) fit(st *stage, kind *spec.Kind) {
 	}
 }
 
-// twice reports variables that the command would get as a secret and as another one.
+// twice reports variables that the command would get both as a secret and from env.
 func (c *checker) twice(st *stage, secrets []string) {
 	for i := 0; i < len(st.env.items); i += 2 {
 		if name := st.env.items[i]; slices.Contains(secrets, name.text) {
@@ -104,22 +104,23 @@ func (st *stage) ownAt(key string) int {
 	return -1
 }
 
-// checkLists checks the stages with for_each, and the names of all others beside them.
+// checkLists checks the lists of stages with for_each, and that no other stage has the name of one
+// of their instances.
 func (b *builder) checkLists() {
-	if len(b.fans) == 0 {
+	if len(b.mapped) == 0 {
 		return
 	}
 
 	named := make(map[string]*added)
-	fans := make(map[string]bool)
+	mapped := make(map[string]bool)
 	for i := range b.added {
 		if a := &b.added[i]; !a.cell {
 			named[a.name] = a
 		}
 	}
 
-	for _, f := range b.fans {
-		fans[f.name] = f.name != ""
+	for _, f := range b.mapped {
+		mapped[f.name] = f.name != ""
 		if list := named[f.over.text]; list != nil && list.name != f.name && !list.works {
 			b.report(int(f.over.at), "for_each: stage %s has no output: it has neither run nor task", quote(list.name))
 		}
@@ -127,7 +128,7 @@ func (b *builder) checkLists() {
 
 	for i := range b.added {
 		a := &b.added[i]
-		if of := instanceOf(a.name); !a.cell && fans[of] {
+		if of := instanceOf(a.name); !a.cell && mapped[of] {
 			b.report(int(a.at), "stage %s has the name of an instance of %s", quote(a.name), quote(of))
 		}
 	}
@@ -143,9 +144,7 @@ func instanceOf(name string) string {
 	return of
 }
 
-// checkWhen reports what is wrong with a condition. Stages that have it from the defaults mostly
-// differ in what they come after, but read the same: it is compiled again only for a stage that
-// lacks something.
+// checkWhen reports problems of a condition.
 func (b *builder) checkWhen(st *stage) {
 	scope := condition.Scope{Params: b.settings.Params, Env: b.settings.Env, Item: st.forEach.kind != absent || st.matrix.kind != absent}
 	for _, dep := range st.after {
@@ -158,6 +157,8 @@ func (b *builder) checkWhen(st *stage) {
 		id += "\x00"
 	}
 
+	// Many stages have the same condition from the defaults. It is compiled again only for a stage
+	// that does not come after all stages that the condition reads.
 	lacks := func(name string) bool { return !slices.Contains(scope.Outputs, name) }
 	if c := b.compiled[id]; c != nil && !slices.ContainsFunc(c.Outputs(), lacks) {
 		return
@@ -166,13 +167,13 @@ func (b *builder) checkWhen(st *stage) {
 	c, err := condition.Compile(when.text, scope)
 	whose := st.String()
 	if when.at == b.defaults.when.at {
-		whose = "defaults" // so that it is reported once
+		whose = "defaults" // the same text for all stages, so that it is reported once
 	}
 
 	if wrong, ok := errors.AsType[*condition.Error](err); ok {
 		at := within(b.bytes, when, wrong.At)
 		end := max(at+1, within(b.bytes, when, max(wrong.At, wrong.End)))
-		b.source.add(problem{at, end, fmt.Sprintf("%s: when: %s", whose, wrong.Message), wrong.Suggestion})
+		b.reporter.add(problem{at, end, fmt.Sprintf("%s: when: %s", whose, wrong.Message), wrong.Suggestion})
 	} else if err != nil {
 		b.report(int(when.at), "%s: when: %v", whose, err)
 	} else {
@@ -180,7 +181,8 @@ func (b *builder) checkWhen(st *stage) {
 	}
 }
 
-// keep keeps some of the conditions that were met last, compiled.
+// keep keeps a compiled condition. It drops all when there are many: stages with the same condition
+// usually follow each other.
 func (b *builder) keep(id string, c *condition.Condition) {
 	const most = 1000
 	if b.compiled == nil || len(b.compiled) == most {

@@ -12,10 +12,10 @@ import (
 	"github.com/godags/godags/tasks"
 )
 
-// build makes the pipeline, or reports why it cannot be.
-func (s *source) build(p pipeline, fileName string, v Validator) *spec.Spec {
-	b := builder{source: s, pipeline: &p, check: checker{source: s, tasks: v, checked: make(map[string]error)}}
-	b.Name = s.pipelineName(p.name, fileName)
+// build makes the spec of a pipeline, or reports why it cannot.
+func build(d *decoder, p pipeline, fileName string, v Validator) *spec.Spec {
+	b := builder{decoder: d, pipeline: &p, check: checker{decoder: d, tasks: v, checked: make(map[string]error)}}
+	b.Name = d.pipelineName(p.name, fileName)
 	b.Settings = p.settings
 	if !b.readStages() {
 		return nil
@@ -25,47 +25,47 @@ func (s *source) build(p pipeline, fileName string, v Validator) *spec.Spec {
 	if invalid, ok := errors.AsType[*dag.InvalidError](err); ok {
 		b.reportGraph(invalid)
 	} else if err != nil {
-		s.report(0, "%v", err)
+		d.report(0, "%v", err)
 	}
 
 	b.checkLists()
 	return sp
 }
 
-// builder adds the stages of a file to the spec.
+// builder adds the stages of a file to a spec.
 type builder struct {
 	spec.Builder
-	*source
+	*decoder
 	*pipeline
 	check    checker
 	compiled map[string]*condition.Condition
 	added    []added // by StageID
-	fans     []fan
+	mapped   []mappedStage
 	after    []string
 
-	again     *stage // that was read again last
-	againItem uint32 // which one it is
+	again     *stage // the stage that was read again last; see stageOf
+	againItem uint32 // its item
 }
 
-// added is where a stage of the graph comes from. There may be millions.
+// added is the origin of a stage of the graph. There may be millions, so it holds no more than
+// needed.
 type added struct {
 	name string
 	at   uint32 // of the name
 	item uint32 // in the list of stages: where it begins if the list is open, else its index
 	cell bool   // of a matrix
-	// another cell of the same matrix was there before: what is wrong with its dependencies has
-	// been reported
+	// not the first cell of its matrix: problems of its dependencies have been reported
 	again bool
 	works bool // it has run or task
 }
 
-// fan is a stage with for_each.
-type fan struct {
+// mappedStage is a stage with for_each.
+type mappedStage struct {
 	name string
 	over value
 }
 
-// readStages adds all stages. It returns false if they cannot be read to the end.
+// readStages adds all stages. It returns false if it stopped before the last.
 func (b *builder) readStages() bool {
 	v := b.list
 	switch {
@@ -86,7 +86,7 @@ func (b *builder) readStages() bool {
 		}
 
 		st := stage{number: i + 1, at: int(item.at), policy: &b.defaults}
-		readKeys(b.source, "a stage", item, stageKeys, &st)
+		readKeys(b.decoder, "a stage", item, stageKeys, &st)
 		at := item.at
 		if !v.open {
 			at = uint32(i)
@@ -102,7 +102,7 @@ func (b *builder) readStages() bool {
 	return whole
 }
 
-// count reports a file that has more stages than memory should be spent on.
+// count counts stages and dependencies, and reports a file that has too many for the memory.
 func (b *builder) count(st *stage) bool {
 	b.parts += 1 + len(st.after)
 	if b.parts > maxParts {
@@ -111,16 +111,17 @@ func (b *builder) count(st *stage) bool {
 	return b.parts <= maxParts
 }
 
-// stage adds what the file says of a stage: one of the graph, or the cells of a matrix and the
-// point where they come together.
+// stage adds a stage of the file: one stage of the graph, or the cells of a matrix and the stage
+// that gathers them.
 func (b *builder) stage(st *stage, item uint32) {
 	kind := b.check.kind(st)
+	// Compiling a condition is slow, and a further problem would be omitted.
 	if st.policy.when.text != "" && len(b.problems) < maxProblems {
 		b.checkWhen(st)
 	}
 
 	if st.forEach.kind == text {
-		b.fans = append(b.fans, fan{st.name.text, st.forEach})
+		b.mapped = append(b.mapped, mappedStage{st.name.text, st.forEach})
 	}
 
 	if st.name.kind == absent {
@@ -153,6 +154,7 @@ func (b *builder) stage(st *stage, item uint32) {
 	}
 
 	join := spec.Kind{Gather: true, Queue: kind.Queue, Policy: spec.Policy{Priority: kind.Priority}}
+	// Its dependencies are the cells, which the user did not write.
 	from.name = st.name.text
 	from.again = true
 	from.cell = false
@@ -164,15 +166,16 @@ func (b *builder) add(from added, after []string, kind spec.Kind) {
 	b.added = append(b.added, from)
 }
 
-// stageOf reads a stage again, to find the place of a problem. To keep what the file says of each
-// would take hundreds of bytes.
+// stageOf reads a stage again, to find the place of a problem. Keeping all stages as they were read
+// would take hundreds of bytes each.
 func (b *builder) stageOf(id dag.StageID) *stage {
 	item := b.added[id].item
+	// Problems of one stage follow each other.
 	if b.again != nil && b.againItem == item {
 		return b.again
 	}
 
-	quiet := &source{bytes: b.bytes} // all problems of it have been reported
+	quiet := newDecoder(b.bytes) // its problems have been reported, and are dropped
 	var v value
 	if b.list.open {
 		r := quiet.within(b.list)
@@ -189,19 +192,20 @@ func (b *builder) stageOf(id dag.StageID) *stage {
 	return st
 }
 
-// pipelineName returns a legal name in any case: an illegal one must not hide other problems.
-func (s *source) pipelineName(name value, fileName string) string {
+// pipelineName returns the name of the pipeline. It replaces an illegal one, which must not hide
+// other problems.
+func (d *decoder) pipelineName(name value, fileName string) string {
 	switch name.kind {
 	case text:
 		if err := dag.CheckName(name.text); err != nil {
-			s.report(int(name.at), "pipeline: %v", err)
+			d.report(int(name.at), "pipeline: %v", err)
 			return "illegal"
 		}
 		return name.text
 
 	case absent:
 		if err := dag.CheckName(fileName); err != nil {
-			s.report(0, `the pipeline has its name from the file: %v: write "name:" and another one`, err)
+			d.report(0, `the pipeline has its name from the file: %v: write "name:" and another one`, err)
 			return "illegal"
 		}
 	}
@@ -211,9 +215,9 @@ func (s *source) pipelineName(name value, fileName string) string {
 
 // reportGraph gives the problems of names and dependencies their positions.
 func (b *builder) reportGraph(invalid *dag.InvalidError) {
-	fans := make(map[string]bool, len(b.fans))
-	for _, f := range b.fans {
-		fans[f.name] = f.name != ""
+	mapped := make(map[string]bool, len(b.mapped))
+	for _, f := range b.mapped {
+		mapped[f.name] = f.name != ""
 	}
 
 	for _, p := range invalid.Problems {
@@ -222,7 +226,7 @@ func (b *builder) reportGraph(invalid *dag.InvalidError) {
 		if from.again && ofDep {
 			continue
 		}
-		if len(b.problems) == maxProblems { // to find the place of each of a million takes long
+		if len(b.problems) == maxProblems { // finding a million places takes long
 			b.omitted++
 			continue
 		}
@@ -233,7 +237,7 @@ func (b *builder) reportGraph(invalid *dag.InvalidError) {
 		case dag.UnknownDependency, dag.SelfDependency:
 			place = int(b.stageOf(p.Stage).after[p.Dep].at)
 			p.Suggestion = ""
-			if of := instanceOf(p.Dependency); fans[of] {
+			if of := instanceOf(p.Dependency); mapped[of] {
 				b.suggest(place, of, "stage %s comes after %s, one of the instances that %s gets in a run: come after all of them",
 					quote(p.Name), quote(p.Dependency), quote(of))
 				continue
@@ -247,7 +251,7 @@ func (b *builder) reportGraph(invalid *dag.InvalidError) {
 		case dag.Cycle:
 			after := b.stageOf(p.Stage).after
 			if i := slices.IndexFunc(after, func(v value) bool { return v.text == p.Path[1] }); i >= 0 {
-				// else it is the end of a matrix, that comes after its cells
+				// If there is none, the stage gathers a matrix, and its dependencies are cells.
 				place = int(after[i].at)
 			}
 
@@ -260,9 +264,9 @@ func (b *builder) reportGraph(invalid *dag.InvalidError) {
 	}
 }
 
-// checker finds out what stages execute.
+// checker checks what stages execute.
 type checker struct {
-	*source
+	*decoder
 	tasks   Validator
 	checked map[string]error // by task and parameters: many stages execute the same
 }
@@ -294,7 +298,8 @@ func (c *checker) kind(st *stage) spec.Kind {
 	return kind
 }
 
-// taskParams returns nothing for an empty mapping: it means the same, so it should be the same.
+// taskParams returns the JSON of parameters, or nil for none. An empty mapping is none too: the
+// same pipeline must have the same digest.
 func taskParams(params value) json.RawMessage {
 	if len(params.items) == 0 {
 		return nil
@@ -303,6 +308,7 @@ func taskParams(params value) json.RawMessage {
 }
 
 func (c *checker) validate(kind spec.Kind, st *stage, place value) {
+	// Thousands of stages often share a task and its parameters. Each combination is checked once.
 	id := kind.Task + "\x00" + string(kind.Params)
 	err, known := c.checked[id]
 	if !known {

@@ -2,29 +2,42 @@ package pipefile
 
 import (
 	"bytes"
-	"github.com/godags/godags/internal/spec"
 	"slices"
 	"strings"
+
+	"github.com/godags/godags/internal/spec"
 )
+
+// decoder reads values by the schema: keys of mappings, and what their values must be. The types
+// that are read (pipeline, stage, policy) have a method for each key that needs more than one call.
+type decoder struct {
+	*source
+	parts int // stages and dependencies so far; see maxParts
+	cells int // of all matrices so far; see maxAllCells
+}
+
+func newDecoder(file []byte) *decoder {
+	return &decoder{source: &source{reporter: reporter{bytes: file}}}
+}
 
 // text returns v if it is text. Otherwise it reports what the key wants, and returns numbers and
 // booleans as the text that was probably meant, so that nothing that follows from the mistake is
 // reported too.
-func (s *source) text(key string, v value) value {
+func (d *decoder) text(key string, v value) value {
 	switch v.kind {
 	case text:
-		if isYesNo(v.text) && string(token(s.bytes, int(v.at))) == v.text {
-			s.report(int(v.at), "some YAML programs take %s for true or false: put it in quotes: %[1]q", v.text)
+		if isYesNo(v.text) && string(token(d.bytes, int(v.at))) == v.text {
+			d.report(int(v.at), "some YAML programs take %s for true or false: put it in quotes: %[1]q", v.text)
 		}
 		return v
 
 	case number, boolean:
-		v.kind, v.text = text, string(token(s.bytes, int(v.at)))
-		s.report(int(v.at), "%s must be text: put it in quotes: %s", key, quote(v.text))
+		v.kind, v.text = text, string(token(d.bytes, int(v.at)))
+		d.report(int(v.at), "%s must be text: put it in quotes: %s", key, quote(v.text))
 	case null:
-		s.report(int(v.at), "%s has no value", key)
+		d.report(int(v.at), "%s has no value", key)
 	default:
-		s.report(int(v.at), "%s must be text, not %v", key, v.kind)
+		d.report(int(v.at), "%s must be text, not %v", key, v.kind)
 	}
 
 	return v
@@ -35,22 +48,22 @@ func isYesNo(word string) bool {
 }
 
 // nonempty is text for which the empty text has no meaning.
-func (s *source) nonempty(key string, v value) value {
-	v = s.text(key, v)
+func (d *decoder) nonempty(key string, v value) value {
+	v = d.text(key, v)
 	if v.kind == text && v.text == "" {
-		s.report(int(v.at), "%s is empty", key)
+		d.report(int(v.at), "%s is empty", key)
 	}
 	return v
 }
 
 // texts returns the texts in a list, or a text alone as a list of one. Null is an empty list.
-func (s *source) texts(key string, v value) []value {
+func (d *decoder) texts(key string, v value) []value {
 	switch v.kind {
 	case null:
 		return nil
 	case list:
 	case mapping:
-		s.report(int(v.at), "%s must be a name or a list of names, not a mapping", key)
+		d.report(int(v.at), "%s must be a name or a list of names, not a mapping", key)
 		return nil
 	default:
 		v.items = []value{v}
@@ -58,7 +71,7 @@ func (s *source) texts(key string, v value) []value {
 
 	texts := make([]value, 0, len(v.items))
 	for _, item := range v.items {
-		if item = s.text(key, item); item.kind == text {
+		if item = d.text(key, item); item.kind == text {
 			texts = append(texts, item)
 		}
 	}
@@ -66,50 +79,50 @@ func (s *source) texts(key string, v value) []value {
 	return texts
 }
 
-// run reads what is executed: text for a shell, or a list of a program and its arguments.
-func (s *source) run(st *stage, v value) {
+// readRun reads what is executed: text for a shell, or a list of a program and its arguments.
+func (st *stage) readRun(d *decoder, v value) {
 	words := []value{v}
 	if v.kind == list {
 		words = v.items
 	}
 
-	before := len(s.problems) + s.omitted
+	before := d.reported()
 	if len(words) == 0 {
-		s.report(int(v.at), "run is an empty list: it takes a program and its arguments")
+		d.report(int(v.at), "run is an empty list: it takes a program and its arguments")
 	}
 
 	for i, word := range words {
-		word = s.text("run", word)
+		word = d.text("run", word)
 		switch {
 		case word.kind == text && word.text == "" && i == 0:
-			s.report(int(word.at), "run is empty: it takes a command")
+			d.report(int(word.at), "run is empty: it takes a command")
 		case strings.Contains(word.text, "\x00"):
-			s.report(int(word.at), "no command can take the character U+0000")
+			d.report(int(word.at), "no command can take the character U+0000")
 		}
 	}
 
-	if st.run = v; len(s.problems)+s.omitted > before {
+	if st.run = v; d.reported() > before {
 		st.run.kind = null // it is not checked any further
 	}
 }
 
-func (s *source) params(st *stage, v value) {
+func (st *stage) readParams(d *decoder, v value) {
 	switch v.kind {
 	case mapping:
 		st.params = v
 	case null:
 	default:
-		s.report(int(v.at), "params must be a mapping of names and values, not %v", v.kind)
+		d.report(int(v.at), "params must be a mapping of names and values, not %v", v.kind)
 	}
 }
 
-func (s *source) queue(p *policy, v value) {
-	v = s.nonempty("queue", v)
+func (p *policy) readQueue(d *decoder, v value) {
+	v = d.nonempty("queue", v)
 	if v.kind != text || v.text == "" {
 		return
 	}
 	if spec.CheckQueue(v.text) != nil {
-		s.report(int(v.at), "illegal queue name %s: use up to 100 letters, digits, '.', '_' and '-'", quote(v.text))
+		d.report(int(v.at), "illegal queue name %s: use up to 100 letters, digits, '.', '_' and '-'", quote(v.text))
 	}
 	p.queue = v.text
 }
