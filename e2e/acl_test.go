@@ -130,7 +130,7 @@ func forge(t *testing.T, rdb *redis.Client) {
 	}
 }
 
-// workersCannot tries what only coordinators may do, and what nobody may.
+// workersCannot tries what only coordinators may do, and what no process may.
 func workersCannot(t *testing.T, url string) {
 	o, err := redis.ParseURL(url)
 	if err != nil {

@@ -8,7 +8,7 @@ func TestAClosedTerminalHandsTheRunOver(t *testing.T) {
 	t.Parallel()
 	w := newHeldWorld(t)
 	serve := w.start("coordinator", "serve")
-	w.says(serve, "coordinator serves") // or nobody is there to hand the run over to
+	w.says(serve, "coordinator serves") // else no coordinator can take the run over
 	run, window := w.onTerminal("coordinator", "run", "held.json", "--run-id", "held")
 	w.awaitHeld()
 	if err := window.Close(); err != nil {
@@ -19,7 +19,7 @@ func TestAClosedTerminalHandsTheRunOver(t *testing.T) {
 	w.endHeld(1, w.start("coordinator", "attach", "held"))
 }
 
-// Without anybody who could go on with it the run is cancelled in order, and its stages are
+// Without a coordinator that could resume it, the run is cancelled in order, and its stages are
 // stopped.
 func TestAClosedTerminalCancelsARunThatNobodyElseCouldDrive(t *testing.T) {
 	t.Parallel()

@@ -43,7 +43,7 @@ func (w *world) awaitHeld() {
 	w.await("both stages run", func() bool { return w.has("victim.1") && w.has("witness.1") })
 }
 
-// endHeld lets the stages come to their end, waits for commands that follow the run, and finds out
+// endHeld lets the stages finish, waits for commands that follow the run, and finds out
 // whether each stage was started once, or as often as the killed process made necessary.
 func (w *world) endHeld(most int, followers ...*process) {
 	w.t.Helper()

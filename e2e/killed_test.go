@@ -111,14 +111,14 @@ func TestAKilledCoordinatorLeavesAReadableJournalAndWorkersThatFinish(t *testing
 	run := w.runHeld()
 	run.kill()
 	w.awaitState("held", "stalled")
-	w.write("go", "") // the workers go on with what they hold
+	w.write("go", "") // the workers continue their stages
 	w.awaitEvent("held", "stage.succeeded", "witness")
 	if status := w.coordinator("status", "held"); !strings.Contains(status, "The coordinator of this run is dead") {
 		t.Errorf("status does not say that the coordinator is dead:\n%s", status)
 	}
 	for _, e := range w.events("held") {
 		if e.Stage == "after" || e.Attempt > 1 {
-			t.Errorf("%+v: nobody was there to decide this", e)
+			t.Errorf("%+v: no coordinator was there to decide this", e)
 		}
 	}
 }

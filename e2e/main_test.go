@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 // machine.
 const limit = 60 * time.Second
 
-// tidy runs the tests and then looks for processes and files that were left behind.
+// tidy runs the tests and then looks for orphaned processes and files.
 type tidy struct{ *testing.M }
 
 func (t tidy) Run() int {
@@ -67,7 +67,7 @@ func (t tidy) Run() int {
 	os.Setenv("PATH", root+string(filepath.ListSeparator)+os.Getenv("PATH"))
 	code := t.M.Run()
 	if left := leftBehind(root); len(left) > 0 {
-		fmt.Fprintf(os.Stderr, "FAIL: the tests have left behind:\n  %s\n", strings.Join(left, "\n  "))
+		fmt.Fprintf(os.Stderr, "FAIL: orphaned processes or files remain:\n  %s\n", strings.Join(left, "\n  "))
 		code = max(code, 1)
 	}
 	if err := os.RemoveAll(root); err != nil {

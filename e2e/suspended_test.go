@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Ctrl-Z, a coffee, fg: nobody else has claimed anything meanwhile, so what the stages do goes on.
+// Ctrl-Z, a coffee, fg: no other worker has claimed anything meanwhile, so the stages continue.
 func TestASuspendedRunGoesOnWithItsStages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -83,7 +83,7 @@ func (w *world) command(program string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// start starts a program, which is killed at the end of the test if it still runs.
+// start starts a program, which is killed when the test ends if it still runs.
 func (w *world) start(program string, args ...string) *process {
 	w.t.Helper()
 	w.next++

@@ -24,7 +24,7 @@ func (w *world) sh(format string, args ...any) {
 	}
 }
 
-// host is a network namespace with an address of its own behind a bridge.
+// host is a network namespace with a separate address behind a bridge.
 type host struct {
 	w             *world
 	name, address string
@@ -71,7 +71,7 @@ func (h *host) cut(lasts time.Duration) {
 	h.w.sh("ip link set %s up", h.name)
 }
 
-// 14, with coordinator, Redis and workers on hosts of their own: one is cut off for 2 s, and
+// 14, with coordinator, Redis and workers on separate hosts: one is cut off for 2 s, and
 // nothing is executed again; then for 20 s, and its stage is executed elsewhere.
 func TestAHostIsCutOff(t *testing.T) {
 	w := newWorld(t)
@@ -118,7 +118,7 @@ func (w *world) redisOn(h *host) (url string) {
 }
 
 // 25: the disk on which values live is full. The stage that stores one fails with the reason, and
-// nobody reads half a value.
+// no process reads half a value.
 func TestAFullDisk(t *testing.T) {
 	w := newWorld(t)
 	disk := w.path("disk")

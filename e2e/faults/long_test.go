@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// 11: Redis is away for 90 s. Workers stop their stages, which are executed again afterwards.
+// 11: Redis is unreachable for 90 s. Workers stop their stages, which are executed again
+// afterwards.
 func TestRedisIsAwayForLong(t *testing.T) {
 	t.Parallel()
 	redisIsAway(t, 90*time.Second)

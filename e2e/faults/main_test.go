@@ -40,7 +40,7 @@ const limit = 90 * time.Second
 // together is how many tests run at once: most of the time they wait.
 const together = "6"
 
-// tidy runs the tests and then looks for processes that were left behind.
+// tidy runs the tests and then looks for orphaned processes.
 type tidy struct{ *testing.M }
 
 func (t tidy) Run() int {
@@ -75,7 +75,7 @@ func (t tidy) Run() int {
 		return len(left) == 0
 	})
 	if len(left) > 0 {
-		fmt.Fprintf(os.Stderr, "FAIL: the tests have left behind:\n  %s\n", strings.Join(left, "\n  "))
+		fmt.Fprintf(os.Stderr, "FAIL: orphaned processes remain:\n  %s\n", strings.Join(left, "\n  "))
 		code = max(code, 1)
 	}
 	return code

@@ -43,7 +43,7 @@ func busy(rows, width int) (stages []stage) {
 }
 
 // open adds a stage behind all others that goes on until there is a file "go": the run does not
-// come to its end before, however long a test takes for what it does to it.
+// finish before, however long a test takes for what it does to it.
 func open(stages []stage) []stage {
 	last := stage{Name: "open", Run: "until [ -e go ]; do sleep 0.05; done"}
 	for _, s := range stages {

@@ -63,7 +63,7 @@ func (p *proxy) accept() {
 		}
 		redis, err := net.Dial("unix", p.target)
 		if err != nil {
-			conn.Close() // as if nobody listened
+			conn.Close() // as if no server listened
 			continue
 		}
 		p.mu.Lock()

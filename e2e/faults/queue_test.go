@@ -55,7 +55,7 @@ func (w *world) pending() []string {
 	return list
 }
 
-// 20: somebody deletes a task that waits, archives another, and runs that again when its stage is
+// 20: a user deletes a task that waits, archives another, and runs that again when its stage is
 // over. All stages are executed, once.
 func TestSomebodyMeddlesWithTheQueue(t *testing.T) {
 	t.Parallel()
@@ -90,8 +90,8 @@ func (w *world) forge(id, msg string) {
 	w.must(w.rdb.LPush(ctx, key+"pending", id).Err())
 }
 
-// 24: tasks that nobody sent, that were sent before, and that are damaged: each is refused before
-// anything runs.
+// 24: tasks that no coordinator sent, that were sent before, and that are damaged: each is refused
+// before anything runs.
 func TestForgedAndRepeatedTasks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -150,7 +150,7 @@ func TestAReadOnlyRedis(t *testing.T) {
 	run.succeeds(1, 0)
 }
 
-// 17: scripts are forgotten and connections closed all the time. Nobody sees anything of it.
+// 17: scripts are forgotten and connections closed all the time. Users see nothing of it.
 func TestScriptsAreForgottenAndConnectionsClosed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -178,7 +178,7 @@ func TestScriptsAreForgottenAndConnectionsClosed(t *testing.T) {
 }
 
 // 18: all data is gone in the middle of a run. The coordinator says so and ends with code 3;
-// workers go on with other runs.
+// workers continue other runs.
 func TestAllDataIsLost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -191,7 +191,7 @@ func TestAllDataIsLost(t *testing.T) {
 	run.exits(3)
 	w.within("all data was lost", time.Since(at), 5*time.Second)
 	if !strings.Contains(run.stderr(), "state lost") {
-		t.Error("nobody says that the state is lost")
+		t.Error("no message says that the state is lost")
 	}
 	w.runAs(w.id+"-2", w.redis.URL(), stages[:9]).succeeds(0, quickly)
 }

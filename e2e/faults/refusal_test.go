@@ -37,8 +37,8 @@ func TestRefusal_FailsNoStage(t *testing.T) {
 	}
 }
 
-// What accepts connections in front of Redis resets them while Redis is away, instead of refusing
-// them.
+// What accepts connections in front of Redis resets them while Redis is unreachable, instead of
+// refusing them.
 func TestResets_FailNoStage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -48,7 +48,7 @@ func TestResets_FailNoStage(t *testing.T) {
 	w.await("the stage", func() bool { return read(w.path("started")) == "" })
 	p.slow(func() time.Duration { return 0 }, 1)
 	w.must(os.WriteFile(w.path("refused"), nil, 0o600))
-	time.Sleep(time.Second) // so long Redis is away
+	time.Sleep(time.Second) // Redis is unreachable for so long
 	p.slow(nil, 0)
 	run.succeeds(1, 0)
 }

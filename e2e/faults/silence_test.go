@@ -15,14 +15,14 @@ import (
 // dead after 3 s.
 const tooLong = 2400 * time.Millisecond
 
-// heard is when a worker was last heard of.
+// heard is the time of the last heartbeat of a worker.
 type heard struct {
 	at      time.Time
 	counted bool // the silence since then
 }
 
 // listen counts, until the test ends, how often Redis does not hear of a worker for too long,
-// although nobody has killed it. A worker that is heard of must not lose a stage; one that is not
+// although no test has killed it. A worker with heartbeats must not lose a stage; one that is not
 // may: where a test itself does nothing to the workers, that is a fault of the machine.
 func (w *world) listen() (silences func() int) {
 	ctx, stop := context.WithCancel(context.Background())
@@ -49,7 +49,7 @@ func (w *world) listen() (silences func() int) {
 	}
 }
 
-// heartbeat waits until Redis has just heard of a worker, and the worker knows it.
+// heartbeat waits until Redis has just got a heartbeat of a worker, and the worker knows it.
 func (w *world) heartbeat(p *process) {
 	w.t.Helper()
 	id, members := p.id(), fleet.New(w.rdb)

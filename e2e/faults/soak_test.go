@@ -21,7 +21,7 @@ type soak struct {
 	seed    uint64
 	end     time.Time
 	workers []*soaked
-	redisUp sync.RWMutex // held for writing while Redis is away
+	redisUp sync.RWMutex // held for writing while Redis is unreachable
 	files   sync.Mutex
 
 	mu         sync.Mutex
@@ -78,7 +78,7 @@ func TestSoak(t *testing.T) {
 	close(stop)
 	all.Wait()
 	for _, what := range left {
-		s.violation("", "I6: left behind: %s", what)
+		s.violation("", "I6: orphaned: %s", what)
 	}
 	s.report()
 }
@@ -172,7 +172,7 @@ func (s *soak) drive(id string, stages []stage, random *rand.Rand) error {
 		}
 		pause := time.Duration(random.IntN(1500)) * time.Millisecond
 		if p.ended() && random.IntN(3) > 0 {
-			time.Sleep(pause) // somebody may adopt it
+			time.Sleep(pause) // another coordinator may take it over
 			continue
 		}
 		select {
@@ -185,7 +185,7 @@ func (s *soak) drive(id string, stages []stage, random *rand.Rand) error {
 				s.hit("coordinator killed", "", id, 0)
 				p.kill()
 			}
-			again := submit // which follows the run if it exists, and goes on with it
+			again := submit // which follows the run if it exists, and resumes it
 			if random.IntN(2) == 0 && s.rdb.Exists(s.t.Context(), "godags:{"+id+"}:run").Val() == 1 {
 				again = []string{"coordinator", "resume", id, "--progress", "json", "--grace", "2s"}
 			}

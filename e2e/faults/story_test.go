@@ -39,7 +39,7 @@ func (r *run) again() *process {
 	return r.w.start(r.w.redis.URL(), runCommand(r.id)...)
 }
 
-// resume starts a command that goes on with the run.
+// resume starts a command that resumes the run.
 func (r *run) resume() *process {
 	r.w.t.Helper()
 	return r.w.start(r.w.redis.URL(), "coordinator", "resume", r.id, "--progress", "json")
@@ -98,7 +98,7 @@ func (r *run) check(faults int, bound time.Duration) faulttest.Trial {
 	r.w.t.Helper()
 	if faults == 0 {
 		if faults = r.w.silences(); faults > 0 {
-			r.w.t.Attr("silence", fmt.Sprintf("%d times a worker was not heard of for more than %s", faults, tooLong))
+			r.w.t.Attr("silence", fmt.Sprintf("%d times a worker had no heartbeat for more than %s", faults, tooLong))
 		}
 	}
 	trial, errs := judge(r.w, r.id, r.stages, faults, bound)

@@ -40,7 +40,7 @@ func TestAKilledWorkerThatNobodySupervises(t *testing.T) {
 	w.crew(3)
 	run := w.run(held)
 	at := w.killWorkerOfVictim()
-	w.within("a worker that nobody supervises was killed", run.started("victim", 2).Sub(at), 5*time.Second)
+	w.within("an unsupervised worker was killed", run.started("victim", 2).Sub(at), 5*time.Second)
 	w.goOn()
 	run.succeeds(1, quickly)
 	run.lost(1)
@@ -152,8 +152,8 @@ func TestAWorkerThatIsCutOff(t *testing.T) {
 	run.succeeds(1, 2*quickly)
 }
 
-// 15: everything takes up to 400 ms, and one connection in twenty breaks. Nobody is taken for dead,
-// and the run ends.
+// 15: everything takes up to 400 ms, and one connection in twenty breaks. No worker is taken for
+// dead, and the run ends.
 func TestASlowAndUnreliableNetwork(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -170,7 +170,7 @@ func TestASlowAndUnreliableNetwork(t *testing.T) {
 	p.slow(delay, 0)
 	w.goOn()
 	run.succeeds(0, 0)
-	run.lost(0) // nobody was taken for dead
+	run.lost(0) // no worker was taken for dead
 }
 
 // 19: a stage that kills its worker each time fails after three; others go on.
@@ -188,12 +188,12 @@ func TestAStageThatKillsItsWorkers(t *testing.T) {
 		t.Errorf("%v", trial.Reported)
 	}
 	if !strings.Contains(run.stderr(), "poison: 3 workers died") {
-		t.Error("nobody says why it failed")
+		t.Error("no message says why it failed")
 	}
 }
 
 // 22: all workers are replaced one after the other while run follows run: none loses a stage. A
-// worker with a stage that does not end is told once more, and then hands it back; the stage
+// worker with a stage that does not end is told once more, and then requeues it; the stage
 // ignores SIGTERM, and is killed.
 func TestWorkersAreReplacedOneByOne(t *testing.T) {
 	t.Parallel()

@@ -60,7 +60,7 @@ type process struct {
 	done chan struct{}
 }
 
-// start starts a program, which is killed at the end of the test if it still runs. It finds Redis
+// start starts a program, which is killed when the test ends if it still runs. It finds Redis
 // at url.
 func (w *world) start(url string, args ...string) *process {
 	w.t.Helper()
@@ -227,7 +227,7 @@ func (w *world) write(name string, stages []stage) {
 	w.must(os.WriteFile(w.path(name), text, 0o600))
 }
 
-// goOn lets the stages of a held pipeline come to their end.
+// goOn lets the stages of a held pipeline finish.
 func (w *world) goOn() {
 	w.t.Helper()
 	w.must(os.WriteFile(w.path("go"), nil, 0o600))
@@ -308,7 +308,7 @@ func judge(w *world, run string, stages []stage, faults int, bound time.Duration
 	}
 	var left []string
 	if !poll(limit, func() bool { left = faulttest.Processes(run); return len(left) == 0 }) {
-		errs = append(errs, fmt.Errorf("I7: left behind: %s", strings.Join(left, ", ")))
+		errs = append(errs, fmt.Errorf("I7: orphaned: %s", strings.Join(left, ", ")))
 	}
 	return t, errs
 }

@@ -1,6 +1,6 @@
 // Package faulttest finds out whether a run kept the promise: every stage is executed at least
 // once, its outcome is recorded exactly once, a worker that was replaced records nothing, and
-// nothing is left behind. It is for tests.
+// nothing remains. It is for tests.
 //
 // What it reads is what `coordinator events RUN` prints, and nothing of how it came about: it would
 // find out about a journal that the programs themselves take for sound. The rules have names, which
@@ -11,8 +11,8 @@
 //	I3  the run ends, and in time
 //	I4  what a superseded attempt reports is not recorded
 //	I5  a stage is executed once, and once more at the most for each fault
-//	I6  nothing is left behind in Redis: see [Leftovers]
-//	I7  no process is left behind: see [Processes]
+//	I6  nothing remains in Redis: see [Leftovers]
+//	I7  no process remains: see [Processes]
 //	I8  the state that is reported is the one that the journal tells
 package faulttest
 
@@ -63,7 +63,7 @@ type Stage struct {
 	After   []string
 	Trigger string // all_success if empty
 	Retries int
-	ForEach bool // it has instances, whose number nobody knows before the run
+	ForEach bool // it has instances, whose number is unknown before the run
 }
 
 // Trial is a run, what was done to it, and what the programs say of it.

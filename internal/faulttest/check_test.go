@@ -157,7 +157,7 @@ func TestTriggersDecideWhatMayRun(t *testing.T) {
 	}
 }
 
-// Each is a stream that a program with a bug might leave behind: edit is applied to the good story.
+// Each is a stream that a program with a bug might write: edit is applied to the good story.
 func TestWhatBreaksThePromiseIsRefused(t *testing.T) {
 	for _, c := range []struct{ old, new, want string }{
 		{"succeeded b#1 w\n", "succeeded b#1 w\n succeeded b#1 w\n", "I1: event 6 (stage.succeeded b#1): it has succeeded already"},

@@ -47,7 +47,7 @@ var faults = map[fault]string{unsent: "does not reach Redis", lost: "loses its r
 var errFault = &net.OpError{Op: "read", Net: "pipe", Err: syscall.ECONNRESET}
 
 // gate lets commands through one at a time, in an order that follows from its seed alone: each when
-// nobody else in the bubble can go on.
+// no other goroutine in the bubble can continue.
 type gate struct {
 	random *rand.Rand
 	points []point // in the order in which they passed

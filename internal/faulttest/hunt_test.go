@@ -30,7 +30,7 @@ import (
 )
 
 // Random pipelines with all that policies can say, whose runs are cancelled, taken over and
-// reopened at random: each comes to its end, in each of its lives, and nobody has anything to
+// reopened at random: each finishes, in each of its lives, and no process has anything to
 // complain about. GODAGS_HUNT is how many there are, GODAGS_TEST_SEED the seed of the first.
 func TestRunsUnderRandomPoliciesComeToTheirEnd(t *testing.T) {
 	t.Parallel()
@@ -191,7 +191,7 @@ func (h *hunt) run() {
 	}
 	h.settle()
 	if left, err := faulttest.Leftovers(h.Context(), h.rdb, string(run)); err != nil || len(left) > 0 && !h.Failed() {
-		h.Errorf("I6: left behind: %v %v", left, err)
+		h.Errorf("I6: orphaned: %v %v", left, err)
 	}
 	if said := h.complaints(j); said != "" {
 		h.Errorf("said:\n%s", said)
@@ -204,7 +204,7 @@ func (h *hunt) run() {
 }
 
 // complaints is what coordinators have complained about. A stage may be in two bundles: one that
-// takes over does not know what the one before it has sent, and what a worker hands back from
+// takes over does not know what the one before it has sent, and what a worker requeues from
 // behind a stage that takes long may have been passed on by it too. Where it is not granted, those
 // that travel behind it are dropped with it, and have to be sent again.
 func (h *hunt) complaints(j *journal.Journal) (said string) {
@@ -295,7 +295,7 @@ func (h *hunt) reopen(j *journal.Journal) (epoch int64) {
 	return epoch
 }
 
-// tell says what the journal has of stages that are not at their end.
+// tell says what the journal has of stages that are not terminal.
 func (h *hunt) tell(j *journal.Journal, state *dag.Run) {
 	entries, err := j.Read(h.Context(), run, journal.Start, 0)
 	h.must(err)

@@ -15,8 +15,8 @@ import (
 	"github.com/godags/godags/internal/queue"
 )
 
-// Leftovers names what a finished run has left behind in Redis (I6): tasks of its that are in a
-// queue or leased, and claims that nobody will ever report on. No tasks of other runs may be there.
+// Leftovers names what remains of a finished run in Redis (I6): tasks of it that are in a queue or
+// leased, and claims that no worker will ever report on. No tasks of other runs may be there.
 func Leftovers(ctx context.Context, rdb redis.UniversalClient, run string) (left []string, err error) {
 	prefix := strings.TrimSuffix(queue.TaskID(run, "", 0), ":0")
 	for _, kind := range []string{"active", "pending", "lease", "retry", "scheduled", "archived", "completed"} {
@@ -65,7 +65,7 @@ func tasksIn(ctx context.Context, rdb redis.UniversalClient, state string) (ids 
 	return ids, nil
 }
 
-// Claims names the claims of a run that nobody has reported on. A fence cell of a stage is eight
+// Claims names the claims of a run that no worker has reported on. A fence cell of a stage is eight
 // bytes; the third is 1 while it is claimed.
 func Claims(ctx context.Context, rdb redis.UniversalClient, run string) (left []string, err error) {
 	fence, err := rdb.Get(ctx, "godags:{"+run+"}:fence").Bytes()
@@ -85,7 +85,7 @@ func Claims(ctx context.Context, rdb redis.UniversalClient, run string) (left []
 	return left, nil
 }
 
-// Processes names the processes that a run has left behind (I7): those whose environment says that
+// Processes names the orphaned processes of a run (I7): those whose environment says that
 // they are commands of its stages.
 func Processes(run string) (left []string) { return ProcessesWith("\x00GODAGS_RUN=" + run + "\x00") }
 

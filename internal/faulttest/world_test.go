@@ -28,7 +28,7 @@ import (
 )
 
 // world is a run, of ten stages unless a test says otherwise, by a coordinator and two workers,
-// each with connections of its own to one miniredis, in a bubble of simulated time. Each has a
+// each with separate connections to one miniredis, in a bubble of simulated time. Each has a
 // supervisor, which starts another when it dies.
 type world struct {
 	*testing.T
@@ -160,7 +160,7 @@ func (w *world) keepCoordinator() {
 	}
 }
 
-// coordinate submits the run, or goes on with it if it exists, and drives it.
+// coordinate submits the run, or resumes it if it exists, and drives it.
 func (w *world) coordinate(a *actor) error {
 	rdb := a.connect(w.mini)
 	defer rdb.Close()
@@ -311,7 +311,7 @@ func (w *world) check() {
 	left, err := faulttest.Leftovers(ctx, w.rdb, string(run))
 	w.must(err)
 	for _, what := range left {
-		w.Errorf("I6: left behind: %s", what)
+		w.Errorf("I6: orphaned: %s", what)
 	}
 	w.checkExecutions(trial)
 	if w.Failed() {

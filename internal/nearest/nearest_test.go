@@ -37,7 +37,7 @@ func TestName(t *testing.T) {
 	}
 }
 
-// Somebody who wrote a name that exists means something else.
+// A user who wrote a name that exists means something else.
 func TestNotTheNameItself(t *testing.T) {
 	if got := Name("train", []string{"train", "trian", "brain"}); got != "trian" {
 		t.Errorf("got %q", got)

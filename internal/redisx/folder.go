@@ -117,7 +117,7 @@ func (p *private) ask(command string) string {
 	return line
 }
 
-// logTail is the end of the server's log, indented, or "".
+// logTail returns the last lines of the server's log, indented, or "".
 func (p *private) logTail() string {
 	log, err := os.ReadFile(p.path("redis.log"))
 	if err != nil {

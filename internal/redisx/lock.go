@@ -41,7 +41,7 @@ func lockNow(path string, how int) (*os.File, error) {
 	}
 }
 
-// isFree tells whether nobody has a lock on the file at path.
+// isFree reports whether no process has a lock on the file at path.
 func isFree(path string) (bool, error) {
 	f, err := lockNow(path, syscall.LOCK_EX)
 	if f == nil || err != nil {

@@ -22,9 +22,9 @@ import (
 // private is one user's share in the redis-server of a state folder.
 //
 // Four lock files in its folder keep order. The kernel drops the locks of a
-// process that is killed, so none of them can be left behind.
+// process that is killed, so none of them can be orphaned.
 //
-//	start.lock    exclusive while somebody joins or leaves
+//	start.lock    exclusive while a process joins or leaves
 //	users.lock    shared while in use; who can have it exclusively is the last
 //	present.lock  shared from joining until after leaving, also by the worker
 //	              processes of a user: the watchdog waits for it
@@ -186,7 +186,7 @@ func (p *private) startServer(ctx context.Context, serverLock *os.File) error {
 		"--logfile", p.path("redis.log"), "--loglevel", "warning",
 		"--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
 		"--maxmemory-policy", "noeviction",
-		// a session of its own: Ctrl-C is not for it, and it outlives us if others use it
+		// a separate session: Ctrl-C must not end it, and it outlives this process if others use it
 		"--daemonize", "yes")
 
 	cmd.Env = process.Public(os.Environ()) // others can read that of a process

@@ -35,7 +35,7 @@ type Config struct {
 	// URL at once, unless the URL says so. Default: go-redis' own, 10 per core.
 	Connections int
 	// Logger is told when Redis cannot be reached any more, and when it
-	// answers again. Default: nobody is.
+	// answers again. Default: none.
 	Logger *slog.Logger
 }
 
@@ -44,7 +44,7 @@ type Kind int
 
 const (
 	External  Kind = iota // given by URL
-	Private               // a redis-server of our own, in the state folder
+	Private               // a redis-server that godags starts, in the state folder
 	InProcess             // inside this process: nothing survives it
 )
 

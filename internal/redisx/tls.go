@@ -8,7 +8,7 @@ import (
 )
 
 // certificates are files that a URL names: of the authority that has signed the server's
-// certificate, and of our own certificate and its key.
+// certificate, and of the client certificate and its key.
 type certificates struct{ ca, cert, key string }
 
 // takeCertificates takes the options that name files out of the URL.

@@ -66,7 +66,7 @@ func TestAShortGapIsNotWorthAWord(t *testing.T) {
 	})
 }
 
-// A Redis that is full answers: somebody must say what it says, but not all the time.
+// A Redis that is full answers: its message must be logged, but not all the time.
 func TestARefusalIsRepeatedOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, log, text := watched()

@@ -11,12 +11,12 @@ import (
 	"syscall"
 )
 
-// watchdogScript stops a server that nobody uses any more because its users were killed. It does
-// what the last user does, by the same locks, and it has them open, so that it finds its way even
-// if the folder was removed.
+// watchdogScript stops a server that no process uses any more because its users were killed. It
+// does what the last user does, by the same locks, and it has them open, so that it finds its way
+// even if the folder was removed.
 //
 //	3  present.lock  taken when no user is left
-//	4  start.lock    held until the server is gone, so that nobody joins one that is about to end
+//	4  start.lock    held until the server is gone, so that no process joins one that is about to end
 //	5  server.lock   free as soon as it is
 //
 // The script waits in the kernel and wakes up once. A server that ignores SIGTERM is killed after
@@ -64,7 +64,7 @@ func (p *private) startWatchdog() error {
 	cmd.Dir, cmd.Env = "/", []string{"PATH=" + os.Getenv("PATH")}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // Ctrl-C is not for it
 	for _, name := range []string{"present.lock", "start.lock", "server.lock"} {
-		f, err := os.OpenFile(p.path(name), os.O_CREATE|os.O_RDWR, 0o600) // a lock of its own
+		f, err := os.OpenFile(p.path(name), os.O_CREATE|os.O_RDWR, 0o600) // a separate lock
 		if err != nil {
 			return fmt.Errorf("watchdog: %w", err)
 		}

@@ -33,7 +33,7 @@ func packed(t testing.TB, head string, rest []byte) []byte {
 	return out.Bytes()
 }
 
-// Few bytes of somebody without the key must not take much memory of somebody who looks at a run.
+// A few bytes from a writer without the key must not take much memory of a reader.
 func TestDecodeUnvouched_TakesLittleMemory(t *testing.T) {
 	stages := func(n int) []byte { // all with names of one byte, and without dependencies
 		return append(append(bytes.Repeat([]byte("\x01a"), n), make([]byte, n)...), make([]byte, n)...)

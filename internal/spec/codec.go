@@ -34,7 +34,7 @@ const MaxEncoded = 256 << 20
 const (
 	maxUnpacked = 2 << 30 // bytes of a stored form when unpacked
 
-	// Of one that nobody with the key has vouched for. A million stages with three million edges
+	// Of one that no holder of the key has signed. A million stages with three million edges
 	// have 20 MB. The header has what each kind of stage is, which takes most memory: 100 times its
 	// size.
 	maxUnvouched       = 32 << 20
@@ -87,11 +87,11 @@ func (s *Spec) Encode() ([]byte, error) {
 	return encoded, nil
 }
 
-// ErrUnvouched says that a stored form is larger than one that nobody with the key has vouched for
+// ErrUnvouched says that a stored form is larger than one that no holder of the key has signed
 // may be.
 var ErrUnvouched = errors.New("the pipeline is larger than is read without a signature of the key")
 
-// Decode reads the stored form, whose digest somebody with the key has signed: it takes as much
+// Decode reads the stored form, whose digest a holder of the key has signed: it takes as much
 // memory as it takes. Damaged input gives an error.
 func Decode(encoded []byte) (*Spec, error) { return decode(encoded, maxUnpacked, maxUnpacked) }
 

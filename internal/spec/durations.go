@@ -16,7 +16,7 @@ type Durations struct {
 }
 
 // experience is what was learned from stages of which nothing was known before. Where each stage is
-// a kind of its own, there are no others.
+// a separate kind, there are no others.
 type experience struct {
 	took atomic.Int64 // nanoseconds
 	// stages that were short, since the last one that was long; half of them are forgotten when one

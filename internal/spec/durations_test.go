@@ -9,7 +9,7 @@ import (
 	"github.com/godags/godags/dag"
 )
 
-// strangers is a pipeline in which each stage is a kind of its own, the last in another queue.
+// strangers is a pipeline in which each stage is a separate kind, the last in another queue.
 func strangers(t *testing.T, n int) *Spec {
 	b := &Builder{Name: "p"}
 	for i := range n {
