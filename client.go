@@ -56,6 +56,7 @@ func Open(ctx context.Context, url string, opts ...ClientOption) (*Client, error
 		return nil, fmt.Errorf("godags.Open: %w", err)
 	}
 
+	// Without a state folder: that is for a private Redis, which a service does not share.
 	session, err := engine.Open(ctx, engine.Config{Redis: url, Logger: o.logger})
 	if err != nil {
 		return nil, err
@@ -99,6 +100,7 @@ func (c *Client) Submit(ctx context.Context, p *Pipeline, opts ...SubmitOption) 
 	// The client reads outputs from the caches that the pipeline chose.
 	c.session.Stores.Add(definition.Caches)
 
+	// The run has no owner yet. A coordinator takes it at its next scan, within half a second.
 	id, err := c.session.Submit(ctx, engine.RunOptions{ID: journal.RunID(o.id), Spec: definition.Spec, Keep: o.keep})
 	return string(id), err
 }
@@ -111,6 +113,7 @@ func (c *Client) Wait(ctx context.Context, run string) (*Report, error) {
 		return nil, unknownRun(run, err)
 	}
 
+	// The run is finished, so its report is read even if ctx is done by now.
 	report, err := newReport(context.WithoutCancel(ctx), c.session, finished)
 	c.failures.explain(err)
 	return report, err
@@ -122,6 +125,7 @@ var ErrUnknownRun = errors.New("unknown run")
 // unknownRun makes errors about a missing run match [ErrUnknownRun].
 func unknownRun(run string, err error) error {
 	var unknown *runs.UnknownError
+	// A run may be missing when it is looked up, or removed while it is read.
 	if errors.As(err, &unknown) || errors.Is(err, journal.ErrNotFound) {
 		return fmt.Errorf("%w %q", ErrUnknownRun, run)
 	}

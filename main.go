@@ -28,11 +28,15 @@ func WorkerMain(pipelines ...*Pipeline) {
 
 func programMain(command func(context.Context, cli.Program, []string) int, pipelines []*Pipeline) int {
 	program := cli.Program{Name: filepath.Base(os.Args[0]), Call: cli.Call(os.Args[0]), Out: os.Stdout, Err: os.Stderr}
+	// Commands of stages run as the same user, and must not read the key from our memory. This
+	// comes before anything else, since the environment holds the key.
 	if err := process.Isolate(); err != nil {
 		fmt.Fprintf(os.Stderr, "%s: warning: %v\n", program.Name, err)
 	}
 
 	names := make(map[string]bool)
+	// All are checked before one runs: a worker that lacks half of its functions would start
+	// otherwise.
 	for _, p := range pipelines {
 		definition, err := p.define()
 		if err == nil && names[p.name] {

@@ -88,6 +88,7 @@ func Values(c cache.Cache) Option { return option(func(o *options) { o.cache = c
 func Codec(c cache.Codec) Option {
 	return option(func(o *options) {
 		if c == nil {
+			// Reported with all other mistakes, since New and Do return no error.
 			o.isNil("Codec")
 			return
 		}

@@ -68,7 +68,8 @@ func declare[T any](name string, value []T) (spec.Param, error) {
 		return p, fmt.Errorf("parameter %q has %d defaults: give one or none", name, len(value))
 	}
 	if p.Type = typeOf[T](); p.Type == "" {
-		return p, fmt.Errorf("parameter %q: %v is neither string, int, float, bool, list nor object as JSON", name, reflect.TypeFor[T]())
+		return p, fmt.Errorf(
+			"parameter %q: %v is neither string, int, float, bool, list nor object as JSON", name, reflect.TypeFor[T]())
 	}
 
 	if len(value) == 0 {
@@ -118,7 +119,8 @@ func (p Param[T]) Get(ctx context.Context) (v T, err error) {
 	value, ok := s.RunParams[p.name]
 	if !ok {
 		// The handle belongs to another pipeline.
-		return v, fmt.Errorf("parameter %q is unknown: the pipeline declares %q", p.name, slices.Sorted(maps.Keys(s.RunParams)))
+		return v, fmt.Errorf(
+			"parameter %q is unknown: the pipeline declares %q", p.name, slices.Sorted(maps.Keys(s.RunParams)))
 	}
 
 	if err := cache.JSON.Decode(value, &v); err != nil {

@@ -40,7 +40,8 @@ func New(name string, opts ...PipelineOption) *Pipeline {
 	p.defaults.problems = nil
 
 	if badTime(p.settings.Timeout) {
-		p.problems = append(p.problems, fmt.Errorf("RunTimeout(%v): it must be 0, for no limit, or at least %v", p.settings.Timeout, leastTime))
+		p.problems = append(p.problems, fmt.Errorf(
+			"RunTimeout(%v): it must be 0, for no limit, or at least %v", p.settings.Timeout, leastTime))
 	}
 	return p
 }
@@ -151,7 +152,11 @@ func (s *Stage) complete(after []string) error {
 		return nil
 	}
 
-	_, err := condition.Compile(s.policy.When, condition.Scope{Params: s.pipeline.settings.Params, Outputs: after, Item: s.policy.ForEach != ""})
+	_, err := condition.Compile(s.policy.When, condition.Scope{
+		Params:  s.pipeline.settings.Params,
+		Outputs: after,
+		Item:    s.policy.ForEach != "",
+	})
 	var wrong *condition.Error
 	if errors.As(err, &wrong) {
 		return fmt.Errorf("stage %q: When: %w\n%s", s.name, wrong, pipefile.Excerpt(s.policy.When, wrong.At, wrong.End))
@@ -172,6 +177,7 @@ func (p *Pipeline) define() (engine.Pipeline, error) {
 			after[i] = dep.name
 		}
 
+		// Conditions are checked last: they may name stages and parameters that were added later.
 		problems = append(problems, s.complete(after))
 		b.Add(s.name, after, spec.Kind{Task: s.task(), Queue: s.queue, Params: s.params, Policy: s.policy})
 		d.Handlers[s.task()] = tasks.Wrap(s.handler, p.middleware...)
@@ -180,6 +186,7 @@ func (p *Pipeline) define() (engine.Pipeline, error) {
 		}
 	}
 
+	// A user sees the mistakes of names, edges and options in one go.
 	sp, err := b.Build()
 	if err := errors.Join(append([]error{err}, problems...)...); err != nil {
 		return d, err

@@ -57,6 +57,7 @@ func (e *RunError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "run %s %s", e.Run, e.State)
 	for i, f := range e.Failed {
+		// A run may have a million stages that fail for the same reason.
 		if i == most {
 			fmt.Fprintf(&b, "\n  ... and %d more", len(e.Failed)-i)
 			break
@@ -80,6 +81,7 @@ func (e *RunError) Unwrap() []error {
 func newReport(ctx context.Context, session *engine.Session, run *runstate.Run) (*Report, error) {
 	outputs, err := run.Outputs(ctx, session.Journal, session.Stores, runstate.AnySize)
 	r := run.Result(run.Finished)
+	// Counts come from the same projection as `status`, so that both say the same.
 	report := &Report{
 		Run:       r.Run,
 		State:     r.State,

@@ -7,7 +7,7 @@ import (
 	"github.com/godags/godags/cache"
 )
 
-// Result returns the output of a stage that nothing comes after, of any size, in its own type:
+// Result returns the output of a stage without dependents, of any size, in its own type:
 //
 //	report, err := godags.Run(ctx, p)
 //	total, err := godags.Result(report, sum) // sum is the godags.Output[int] of the stage
@@ -21,9 +21,12 @@ func Result[T any](report *Report, of Output[T]) (v T, err error) {
 
 	shown, ok := report.Outputs[of.Name()]
 	if !ok {
-		return v, fmt.Errorf("result of stage %q: the report has none: the stage did not succeed, or another stage comes after it", of.Name())
+		return v, fmt.Errorf(
+			"result of stage %q: the report has none: the stage did not succeed, or another stage comes after it", of.Name())
 	}
 
+	// The report shows outputs as JSON, for people and other programs. The codec wants its own
+	// bytes back.
 	payload, err := payloadOf(shown, of.codec)
 	if err == nil {
 		err = of.codec.Decode(payload, &v)

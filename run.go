@@ -171,6 +171,7 @@ func Run(ctx context.Context, p *Pipeline, opts ...RunOption) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	// First and so outermost: it sees the errors that the middleware returns, as the journal does.
 	registry.Use(failures.watch)
 	registry.Use(o.middleware...)
 
@@ -186,6 +187,7 @@ func Run(ctx context.Context, p *Pipeline, opts ...RunOption) (*Report, error) {
 		return nil, err
 	}
 
+	// The session is closed last: it holds the Redis that the report is read from.
 	report, err := run(ctx, session, definition, o, failures)
 	return report, errors.Join(err, session.Close())
 }
@@ -193,8 +195,10 @@ func Run(ctx context.Context, p *Pipeline, opts ...RunOption) (*Report, error) {
 // check returns what is wrong with the options.
 func (o *runOptions) check() []error {
 	problems := o.workerOptions.check(0)
+	// No other process can reach a Redis inside this one, so the run would wait for ever.
 	if o.concurrency == 0 && o.redis == "" {
-		problems = append(problems, errors.New("Concurrency(0) leaves all stages to workers elsewhere, which need a Redis that they share: name it with Redis"))
+		problems = append(problems, errors.New(
+			"Concurrency(0) leaves all stages to workers elsewhere, which need a Redis that they share: name it with Redis"))
 	}
 	if o.redis != "" && o.home != "" {
 		problems = append(problems, errors.New("Redis and Home exclude each other: both say where the run is kept"))

@@ -101,6 +101,7 @@ func Collect[A, B any](
 ) Output[B] {
 	inputs = slices.Clone(inputs) // the caller may change the slice later
 	out := produce(p, name, f == nil, func(ctx context.Context, s *tasks.Stage) (b B, err error) {
+		// In the order of the inputs, not in the order in which the stages finished.
 		values := make([]A, len(inputs))
 		for i, in := range inputs {
 			if values[i], err = input(ctx, s, in); err != nil {
@@ -169,6 +170,8 @@ func checkType(c cache.Codec, t reflect.Type, read bool) error {
 
 func input[T any](ctx context.Context, s *tasks.Stage, in Output[T]) (v T, err error) {
 	value, err := s.Values.Output(ctx, in.name)
+	// With all_success the input must exist, so its absence is an error. With other triggers a
+	// stage runs although a dependency failed.
 	if to, ok := ctx.Value(stageKey{}).(*Stage); ok && to.policy.Trigger != AllSuccess && errors.Is(err, tasks.ErrNoOutput) {
 		return v, nil
 	}

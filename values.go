@@ -32,10 +32,13 @@ func Get[T any](ctx context.Context, key string) (v T, err error) {
 		return v, fmt.Errorf("get %q: %w", key, ErrNoStage)
 	}
 
+	// Values adds the run to the key, so that runs cannot see each other.
 	value, err := s.Values.Get(ctx, key)
 	if err != nil {
 		return v, fmt.Errorf("get %q: %w", key, err)
 	}
+	// A stored value names its codec. The codec of this stage is passed because a user's own codec
+	// is not among the built-in ones.
 	if err := cache.Unmarshal(value, &v, codecOf(ctx)); err != nil {
 		return v, fmt.Errorf("get %q: %w", key, NoRetry(err))
 	}
@@ -58,6 +61,7 @@ func Put[T any](ctx context.Context, key string, v T) error {
 		err = s.Values.Put(ctx, key, value)
 	}
 
+	// The value would be too large in the next attempt, too.
 	if errors.Is(err, cache.ErrTooLarge) {
 		err = NoRetry(err)
 	}
@@ -96,6 +100,7 @@ func Secret(ctx context.Context, name string) (string, error) {
 		return "", fmt.Errorf("secret %q: %w", name, ErrNoStage)
 	}
 
+	// Only declared secrets are there: what is not declared would not be masked in logs.
 	value, ok := s.Secrets[name]
 	if !ok {
 		return "", fmt.Errorf("secret %q: stage %q does not name it in the option Secrets", name, s.Name)

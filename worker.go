@@ -46,6 +46,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 
 	o := w.client.options
+	// Values of these pipelines are in the caches that they chose, which only this program knows.
 	w.client.session.Stores.Add(caches)
 	worker, err := w.client.session.NewWorker(engine.WorkerOptions{
 		ID:          engine.NewWorkerID(o.name),
@@ -57,6 +58,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		return err
 	}
 
+	// ctx ends the taking of stages. The stages themselves end with abort, after the grace.
 	abort, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 
@@ -84,6 +86,7 @@ func (w *Worker) define() (*tasks.Registry, map[string]cache.Cache, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	// First and so outermost: it sees the errors that the middleware returns, as the journal does.
 	registry.Use(w.client.failures.watch)
 	registry.Use(w.client.options.middleware...)
 	return registry, caches, nil

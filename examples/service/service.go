@@ -76,6 +76,7 @@ func (s *Service) submit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
+	// The request may end before the run does: the client polls the Location.
 	id, err := s.client.Submit(r.Context(), s.pipeline, godags.Params(map[string]any{"city": city}))
 	if err != nil {
 		fail(w, err)

@@ -51,6 +51,7 @@ func (b *backoff) fail(now time.Time) {
 // driven until it is dropped.
 func (a adoptions) take(run journal.RunID, now time.Time) bool {
 	b := a.failed[run]
+	// A run that failed a moment ago would fail in the same way, and fill the log.
 	waits := b != nil && now.Before(b.until)
 	if a.driving[run] || a.abandoned[run] || len(a.driving) >= a.limit || waits {
 		return false
@@ -92,6 +93,7 @@ func (a adoptions) drop(run journal.RunID, e ending, now time.Time) time.Duratio
 	delete(a.driving, run)
 	switch e {
 	case finished:
+		// The next failure under this ID is a new one, which starts with the shortest wait.
 		delete(a.failed, run)
 	case hopeless:
 		a.abandoned[run] = true

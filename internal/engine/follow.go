@@ -46,6 +46,8 @@ func (f follower) waitForTakeover(ctx context.Context, coordinatorID string) (ep
 	err = f.follow(ctx, func() (bool, error) {
 		epoch, err = f.journal.Acquire(ctx, f.options.ID, coordinatorID, coordinator.Lease)
 		if errors.Is(err, journal.ErrFenced) {
+			// Another coordinator holds the lease. It is named, so that a user knows whom to wait
+			// for.
 			return false, f.tellOwner(ctx)
 		}
 		return err == nil, err
@@ -99,6 +101,7 @@ func (f follower) follow(ctx context.Context, done func() (bool, error)) error {
 		}
 
 		if err == nil {
+			// It waits for new entries no longer than until the next check of the owner.
 			_, err = f.state.Follow(ctx, f.journal, watchEvery, f.options.observe(f.state))
 			f.options.tick(f.state)
 		}

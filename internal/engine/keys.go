@@ -25,6 +25,8 @@ func (f keyFinder) find(file func(path string) (sign.Key, error)) (sign.Key, err
 		return sign.Random()
 	}
 
+	// The variable comes first, so that services on several machines can share a key without a
+	// file.
 	if text := os.Getenv(sign.Variable); text != "" {
 		k, err := sign.Parse(text)
 		if err != nil {
@@ -34,6 +36,7 @@ func (f keyFinder) find(file func(path string) (sign.Key, error)) (sign.Key, err
 	}
 
 	switch f.kind {
+	// Nothing outlives this process that such a key would have to verify.
 	case redisx.InProcess:
 		return sign.Random()
 	case redisx.Private:

@@ -64,6 +64,7 @@ func (s *Session) Sweep(ctx context.Context, except journal.RunID) {
 	}
 
 	for _, run := range runs {
+		// Its journal is still needed to print the results.
 		if run == except {
 			continue
 		}

@@ -69,6 +69,8 @@ func (s *Session) reopen(ctx context.Context, o RunOptions, name, coordinatorID 
 	if err := newFollower(s, RunOptions{ID: o.ID}, run).catchUp(ctx); err != nil {
 		return 0, err
 	}
+	// Both must say so: the journal is read later than the ownership, and another process may have
+	// reopened the run in between.
 	if !run.State.Finished() || !owners[0].Finished {
 		return 0, fmt.Errorf("run %s: %w", o.ID, ErrActive)
 	}

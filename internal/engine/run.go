@@ -147,6 +147,7 @@ func (s *Session) Submit(ctx context.Context, o RunOptions) (journal.RunID, erro
 	}
 
 	_, _, err := s.submit(ctx, o, NewWorkerID(""), true)
+	// The same pipeline has the ID: this is a repeated request.
 	if errors.Is(err, journal.ErrExists) && !errors.Is(err, journal.ErrDigest) {
 		err = nil
 	}

@@ -33,6 +33,7 @@ func (s *Session) startWorkers(ctx context.Context, o RunOptions) (w workers, er
 
 	if o.Children > 0 {
 		w.processes, err = startProcesses(ctx, s, o.Children, names, s.exclusive(o.ID))
+		// The worker in this process runs already.
 		if err != nil {
 			return w, errors.Join(err, w.stop())
 		}

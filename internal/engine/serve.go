@@ -60,10 +60,12 @@ var ErrHandOver = errors.New("the run is handed over to another coordinator")
 // Run drives runs until ctx is done. Then it releases them, so that another server adopts them at
 // once. Run calls ready after the first successful scan.
 func (v *Server) Run(ctx context.Context, ready func()) error {
+	// Without a key the server could drive no run, and would try each again and again.
 	if _, err := v.session.Key(); err != nil {
 		return err
 	}
 
+	// Runs are driven beyond the end of ctx until they are handed over in order.
 	driving, handOver := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer handOver(nil)
 
@@ -128,6 +130,7 @@ func (v *Server) unlist() {
 
 // scan writes a heartbeat and adopts runs without an owner. It drives them until driving is done.
 func (v *Server) scan(ctx, driving context.Context) error {
+	// A heartbeat that takes longer is too late anyway, and Healthy must notice.
 	bounded, cancel := context.WithTimeout(ctx, fleet.WorkerTTL)
 	defer cancel()
 
@@ -145,6 +148,7 @@ func (v *Server) scan(ctx, driving context.Context) error {
 	}
 
 	v.mu.Lock()
+	// Taken before the list is requested: see [adoptions.reconsider].
 	before := v.runs.abandonedRuns()
 	v.mu.Unlock()
 
@@ -179,6 +183,7 @@ func (v *Server) drive(ctx context.Context, id journal.RunID) error {
 		return err
 	}
 
+	// Only now: a lease on a run that this server cannot read would keep abler coordinators away.
 	if run.epoch, err = s.Journal.Acquire(ctx, id, v.ID, coordinator.Lease); err != nil {
 		return err
 	}

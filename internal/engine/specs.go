@@ -21,6 +21,7 @@ type specs struct {
 // identity returns the identity of a run, or [sign.ErrSignature] unless a process with our key
 // submitted the run. It comes before anything of the run is decoded or coordinated.
 func (s specs) identity(ctx context.Context, run journal.RunID) (journal.Identity, error) {
+	// The key may be made here: without one, no run can be ours.
 	key, err := s.key()
 	if err != nil {
 		return journal.Identity{}, err

@@ -42,6 +42,7 @@ func readCSV(rows *csv.Reader) (Dataset, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return Dataset{}, err
 	}
+	// An empty file has no header, and ends up here as well.
 	if len(header) < 2 || header[0] != "class" {
 		return Dataset{}, fmt.Errorf("line 1: header is %q, want class and then the features", header)
 	}

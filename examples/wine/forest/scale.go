@@ -34,6 +34,7 @@ func (s Scaler) Apply(samples []Sample) []Sample {
 	for i, sample := range samples {
 		x := make([]float64, len(sample.X))
 		for j, v := range sample.X {
+			// A feature that was constant in training has no span to divide by.
 			if span := s.Max[j] - s.Min[j]; span > 0 {
 				x[j] = (v - s.Min[j]) / span
 			}

@@ -43,6 +43,7 @@ func (t Tree) Predict(x []float64) int {
 func Grow(train []Sample, classes int, seed uint64, index int) Tree {
 	g := grower{rng: rand.New(rand.NewPCG(seed, uint64(index))), classes: classes}
 	bag := make([]Sample, len(train))
+	// Drawing with replacement makes the trees differ, which is what a forest averages over.
 	for i := range bag {
 		bag[i] = train[g.rng.IntN(len(train))]
 	}
@@ -62,6 +63,8 @@ func (g *grower) grow(bag []Sample) {
 	at := len(g.nodes)
 	counts := countEach(bag, g.classes)
 	class := majority(counts)
+	// The node takes its place before its children, and becomes a question once the first child is
+	// complete: only then is the index of the second one known.
 	g.nodes = append(g.nodes, Node{Class: class})
 	if counts[class] == len(bag) {
 		return
