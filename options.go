@@ -273,14 +273,17 @@ func (o *options) check() (problems []error) {
 		"Priority(%d): it must be from %d to %d", o.policy.Priority, -most, most)
 	problem(o.policy.MaxParallel < 0 || o.policy.MaxParallel > most,
 		"MaxParallel(%d): it must be from 0 to %d", o.policy.MaxParallel, most)
-	problem(badTime(o.policy.Timeout), "Timeout(%v): it must be 0, for no limit, or at least %v", o.policy.Timeout, leastTime)
+	problem(badTime(o.policy.Timeout),
+		"Timeout(%v): it must be 0, for no limit, or at least %v", o.policy.Timeout, leastTime)
 
 	if b := o.policy.Backoff; b != (spec.Backoff{}) {
 		problem(b.Initial < 0, "Backoff: Initial is %v: it must not be negative", b.Initial)
 		problem(b.Max < b.Initial, "Backoff: Max is %v: it must not be less than Initial, which is %v", b.Max, b.Initial)
 		// NaN is not in any range, which is why the conditions are negated.
-		problem(!(b.Factor >= 1 && b.Factor <= maxFactor), "Backoff: Factor is %v: it must be from 1 to %d", b.Factor, maxFactor)
-		problem(!(b.Jitter >= 0 && b.Jitter <= 1), "Backoff: Jitter is %v: it must be at most 1; negative means none", b.Jitter)
+		problem(!(b.Factor >= 1 && b.Factor <= maxFactor),
+			"Backoff: Factor is %v: it must be from 1 to %d", b.Factor, maxFactor)
+		problem(!(b.Jitter >= 0 && b.Jitter <= 1),
+			"Backoff: Jitter is %v: it must be at most 1; negative means none", b.Jitter)
 	}
 
 	problem(o.policy.When != "" && o.when != nil, "When and WhenFunc exclude each other")

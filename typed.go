@@ -19,7 +19,8 @@ type Output[T any] struct{ *Stage }
 func Produce[T any](
 	p *Pipeline, name string, f func(context.Context) (T, error), opts ...StageOption,
 ) Output[T] {
-	return produce(p, name, f == nil, func(ctx context.Context, _ *tasks.Stage) (T, error) { return f(ctx) }, mapOptions(opts))
+	call := func(ctx context.Context, _ *tasks.Stage) (T, error) { return f(ctx) }
+	return produce(p, name, f == nil, call, mapOptions(opts))
 }
 
 // Then adds a stage that takes the output of another, and starts when that one has succeeded.
