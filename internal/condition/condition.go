@@ -8,7 +8,8 @@
 //
 //	params.NAME              a parameter of the run, with the type that the pipeline declares
 //	env.NAME                 a variable that the pipeline declares, a string
-//	outputs.STAGE            the output of a dependency: its JSON value, or its text without line ends at the end; nil if it has none
+//	outputs.STAGE            the output of a dependency: its JSON value, or its text without
+//	                         trailing line ends; nil if it has none
 //	outputs["NAME"]          the same, for names that are not words
 //	item, index              of an instance of a stage with for_each, or a cell of a matrix
 //

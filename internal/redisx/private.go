@@ -131,11 +131,13 @@ func (p *private) stopIfLast() error {
 func (p *private) ensureServer(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, loadTimeout, errSilent)
 	defer cancel()
+
 	for {
+		// The server holds this lock while it lives. If the lock is free, there is no server.
 		free, err := lockNow(p.path("server.lock"), syscall.LOCK_EX)
 		switch {
 		case err != nil:
-		case free == nil: // a server lives
+		case free == nil: // a server lives, and may still load its data
 			if p.ask("PING") == "+PONG" {
 				return p.watch()
 			}
@@ -148,6 +150,7 @@ func (p *private) ensureServer(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+
 		if err := pause(ctx); err != nil {
 			return err
 		}

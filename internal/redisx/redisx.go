@@ -165,8 +165,8 @@ func connect(ctx context.Context, t target, release func() error) (*Conn, info, 
 // Client returns the client that all users of this Conn share. Close closes it.
 func (c *Conn) Client() redis.UniversalClient { return c.client }
 
-// NewClient returns a further client to the same Redis with a pool and hooks
-// of its own. The caller closes it, before the Conn.
+// NewClient returns another client of the same Redis, with a separate pool and separate hooks. The
+// caller closes it before the Conn.
 func (c *Conn) NewClient() redis.UniversalClient {
 	client := c.target.client()
 	client.AddHook(c.watch)
