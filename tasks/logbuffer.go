@@ -177,7 +177,7 @@ func printable(line []byte) string {
 			return -1
 		}
 		return r
-	}, term.Plain(text))
+	}, term.Strip(text))
 
 	text = strings.TrimSpace(text)
 	if len(text) <= most {

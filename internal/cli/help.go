@@ -186,7 +186,7 @@ func (h page) section(title string, rows [][2]string) {
 	fmt.Fprintf(h.out, "\n%s:\n", title)
 	widest := 0
 	for _, row := range rows {
-		widest = max(widest, term.Of(row[0]))
+		widest = max(widest, term.Width(row[0]))
 	}
 
 	margin := strings.Repeat(" ", 2+widest+2)

@@ -46,7 +46,7 @@ func TestHelpFitsIntoTheTerminal(t *testing.T) {
 			}
 			for line := range strings.Lines(b.String()) {
 				// which is there to be copied
-				if term.Of(line)-1 > width && !strings.Contains(line, ": prog ") {
+				if term.Width(line)-1 > width && !strings.Contains(line, ": prog ") {
 					t.Errorf("on %d columns: %s", width, line)
 				}
 			}

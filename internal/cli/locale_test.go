@@ -52,8 +52,8 @@ func TestMarksAreASCIIWhereverTheTextIsCut(t *testing.T) {
 			t.Fatalf("got %q", got)
 		}
 	})
-	if term.Of(text) != term.Of(want) {
-		t.Errorf("%d columns became %d", term.Of(text), term.Of(want))
+	if term.Width(text) != term.Width(want) {
+		t.Errorf("%d columns became %d", term.Width(text), term.Width(want))
 	}
 }
 

@@ -179,7 +179,7 @@ func (l logPrinter) print(ctx context.Context, s dag.StageID, prefix string) (bo
 
 // seen returns the part of a line that a terminal would show, such as the last state of a progress
 // bar, without control characters.
-func seen(line string) string { return printable(term.Seen(line)) }
+func seen(line string) string { return printable(term.Visible(line)) }
 
 // tail returns the last lines of a log, as a terminal would show them.
 func tail(log []byte, most int) []string {

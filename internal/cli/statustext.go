@@ -290,7 +290,7 @@ func (t *statusText) printStages() {
 	}
 
 	for s := range t.Run.State.Stages() {
-		width = max(width, min(most, term.Of(t.Name(s))))
+		width = max(width, min(most, term.Width(t.Name(s))))
 	}
 
 	t.out.WriteByte('\n')
@@ -334,7 +334,7 @@ func (f form) stageRow(out *bufio.Writer, width int, name, state, attempt, took,
 	padding := strings.Repeat(" ", len(dag.Succeeded.String())-len(state))
 	rest := fmt.Sprintf("%s  %7s  %9s", padding, attempt, took)
 	if f.width > 0 {
-		note = term.Cut(note, f.width-term.Of(name)-2-len(state)-len(rest)-2)
+		note = term.Truncate(note, f.width-term.Width(name)-2-len(state)-len(rest)-2)
 	}
 
 	if note != "" {

@@ -55,7 +55,7 @@ func (p painter) state(word string) string {
 // paragraph prints text after a label, wrapped to the terminal. Further lines start with the
 // margin, which is as wide as the label.
 func (f form) paragraph(out *bufio.Writer, label, margin, text string) {
-	most := f.width - term.Of(margin)
+	most := f.width - term.Width(margin)
 	if most < leastColumn {
 		most = 0
 	}
@@ -92,13 +92,13 @@ func (t table) print(out *bufio.Writer, f form, indent string) {
 				continue
 			}
 
-			text := term.Cut(row[i], width)
+			text := term.Truncate(row[i], width)
 			if i == 0 { // names often differ in their last letters: the middle is cut
 				text = term.Shorten(row[i], width)
 			}
 
 			line = line + gap
-			gap = strings.Repeat(" ", width-term.Of(text)+2)
+			gap = strings.Repeat(" ", width-term.Width(text)+2)
 			if i == state {
 				text = f.state(text)
 			}
@@ -120,7 +120,7 @@ func (t table) fit(most int) []int {
 	least := make([]int, len(t[0]))
 	for i, name := range t[0] {
 		for _, row := range t {
-			widths[i] = max(widths[i], term.Of(row[i]))
+			widths[i] = max(widths[i], term.Width(row[i]))
 		}
 		if least[i] = widths[i]; name != "STATE" && name != "RUN" {
 			least[i] = min(widths[i], leastColumn)

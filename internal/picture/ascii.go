@@ -105,17 +105,17 @@ func writeTable(w *bufio.Writer, rows [][]string, most int) {
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows {
 		for k, text := range row {
-			widths[k] = max(widths[k], term.Of(text))
+			widths[k] = max(widths[k], term.Width(text))
 		}
 	}
 
 	for _, row := range rows {
-		line := strings.Repeat(" ", widths[0]-term.Of(row[0])) + row[0]
+		line := strings.Repeat(" ", widths[0]-term.Width(row[0])) + row[0]
 		for k, text := range row[1:] {
 			if widths[k+1] > 0 {
-				line += "  " + text + strings.Repeat(" ", widths[k+1]-term.Of(text))
+				line += "  " + text + strings.Repeat(" ", widths[k+1]-term.Width(text))
 			}
 		}
-		fmt.Fprintln(w, term.Cut(strings.TrimRight(line, " "), most))
+		fmt.Fprintln(w, term.Truncate(strings.TrimRight(line, " "), most))
 	}
 }

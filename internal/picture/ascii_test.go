@@ -147,8 +147,8 @@ func TestTextPictureFitsATerminal(t *testing.T) {
 			t.Errorf("%s is not drawn:\n%s", name, text)
 		}
 		for line := range strings.Lines(text) {
-			if term.Of(line)-1 > 100 || strings.HasSuffix(line, " \n") {
-				t.Errorf("%s: line %q has %d columns", name, line, term.Of(line)-1)
+			if term.Width(line)-1 > 100 || strings.HasSuffix(line, " \n") {
+				t.Errorf("%s: line %q has %d columns", name, line, term.Width(line)-1)
 			}
 		}
 	}
@@ -162,7 +162,7 @@ func TestTextPictureFitsTheTerminal(t *testing.T) {
 			in.Width = width
 			_, picture, _ := strings.Cut(draw(t, in, ASCII), "\n\n")
 			for line := range strings.Lines(picture) {
-				if term.Of(line)-1 > width {
+				if term.Width(line)-1 > width {
 					t.Errorf("%s on %d columns: %s", name, width, line)
 				}
 			}

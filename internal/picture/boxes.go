@@ -105,9 +105,9 @@ func alike(widths []float64) {
 }
 
 func textWidth(n *node) int {
-	w := term.Of(textName(n))
+	w := term.Width(textName(n))
 	for _, line := range n.details() {
-		w = max(w, term.Of(line))
+		w = max(w, term.Width(line))
 	}
 	return w + 4
 }

@@ -43,29 +43,24 @@ func (c *canvas) grow(lines int) int {
 
 // text writes s from column x on.
 func (c *canvas) text(x, y int, s string) {
-	last := x
-	for _, r := range s {
-		switch n := term.Rune(r); {
-		case n == 0:
-			c.lines[y][last] += string(r)
-		case r == term.Emoji:
-			c.lines[y][last] += string(r)
-			c.lines[y][x] = ""
-			x++
-		default:
-			c.lines[y][x] = string(r)
-			if n == 2 {
-				c.lines[y][x+1] = ""
-			}
-			last = x
-			x += n
+	for cluster, width := range term.Clusters(s) {
+		// Characters without a width, such as a lone accent, belong to the cell before.
+		if width == 0 {
+			c.lines[y][max(0, x-1)] += cluster
+			continue
 		}
+
+		c.lines[y][x] = cluster
+		for k := 1; k < width; k++ {
+			c.lines[y][x+k] = ""
+		}
+		x += width
 	}
 }
 
 // centre writes s in the middle of the columns from x on.
 func (c *canvas) centre(x, y, width int, s string) {
-	c.text(x+(width-term.Of(s))/2, y, s)
+	c.text(x+(width-term.Width(s))/2, y, s)
 }
 
 // box draws a frame around lines of text.

@@ -31,7 +31,7 @@ func commas(n int) string {
 func wrap(parts []string, most int) []string {
 	var lines []string
 	for _, part := range parts {
-		if last := len(lines) - 1; last >= 0 && term.Of(lines[last])+term.Of(part)+2 <= most {
+		if last := len(lines) - 1; last >= 0 && term.Width(lines[last])+term.Width(part)+2 <= most {
 			lines[last] += ", " + part
 		} else {
 			lines = append(lines, part)
@@ -55,7 +55,7 @@ func pixels(s string) float64 {
 		case r < 0x80:
 			w += 0.62
 		default:
-			w += 0.68 * float64(term.Rune(r))
+			w += 0.68 * float64(term.Width(string(r)))
 		}
 	}
 

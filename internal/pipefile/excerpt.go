@@ -86,7 +86,7 @@ func show(r rune, size int) (string, int) {
 		return quoted[1 : len(quoted)-1], len(quoted) - 2
 	}
 
-	return string(r), term.Rune(r)
+	return string(r), term.Width(string(r))
 }
 
 // within returns where a part of a text is in the file: its beginning is at bytes behind that of

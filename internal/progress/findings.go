@@ -93,7 +93,7 @@ func value(out json.RawMessage) string {
 
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	for i, line := range lines {
-		lines[i] = term.Cut(clean(line), mostCells)
+		lines[i] = term.Truncate(clean(line), mostCells)
 	}
 	return strings.Join(lines, "\n")
 }
@@ -172,7 +172,7 @@ func (s *summary) log(f runstate.Failure) {
 	}
 
 	for _, line := range lines {
-		for _, line := range term.Wrap(term.Cut(clean(term.Seen(line)), mostCells), s.Width-term.Of(bar)) {
+		for _, line := range term.Wrap(term.Truncate(clean(term.Visible(line)), mostCells), s.Width-term.Width(bar)) {
 			s.line(span{dim, bar}, span{none, line})
 		}
 	}

@@ -75,7 +75,7 @@ func nameWidth(run *runstate.Run, most int) int {
 		} else if run.Spec.Kind(dag.StageID(s)).ForEach != "" {
 			name += "[99]"
 		}
-		width = max(width, term.Of(clean(name)))
+		width = max(width, term.Width(clean(name)))
 	}
 
 	return min(width, most)

@@ -30,8 +30,8 @@ type row struct {
 
 // put adds text, or as much of it as there is room for.
 func (r *row) put(s style, text string) {
-	text = term.Cut(text, r.left)
-	r.left -= term.Of(text)
+	text = term.Truncate(text, r.left)
+	r.left -= term.Width(text)
 	if !r.color || s == none || text == "" {
 		r.buf = append(r.buf, text...)
 		return
@@ -50,12 +50,12 @@ func (r *row) gap(n int) { r.put(none, strings.Repeat(" ", max(0, min(n, r.left)
 // column adds text and fills up with spaces to a width.
 func (r *row) column(s style, text string, width int) {
 	r.put(s, text)
-	r.gap(width - term.Of(text))
+	r.gap(width - term.Width(text))
 }
 
 // right adds text with spaces before it, to a width.
 func (r *row) right(s style, text string, width int) {
-	r.gap(width - term.Of(text))
+	r.gap(width - term.Width(text))
 	r.put(s, text)
 }
 
@@ -63,7 +63,7 @@ func (r *row) right(s style, text string, width int) {
 func (r *row) list(spans []span) {
 	sep := " "
 	for _, s := range spans {
-		if term.Of(sep)+term.Of(s.text) > r.left {
+		if term.Width(sep)+term.Width(s.text) > r.left {
 			return
 		}
 		r.put(dim, sep)

@@ -118,7 +118,7 @@ func (s *screen) down() {
 }
 
 func (s *screen) put(r rune) {
-	n := term.Rune(r)
+	n := term.Width(string(r))
 	if n == 0 {
 		return
 	}

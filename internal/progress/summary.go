@@ -78,7 +78,7 @@ func (s *summary) section(title, about string) {
 func (s *summary) table(names []string, rest func(i int, r *row)) {
 	width := 0
 	for _, name := range names {
-		width = max(width, term.Of(name))
+		width = max(width, term.Width(name))
 	}
 
 	for i, name := range names {

@@ -31,7 +31,7 @@ func (p *Printer) Logs(logs map[journal.AttemptID][]byte) {
 	tails := make(map[journal.AttemptID]string, len(logs))
 	for a, log := range logs {
 		log = bytes.TrimRight(log, " \r\n\t")
-		tails[a] = term.Cut(clean(strings.TrimSpace(term.Seen(string(log[bytes.LastIndexByte(log, '\n')+1:])))), mostCells)
+		tails[a] = term.Truncate(clean(strings.TrimSpace(term.Visible(string(log[bytes.LastIndexByte(log, '\n')+1:])))), mostCells)
 	}
 
 	p.mu.Lock()

@@ -93,7 +93,7 @@ func (t *tty) header(run *runstate.Run) {
 func (t *tty) wait(groups []waitingGroup) {
 	t.waiting = groups
 	for _, w := range groups {
-		t.names = max(t.names, min(widestName, term.Of(w.label)))
+		t.names = max(t.names, min(widestName, term.Width(w.label)))
 	}
 }
 

@@ -5,9 +5,9 @@ import (
 	"unicode/utf8"
 )
 
-// EscapeJSON returns valid JSON with the same meaning, in which nothing but what is shown reaches a
-// terminal: other characters, which JSON may have in strings as they are, become \uXXXX. Bytes that
-// are not UTF-8 become \ufffd. Line ends and tabs between values stay.
+// EscapeJSON returns valid JSON with the same meaning that is safe for a terminal. Characters that
+// are not visible, which JSON may have in strings as they are, become \uXXXX. Bytes that are not
+// UTF-8 become \ufffd. Line feeds and tabs between values stay.
 func EscapeJSON(text []byte) []byte {
 	at := hidden(text)
 	if at == len(text) {
@@ -27,9 +27,10 @@ func EscapeJSON(text []byte) []byte {
 	}
 }
 
-// hidden returns the place of the first character that is to be escaped, or the length of the text.
+// hidden returns the index of the first character that must be escaped, or the length of the text.
 func hidden(text []byte) int {
 	for i := 0; i < len(text); {
+		// Line feeds and tabs are below 0x20 too: in valid JSON such a byte is never in a string.
 		if b := text[i]; b < utf8.RuneSelf && b != 0x7f {
 			i++
 			continue
@@ -46,11 +47,11 @@ func hidden(text []byte) int {
 	return len(text)
 }
 
-// Hidden reports whether a character, as decoded from so many bytes, must not reach a terminal as
-// it is.
-func Hidden(r rune, size int) bool { return r == utf8.RuneError && size <= 1 || !harmless(r) }
+// Hidden reports whether a character must not reach a terminal as it is. Its size in bytes tells a
+// replacement character from a byte that is not UTF-8.
+func Hidden(r rune, size int) bool { return r == utf8.RuneError && size <= 1 || !visible(r) }
 
-// AppendEscaped appends a character as JSON can have it in ASCII.
+// AppendEscaped appends a character as \uXXXX, or as two of these.
 func AppendEscaped(text []byte, r rune) []byte {
 	if high, low := utf16.EncodeRune(r); high != utf8.RuneError {
 		return appendUnit(appendUnit(text, high), low)

@@ -12,17 +12,18 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestColumns(t *testing.T) {
+func TestWidth(t *testing.T) {
 	for text, want := range map[string]int{
 		"": 0, "abc": 3, "日本語": 6, "é": 1, "e\u0301": 1, "ｆｕｌｌ": 8, "한글": 4, "🚀": 2, "✓✗↻↷⊘━─⠋│…·": 11, "⌚⏰☔♿⚓⚡⛔✅❌➕⭐": 22, "𝒳": 1, "〿": 1,
+		"👩\u200d💻": 2, "❤\ufe0f": 2, "🇩🇪": 2, // one picture of several code points
 	} {
-		if got := Of(text); got != want {
+		if got := Width(text); got != want {
 			t.Errorf("%q is %d columns wide, want %d", text, got, want)
 		}
 	}
 }
 
-func TestTextThatIsTooWide(t *testing.T) {
+func TestTruncate_AndShorten(t *testing.T) {
 	for _, c := range []struct {
 		text           string
 		most           int
@@ -39,8 +40,8 @@ func TestTextThatIsTooWide(t *testing.T) {
 		{"ab", 0, "", ""},
 		{"ab", -3, "", ""},
 	} {
-		if got := Cut(c.text, c.most); got != c.cut {
-			t.Errorf("Cut(%q, %d) = %q, want %q", c.text, c.most, got, c.cut)
+		if got := Truncate(c.text, c.most); got != c.cut {
+			t.Errorf("Truncate(%q, %d) = %q, want %q", c.text, c.most, got, c.cut)
 		}
 		if got := Shorten(c.text, c.most); got != c.shortened {
 			t.Errorf("Shorten(%q, %d) = %q, want %q", c.text, c.most, got, c.shortened)
@@ -48,21 +49,21 @@ func TestTextThatIsTooWide(t *testing.T) {
 	}
 }
 
-func TestTextIsAsWideAsItMayBe(t *testing.T) {
+func TestTruncate_IsNeverWiderThanAsked(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		text, most := rapid.String().Draw(t, "text"), rapid.IntRange(0, 20).Draw(t, "most")
-		for _, got := range []string{Cut(text, most), Shorten(text, most)} {
-			if Of(got) > most || !utf8.ValidString(got) {
+		text, most := Clean(rapid.String().Draw(t, "text")), rapid.IntRange(0, 20).Draw(t, "most")
+		for _, got := range []string{Truncate(text, most), Shorten(text, most)} {
+			if Width(got) > most || !utf8.ValidString(got) {
 				t.Fatalf("%q becomes %q", text, got)
 			}
-			if Of(text) <= most && got != text {
+			if Width(text) <= most && got != text {
 				t.Fatalf("%q fits but becomes %q", text, got)
 			}
 		}
 	})
 }
 
-func TestLinesAreBrokenAtSpaces(t *testing.T) {
+func TestWrap_BreaksAtSpaces(t *testing.T) {
 	for _, c := range []struct {
 		text string
 		most int
@@ -83,12 +84,12 @@ func TestLinesAreBrokenAtSpaces(t *testing.T) {
 	}
 }
 
-func TestWrappingLosesNothing(t *testing.T) {
+func TestWrap_LosesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text, most := rapid.StringOf(rapid.RuneFrom([]rune("ab  cé漢🚀"))).Draw(t, "text"), rapid.IntRange(2, 20).Draw(t, "most")
 		lines := Wrap(text, most)
 		for _, line := range lines {
-			if Of(line) > most {
+			if Width(line) > most {
 				t.Fatalf("%q is wider than %d", line, most)
 			}
 		}
@@ -99,7 +100,7 @@ func TestWrappingLosesNothing(t *testing.T) {
 	})
 }
 
-func TestPlainTextHasNoCommandsForATerminal(t *testing.T) {
+func TestStrip(t *testing.T) {
 	for text, want := range map[string]string{
 		"\x1b[1;31mred\x1b[0m":                     "red",
 		"\x1b[2K\x1b[10;3Hhere":                    "here",
@@ -109,13 +110,13 @@ func TestPlainTextHasNoCommandsForATerminal(t *testing.T) {
 		"\x1b(Bsgr\x1b[m0\x1b=\x1b7\x1bP1$q\x1b\\": "sgr0",
 		"nothing [of] that ] kind \\ 1m":           "nothing [of] that ] kind \\ 1m",
 	} {
-		if got := Plain(text); got != want {
+		if got := Strip(text); got != want {
 			t.Errorf("%q: got %q, want %q", text, got, want)
 		}
 	}
 }
 
-func TestOfWhatIsDrawnOverAndOverTheLastIsSeen(t *testing.T) {
+func TestVisible_KeepsTheLastTextOfALineThatIsDrawnAgain(t *testing.T) {
 	for line, want := range map[string]string{
 		"":                               "",
 		"as it is":                       "as it is",
@@ -129,16 +130,16 @@ func TestOfWhatIsDrawnOverAndOverTheLastIsSeen(t *testing.T) {
 		"\b\b\bat the start":             "at the start",
 		"日本\b語":                          "日語",
 	} {
-		if got := Seen(line); got != want {
-			t.Errorf("of %q %q is seen, want %q", line, got, want)
+		if got := Visible(line); got != want {
+			t.Errorf("of %q %q is visible, want %q", line, got, want)
 		}
 	}
 }
 
-// nasty is what a stage, or whoever writes to Redis, may send to a terminal.
+// nasty is what a stage, or another writer to Redis, may send to a terminal.
 const nasty = "a\x00\a\b\t\v\x1b[2J\x7f\u0085\u009b2J\u061c\u200b\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069\ufeff\U000e0041\xff\xe6\x97z"
 
-func TestCleanTextIsWhatItLooksLike(t *testing.T) {
+func TestClean(t *testing.T) {
 	const want = `a\x00\a\b  \v\x1b[2J\x7f\u0085\u009b2J\u061c\u200b\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069\ufeff\U000e0041\xff\xe6\x97z`
 	if got := Clean(nasty); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
@@ -153,7 +154,7 @@ func TestCleanTextIsWhatItLooksLike(t *testing.T) {
 	}
 }
 
-func TestEscapedJSONMeansTheSame(t *testing.T) {
+func TestEscapeJSON_MeansTheSame(t *testing.T) {
 	text := rapid.OneOf(rapid.String(), rapid.Just(nasty), rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) }))
 	rapid.Check(t, func(t *rapid.T) {
 		value := map[string]string{text.Draw(t, "key"): text.Draw(t, "value")}

@@ -1,0 +1,117 @@
+// Package term measures and shortens text for a terminal, and keeps out of text what a terminal
+// would take for a command.
+//
+// Widths are those of package ansi: a terminal shows a grapheme cluster, such as a letter with its
+// accents or an emoji of several code points, in one or two columns. Text must be clean: see
+// [Clean]. Package ansi takes escape sequences for text without a width.
+package term
+
+import (
+	"iter"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+)
+
+const ellipsis = "…"
+
+// Width returns the columns that text takes on a terminal.
+func Width(s string) int {
+	// Nearly all names are plain ASCII. Progress measures every text that it shows.
+	if plainASCII(s) {
+		return len(s)
+	}
+	return ansi.StringWidth(s)
+}
+
+// plainASCII reports whether every byte of a text is one column wide.
+func plainASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// Clusters yields the grapheme clusters of a text with their widths.
+func Clusters(s string) iter.Seq2[string, int] {
+	return func(yield func(string, int) bool) {
+		for s != "" {
+			cluster, width := ansi.FirstGraphemeCluster(s, ansi.GraphemeWidth)
+			if !yield(cluster, width) {
+				return
+			}
+			s = s[len(cluster):]
+		}
+	}
+}
+
+// Truncate leaves out the end of a text that is wider than most columns.
+func Truncate(s string, most int) string {
+	if len(s) <= most && plainASCII(s) {
+		return s
+	}
+	return ansi.Truncate(s, most, ellipsis)
+}
+
+// Shorten leaves out the middle of a text that is wider than most columns: names that are much
+// alike often differ in their last characters.
+func Shorten(s string, most int) string {
+	width := Width(s)
+	if width <= most || most < 3 {
+		return Truncate(s, most)
+	}
+
+	head := Truncate(s, most-(most-1)/2)
+
+	// ansi.TruncateLeft leaves too much of some scripts: it counts a spacing mark as nothing.
+	tail := s
+	for cluster, columns := range Clusters(s) {
+		if width <= most-Width(head) {
+			break
+		}
+		tail = tail[len(cluster):]
+		width -= columns
+	}
+
+	return head + tail
+}
+
+// Pad adds spaces to a text up to a width.
+func Pad(s string, width int) string { return s + strings.Repeat(" ", max(0, width-Width(s))) }
+
+// Wrap breaks a line of text into lines of at most so many columns: at spaces, except for words
+// that are longer. A most below 1 breaks nothing.
+//
+// It is not ansi.Wrap, whose lines are too wide if they begin with spaces, as those of logs do.
+func Wrap(s string, most int) (lines []string) {
+	for most > 0 && Width(s) > most {
+		end := fitting(s, most)
+		if end == 0 {
+			break // one character that is wider
+		}
+
+		// A space at which nothing but indentation would be left on the line is no place to break.
+		space := strings.LastIndexByte(s[:end], ' ')
+		if s[end] != ' ' && strings.TrimLeft(s[:max(space, 0)], " ") != "" {
+			end = space
+		}
+
+		lines = append(lines, strings.TrimRight(s[:end], " "))
+		s = strings.TrimLeft(s[end:], " ")
+	}
+
+	return append(lines, s)
+}
+
+// fitting returns how many bytes of a text take at most so many columns.
+func fitting(s string, most int) (end int) {
+	for cluster, columns := range Clusters(s) {
+		if most -= columns; most < 0 {
+			break
+		}
+		end += len(cluster)
+	}
+	return end
+}
