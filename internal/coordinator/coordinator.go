@@ -37,7 +37,7 @@ const tickEvery = 500 * time.Millisecond
 type Coordinator struct {
 	Config
 	run      Run
-	position string // of the last journal entry that was applied
+	position journal.Position // of the last journal entry that was applied
 
 	stages        *stages
 	inflight      *inFlight

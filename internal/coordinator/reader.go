@@ -26,7 +26,7 @@ func final(err error) bool {
 }
 
 // existing returns entries behind a position that the journal has now, or none if it has no more.
-func (r reader) existing(ctx context.Context, position string) ([]journal.Entry, error) {
+func (r reader) existing(ctx context.Context, position journal.Position) ([]journal.Entry, error) {
 	for {
 		entries, err := r.journal.Read(ctx, r.run, position, 0)
 		if err == nil || final(err) {
@@ -47,7 +47,7 @@ func (r reader) existing(ctx context.Context, position string) ([]journal.Entry,
 
 // follow sends the entries behind a position as they are recorded. Its goroutine ends soon after
 // ctx is done, or sends the error after which no read can succeed.
-func (r reader) follow(ctx context.Context, position string) (<-chan []journal.Entry, <-chan error) {
+func (r reader) follow(ctx context.Context, position journal.Position) (<-chan []journal.Entry, <-chan error) {
 	// Up to four reads are ahead, so that Redis and the coordinator work at the same time.
 	entries := make(chan []journal.Entry, 4)
 	failed := make(chan error, 1)

@@ -43,7 +43,7 @@ func ownershipLost(err error) bool {
 }
 
 // decide records decisions that follow from the journal up to a position.
-func (r *recorder) decide(ctx context.Context, position string, decisions []journal.Decision) error {
+func (r *recorder) decide(ctx context.Context, position journal.Position, decisions []journal.Decision) error {
 	if len(decisions) == 0 {
 		return nil
 	}
@@ -55,7 +55,7 @@ func (r *recorder) decide(ctx context.Context, position string, decisions []jour
 // revoke does the same for decisions about claimed attempts. First it makes the fence agree with
 // the journal about them: the crash of Redis that lost a report may also have lost half a
 // transaction, and Redis would refuse the decisions for ever.
-func (r *recorder) revoke(ctx context.Context, position string, claims []journal.ExpectedState, decisions []journal.Decision) error {
+func (r *recorder) revoke(ctx context.Context, position journal.Position, claims []journal.ExpectedState, decisions []journal.Decision) error {
 	if len(decisions) == 0 {
 		return nil
 	}
@@ -68,7 +68,7 @@ func (r *recorder) revoke(ctx context.Context, position string, claims []journal
 }
 
 // finish records the end of the run.
-func (r *recorder) finish(ctx context.Context, position string, state *dag.Run) error {
+func (r *recorder) finish(ctx context.Context, position journal.Position, state *dag.Run) error {
 	return r.persist(ctx, func() error {
 		return r.journal.At(position).Finish(ctx, r.run.ID, r.run.Epoch, state)
 	})
@@ -83,7 +83,7 @@ func (r *recorder) timeOut(ctx context.Context) error {
 
 // repairFence makes the fence agree with the journal about attempts in flight. A Redis that lost
 // part of a transaction may have a claim or an outcome in the fence without a record of it.
-func (r *recorder) repairFence(ctx context.Context, position string, expected []journal.ExpectedState) error {
+func (r *recorder) repairFence(ctx context.Context, position journal.Position, expected []journal.ExpectedState) error {
 	n, err := r.journal.RepairFence(ctx, r.run.ID, r.run.Epoch, position, expected)
 	if n > 0 {
 		r.logger.Warn("Redis had claims or outcomes that the journal does not have, from a transaction that it lost: removed them",

@@ -161,7 +161,7 @@ func TestInstancesAreSentAsManyAsMayRun(t *testing.T) {
 		entries, err := w.journal.Read(w.Context(), w.run, journal.Start, 0)
 		w.must(err)
 		for id, b := range w.queue.bundles {
-			if i := b.Items[0]; i.List != entries[len(entries)-1].ID || i.Of != 1 {
+			if i := b.Items[0]; i.List != string(entries[len(entries)-1].ID) || i.Of != 1 {
 				w.Errorf("%s is told %+v", id, i)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/queue"
 )
 
@@ -11,7 +12,7 @@ import (
 type tasks struct {
 	run    Run
 	stages *stages
-	lists  map[dag.StageID]string // journal entry of the success of each list that has instances
+	lists  map[dag.StageID]journal.Position // journal entry of the success of each list that has instances
 
 	reopened int // times that the run was reopened
 	shared   int // batches of several stages so far
@@ -19,14 +20,14 @@ type tasks struct {
 }
 
 func newTasks(run Run, st *stages) *tasks {
-	return &tasks{run: run, stages: st, lists: make(map[dag.StageID]string)}
+	return &tasks{run: run, stages: st, lists: make(map[dag.StageID]journal.Position)}
 }
 
 // build returns the task of a batch, and writes its ID into the batch. The task follows from the
 // journal up to a position.
-func (t *tasks) build(b *batch, position string) queue.Task {
+func (t *tasks) build(b *batch, position journal.Position) queue.Task {
 	b.id = t.taskID(b)
-	body := queue.Batch{Run: string(t.run.ID), Pipeline: t.run.Spec.Name, Incarnation: t.run.Incarnation, Digest: t.run.Digest, After: position}
+	body := queue.Batch{Run: string(t.run.ID), Pipeline: t.run.Spec.Name, Incarnation: t.run.Incarnation, Digest: t.run.Digest, After: string(position)}
 	for _, s := range b.stages {
 		body.Items = append(body.Items, t.item(s))
 	}
@@ -90,7 +91,7 @@ func (t *tasks) item(s dag.StageID) queue.Item {
 // list: a later run may have the same ID.
 func (t *tasks) listOf(mapped dag.StageID) string {
 	list, _ := t.stages.spec.Graph.Lookup(t.stages.spec.Kind(mapped).ForEach)
-	return t.lists[list]
+	return string(t.lists[list])
 }
 
 // succeeded returns the attempt of a stage that has succeeded, or that will have when an earlier

@@ -132,7 +132,7 @@ func (j *Journal) Decide(ctx context.Context, run RunID, epoch int64, decisions 
 	for len(decisions) > 0 {
 		batch := decisions[:min(len(decisions), maxBatch)]
 		decisions = decisions[len(batch):]
-		args := append(make([]any, 0, 2+4*len(batch)), epoch, j.known)
+		args := append(make([]any, 0, 2+4*len(batch)), epoch, string(j.known))
 		for _, d := range batch {
 			args = append(args, uint32(d.Record.Stage), string(d.Kind), uint16(d.Record.Attempt), d.Record.append(nil))
 		}
@@ -154,10 +154,10 @@ type ExpectedState struct {
 // RepairFence makes Redis grant, accept and revoke as the journal says, and returns how many of the
 // attempts it had otherwise. It does nothing if there are entries behind known, the last that the
 // caller has read.
-func (j *Journal) RepairFence(ctx context.Context, run RunID, epoch int64, known string, standings []ExpectedState) (mended int, err error) {
+func (j *Journal) RepairFence(ctx context.Context, run RunID, epoch int64, known Position, standings []ExpectedState) (mended int, err error) {
 	keys := []string{j.key(run, "run"), j.key(run, "fence"), j.key(run, "journal"), j.key(run, "out")}
 	for batch := range slices.Chunk(standings, maxBatch) {
-		args := append(make([]any, 0, 2+3*len(batch)), epoch, known)
+		args := append(make([]any, 0, 2+3*len(batch)), epoch, string(known))
 		for _, s := range batch {
 			args = append(args, uint32(s.Stage), uint16(s.Attempt), s.Claimed)
 		}
@@ -223,6 +223,6 @@ func (j *Journal) end(ctx context.Context, run RunID, state string, epoch int64,
 	first := records[0].append(nil)
 	last := records[len(records)-1].append(nil)
 	keys := []string{j.key(run, "run"), j.key(run, "journal"), openKey, endedKey}
-	was, err = endScript.Run(ctx, j.rdb, keys, state, epoch, first, last, j.known, string(run)).Text()
+	was, err = endScript.Run(ctx, j.rdb, keys, state, epoch, first, last, string(j.known), string(run)).Text()
 	return was, named(run, err)
 }

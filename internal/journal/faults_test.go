@@ -83,7 +83,7 @@ func TestNothingIsRecordedThatFollowsFromWhatRedisHasLost(t *testing.T) {
 			f.t.Fatal(err)
 		}
 		last := read[len(read)-1].ID
-		if err := f.rdb.XDel(ctx, "godags:{"+string(run)+"}:journal", last).Err(); err != nil {
+		if err := f.rdb.XDel(ctx, "godags:{"+string(run)+"}:journal", string(last)).Err(); err != nil {
 			f.t.Fatal(err)
 		}
 		// it follows from nothing that is lost

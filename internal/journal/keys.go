@@ -87,18 +87,13 @@ const (
 // Journal reads and writes runs. It is safe for concurrent use.
 type Journal struct {
 	rdb   redis.UniversalClient
-	known string // see Knowing
+	known Position // see [Journal.At]
 }
 
 // At returns the journal for somebody who knows a run up to an entry. What is decided then
 // follows from that entry: if the journal has lost it, decisions and the end of the run are refused
 // with [ErrTruncated].
-func (j *Journal) At(entry string) *Journal {
-	if entry == Start {
-		entry = ""
-	}
-	return &Journal{j.rdb, entry}
-}
+func (j *Journal) At(p Position) *Journal { return &Journal{j.rdb, p} }
 
 // New returns the journal that lives in the given Redis. The client stays the caller's.
 func New(rdb redis.UniversalClient) *Journal { return &Journal{rdb: rdb} }

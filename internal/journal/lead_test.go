@@ -39,12 +39,12 @@ func TestARunThatIsGivenUpCanBeAcquiredAtOnce(t *testing.T) {
 	})
 }
 
-func TestPositionsInAStreamAreComparedByNumber(t *testing.T) {
+func TestPosition_ComparesByNumber(t *testing.T) {
 	for _, test := range []struct {
-		a, b string
+		a, b journal.Position
 		want bool
 	}{{"10-0", "9-5", true}, {"9-5", "10-0", false}, {"9-10", "9-9", true}, {"9-9", "9-9", false}, {"9-0", journal.Start, true}} {
-		if got := journal.After(test.a, test.b); got != test.want {
+		if got := test.a.After(test.b); got != test.want {
 			t.Errorf("%s after %s: %v", test.a, test.b, got)
 		}
 	}

@@ -14,12 +14,12 @@ func (f *fixture) forgotten(happens func()) {
 	f.t.Helper()
 	happens()
 	entries := f.entries()
-	if err := f.rdb.XDel(f.t.Context(), "godags:{r}:journal", entries[len(entries)-1].ID).Err(); err != nil {
+	if err := f.rdb.XDel(f.t.Context(), "godags:{r}:journal", string(entries[len(entries)-1].ID)).Err(); err != nil {
 		f.t.Fatal(err)
 	}
 }
 
-func (f *fixture) mend(epoch int64, known string) error {
+func (f *fixture) mend(epoch int64, known journal.Position) error {
 	_, err := f.RepairFence(f.t.Context(), run, epoch, known, []journal.ExpectedState{
 		{AttemptID: at(0, 1), Claimed: true}, {AttemptID: at(1, 1), Claimed: true}, {AttemptID: at(2, 1)}, {AttemptID: at(3, 1)}})
 	return err

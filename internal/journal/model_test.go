@@ -64,7 +64,7 @@ type coordinator struct {
 	id       string
 	epoch    int64
 	state    *dag.Run
-	position string
+	position journal.Position
 	commands []dag.Command
 }
 

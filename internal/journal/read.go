@@ -18,7 +18,7 @@ import (
 
 // Entry is one entry of a run's stream: what one script call recorded.
 type Entry struct {
-	ID      string    // position in the stream
+	ID      Position
 	Time    time.Time // by the clock of Redis, to the millisecond
 	Worker  string    // who reported it; empty for the coordinator
 	Records []Record
@@ -28,7 +28,7 @@ type Entry struct {
 var ErrDamaged = errors.New("the journal is damaged")
 
 // Damaged returns an [ErrDamaged] about an entry of a run's journal.
-func Damaged(run RunID, entry string, why error) error {
+func Damaged(run RunID, entry Position, why error) error {
 	return fmt.Errorf("run %s: %w: entry %s: %w; the command events shows what comes before it; the pipeline can be run again under another id", run, ErrDamaged, entry, why)
 }
 
@@ -38,38 +38,20 @@ func Unreadable(err error) bool {
 	return errors.Is(err, ErrDamaged) || errors.Is(err, version.ErrNewer)
 }
 
-// Start is the position before the first entry of a stream.
-const Start = "0"
-
-// After reports whether one position in a stream comes after another.
-func After(a, b string) bool {
-	ms1, n1 := splitID(a)
-	ms2, n2 := splitID(b)
-	return ms1 > ms2 || ms1 == ms2 && n1 > n2
-}
-
-// splitID takes a position apart: milliseconds, and a number within them.
-func splitID(id string) (ms, n uint64) {
-	first, second, _ := strings.Cut(id, "-")
-	ms, _ = strconv.ParseUint(first, 10, 64) // positions come from Redis
-	n, _ = strconv.ParseUint(second, 10, 64)
-	return ms, n
-}
-
 // Read returns the entries after a position, oldest first and at most a few thousand. If there are
 // none yet it waits for one up to the given time; less than a millisecond means that it does not
 // wait. If the entry at the position is not there any more it returns [ErrTruncated]: what was read
 // before is not what the entries after it follow from. What comes before an entry that is
 // [Unreadable] is returned first, and the error when that entry is the next.
-func (j *Journal) Read(ctx context.Context, run RunID, after string, wait time.Duration) ([]Entry, error) {
+func (j *Journal) Read(ctx context.Context, run RunID, after Position, wait time.Duration) ([]Entry, error) {
 	if wait < time.Millisecond {
 		wait = -1 // go-redis would round it to 0, which means forever
 	}
 
 	pipe := j.rdb.Pipeline()
 	key := j.key(run, "journal")
-	streams := pipe.XRead(ctx, &redis.XReadArgs{Streams: []string{key, after}, Count: 2000, Block: wait})
-	last := pipe.XRangeN(ctx, key, after, after, 1)
+	streams := pipe.XRead(ctx, &redis.XReadArgs{Streams: []string{key, after.streamID()}, Count: 2000, Block: wait})
+	last := pipe.XRangeN(ctx, key, after.streamID(), after.streamID(), 1)
 	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return nil, named(run, err)
 	}
@@ -94,7 +76,7 @@ func (j *Journal) Read(ctx context.Context, run RunID, after string, wait time.D
 }
 
 // Last returns the position of the newest entry.
-func (j *Journal) Last(ctx context.Context, run RunID) (string, error) {
+func (j *Journal) Last(ctx context.Context, run RunID) (Position, error) {
 	newest, err := j.rdb.XRevRangeN(ctx, j.key(run, "journal"), "+", "-", 1).Result()
 	if err == nil && len(newest) == 0 {
 		err = ErrNotFound
@@ -102,7 +84,7 @@ func (j *Journal) Last(ctx context.Context, run RunID) (string, error) {
 	if err != nil {
 		return "", named(run, err)
 	}
-	return newest[0].ID, nil
+	return Position(newest[0].ID), nil
 }
 
 // exists returns [ErrNotFound] if the run does not exist: what is asked when nothing was found.
@@ -118,7 +100,7 @@ func (j *Journal) exists(ctx context.Context, run RunID) error {
 func entries(run RunID, messages []redis.XMessage) ([]Entry, error) {
 	list := make([]Entry, 0, len(messages))
 	for _, m := range messages {
-		e := Entry{ID: m.ID}
+		e := Entry{ID: Position(m.ID)}
 		e.Worker, _ = m.Values["w"].(string)
 		data, _ := m.Values["r"].(string)
 		ms, _, _ := strings.Cut(m.ID, "-")
@@ -138,7 +120,7 @@ func entries(run RunID, messages []redis.XMessage) ([]Entry, error) {
 			return list, fmt.Errorf("run %s: journal entry %s: %w", run, m.ID, err)
 		}
 		if err != nil {
-			return list, Damaged(run, m.ID, err)
+			return list, Damaged(run, Position(m.ID), err)
 		}
 
 		list = append(list, e)

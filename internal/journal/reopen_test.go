@@ -106,7 +106,7 @@ func TestAClaimFromBeforeTheRunWasReopenedIsRefused(t *testing.T) {
 			f.t.Fatal(err)
 		}
 		entries := f.entries()
-		claim := func(after string) error {
+		claim := func(after journal.Position) error {
 			_, err := f.Claim(f.t.Context(), journal.Claim{Run: run, Digest: digest, Worker: "w1", Token: tokenA, After: after}, []journal.AttemptID{at(4, 1)})
 			return err
 		}

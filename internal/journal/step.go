@@ -33,7 +33,7 @@ type Claim struct {
 	Token  Token
 	// entry of the journal that the claims follow from; empty for none. If the journal has lost it,
 	// or the run was reopened since, they are refused with [ErrTruncated].
-	After string
+	After Position
 }
 
 // Outcome is how an attempt ended.
@@ -136,7 +136,7 @@ func stepArgs(c Claim, moves []Op) []any {
 	digest := ""
 	lines := make([]byte, 0, 7*len(moves))
 	records := make([]byte, 0, 16*len(moves))
-	args := []any{c.Worker, c.Token[:], nil, packed, nil, nil, c.After}
+	args := []any{c.Worker, c.Token[:], nil, packed, nil, nil, string(c.After)}
 	for _, m := range moves {
 		before := len(records)
 		records = m.Record.append(records) // of a few KiB at the most

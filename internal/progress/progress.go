@@ -102,7 +102,7 @@ func New(cfg Config) *Printer {
 
 // Past sums up in a line what a terminal or a log is shown of the entries up to the given one. It
 // is called before the first of them is observed.
-func (p *Printer) Past(entry string) {
+func (p *Printer) Past(entry journal.Position) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch d := p.display.(type) {

@@ -86,7 +86,7 @@ func newStory(t testing.TB, sp *spec.Spec, observe func(*runstate.Run, journal.E
 func (s *story) entry(worker string, records ...journal.Record) {
 	s.t.Helper()
 	s.entries++
-	e := journal.Entry{ID: fmt.Sprintf("%d-0", s.entries), Time: s.now(), Worker: worker, Records: records}
+	e := journal.Entry{ID: journal.Position(fmt.Sprintf("%d-0", s.entries)), Time: s.now(), Worker: worker, Records: records}
 	if err := s.run.Feed(e); err != nil {
 		s.t.Fatal(err)
 	}

@@ -15,8 +15,8 @@ import (
 // tally is what a display remembers of a run between two entries, when the run itself may not be
 // looked at. Its times are by the clock of Redis.
 type tally struct {
-	graph     *dag.Graph // nil before the first entry
-	past      string     // the last entry of which only a summary is shown
+	graph     *dag.Graph       // nil before the first entry
+	past      journal.Position // the last entry of which only a summary is shown
 	submitted time.Time
 	// from an entry's time to when it was seen: the least of all, so about what the clocks differ
 	// by
@@ -75,7 +75,7 @@ func (t *tally) observe(run *runstate.Run, e journal.Entry, now time.Time) (firs
 
 // isPast reports whether an entry is only part of a summary, and whether that is due.
 func (t *tally) isPast(e journal.Entry) (past, last bool) {
-	return t.past != "" && !journal.After(e.ID, t.past), e.ID == t.past
+	return t.past != "" && !e.ID.After(t.past), e.ID == t.past
 }
 
 // clock returns what the clock of Redis shows.

@@ -21,6 +21,9 @@ import (
 // ID is the ID of a run. [ParseID] checks one that comes from outside.
 type ID = journal.RunID
 
+// Position is the place of an entry in the journal of a run.
+type Position = journal.Position
+
 // ParseID checks the text of a run ID: 1 to 100 letters, digits, '.', '_' and '-'.
 func ParseID(text string) (ID, error) { return journal.ParseRunID(text) }
 

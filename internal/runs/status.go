@@ -191,6 +191,6 @@ func (e *UnknownStageError) Error() string {
 }
 
 // Last returns the position of the newest entry of a run's journal.
-func (s *Service) Last(ctx context.Context, id ID) (string, error) {
+func (s *Service) Last(ctx context.Context, id ID) (Position, error) {
 	return s.session.Journal.Last(ctx, id)
 }

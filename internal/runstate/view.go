@@ -39,7 +39,7 @@ type Run struct {
 	first    map[dag.StageID]dag.Attempt
 	marks    []mark // by stage, as far as something has become of it
 	records  uint32 // that were read
-	position string
+	position journal.Position
 	scratch  [1]dag.Command // for commands, which mean nothing here
 }
 
@@ -132,7 +132,7 @@ func (r *Run) Follow(ctx context.Context, j *journal.Journal, wait time.Duration
 // called for every new one.
 func (r *Run) Catch(entries []journal.Entry, each func(journal.Entry)) error {
 	for _, e := range entries {
-		if !journal.After(e.ID, r.position) {
+		if !e.ID.After(r.position) {
 			continue
 		}
 		if err := r.Feed(e); err != nil {

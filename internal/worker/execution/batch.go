@@ -57,7 +57,7 @@ func (x *Executor) Open(ctx context.Context, task queue.Batch, d Delivery) (*Bat
 	b := &Batch{
 		Executor: x,
 		Claim: journal.Claim{
-			Run: run, Digest: task.Digest, Worker: x.Worker, Token: journal.NewToken(), After: task.After,
+			Run: run, Digest: task.Digest, Worker: x.Worker, Token: journal.NewToken(), After: journal.Position(task.After),
 		},
 		origin:   values.Origin{Run: run, Incarnation: task.Incarnation, Digest: task.Digest},
 		pipeline: p,
