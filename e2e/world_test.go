@@ -174,7 +174,8 @@ func (w *world) events(run string) []event {
 	return w.parse(string(out))
 }
 
-// parse reads a journal. Messages between its events are left out.
+// parse reads a journal. Lines about the display, such as messages and what stages wait for, have no
+// number and are left out.
 func (w *world) parse(text string) (list []event) {
 	w.t.Helper()
 	for line := range strings.Lines(text) {
@@ -182,7 +183,8 @@ func (w *world) parse(text string) (list []event) {
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
 			w.t.Fatalf("%v: %s", err, line)
 		}
-		if e.Type == "message" {
+		switch e.Type {
+		case "message", "waiting", "resolved":
 			continue
 		}
 		if e.Seq != len(list)+1 {
