@@ -21,7 +21,7 @@ const (
 // writeASCII draws boxes and lines if that stays readable, else it lists the stages by level.
 func writeASCII(w *bufio.Writer, in Input) error {
 	s := newSketch(in, usual)
-	writeLines(w, s.heading(), s.summary(), strings.Join(s.tally.parts(), ", "))
+	writeLines(w, s.heading(), s.summary(), strings.Join(s.counters.parts(), ", "))
 	if len(s.nodes) == 0 {
 		return nil
 	}

@@ -51,8 +51,8 @@ func drawText(s *sketch, width int) *canvas {
 // draw returns nil if some box is too small for its lines.
 func (sc *textScene) draw() *canvas {
 	c := &canvas{}
-	for i := range sc.items {
-		c.width = max(c.width, sc.x[i]+int(sc.items[i].width)/2+2) // and one for a lane that moves
+	for i := range sc.vertices {
+		c.width = max(c.width, sc.x[i]+int(sc.vertices[i].width)/2+2) // and one for a lane that moves
 	}
 
 	for r, row := range sc.rows {
@@ -64,7 +64,7 @@ func (sc *textScene) draw() *canvas {
 		ch.layTracks()
 		sc.drawRow(c, row, ch.nets)
 		if r+1 < len(sc.rows) {
-			ch.draw(c, c.grow(ch.tracks+1), sc.lane)
+			ch.draw(c, c.grow(ch.tracks+1), sc.isDummy)
 		}
 	}
 
@@ -117,10 +117,10 @@ func textName(n *node) string { return term.Shorten(n.name, 24) }
 // snapToColumns rounds, and keeps the distances.
 func (sc *textScene) snapToColumns() {
 	begin, _ := sc.extent()
-	sc.x = make([]int, len(sc.items))
+	sc.x = make([]int, len(sc.vertices))
 	for _, row := range sc.rows {
 		for k, i := range row {
-			it := &sc.items[i]
+			it := &sc.vertices[i]
 			sc.x[i] = int(math.Round(it.x - begin - 0.5))
 			least := int(it.width) / 2
 			if k > 0 {
@@ -165,7 +165,7 @@ func (sc *textScene) spread(row []int32, nets []net, near, far func(*net) []pin)
 	for _, item := range row {
 		meeting := pins[item]
 		slices.SortStableFunc(meeting, func(a, b *net) int { return cmp.Compare(sc.middle(far(a)), sc.middle(far(b))) })
-		if len(meeting) > 1 && len(meeting) > int(sc.items[item].width)/2-1 {
+		if len(meeting) > 1 && len(meeting) > int(sc.vertices[item].width)/2-1 {
 			return false
 		}
 
@@ -191,8 +191,8 @@ func (sc *textScene) middle(pins []pin) float64 {
 // the nearest to where it is. A lane moves with its pin.
 func (sc *textScene) settle(nets []net, i, k int) bool {
 	p := &nets[i].below[k]
-	reach := int(sc.items[p.item].width-1)/2 - 1
-	if sc.lane(p.item) {
+	reach := int(sc.vertices[p.item].width-1)/2 - 1
+	if sc.isDummy(p.item) {
 		reach = 1
 	}
 
@@ -208,7 +208,7 @@ func (sc *textScene) settle(nets []net, i, k int) bool {
 	for _, x := range wishes {
 		if abs(x-sc.x[p.item]) <= reach && free(nets, i, k, x) {
 			p.x = x
-			if sc.lane(p.item) {
+			if sc.isDummy(p.item) {
 				sc.x[p.item] = x
 			}
 			return true
@@ -243,14 +243,14 @@ func abs(n int) int { return max(n, -n) }
 func (sc *textScene) drawRow(c *canvas, row []int32, nets []net) {
 	height := 0
 	for _, i := range row {
-		if !sc.lane(i) {
+		if !sc.isDummy(i) {
 			height = max(height, len(sc.sketch.nodes[i].details())+3)
 		}
 	}
 
 	y := c.grow(height)
 	for _, i := range row {
-		if sc.lane(i) {
+		if sc.isDummy(i) {
 			c.vertical(sc.x[i], y, y+height-1)
 			continue
 		}
@@ -261,13 +261,13 @@ func (sc *textScene) drawRow(c *canvas, row []int32, nets []net) {
 			lines = append(lines, "")
 		}
 
-		width := int(sc.items[i].width)
+		width := int(sc.vertices[i].width)
 		c.box(sc.x[i]-width/2, y, width, lines)
 	}
 
 	for i := range nets {
 		for _, p := range nets[i].above {
-			if !sc.lane(p.item) {
+			if !sc.isDummy(p.item) {
 				c.text(p.x, y+height-1, strokes[down|left|right])
 			}
 		}

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// channel routes the wires between two rows on a terminal: down from a pin, along a track, down to
+// channel routes the segments between two rows on a terminal: down from a pin, along a track, down to
 // a pin. A crossing of two lines is never a joint: every line that is drawn joined means that all
 // above it come before all below it.
 type channel struct {
@@ -14,13 +14,13 @@ type channel struct {
 	tracks int
 }
 
-// net is a line that joins each of the items above with each of those below.
+// net is a line that joins each of the vertices above with each of those below.
 type net struct {
 	above, below []pin
 	track        int // -1 if the net is one vertical line
 }
 
-// pin is where a net meets an item.
+// pin is where a net meets a vertex.
 type pin struct {
 	item int32
 	x    int
@@ -39,13 +39,13 @@ func (n *net) ends() (from, to int) {
 	return from, to
 }
 
-// netsOf makes as few nets as it can of the wires below a row.
+// netsOf makes as few nets as it can of the segments below a row.
 func (l *layout) netsOf(row []int32) []net {
 	byStar := map[int64]*net{}
 	var order []*net
 	for _, i := range row {
-		for _, w := range l.items[i].down {
-			wire := l.wires[w]
+		for _, w := range l.vertices[i].down {
+			wire := l.segments[w]
 			star := l.star(wire)
 			n := byStar[star]
 			if n == nil {
@@ -68,16 +68,16 @@ func (l *layout) netsOf(row []int32) []net {
 	return nets
 }
 
-// star says at which end a wire shares its net with others. A lane has only one pin, so there is no
+// star says at which end a segment shares its net with others. A lane has only one pin, so there is no
 // choice at a lane's busy end.
-func (l *layout) star(w wire) int64 {
-	in := len(l.items[w.to].up)
-	out := len(l.items[w.from].down)
+func (l *layout) star(w segment) int64 {
+	in := len(l.vertices[w.to].up)
+	out := len(l.vertices[w.from].down)
 	toTarget := in > out
 	switch {
-	case l.lane(w.to) && in > 1:
+	case l.isDummy(w.to) && in > 1:
 		toTarget = true
-	case l.lane(w.from) && out > 1:
+	case l.isDummy(w.from) && out > 1:
 		toTarget = false
 	}
 

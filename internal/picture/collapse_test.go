@@ -100,15 +100,15 @@ func TestCollapsedRunAddsUp(t *testing.T) {
 	in := run("p", build(t, layers(90, 11)))
 	s := newSketch(in, usual)
 	var stages int
-	var sum tally
+	var sum counters
 	for _, n := range s.nodes {
 		stages += n.count
-		for state, k := range n.tally {
+		for state, k := range n.counters {
 			sum[state] += k
 		}
 	}
-	if stages != 990 || sum != s.tally {
-		t.Errorf("%d stages, states %v; the whole has %v", stages, sum, s.tally)
+	if stages != 990 || sum != s.counters {
+		t.Errorf("%d stages, states %v; the whole has %v", stages, sum, s.counters)
 	}
 	var deps int
 	for _, e := range s.edges {
@@ -123,7 +123,7 @@ func TestCollapsedRunAddsUp(t *testing.T) {
 }
 
 func TestAFailureShowsInItsGroup(t *testing.T) {
-	var n tally
+	var n counters
 	n[dag.Succeeded], n[dag.Failed], n[dag.Running] = 1_000_000, 1, 50
 	if s, ok := n.state(); !ok || s != dag.Failed {
 		t.Errorf("the group looks %v", s)

@@ -16,7 +16,7 @@ func writeDOT(w *bufio.Writer, in Input) error {
 	g := dot.NewGraph(dot.Directed)
 	g.ID(string(quoted(s.name)))
 	g.Attrs("rankdir", "TB", "fontname", "Helvetica", "fontsize", "16", "labelloc", "t",
-		"label", quoted(s.heading(), s.summary(), strings.Join(s.tally.parts(), ", ")))
+		"label", quoted(s.heading(), s.summary(), strings.Join(s.counters.parts(), ", ")))
 	nodes := make([]dot.Node, len(s.nodes))
 	for i := range s.nodes {
 		nodes[i] = dotNode(g, i, &s.nodes[i])

@@ -8,16 +8,16 @@ import (
 // layout is a drawing in rows, top to bottom. Its units are the caller's: pixels or terminal
 // columns.
 type layout struct {
-	items []item // the nodes, in order, and then the lanes
-	wires []wire
-	rows  [][]int32 // items, left to right
-	via   []int32   // the bundle of each edge
-	boxes int       // how many of the items are nodes
-	gaps  gaps
+	vertices []vertex // the nodes, in order, and then the lanes
+	segments []segment
+	rows     [][]int32 // items, left to right
+	via      []int32   // the bundle of each edge
+	nodes    int       // how many of the items are nodes
+	gaps     gaps
 }
 
-// item is a box, or the place where a lane passes a row.
-type item struct {
+// vertex is a box, or the place where a lane passes a row.
+type vertex struct {
 	row      int
 	width    float64
 	x        float64 // of the centre
@@ -25,9 +25,9 @@ type item struct {
 	next     int32   // of a lane: its item in the row below, or -1
 }
 
-// wire joins items of neighbouring rows, and is all or part of one edge or, within a lane, of
+// segment joins vertices of neighbouring rows, and is all or part of one edge or, within a lane, of
 // several.
-type wire struct {
+type segment struct {
 	from, to int32
 	count    int   // dependencies; 0 within a lane
 	bundle   int32 // see bundles.of
@@ -45,41 +45,41 @@ type gaps struct {
 // that is 0, look well on a screen.
 func newLayout(widths []float64, edges []edge, gaps gaps, limit float64) *layout {
 	rows := stack(widths, edges, gaps, limit)
-	l := &layout{gaps: gaps, boxes: len(widths), items: make([]item, len(widths))}
-	for i := range l.items {
-		l.items[i] = item{row: rows[i], width: widths[i], next: -1}
+	l := &layout{gaps: gaps, nodes: len(widths), vertices: make([]vertex, len(widths))}
+	for i := range l.vertices {
+		l.vertices[i] = vertex{row: rows[i], width: widths[i], next: -1}
 	}
 
 	l.connect(edges)
-	l.order()
-	l.place()
+	ordering{l}.order()
+	placement{l}.place()
 	return l
 }
 
-// lane reports whether item i is a lane's.
-func (l *layout) lane(i int32) bool { return int(i) >= l.boxes }
+// isDummy reports whether vertex i is a lane's.
+func (l *layout) isDummy(i int32) bool { return int(i) >= l.nodes }
 
 // apart is the least distance between the centres of a and, right of it, b.
 func (l *layout) apart(a, b int32) float64 {
 	gap := l.gaps.box
-	if l.lane(a) || l.lane(b) {
+	if l.isDummy(a) || l.isDummy(b) {
 		gap = l.gaps.lane
 	}
-	return (l.items[a].width+l.items[b].width)/2 + gap
+	return (l.vertices[a].width+l.vertices[b].width)/2 + gap
 }
 
-// neighbours yields the items that i is wired to, above or below it.
+// neighbours yields the vertices that i is wired to, above or below it.
 func (l *layout) neighbours(i int32, above bool) iter.Seq[int32] {
 	return func(yield func(int32) bool) {
-		wires := l.items[i].down
+		wires := l.vertices[i].down
 		if above {
-			wires = l.items[i].up
+			wires = l.vertices[i].up
 		}
 
 		for _, w := range wires {
-			other := l.wires[w].to
+			other := l.segments[w].to
 			if above {
-				other = l.wires[w].from
+				other = l.segments[w].from
 			}
 			if !yield(other) {
 				return
@@ -88,17 +88,17 @@ func (l *layout) neighbours(i int32, above bool) iter.Seq[int32] {
 	}
 }
 
-// wired yields the wires of i, with the item at the other end.
-func (l *layout) wired(i int32) iter.Seq2[wire, int32] {
-	return func(yield func(wire, int32) bool) {
-		for _, w := range l.items[i].up {
-			if !yield(l.wires[w], l.wires[w].from) {
+// incident yields the segments of i, with the vertex at the other end.
+func (l *layout) incident(i int32) iter.Seq2[segment, int32] {
+	return func(yield func(segment, int32) bool) {
+		for _, w := range l.vertices[i].up {
+			if !yield(l.segments[w], l.segments[w].from) {
 				return
 			}
 		}
 
-		for _, w := range l.items[i].down {
-			if !yield(l.wires[w], l.wires[w].to) {
+		for _, w := range l.vertices[i].down {
+			if !yield(l.segments[w], l.segments[w].to) {
 				return
 			}
 		}
@@ -109,8 +109,8 @@ func (l *layout) wired(i int32) iter.Seq2[wire, int32] {
 func (l *layout) extent() (left, right float64) {
 	left = math.Inf(1)
 	right = math.Inf(-1)
-	for i := range l.items {
-		it := &l.items[i]
+	for i := range l.vertices {
+		it := &l.vertices[i]
 		left = min(left, it.x-it.width/2)
 		right = max(right, it.x+it.width/2)
 	}

@@ -66,7 +66,7 @@ func TestBoxesKeepTheirDistance(t *testing.T) {
 		sc := anyScene(t)
 		for _, row := range sc.rows {
 			for k := range row[:max(0, len(row)-1)] {
-				a, b := &sc.items[row[k]], &sc.items[row[k+1]]
+				a, b := &sc.vertices[row[k]], &sc.vertices[row[k+1]]
 				if gap := (b.x - b.width/2) - (a.x + a.width/2); gap < 12.9 {
 					t.Fatalf("neighbours in row %d are %.1f apart", a.row, gap)
 				}
@@ -79,7 +79,7 @@ func TestBoxesKeepTheirDistance(t *testing.T) {
 		}
 		for i := range sc.sketch.nodes {
 			x, _, _ := sc.at(int32(i))
-			if half := sc.items[i].width / 2; x-half < margin-1 || x+half > sc.width-margin+1 {
+			if half := sc.vertices[i].width / 2; x-half < margin-1 || x+half > sc.width-margin+1 {
 				t.Fatal("a box leaves the picture")
 			}
 		}
@@ -89,7 +89,7 @@ func TestBoxesKeepTheirDistance(t *testing.T) {
 func TestEveryDependencyIsDrawnDownwards(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		sc := anyScene(t)
-		for _, w := range sc.wires {
+		for _, w := range sc.segments {
 			if c := sc.curve(w); c.leave > c.y0+0.01 || c.y0 >= c.y1 || c.y1 > c.arrive+0.01 {
 				t.Fatalf("a wire does not go down: %+v", c)
 			}
@@ -104,9 +104,9 @@ func TestEveryDependencyIsDrawnDownwards(t *testing.T) {
 
 // leads follows a bundle's wires through lanes.
 func (sc *scene) leads(from, to, bundle int32) bool {
-	for _, i := range sc.items[from].down {
-		w := sc.wires[i]
-		if w.bundle == bundle && (w.to == to || sc.lane(w.to) && sc.leads(w.to, to, bundle)) {
+	for _, i := range sc.vertices[from].down {
+		w := sc.segments[i]
+		if w.bundle == bundle && (w.to == to || sc.isDummy(w.to) && sc.leads(w.to, to, bundle)) {
 			return true
 		}
 	}
@@ -116,7 +116,7 @@ func (sc *scene) leads(from, to, bundle int32) bool {
 func TestNoEdgeRunsThroughABox(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		sc := anyScene(t)
-		for _, w := range sc.wires {
+		for _, w := range sc.segments {
 			c := sc.curve(w)
 			for step := range 41 {
 				x, y := c.point(float64(step) / 40)
@@ -142,13 +142,13 @@ func (c curve) point(t float64) (x, y float64) {
 
 func (sc *scene) covers(i int32, x, y float64) bool {
 	cx, top, bottom := sc.at(i)
-	return math.Abs(x-cx) < sc.items[i].width/2+2 && y > top-2 && y < bottom+2
+	return math.Abs(x-cx) < sc.vertices[i].width/2+2 && y > top-2 && y < bottom+2
 }
 
 func TestLanesPassBesideBoxes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		sc := anyScene(t)
-		for i := int32(sc.boxes); int(i) < len(sc.items); i++ {
+		for i := int32(sc.nodes); int(i) < len(sc.vertices); i++ {
 			x, top, bottom := sc.at(i)
 			for n := range sc.sketch.nodes {
 				if sc.covers(int32(n), x, top) || sc.covers(int32(n), x, (top+bottom)/2) {
@@ -172,7 +172,7 @@ func TestAWideLevelIsBroken(t *testing.T) {
 	if sc.width > 3000 || len(sc.rows) < 8 {
 		t.Errorf("200 stages side by side make a picture %.0f wide with %d rows", sc.width, len(sc.rows))
 	}
-	if lanes := len(sc.items) - sc.boxes; lanes > 2*len(sc.rows) {
+	if lanes := len(sc.vertices) - sc.nodes; lanes > 2*len(sc.rows) {
 		t.Errorf("the edges take %d lanes in %d rows", lanes, len(sc.rows))
 	}
 }

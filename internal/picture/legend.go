@@ -20,11 +20,11 @@ func (sc *scene) legend() []entry {
 	x := float64(margin)
 	y := float64(margin + 44)
 	for _, s := range told {
-		if sc.sketch.tally[s] == 0 {
+		if sc.sketch.counters[s] == 0 {
 			continue
 		}
 
-		text := commas(sc.sketch.tally[s]) + " " + s.String()
+		text := commas(sc.sketch.counters[s]) + " " + s.String()
 		width := 16 + pixels(text)*12 + 14
 		if x+width > sc.width && x > margin {
 			x = margin

@@ -35,7 +35,7 @@ func writeMermaid(w *bufio.Writer, in Input) error {
 		}
 
 		fmt.Fprintf(w, "  n%d%s\"%s\"%s\n", i, open, strings.Join(text, "<br>"), shut)
-		if state, ok := n.tally.state(); ok {
+		if state, ok := n.counters.state(); ok {
 			members[state] = append(members[state], fmt.Sprintf("n%d", i))
 		}
 	}

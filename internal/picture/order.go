@@ -5,9 +5,12 @@ import (
 	"slices"
 )
 
-// order sorts each row so that few wires cross: from two starts, by barycentre sweeps down and up,
+// ordering is the phase of a layout that decides which vertex stands beside which in a row.
+type ordering struct{ *layout }
+
+// order sorts each row so that few segments cross: from two starts, by barycentre sweeps down and up,
 // then by swapping neighbours.
-func (l *layout) order() {
+func (l ordering) order() {
 	best := l.rows
 	least := -1
 	for _, start := range [...][][]int32{l.discovered(), l.numbered()} {
@@ -23,29 +26,29 @@ func (l *layout) order() {
 	l.swap()
 }
 
-func (l *layout) empty() [][]int32 {
+func (l ordering) empty() [][]int32 {
 	rows := 0
-	for i := range l.items {
-		rows = max(rows, l.items[i].row+1)
+	for i := range l.vertices {
+		rows = max(rows, l.vertices[i].row+1)
 	}
 	return make([][]int32, rows)
 }
 
-// numbered is the order in which items were made.
-func (l *layout) numbered() [][]int32 {
+// numbered is the order in which vertices were made.
+func (l ordering) numbered() [][]int32 {
 	rows := l.empty()
-	for i := range l.items {
-		rows[l.items[i].row] = append(rows[l.items[i].row], int32(i))
+	for i := range l.vertices {
+		rows[l.vertices[i].row] = append(rows[l.vertices[i].row], int32(i))
 	}
 	return rows
 }
 
-// discovered is the order in which a walk along the wires, depth first, meets the items.
-func (l *layout) discovered() [][]int32 {
+// discovered is the order in which a walk along the segments, depth first, meets the vertices.
+func (l ordering) discovered() [][]int32 {
 	rows := l.empty()
-	seen := make([]bool, len(l.items))
+	seen := make([]bool, len(l.vertices))
 	var stack []int32
-	for start := range l.items {
+	for start := range l.vertices {
 		stack = append(stack, int32(start))
 		for len(stack) > 0 {
 			i := stack[len(stack)-1]
@@ -55,10 +58,10 @@ func (l *layout) discovered() [][]int32 {
 			}
 
 			seen[i] = true
-			it := &l.items[i]
+			it := &l.vertices[i]
 			rows[it.row] = append(rows[it.row], i)
 			for _, w := range slices.Backward(it.down) {
-				stack = append(stack, l.wires[w].to)
+				stack = append(stack, l.segments[w].to)
 			}
 		}
 	}
@@ -68,7 +71,7 @@ func (l *layout) discovered() [][]int32 {
 
 // sweep improves the rows until that fails several times in succession, and returns the best ones
 // with their crossings.
-func (l *layout) sweep() (best [][]int32, least int) {
+func (l ordering) sweep() (best [][]int32, least int) {
 	const patience = 6
 	at := l.positions()
 	best = clone(l.rows)
@@ -103,9 +106,9 @@ func clone(rows [][]int32) [][]int32 {
 	return copied
 }
 
-// positions returns each item's index in its row.
+// positions returns each vertex's index in its row.
 func (l *layout) positions() []int {
-	at := make([]int, len(l.items))
+	at := make([]int, len(l.vertices))
 	for _, row := range l.rows {
 		for k, i := range row {
 			at[i] = k
@@ -114,8 +117,8 @@ func (l *layout) positions() []int {
 	return at
 }
 
-// sortRow orders a row by the mean position of what its items are wired to, above or below.
-func (l *layout) sortRow(r int, at []int, above bool) {
+// sortRow orders a row by the mean position of what its vertices are wired to, above or below.
+func (l ordering) sortRow(r int, at []int, above bool) {
 	row := l.rows[r]
 	mean := make(map[int32]float64, len(row))
 	for k, i := range row {
@@ -137,8 +140,8 @@ func (l *layout) sortRow(r int, at []int, above bool) {
 	}
 }
 
-// crossings counts pairs of wires that cross.
-func (l *layout) crossings(at []int) int {
+// crossings counts pairs of segments that cross.
+func (l ordering) crossings(at []int) int {
 	total := 0
 	var ends []int
 	for r := 0; r+1 < len(l.rows); r++ {
@@ -175,7 +178,7 @@ func inversions(ends []int, n int) int {
 }
 
 // swap exchanges neighbours as long as that removes crossings.
-func (l *layout) swap() {
+func (l ordering) swap() {
 	const passes = 12
 	at := l.positions()
 	for range passes {
@@ -198,8 +201,8 @@ func (l *layout) swap() {
 	}
 }
 
-// between counts the crossings of a's wires with b's if a stands left of b.
-func (l *layout) between(a, b int32, at []int) int {
+// between counts the crossings of a's segments with b's if a stands left of b.
+func (l ordering) between(a, b int32, at []int) int {
 	total := 0
 	for _, above := range [...]bool{true, false} {
 		for x := range l.neighbours(a, above) {

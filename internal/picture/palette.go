@@ -26,7 +26,7 @@ var palette = [...]struct{ light, dark colour }{
 
 // look is the light colour of a node.
 func (n *node) look() colour {
-	if s, ok := n.tally.state(); ok {
+	if s, ok := n.counters.state(); ok {
 		return palette[s].light
 	}
 	return plain.light

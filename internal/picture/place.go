@@ -2,13 +2,17 @@ package picture
 
 import "slices"
 
-// place gives every item its x: near to what it is wired to, in the order of its row, never closer
+// placement is the phase of a layout that gives every vertex its coordinates. The order in the rows
+// stays.
+type placement struct{ *layout }
+
+// place gives every vertex its x: near to what it is wired to, in the order of its row, never closer
 // than apart.
-func (l *layout) place() {
+func (l placement) place() {
 	l.pack()
 	l.relax(40, false)
 	runs := l.runs()
-	lanes := slices.DeleteFunc(slices.Clone(runs), func(run []int32) bool { return !l.lane(run[0]) })
+	lanes := slices.DeleteFunc(slices.Clone(runs), func(run []int32) bool { return !l.isDummy(run[0]) })
 	at := l.positions()
 	for range 12 {
 		l.straighten(lanes, at)
@@ -19,25 +23,25 @@ func (l *layout) place() {
 }
 
 // pack starts with every row as narrow as it can be, around 0.
-func (l *layout) pack() {
+func (l placement) pack() {
 	for _, row := range l.rows {
 		x := 0.0
 		for k, i := range row {
 			if k > 0 {
 				x += l.apart(row[k-1], i)
 			}
-			l.items[i].x = x
+			l.vertices[i].x = x
 		}
 
 		for _, i := range row {
-			l.items[i].x -= x / 2
+			l.vertices[i].x -= x / 2
 		}
 	}
 }
 
 // relax moves row after row, down and up again, to where it is best for the rows around it. Lanes
 // may be nailed to where they are.
-func (l *layout) relax(sweeps int, nailed bool) {
+func (l placement) relax(sweeps int, nailed bool) {
 	for range sweeps {
 		for r := range l.rows {
 			l.pull(r, nailed)
@@ -48,9 +52,9 @@ func (l *layout) relax(sweeps int, nailed bool) {
 	}
 }
 
-// pull moves a row to where the squares of its wires' slants, weighted by stiffness, sum to the
+// pull moves a row to where the squares of its segments' slants, weighted by stiffness, sum to the
 // least.
-func (l *layout) pull(r int, nailed bool) {
+func (l placement) pull(r int, nailed bool) {
 	var blocks []block
 	row := l.rows[r]
 	offset := 0.0
@@ -60,8 +64,8 @@ func (l *layout) pull(r int, nailed bool) {
 		}
 
 		x, weight := l.wish(i)
-		if nailed && l.lane(i) {
-			x = l.items[i].x
+		if nailed && l.isDummy(i) {
+			x = l.vertices[i].x
 			weight = 1e9
 		}
 
@@ -79,7 +83,7 @@ func (l *layout) pull(r int, nailed bool) {
 			if k > 0 {
 				offset += l.apart(row[k-1], row[k])
 			}
-			l.items[row[k]].x = b.x + offset
+			l.vertices[row[k]].x = b.x + offset
 			k++
 		}
 	}
@@ -99,31 +103,31 @@ func (b *block) join(right block) {
 	b.items = b.items + right.items
 }
 
-// wish is where its wires would have an item, and how much.
-func (l *layout) wish(i int32) (x, weight float64) {
-	for w, other := range l.wired(i) {
+// wish is where its segments would have a vertex, and how much.
+func (l placement) wish(i int32) (x, weight float64) {
+	for w, other := range l.incident(i) {
 		s := l.stiffness(w)
-		x += float64(s * l.items[other].x) // rounded here, not fused: every machine draws the same
+		x += float64(s * l.vertices[other].x) // rounded here, not fused: every machine draws the same
 		weight += s
 	}
 
 	if weight == 0 {
-		return l.items[i].x, 0.01
+		return l.vertices[i].x, 0.01
 	}
 
 	return x / weight, weight
 }
 
-// stiffness is how much a wire wants to be straight: a bend within a lane is worse than one at its
+// stiffness is how much a segment wants to be straight: a bend within a lane is worse than one at its
 // end, and however many edges leave a lane at one place, together they must not bend it.
-func (l *layout) stiffness(w wire) float64 {
-	switch from, to := l.lane(w.from), l.lane(w.to); {
+func (l placement) stiffness(w segment) float64 {
+	switch from, to := l.isDummy(w.from), l.isDummy(w.to); {
 	case from && to:
 		return 8
 	case from:
-		return 1 / float64(len(l.items[w.from].down))
+		return 1 / float64(len(l.vertices[w.from].down))
 	case to:
-		return 1 / float64(len(l.items[w.to].up))
+		return 1 / float64(len(l.vertices[w.to].up))
 	}
 
 	return 1

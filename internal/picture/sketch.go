@@ -15,17 +15,17 @@ type sketch struct {
 	edges     []edge // by from, then to
 	stages    int
 	deps      int // dependencies between stages
-	tally     tally
+	counters  counters
 }
 
 // node is a stage, or a group of at least two.
 type node struct {
-	name  string // whole, fit to be shown
-	label string // of a stage: the caller's
-	why   string // of a ready stage: the reason why it does not start
-	level int
-	count int   // stages
-	tally tally // of a run: stages per state
+	name     string // whole, fit to be shown
+	label    string // of a stage: the caller's
+	why      string // of a ready stage: the reason why it does not start
+	level    int
+	count    int      // stages
+	counters counters // of a run: stages per state
 }
 
 // edge says that stages of node to come after stages of node from.
@@ -34,14 +34,14 @@ type edge struct {
 	count    int // dependencies
 }
 
-// tally counts stages per state.
-type tally [dag.Cancelled + 1]int
+// counters counts stages per state.
+type counters [dag.Cancelled + 1]int
 
 // told is the order in which states are told: what is over, then what is to come.
 var told = [...]dag.State{dag.Succeeded, dag.Failed, dag.Skipped, dag.Cancelled, dag.Running, dag.Retrying, dag.Ready, dag.Waiting}
 
 // parts returns "97 succeeded", "3 failed".
-func (t tally) parts() []string {
+func (t counters) parts() []string {
 	var parts []string
 	for _, s := range told {
 		if t[s] > 0 {
@@ -53,7 +53,7 @@ func (t tally) parts() []string {
 
 // state is the one that says most about the stages: a failure counts more than any number of
 // successes. It is false for a pipeline that is not run.
-func (t tally) state() (dag.State, bool) {
+func (t counters) state() (dag.State, bool) {
 	for _, s := range [...]dag.State{dag.Failed, dag.Running, dag.Retrying, dag.Ready, dag.Waiting, dag.Cancelled, dag.Skipped, dag.Succeeded} {
 		if t[s] > 0 {
 			return s, true
@@ -65,11 +65,11 @@ func (t tally) state() (dag.State, bool) {
 // details are the lines below a node's name.
 func (n *node) details() []string {
 	if n.count > 1 {
-		return append([]string{commas(n.count) + " stages"}, wrap(n.tally.parts(), 30)...)
+		return append([]string{commas(n.count) + " stages"}, wrap(n.counters.parts(), 30)...)
 	}
 
 	var words []string
-	if s, ok := n.tally.state(); ok {
+	if s, ok := n.counters.state(); ok {
 		words = append(words, s.String())
 	}
 
@@ -157,15 +157,15 @@ func (s *sketch) fill(in Input, of []int32) {
 		n := &s.nodes[n]
 		if in.State != nil {
 			state := in.State(dag.StageID(stage))
-			n.tally[state]++
-			s.tally[state]++
+			n.counters[state]++
+			s.counters[state]++
 		}
 
 		if in.Label != nil && n.count == 1 {
 			n.label = clean(in.Label(dag.StageID(stage)))
 		}
 
-		if in.Reason != nil && n.count == 1 && n.tally[dag.Ready] > 0 {
+		if in.Reason != nil && n.count == 1 && n.counters[dag.Ready] > 0 {
 			reason, _ := in.Reason(dag.StageID(stage))
 			n.why = clean(reason.Text)
 			n.label = strings.ReplaceAll(reason.Code, "_", " ")

@@ -96,7 +96,7 @@ func boxWidth(n *node) float64 {
 
 func boxHeight(n *node) float64 {
 	h := float64(nameSize + 2*boxPadding + lineHeight*len(n.details()))
-	if n.count > 1 && len(n.tally.parts()) > 0 {
+	if n.count > 1 && len(n.counters.parts()) > 0 {
 		h += 8 // the bar
 	}
 	return h
@@ -110,16 +110,16 @@ func shortName(n *node) string { return term.Shorten(n.name, 28) }
 // they get.
 func (sc *scene) stackRows() {
 	spread := make([]float64, len(sc.rows))
-	for _, w := range sc.wires {
-		row := sc.items[w.from].row
-		spread[row] = max(spread[row], math.Abs(sc.items[w.from].x-sc.items[w.to].x))
+	for _, w := range sc.segments {
+		row := sc.vertices[w.from].row
+		spread[row] = max(spread[row], math.Abs(sc.vertices[w.from].x-sc.vertices[w.to].x))
 	}
 
 	y := sc.head
 	for r, row := range sc.rows {
 		tallest := 0.0
 		for _, i := range row {
-			if !sc.lane(i) {
+			if !sc.isDummy(i) {
 				tallest = max(tallest, boxHeight(&sc.sketch.nodes[i]))
 			}
 		}
@@ -132,11 +132,11 @@ func (sc *scene) stackRows() {
 
 // at is where item i is, from its top to its bottom.
 func (sc *scene) at(i int32) (x, top, bottom float64) {
-	it := &sc.items[i]
+	it := &sc.vertices[i]
 	x = it.x - sc.left
 	top = sc.tops[it.row]
 	bottom = sc.bottoms[it.row]
-	if sc.lane(i) {
+	if sc.isDummy(i) {
 		return x, top, bottom
 	}
 
@@ -147,9 +147,9 @@ func (sc *scene) at(i int32) (x, top, bottom float64) {
 func (sc *scene) writeBox(w *bufio.Writer, i int32) {
 	n := &sc.sketch.nodes[i]
 	x, top, bottom := sc.at(i)
-	width := sc.items[i].width
+	width := sc.vertices[i].width
 	class := "plain"
-	if state, ok := n.tally.state(); ok {
+	if state, ok := n.counters.state(); ok {
 		class = state.String()
 	}
 
@@ -179,15 +179,15 @@ func writeRect(w *bufio.Writer, x, y, width, height float64) {
 // writeBar shows the shares of the states in a group.
 func writeBar(w *bufio.Writer, n *node, x, y, width float64) {
 	for _, s := range told {
-		if n.tally[s] == 0 {
+		if n.counters[s] == 0 {
 			continue
 		}
-		share := width * float64(n.tally[s]) / float64(n.count)
+		share := width * float64(n.counters[s]) / float64(n.count)
 		fmt.Fprintf(w, `<rect class="swatch-%s" x="%s" y="%s" width="%s" height="5"/>`, s, px(x), px(y), px(share))
 		x += share
 	}
 
-	if _, ok := n.tally.state(); ok {
+	if _, ok := n.counters.state(); ok {
 		fmt.Fprintln(w)
 	}
 }

@@ -22,7 +22,7 @@ const (
 func (t *tty) render(now time.Time) []byte {
 	var block []byte
 	rows := 0
-	add := func(r row) {
+	add := func(r line) {
 		block = append(append(append(block, newLine...), r.buf...), eraseLine...)
 		rows++
 	}
@@ -62,7 +62,7 @@ func (t *tty) render(now time.Time) []byte {
 
 var spinner = []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"}
 
-func (t *tty) active(a attempt, now time.Time) row {
+func (t *tty) active(a attempt, now time.Time) line {
 	r := t.row()
 	r.put(cyan, spinner[now.UnixMilli()/drawEvery.Milliseconds()%int64(len(spinner))])
 	r.gap(1)
@@ -76,14 +76,14 @@ func (t *tty) active(a attempt, now time.Time) row {
 	}
 
 	remark = joined(remark, t.tails[journal.AttemptID{Stage: a.stage, Attempt: a.number}])
-	t.stage(&r, clean(a.name), look{word: "running", style: cyan}, lasts(t.clock(now).Sub(a.since)), remark)
+	t.stage(&r, clean(a.name), statusStyle{word: "running", style: cyan}, lasts(t.clock(now).Sub(a.since)), remark)
 	return r
 }
 
 // ready shows why a group of ready stages does not start.
-func (t *tty) ready(w waitingGroup, now time.Time) row {
+func (t *tty) ready(w waitingGroup, now time.Time) line {
 	mark := "·"
-	look := look{word: "ready", style: dim}
+	look := statusStyle{word: "ready", style: dim}
 	if w.Blocked() || w.Reason.Code == api.ReasonRedis {
 		mark = "!"
 		look.style = yellow
@@ -96,7 +96,7 @@ func (t *tty) ready(w waitingGroup, now time.Time) row {
 	return r
 }
 
-func (t *tty) footer(now time.Time) row {
+func (t *tty) footer(now time.Time) line {
 	r := t.row()
 	r.put(bold, t.done())
 	r.list(t.counts(now))
@@ -108,7 +108,7 @@ func (t *tty) footer(now time.Time) row {
 }
 
 // bar draws how many stages are at their end.
-func (t *tty) bar(r *row, width int) {
+func (t *tty) bar(r *line, width int) {
 	total := max(1, t.total())
 	ended := t.ended() * width / total
 	bad := min(ended, (t.ended()-t.state[dag.Succeeded])*width/total)

@@ -62,7 +62,7 @@ func (s *summary) results() {
 		}
 	}
 
-	s.table(single, func(i int, r *row) { r.put(green, lines[i]) })
+	s.table(single, func(i int, r *line) { r.put(green, lines[i]) })
 	for i, text := range texts {
 		if strings.Contains(text, "\n") {
 			s.block(names[i], strings.Split(text, "\n"))
@@ -115,7 +115,7 @@ func (s *summary) failures() {
 		names = append(names, s.name(f.Stage))
 	}
 
-	s.table(names, func(i int, r *row) { r.put(none, clean(firstLine(list[told+i].Text))) })
+	s.table(names, func(i int, r *line) { r.put(none, clean(firstLine(list[told+i].Text))) })
 	s.more(len(list)-mostFailures, "")
 }
 
@@ -229,7 +229,7 @@ func (s *summary) path() {
 		names = append(names, s.name(id))
 	}
 
-	s.table(names, func(i int, r *row) {
+	s.table(names, func(i int, r *line) {
 		d := s.run.Took(path[i])
 		r.right(none, took(d), 7)
 		r.put(dim, fmt.Sprintf("  %3.0f%%", 100*float64(d)/float64(sum)))

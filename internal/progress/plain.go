@@ -14,7 +14,7 @@ import (
 // plain shows a run as lines in columns: time since the start, status, stage, attempt, duration,
 // remark.
 type plain struct {
-	tally
+	counters
 	color      bool
 	names      int           // width of the column of names
 	reportedAt time.Duration // the last line of counts
@@ -31,8 +31,8 @@ const (
 
 func (p *plain) observe(buf []byte, run *runstate.Run, e journal.Entry, now time.Time) []byte {
 	known := p.total()
-	if p.tally.observe(run, e, now) {
-		buf = p.line(buf, 0, look{}, func(r *row) {
+	if p.counters.observe(run, e, now) {
+		buf = p.line(buf, 0, statusStyle{}, func(r *line) {
 			r.put(bold, clean(run.Spec.Name))
 			r.put(none, fmt.Sprintf(": %s, run %s", plural(p.total(), "stage"), clean(string(run.ID))))
 		})
@@ -44,7 +44,7 @@ func (p *plain) observe(buf []byte, run *runstate.Run, e journal.Entry, now time
 
 	at := max(0, e.Time.Sub(p.submitted))
 	if past, last := p.isPast(e); last {
-		return p.line(buf, at, look{word: "so far"}, func(r *row) {
+		return p.line(buf, at, statusStyle{word: "so far"}, func(r *line) {
 			r.put(none, p.done())
 			r.list(p.soFar())
 		})
@@ -56,11 +56,11 @@ func (p *plain) observe(buf []byte, run *runstate.Run, e journal.Entry, now time
 		look := lookOf(run, e, record)
 		switch {
 		case record.Type == journal.RunReopened:
-			buf = p.line(buf, at, look, func(r *row) { r.put(none, p.reopens()) })
+			buf = p.line(buf, at, look, func(r *line) { r.put(none, p.reopens()) })
 		case record.Type == journal.RunCancelling:
-			buf = p.line(buf, at, look, func(r *row) { r.put(none, p.cancels(record)) })
+			buf = p.line(buf, at, look, func(r *line) { r.put(none, p.cancels(record)) })
 		case look.word != "" && !(p.total() > manyStages && routine(record.Type)):
-			buf = p.line(buf, at, look, func(r *row) { p.stage(r, run, e, record) })
+			buf = p.line(buf, at, look, func(r *line) { p.stage(r, run, e, record) })
 		}
 	}
 
@@ -68,8 +68,8 @@ func (p *plain) observe(buf []byte, run *runstate.Run, e journal.Entry, now time
 }
 
 // line adds a line. Without a word it has no columns.
-func (p *plain) line(buf []byte, at time.Duration, look look, rest func(*row)) []byte {
-	r := row{buf: buf, left: math.MaxInt, color: p.color}
+func (p *plain) line(buf []byte, at time.Duration, look statusStyle, rest func(*line)) []byte {
+	r := line{buf: buf, left: math.MaxInt, color: p.color}
 	if look.word != "" {
 		r.put(dim, stopwatch(at))
 		r.gap(2)
@@ -81,7 +81,7 @@ func (p *plain) line(buf []byte, at time.Duration, look look, rest func(*row)) [
 	return append(bytes.TrimRight(r.buf, " "), '\n')
 }
 
-func (p *plain) stage(r *row, run *runstate.Run, e journal.Entry, record journal.Record) {
+func (p *plain) stage(r *line, run *runstate.Run, e journal.Entry, record journal.Record) {
 	r.column(none, clean(run.Name(record.Stage)), p.names)
 	attempt := ""
 	duration := ""
@@ -102,7 +102,7 @@ func (p *plain) stage(r *row, run *runstate.Run, e journal.Entry, record journal
 }
 
 func (p *plain) say(buf []byte, m message, now time.Time) []byte {
-	look := look{}
+	look := statusStyle{}
 	switch m.kind {
 	case waiting:
 		look.word = "waiting"
@@ -111,7 +111,7 @@ func (p *plain) say(buf []byte, m message, now time.Time) []byte {
 		look.word = "resolved"
 		look.style = green
 	}
-	return p.line(buf, p.elapsed(now), look, func(r *row) { r.put(none, clean(m.text)) })
+	return p.line(buf, p.elapsed(now), look, func(r *line) { r.put(none, clean(m.text)) })
 }
 
 // draw adds the lines that come with time.
@@ -125,7 +125,7 @@ func (p *plain) draw(buf []byte, now time.Time) []byte {
 	if len(p.running) > 0 && at-p.namedAt >= nameEvery {
 		p.namedAt = at
 		p.reportedAt = at
-		buf = p.line(buf, at, look{word: "running", style: cyan}, func(r *row) { p.runs(r, now) })
+		buf = p.line(buf, at, statusStyle{word: "running", style: cyan}, func(r *line) { p.runs(r, now) })
 	}
 
 	// The longer a run goes on, the less often it reports: nobody reads thousands of lines.
@@ -141,14 +141,14 @@ func (p *plain) report(buf []byte, at time.Duration, now time.Time) []byte {
 		return buf
 	}
 	p.reportedAt, p.reported = at, p.ended()
-	return p.line(buf, at, look{word: "progress"}, func(r *row) {
+	return p.line(buf, at, statusStyle{word: "progress"}, func(r *line) {
 		r.put(none, p.done())
 		r.list(p.counts(now))
 	})
 }
 
 // runs names the stages that have been running for the longest.
-func (p *plain) runs(r *row, now time.Time) {
+func (p *plain) runs(r *line, now time.Time) {
 	oldest := p.oldest()
 	for i, a := range oldest[:min(len(oldest), namesShown)] {
 		if i > 0 {

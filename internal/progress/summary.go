@@ -53,15 +53,15 @@ type summary struct {
 
 func (s *summary) name(id dag.StageID) string { return clean(s.run.Name(id)) }
 
-func (s *summary) row(fill func(*row)) {
-	r := row{buf: s.buf, left: math.MaxInt, color: s.Color}
+func (s *summary) row(fill func(*line)) {
+	r := line{buf: s.buf, left: math.MaxInt, color: s.Color}
 	fill(&r)
 	s.buf = append(r.buf, '\n')
 }
 
 // line adds a line of text in several styles.
 func (s *summary) line(spans ...span) {
-	s.row(func(r *row) {
+	s.row(func(r *line) {
 		for _, p := range spans {
 			r.put(p.style, p.text)
 		}
@@ -75,14 +75,14 @@ func (s *summary) section(title, about string) {
 }
 
 // table adds a line for each name, with something after it, aligned.
-func (s *summary) table(names []string, rest func(i int, r *row)) {
+func (s *summary) table(names []string, rest func(i int, r *line)) {
 	width := 0
 	for _, name := range names {
 		width = max(width, term.Width(name))
 	}
 
 	for i, name := range names {
-		s.row(func(r *row) {
+		s.row(func(r *line) {
 			r.gap(2)
 			r.column(none, name, width+2)
 			rest(i, r)
@@ -98,7 +98,7 @@ func (s *summary) more(n int, what string) {
 
 // verdict says in a line how the run ended.
 func (s *summary) verdict() {
-	l := look{"!", yellow, "has not ended"}
+	l := statusStyle{"!", yellow, "has not ended"}
 	if s.run.State.Finished() {
 		switch s.run.State.Outcome() {
 		case dag.Succeeded:
@@ -120,7 +120,7 @@ func (s *summary) verdict() {
 	}
 
 	s.line()
-	s.row(func(r *row) {
+	s.row(func(r *line) {
 		r.put(l.style, l.mark+" "+clean(s.run.Spec.Name)+" "+l.word)
 		r.put(bold, " after "+took(s.run.Elapsed(now))+":")
 		r.list(s.counts())
@@ -145,5 +145,5 @@ func (s *summary) hints() {
 	for _, h := range s.Next {
 		what = append(what, h.What+":")
 	}
-	s.table(what, func(i int, r *row) { r.put(bold, s.Next[i].Command) })
+	s.table(what, func(i int, r *line) { r.put(bold, s.Next[i].Command) })
 }

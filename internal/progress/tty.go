@@ -18,7 +18,7 @@ import (
 // draw need not know how many rows the last block has become since, by a resize that wrapped it: it
 // erases all that is below the cursor.
 type tty struct {
-	tally
+	counters
 	color  bool
 	size   func() (width, height int)
 	width  int    // as of the last draw
@@ -26,7 +26,7 @@ type tty struct {
 	names  int    // width of the column of names, where there is room
 	lines  []byte // that are to stay, and are not drawn yet
 	block  []byte // as last drawn
-	crowd  crowd
+	crowd  throttle
 	tails  map[journal.AttemptID]string // the last line that running attempts have printed
 
 	waiting []waitingGroup // ready stages, by the reason why they do not start
@@ -51,7 +51,7 @@ func newTTY(color bool, size func() (int, int)) *tty {
 
 func (t *tty) observe(buf []byte, run *runstate.Run, e journal.Entry, now time.Time) []byte {
 	known := t.total()
-	if t.tally.observe(run, e, now) {
+	if t.counters.observe(run, e, now) {
 		t.header(run)
 	}
 
@@ -60,7 +60,7 @@ func (t *tty) observe(buf []byte, run *runstate.Run, e journal.Entry, now time.T
 	}
 
 	if past, last := t.isPast(e); last {
-		t.line(dim, " ", func(r *row) { r.put(dim, "so far:"); r.list(t.soFar()) })
+		t.line(dim, " ", func(r *line) { r.put(dim, "so far:"); r.list(t.soFar()) })
 		return buf
 	} else if past {
 		return buf
@@ -71,11 +71,11 @@ func (t *tty) observe(buf []byte, run *runstate.Run, e journal.Entry, now time.T
 		look := lookOf(run, e, r)
 		switch {
 		case r.Type == journal.RunReopened:
-			t.line(look.style, look.mark, func(row *row) { row.put(none, look.word+": "+t.reopens()) })
+			t.line(look.style, look.mark, func(row *line) { row.put(none, look.word+": "+t.reopens()) })
 		case r.Type == journal.RunCancelling:
-			t.line(look.style, look.mark, func(row *row) { row.put(none, look.word+": "+t.cancels(r)) })
+			t.line(look.style, look.mark, func(row *line) { row.put(none, look.word+": "+t.cancels(r)) })
 		case look.word != "" && !(routine(r.Type) && t.crowd.hides(r)):
-			t.line(look.style, look.mark, func(row *row) { t.end(row, run, e, r, look) })
+			t.line(look.style, look.mark, func(row *line) { t.end(row, run, e, r, look) })
 		}
 	}
 
@@ -83,7 +83,7 @@ func (t *tty) observe(buf []byte, run *runstate.Run, e journal.Entry, now time.T
 }
 
 func (t *tty) header(run *runstate.Run) {
-	t.line(none, "", func(r *row) {
+	t.line(none, "", func(r *line) {
 		r.put(bold, clean(run.Spec.Name))
 		r.put(dim, " · "+plural(t.total(), "stage")+" · run "+clean(string(run.ID)))
 	})
@@ -99,10 +99,10 @@ func (t *tty) wait(groups []waitingGroup) {
 
 // row begins a row of the terminal. It ends a column early: a character in the last one may make
 // the terminal wrap.
-func (t *tty) row() row { return row{left: t.width - 1, color: t.color} }
+func (t *tty) row() line { return line{left: t.width - 1, color: t.color} }
 
 // line adds a line that stays.
-func (t *tty) line(s style, mark string, rest func(*row)) {
+func (t *tty) line(s style, mark string, rest func(*line)) {
 	r := t.row()
 	r.buf = t.lines
 	if mark != "" {
@@ -115,7 +115,7 @@ func (t *tty) line(s style, mark string, rest func(*row)) {
 
 // stage adds what is known of a stage. Columns for which there is no room are left out, from the
 // right.
-func (t *tty) stage(r *row, name string, look look, duration, remark string) {
+func (t *tty) stage(r *line, name string, look statusStyle, duration, remark string) {
 	width := min(t.names, max(8, t.width/3))
 	r.column(none, term.Shorten(name, min(width, r.left)), width)
 	if r.left < 2+wordWidth {
@@ -136,7 +136,7 @@ func (t *tty) stage(r *row, name string, look look, duration, remark string) {
 	}
 }
 
-func (t *tty) end(row *row, run *runstate.Run, e journal.Entry, r journal.Record, look look) {
+func (t *tty) end(row *line, run *runstate.Run, e journal.Entry, r journal.Record, look statusStyle) {
 	duration := ""
 	remark := remark(run, e, r)
 	if r.Duration > 0 {
@@ -152,7 +152,7 @@ func (t *tty) end(row *row, run *runstate.Run, e journal.Entry, r journal.Record
 
 func (t *tty) say(buf []byte, m message, _ time.Time) []byte {
 	// wraps: there may be a command in it to copy
-	r := row{buf: append(t.lines, eraseDown...), left: math.MaxInt, color: t.color}
+	r := line{buf: append(t.lines, eraseDown...), left: math.MaxInt, color: t.color}
 	switch m.kind {
 	case waiting:
 		r.put(yellow, "! ")

@@ -12,9 +12,9 @@ import (
 	"github.com/godags/godags/internal/runstate"
 )
 
-// tally is what a display remembers of a run between two entries, when the run itself may not be
+// counters is what a display remembers of a run between two entries, when the run itself may not be
 // looked at. Its times are by the clock of Redis.
-type tally struct {
+type counters struct {
 	graph     *dag.Graph       // nil before the first entry
 	past      journal.Position // the last entry of which only a summary is shown
 	submitted time.Time
@@ -41,7 +41,7 @@ type attempt struct {
 }
 
 // observe learns from an entry. It reports whether that is the first.
-func (t *tally) observe(run *runstate.Run, e journal.Entry, now time.Time) (first bool) {
+func (t *counters) observe(run *runstate.Run, e journal.Entry, now time.Time) (first bool) {
 	if first = t.graph == nil; first {
 		t.graph = run.Spec.Graph
 		t.submitted = e.Time
@@ -74,30 +74,30 @@ func (t *tally) observe(run *runstate.Run, e journal.Entry, now time.Time) (firs
 }
 
 // isPast reports whether an entry is only part of a summary, and whether that is due.
-func (t *tally) isPast(e journal.Entry) (past, last bool) {
+func (t *counters) isPast(e journal.Entry) (past, last bool) {
 	return t.past != "" && !e.ID.After(t.past), e.ID == t.past
 }
 
 // clock returns what the clock of Redis shows.
-func (t *tally) clock(now time.Time) time.Time { return now.Add(-t.lag) }
+func (t *counters) clock(now time.Time) time.Time { return now.Add(-t.lag) }
 
 // elapsed returns the time since the run was submitted.
-func (t *tally) elapsed(now time.Time) time.Duration {
+func (t *counters) elapsed(now time.Time) time.Duration {
 	if t.graph == nil {
 		return 0
 	}
 	return max(0, t.clock(now).Sub(t.submitted))
 }
 
-func (t *tally) total() int { return t.stages }
+func (t *counters) total() int { return t.stages }
 
 // executed is the number of stages that came to an end by themselves; ended is that of all that are
 // at their end.
-func (t *tally) executed() int { return t.state[dag.Succeeded] + t.state[dag.Failed] }
-func (t *tally) ended() int    { return t.executed() + t.state[dag.Skipped] + t.state[dag.Cancelled] }
+func (t *counters) executed() int { return t.state[dag.Succeeded] + t.state[dag.Failed] }
+func (t *counters) ended() int    { return t.executed() + t.state[dag.Skipped] + t.state[dag.Cancelled] }
 
 // oldest returns the running attempts, those first that have been running for the longest.
-func (t *tally) oldest() []attempt {
+func (t *counters) oldest() []attempt {
 	return slices.SortedFunc(maps.Values(t.running), func(a, b attempt) int {
 		return cmp.Or(a.since.Compare(b.since), cmp.Compare(a.stage, b.stage))
 	})
@@ -110,7 +110,7 @@ type span struct {
 }
 
 // done is how many stages are at their end, such as "[ 37/120]".
-func (t *tally) done() string {
+func (t *counters) done() string {
 	total := commas(t.total())
 	return fmt.Sprintf("[%*s/%s]", len(total), commas(t.ended()), total)
 }
@@ -126,7 +126,7 @@ func (c *counts) add(s style, n int, word string) {
 }
 
 // counts says how the run stands, most important first.
-func (t *tally) counts(now time.Time) (c counts) {
+func (t *counters) counts(now time.Time) (c counts) {
 	if t.cancelling {
 		c = append(c, span{magenta, "cancelling"})
 	}
@@ -141,7 +141,7 @@ func (t *tally) counts(now time.Time) (c counts) {
 }
 
 // troubles adds what did not simply succeed.
-func (t *tally) troubles(c *counts) {
+func (t *counters) troubles(c *counts) {
 	c.add(loud, t.state[dag.Failed], "failed")
 	c.add(yellow, t.retried, "retried")
 	c.add(none, t.state[dag.Skipped], "skipped")
@@ -149,7 +149,7 @@ func (t *tally) troubles(c *counts) {
 }
 
 // soFar says how the run stood when somebody went on with it.
-func (t *tally) soFar() (c counts) {
+func (t *counters) soFar() (c counts) {
 	c.add(green, t.state[dag.Succeeded], "succeeded")
 	c.add(cyan, len(t.running), "running")
 	t.troubles(&c)
@@ -158,12 +158,12 @@ func (t *tally) soFar() (c counts) {
 }
 
 // reopens says what a run is reopened for.
-func (t *tally) reopens() string {
+func (t *counters) reopens() string {
 	return plural(t.total()-t.ended(), "stage") + " to be executed again"
 }
 
 // cancels says what the request of the run's end means.
-func (t *tally) cancels(r journal.Record) string {
+func (t *counters) cancels(r journal.Record) string {
 	text := clean(firstLine(r.Text))
 	if n := len(t.running); n > 0 {
 		text = joined(text, plural(n, "running stage")+" asked to stop")

@@ -5,18 +5,18 @@ import (
 	"slices"
 )
 
-// runs returns every item once, together with those that should stand right below it: long runs
+// runs returns every vertex once, together with those that should stand right below it: long runs
 // first.
-func (l *layout) runs() [][]int32 {
-	follows := make([]bool, len(l.items))
-	for i := range l.items {
+func (l placement) runs() [][]int32 {
+	follows := make([]bool, len(l.vertices))
+	for i := range l.vertices {
 		if next := l.follower(int32(i)); next >= 0 {
 			follows[next] = true
 		}
 	}
 
 	var runs [][]int32
-	for i := range l.items {
+	for i := range l.vertices {
 		if follows[i] {
 			continue
 		}
@@ -31,15 +31,15 @@ func (l *layout) runs() [][]int32 {
 	return runs
 }
 
-// follower is the next item of a lane, or of a chain of boxes, or -1.
-func (l *layout) follower(i int32) int32 {
-	it := &l.items[i]
-	if l.lane(i) {
+// follower is the next vertex of a lane, or of a chain of boxes, or -1.
+func (l placement) follower(i int32) int32 {
+	it := &l.vertices[i]
+	if l.isDummy(i) {
 		return it.next
 	}
 
 	if len(it.down) == 1 {
-		if to := l.wires[it.down[0]].to; !l.lane(to) && len(l.items[to].up) == 1 {
+		if to := l.segments[it.down[0]].to; !l.isDummy(to) && len(l.vertices[to].up) == 1 {
 			return to
 		}
 	}
@@ -49,7 +49,7 @@ func (l *layout) follower(i int32) int32 {
 
 // straighten moves runs, each as one piece, to where it is best for what they are wired to, as far
 // as there is room.
-func (l *layout) straighten(runs [][]int32, at []int) {
+func (l placement) straighten(runs [][]int32, at []int) {
 	for _, run := range runs {
 		for len(run) > 0 {
 			run = run[l.align(run, at):]
@@ -57,8 +57,8 @@ func (l *layout) straighten(runs [][]int32, at []int) {
 	}
 }
 
-// align gives the first items of a run, as many as there is room for, one x. It returns how many.
-func (l *layout) align(run []int32, at []int) int {
+// align gives the first vertices of a run, as many as there is room for, one x. It returns how many.
+func (l placement) align(run []int32, at []int) int {
 	low := math.Inf(-1)
 	high := math.Inf(1)
 	n := 0
@@ -77,21 +77,21 @@ func (l *layout) align(run []int32, at []int) int {
 
 	x := min(max(l.pulled(run[:n]), low), high)
 	for _, i := range run[:n] {
-		l.items[i].x = x
+		l.vertices[i].x = x
 	}
 	return n
 }
 
-// pulled is where its wires would have a run. Something that is almost there takes it: a slight
+// pulled is where its segments would have a run. Something that is almost there takes it: a slight
 // bend looks like a mistake.
-func (l *layout) pulled(run []int32) float64 {
+func (l placement) pulled(run []int32) float64 {
 	var sum, weight, mean float64
 	for _, i := range run {
-		mean += l.items[i].x / float64(len(run))
-		for w, other := range l.wired(i) {
+		mean += l.vertices[i].x / float64(len(run))
+		for w, other := range l.incident(i) {
 			if !slices.Contains(run, other) {
 				s := l.stiffness(w)
-				sum = sum + float64(s*l.items[other].x)
+				sum = sum + float64(s*l.vertices[other].x)
 				weight = weight + s
 			}
 		}
@@ -105,9 +105,9 @@ func (l *layout) pulled(run []int32) float64 {
 	distance := l.gaps.lane
 	nearest := x
 	for _, i := range run {
-		for _, other := range l.wired(i) {
-			if d := math.Abs(l.items[other].x - x); d < distance && !slices.Contains(run, other) {
-				nearest = l.items[other].x
+		for _, other := range l.incident(i) {
+			if d := math.Abs(l.vertices[other].x - x); d < distance && !slices.Contains(run, other) {
+				nearest = l.vertices[other].x
 				distance = d
 			}
 		}
@@ -116,18 +116,18 @@ func (l *layout) pulled(run []int32) float64 {
 	return nearest
 }
 
-// room is how far an item could move in its row.
-func (l *layout) room(i int32, at []int) (left, right float64) {
-	row := l.rows[l.items[i].row]
+// room is how far a vertex could move in its row.
+func (l placement) room(i int32, at []int) (left, right float64) {
+	row := l.rows[l.vertices[i].row]
 	k := at[i]
 	left = math.Inf(-1)
 	right = math.Inf(1)
 	if k > 0 {
-		left = l.items[row[k-1]].x + l.apart(row[k-1], i)
+		left = l.vertices[row[k-1]].x + l.apart(row[k-1], i)
 	}
 
 	if k+1 < len(row) {
-		right = l.items[row[k+1]].x - l.apart(i, row[k+1])
+		right = l.vertices[row[k+1]].x - l.apart(i, row[k+1])
 	}
 	return left, right
 }

@@ -6,10 +6,10 @@ import (
 	"github.com/godags/godags/internal/journal"
 )
 
-// crowd holds back the lines of routine events when there are more in a second than a person can
+// throttle holds back the lines of routine events when there are more in a second than a person can
 // read: first those beyond the limit, and then all of them until there are fewer again. It always
 // holds back the stages that a cancelled run does not come to.
-type crowd struct {
+type throttle struct {
 	since  time.Time // when this second began
 	events int       // routine ones in it
 	dense  bool      // there were too many in the last
@@ -19,7 +19,7 @@ type crowd struct {
 const crowdLimit = 200 // routine events in a second that are shown
 
 // hides counts a routine event, and reports whether its line is held back.
-func (c *crowd) hides(r journal.Record) bool {
+func (c *throttle) hides(r journal.Record) bool {
 	c.events++
 	unexecuted := r.Type == journal.StageCancelled && r.Attempt == 0
 	if !c.dense && c.events <= crowdLimit && !unexecuted {
@@ -60,6 +60,6 @@ func (t *tty) admit() {
 
 	t.crowd.hidden = [len(looks)]int{}
 	if text != "..." {
-		t.line(none, "", func(r *row) { r.put(dim, "  "+text) })
+		t.line(none, "", func(r *line) { r.put(dim, "  "+text) })
 	}
 }

@@ -21,15 +21,15 @@ const (
 	loud    style = "1;31"
 )
 
-// row is a line of text that grows to the right, to a width.
-type row struct {
+// line is a line of text that grows to the right, to a width.
+type line struct {
 	buf   []byte
 	left  int // columns
 	color bool
 }
 
 // put adds text, or as much of it as there is room for.
-func (r *row) put(s style, text string) {
+func (r *line) put(s style, text string) {
 	text = term.Truncate(text, r.left)
 	r.left -= term.Width(text)
 	if !r.color || s == none || text == "" {
@@ -45,22 +45,22 @@ func (r *row) put(s style, text string) {
 }
 
 // gap adds spaces.
-func (r *row) gap(n int) { r.put(none, strings.Repeat(" ", max(0, min(n, r.left)))) }
+func (r *line) gap(n int) { r.put(none, strings.Repeat(" ", max(0, min(n, r.left)))) }
 
 // column adds text and fills up with spaces to a width.
-func (r *row) column(s style, text string, width int) {
+func (r *line) column(s style, text string, width int) {
 	r.put(s, text)
 	r.gap(width - term.Width(text))
 }
 
 // right adds text with spaces before it, to a width.
-func (r *row) right(s style, text string, width int) {
+func (r *line) right(s style, text string, width int) {
 	r.gap(width - term.Width(text))
 	r.put(s, text)
 }
 
 // list adds as many spans as there is room for, with dots between them.
-func (r *row) list(spans []span) {
+func (r *line) list(spans []span) {
 	sep := " "
 	for _, s := range spans {
 		if term.Width(sep)+term.Width(s.text) > r.left {

@@ -9,9 +9,9 @@ import (
 
 // writeWires draws each bundle as one path, so that pointing at it shows all of it.
 func (sc *scene) writeWires(w *bufio.Writer) {
-	wires := make([][]wire, 2*sc.boxes)
-	edges := make([][]edge, 2*sc.boxes)
-	for _, wire := range sc.wires {
+	wires := make([][]segment, 2*sc.nodes)
+	edges := make([][]edge, 2*sc.nodes)
+	for _, wire := range sc.segments {
 		wires[wire.bundle] = append(wires[wire.bundle], wire)
 	}
 
@@ -59,12 +59,12 @@ func (sc *scene) bundleTitle(b int, edges []edge) string {
 	return node + " → " + strings.Join(names, ", ")
 }
 
-func (sc *scene) writeBundle(w *bufio.Writer, wires []wire) {
+func (sc *scene) writeBundle(w *bufio.Writer, wires []segment) {
 	var lines, tips strings.Builder
 	for _, wire := range wires {
 		c := sc.curve(wire)
 		lines.WriteString(c.path())
-		if sc.lane(wire.to) { // through the row, to where the lane's wires go on
+		if sc.isDummy(wire.to) { // through the row, to where the lane's wires go on
 			_, _, bottom := sc.at(wire.to)
 			fmt.Fprintf(&lines, "V%s", px(bottom))
 		} else {
@@ -78,16 +78,16 @@ func (sc *scene) writeBundle(w *bufio.Writer, wires []wire) {
 	}
 }
 
-// curve is a wire: straight down from a box to the end of its row, bent, straight down again. It is
+// curve is a segment: straight down from a box to the end of its row, bent, straight down again. It is
 // bent only between two rows, where nothing else is, so that it cannot touch a box.
 type curve struct{ x0, leave, y0, x1, y1, arrive float64 }
 
-func (sc *scene) curve(w wire) curve {
+func (sc *scene) curve(w segment) curve {
 	x0, _, leave := sc.at(w.from)
 	x1, arrive, _ := sc.at(w.to)
-	y0 := sc.bottoms[sc.items[w.from].row]
-	y1 := sc.tops[sc.items[w.to].row]
-	if !sc.lane(w.to) {
+	y0 := sc.bottoms[sc.vertices[w.from].row]
+	y1 := sc.tops[sc.vertices[w.to].row]
+	if !sc.isDummy(w.to) {
 		y1 = y1 - arrow
 		arrive = arrive - arrow
 	}
@@ -106,14 +106,14 @@ func (c curve) path() string {
 // writeTimes labels edges that stand for several dependencies, the largest first, where there is
 // room.
 func (sc *scene) writeTimes(w *bufio.Writer) {
-	wires := slices.DeleteFunc(slices.Clone(sc.wires), func(w wire) bool { return w.count < 2 })
-	slices.SortStableFunc(wires, func(a, b wire) int { return b.count - a.count })
+	wires := slices.DeleteFunc(slices.Clone(sc.segments), func(w segment) bool { return w.count < 2 })
+	slices.SortStableFunc(wires, func(a, b segment) int { return b.count - a.count })
 	taken := make([][][2]float64, len(sc.rows)) // per row, from and to
 	for _, wire := range wires {
 		c := sc.curve(wire)
 		text := edge{count: wire.count}.times()
 		x := (c.x0 + c.x1) / 2
-		row := sc.items[wire.from].row
+		row := sc.vertices[wire.from].row
 		from := x - pixels(text)*5 - 4
 		to := x + pixels(text)*5 + 4
 		if slices.ContainsFunc(taken[row], func(t [2]float64) bool { return from < t[1] && t[0] < to }) {

@@ -2,7 +2,7 @@ package picture
 
 // Edges that pass rows between their ends do so in lanes: straight, with room to both sides. All
 // long edges of one node share one lane, from which they leave (or which they enter) one by one;
-// this keeps a fan of a hundred edges readable, and the number of items within nodes times rows.
+// this keeps a fan of a hundred edges readable, and the number of vertices within nodes times rows.
 
 // span is a lane: the rows it passes, and whose it is.
 type span struct {
@@ -40,14 +40,14 @@ func lanesOf(rows []int, edges []edge) []span {
 	return lanes
 }
 
-// bundles decide at which end an edge is bundled with others: where more of them meet.
-type bundles struct {
+// sharedLanes decide at which end an edge is bundled with others: where more of them meet.
+type sharedLanes struct {
 	rows    []int
 	in, out []int // long edges per node
 }
 
-func newBundles(rows []int, edges []edge) bundles {
-	b := bundles{rows, make([]int, len(rows)), make([]int, len(rows))}
+func newBundles(rows []int, edges []edge) sharedLanes {
+	b := sharedLanes{rows, make([]int, len(rows)), make([]int, len(rows))}
 	for _, e := range edges {
 		if b.long(e) {
 			b.in[e.to]++
@@ -57,72 +57,72 @@ func newBundles(rows []int, edges []edge) bundles {
 	return b
 }
 
-func (b bundles) long(e edge) bool { return b.rows[e.to]-b.rows[e.from] > 1 }
+func (b sharedLanes) long(e edge) bool { return b.rows[e.to]-b.rows[e.from] > 1 }
 
 // of returns the bundle: twice the node for the edges that lead to it, and one more for those that
 // lead from it.
-func (b bundles) of(e edge) int32 {
+func (b sharedLanes) of(e edge) int32 {
 	if b.long(e) && b.in[e.to] > b.out[e.from] {
 		return 2 * e.to
 	}
 	return 2*e.from + 1
 }
 
-// connect adds the lanes and the wires.
+// connect adds the lanes and the segments.
 func (l *layout) connect(edges []edge) {
-	rows := make([]int, len(l.items))
+	rows := make([]int, len(l.vertices))
 	for i := range rows {
-		rows[i] = l.items[i].row
+		rows[i] = l.vertices[i].row
 	}
 
 	first := make([]int32, 2*len(rows)) // item of each bundle's lane
 	for _, s := range lanesOf(rows, edges) {
-		first[s.bundle] = l.addLane(s)
+		first[s.bundle] = l.addDummies(s)
 	}
 
 	bundle := newBundles(rows, edges)
 	for _, e := range edges {
-		w := wire{e.from, e.to, e.count, bundle.of(e)}
+		w := segment{e.from, e.to, e.count, bundle.of(e)}
 		if bundle.long(e) {
 			lane := first[w.bundle]
 			if w.bundle%2 == 0 {
-				w.to = lane + int32(rows[e.from]+1-l.items[lane].row)
+				w.to = lane + int32(rows[e.from]+1-l.vertices[lane].row)
 			} else {
-				w.from = lane + int32(rows[e.to]-1-l.items[lane].row)
+				w.from = lane + int32(rows[e.to]-1-l.vertices[lane].row)
 			}
 		}
 
-		l.addWire(w)
+		l.addSegment(w)
 		l.via = append(l.via, w.bundle)
 	}
 }
 
-// addLane returns the lane's topmost item; the others follow it.
-func (l *layout) addLane(s span) int32 {
-	first := int32(len(l.items))
+// addDummies returns the lane's topmost vertex; the others follow it.
+func (l *layout) addDummies(s span) int32 {
+	first := int32(len(l.vertices))
 	for row := s.top; row <= s.bottom; row++ {
-		l.items = append(l.items, item{row: row, width: l.gaps.wire, next: -1})
+		l.vertices = append(l.vertices, vertex{row: row, width: l.gaps.wire, next: -1})
 		if row > s.top {
-			i := int32(len(l.items) - 1)
-			l.items[i-1].next = i
-			l.addWire(wire{i - 1, i, 0, s.bundle})
+			i := int32(len(l.vertices) - 1)
+			l.vertices[i-1].next = i
+			l.addSegment(segment{i - 1, i, 0, s.bundle})
 		}
 	}
 
 	node := s.bundle / 2
-	last := int32(len(l.items) - 1)
+	last := int32(len(l.vertices) - 1)
 	if s.bundle%2 == 0 {
-		l.addWire(wire{last, node, 0, s.bundle})
+		l.addSegment(segment{last, node, 0, s.bundle})
 	} else {
-		l.addWire(wire{node, first, 0, s.bundle})
+		l.addSegment(segment{node, first, 0, s.bundle})
 	}
 
 	return first
 }
 
-func (l *layout) addWire(w wire) {
-	i := int32(len(l.wires))
-	l.wires = append(l.wires, w)
-	l.items[w.from].down = append(l.items[w.from].down, i)
-	l.items[w.to].up = append(l.items[w.to].up, i)
+func (l *layout) addSegment(w segment) {
+	i := int32(len(l.segments))
+	l.segments = append(l.segments, w)
+	l.vertices[w.from].down = append(l.vertices[w.from].down, i)
+	l.vertices[w.to].up = append(l.vertices[w.to].up, i)
 }

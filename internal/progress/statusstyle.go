@@ -7,15 +7,15 @@ import (
 	"github.com/godags/godags/internal/term"
 )
 
-// look is how a status is shown. It is always a word too.
-type look struct {
+// statusStyle is how a status is shown. It is always a word too.
+type statusStyle struct {
 	mark  string
 	style style
 	word  string
 }
 
 // looks are the events of a stage that are shown, by type.
-var looks = [...]look{
+var looks = [...]statusStyle{
 	journal.StageSucceeded: {"✓", green, "succeeded"},
 	journal.StageFailed:    {"✗", loud, "failed"},
 	journal.StageLost:      {"↻", yellow, "lost"},
@@ -26,9 +26,9 @@ var looks = [...]look{
 }
 
 // lookOf returns how a record of the entry is shown that the run was fed last.
-func lookOf(run *runstate.Run, e journal.Entry, r journal.Record) look {
+func lookOf(run *runstate.Run, e journal.Entry, r journal.Record) statusStyle {
 	if _, retrying := run.Retry(e, r); retrying {
-		return look{"↻", yellow, "retrying"}
+		return statusStyle{"↻", yellow, "retrying"}
 	}
 	return looks[r.Type]
 }
