@@ -174,8 +174,8 @@ func (w *world) events(run string) []event {
 	return w.parse(string(out))
 }
 
-// parse reads a journal. Lines about the display, such as messages and what stages wait for, have no
-// number and are left out.
+// parse reads a journal. Lines about the display, such as messages and what stages wait for, have
+// no number and are left out.
 func (w *world) parse(text string) (list []event) {
 	w.t.Helper()
 	for line := range strings.Lines(text) {

@@ -74,7 +74,8 @@ func (s *screen) tick(run *runstate.Run) {
 	s.reasons.pause = explainShare * s.reasons.explained.Sub(begin)
 }
 
-// remedy returns what to do about stages that no live worker can run, or "" if their reason says it.
+// remedy returns what to do about stages that no live worker can run, or "" if their reason says
+// it.
 func (i invocation) remedy(external bool, g runstate.Group) string {
 	switch {
 	case g.Reason.Code == api.ReasonPaused, g.Unhealthy != "":

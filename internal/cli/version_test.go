@@ -50,8 +50,9 @@ func TestARunOfANewerFormatIsNotCalledDamaged(t *testing.T) {
 // What such a run is cannot be told, but the other runs can, and no command removes or changes it.
 func TestRecordsOfANewerFormatStopCommandsOnly(t *testing.T) {
 	for name, record := range map[string]string{
-		"type":   "\x63\x00\x01\x00",                   // 99
-		"field":  "\x03\x00\x01\x82\x01\x05\x05",       // a duration, and a field of the second byte
+		"type": "\x63\x00\x01\x00", // 99
+		// a duration, and a field of the second byte
+		"field":  "\x03\x00\x01\x82\x01\x05\x05",
 		"format": "\x01\x00\x00\x08\x0c{\"format\":9}", // of the run, without any other field
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -98,7 +98,7 @@ func (c *checker) Visit(node *ast.Node) {
 		}
 	case *ast.VariableDeclaratorNode, *ast.SequenceNode:
 		c.err = nil // it may be about a variable
-		c.report(n, "", "a condition is one expression, without variables of its own")
+		c.report(n, "", "a condition is one expression and cannot declare variables")
 	}
 }
 

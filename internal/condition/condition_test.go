@@ -104,7 +104,7 @@ func TestWhatIsWrongIsKnownBeforeTheRun(t *testing.T) {
 		`lenn("a") == 1`:             `^lenn("a") == 1: unknown function "lenn"`,
 		`"a".len() == 1`:             `"a".^len() == 1: a condition cannot call this`,
 		`len == 1`:                   `^len == 1: len is a function: call it`,
-		`let x = 1; x == 1`:          `let ^x = 1; x == 1: a condition is one expression, without variables of its own`,
+		`let x = 1; x == 1`:          `let ^x = 1; x == 1: a condition is one expression and cannot declare variables`,
 		`true; false`:                `a condition is one expression`,
 		`$env.params == nil`:         `^$env.params == nil: unknown name "$env"`,
 		`"a" matches env.STAGE`:      `matches takes a pattern in quotes`,

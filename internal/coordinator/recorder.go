@@ -35,8 +35,8 @@ func (r *recorder) persist(ctx context.Context, write func() error) error {
 	return err
 }
 
-// ownershipLost reports whether an error says that this coordinator can record nothing more: the run
-// or what it read last is gone, or another coordinator owns the run.
+// ownershipLost reports whether an error says that this coordinator can record nothing more: the
+// run or what it read last is gone, or another coordinator owns the run.
 func ownershipLost(err error) bool {
 	return errors.Is(err, journal.ErrNotFound) || errors.Is(err, journal.ErrFenced) ||
 		errors.Is(err, journal.ErrTruncated)

@@ -12,7 +12,8 @@ import (
 type tasks struct {
 	run    Run
 	stages *stages
-	lists  map[dag.StageID]journal.Position // journal entry of the success of each list that has instances
+	// journal entry of the success of each list that has instances
+	lists map[dag.StageID]journal.Position
 
 	reopened int // times that the run was reopened
 	shared   int // batches of several stages so far

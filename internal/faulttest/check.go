@@ -281,7 +281,7 @@ func (c *checker) ended(s *stage, e Event) {
 	}
 
 	if name == "cancelled" && !c.cancelling {
-		c.fail("I1", "nobody asked for the end of the run")
+		c.fail("I1", "the run was cancelled without a request")
 	}
 
 	s.running = false

@@ -163,7 +163,7 @@ func TestWhatBreaksThePromiseIsRefused(t *testing.T) {
 		{"succeeded b#1 w\n", "succeeded b#1 w\n succeeded b#1 w\n", "I1: event 6 (stage.succeeded b#1): it has succeeded already"},
 		{"started b#1 w\n", "started a#2 w\n started b#1 w\n", "I1: event 4 (stage.started a#2): it is claimed although it has succeeded"},
 		{"started b#1 w\n\tsucceeded b#1 w\n", "", "I1: b has no outcome"},
-		{"started b#1 w\n", "cancelled b#0 \n started b#1 w\n", "I1: event 4 (stage.cancelled b#0): nobody asked for the end of the run"},
+		{"started b#1 w\n", "cancelled b#0 \n started b#1 w\n", "I1: event 4 (stage.cancelled b#0): the run was cancelled without a request"},
 		{"succeeded b#1 w\n", "succeeded b#1 w\n finished =succeeded\n", "I1: event 7 (run.finished): the run was finished before"},
 		{"started a#1 w\n", "started b#1 w\n lost b#1 w\n started a#1 w\n", "I2: event 2 (stage.started b#1): 0 of 1 dependencies have succeeded"},
 		{"started b#1 w\n", "cancelling \n started b#1 w\n", "I2: event 5 (stage.started b#1): the run is being cancelled"},

@@ -24,7 +24,7 @@ type Submission struct {
 	Coordinator string // who submits it, and will drive it
 	Lease       time.Duration
 	Keep        time.Duration // after its end; 0: for ever
-	Detached    bool          // nobody drives it yet: its epoch is 0, whatever the lease
+	Detached    bool          // it has no coordinator yet: its epoch is 0, whatever the lease
 }
 
 // Submitted is the text of a run.submitted record.
@@ -73,8 +73,8 @@ func (j *Journal) Submit(ctx context.Context, s Submission) (epoch int64, err er
 	return epoch, nil
 }
 
-// Acquire makes the coordinator the driver of a run if nobody is, or has been since its lease ran
-// out, and returns the epoch. If another coordinator drives the run it returns [ErrFenced].
+// Acquire makes the coordinator the owner of a run whose lease is free or has expired, and returns
+// the epoch. If another coordinator owns the run it returns [ErrFenced].
 func (j *Journal) Acquire(ctx context.Context, run RunID, coordinator string, lease time.Duration) (epoch int64, err error) {
 	return j.acquire(ctx, run, coordinator, lease, 0)
 }
@@ -112,7 +112,7 @@ const (
 	EndUnexecuted DecisionKind = "T"
 	// the claim of the attempt is void and the next attempt may be claimed
 	Revoke    DecisionKind = "L"
-	EndForced DecisionKind = "F" // the claim of the attempt is void and the stage is at its end
+	EndForced DecisionKind = "F" // the claim of the attempt is void and the stage is finished
 )
 
 // Decision is a record of the coordinator's, and when it takes effect.
@@ -121,7 +121,7 @@ type Decision struct {
 	Record Record
 }
 
-// maxBatch is the number of stages that one script call goes through: Redis serves nobody else
+// maxBatch is the number of stages that one script call goes through: Redis serves no other client
 // meanwhile.
 const maxBatch = 2000
 
@@ -148,7 +148,7 @@ func (j *Journal) Decide(ctx context.Context, run RunID, epoch int64, decisions 
 // ExpectedState is what the journal says of an attempt that has not ended.
 type ExpectedState struct {
 	AttemptID
-	Claimed bool // by somebody; otherwise it is still to be claimed
+	Claimed bool // by a worker; otherwise it can still be claimed
 }
 
 // RepairFence makes Redis grant, accept and revoke as the journal says, and returns how many of the
@@ -181,7 +181,7 @@ type Finished struct {
 	Counts map[string]int `json:"stages"`
 }
 
-// Finish records the end of a run whose stages are all terminal. A run whose end somebody has asked
+// Finish records the end of a run whose stages are all terminal. A run whose cancellation was asked
 // for, which the caller may not know yet, ends as cancelled.
 func (j *Journal) Finish(ctx context.Context, run RunID, epoch int64, state *dag.Run) error {
 	counts := make(map[string]int)
@@ -202,14 +202,14 @@ func (j *Journal) Finish(ctx context.Context, run RunID, epoch int64, state *dag
 	return err
 }
 
-// RequestCancel asks for the end of a run, by whoever may write to Redis. It reports whether the
-// run was still going on.
+// RequestCancel asks for the cancellation of a run, by any process that may write to Redis. It
+// reports whether the run was still going on.
 func (j *Journal) RequestCancel(ctx context.Context, run RunID, reason string) (bool, error) {
 	was, err := j.end(ctx, run, "cancelling", 0, Record{Type: RunCancelling, Text: reason})
 	return err == nil && was != "finished", err
 }
 
-// TimeOut asks for the end of a run whose time limit is over, as its driver finds.
+// TimeOut asks for the cancellation of a run whose time limit is over, as its driver finds.
 func (j *Journal) TimeOut(ctx context.Context, run RunID, epoch int64, limit time.Duration) error {
 	_, err := j.end(ctx, run, "cancelling", epoch, Record{Type: RunCancelling, Text: "timed out after " + limit.String(), Duration: limit})
 	return err

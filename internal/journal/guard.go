@@ -10,7 +10,8 @@ import (
 )
 
 // Guard returns what holds while one of the attempts is claimed with the token. The stage of a
-// chain may be executed before it is claimed: whoever executes it has the claim of one before it.
+// chain may be executed before it is claimed: the worker that executes it has the claim of one
+// before it.
 func (j *Journal) Guard(run RunID, token Token, attempts ...AttemptID) guard.Guard {
 	g := guard.Guard{Key: j.key(run, "fence")}
 	for _, a := range attempts {
@@ -23,7 +24,7 @@ func (j *Journal) Guard(run RunID, token Token, attempts ...AttemptID) guard.Gua
 // cellSize is the size of a fence cell in bytes.
 const cellSize = 8
 
-// GuardRemoval returns what holds while nobody else has begun to remove the run.
+// GuardRemoval returns what holds while no other process has begun to remove the run.
 func (j *Journal) GuardRemoval(c *Deletion) guard.Guard {
 	// no claim: attempts count from 1
 	mark := append(make([]byte, cellSize-len(c.token)), c.token[:]...)

@@ -10,8 +10,8 @@
 //
 //	runs          sorted set: run ids by time of submission, in milliseconds
 //	open          sorted set: those that are not finished
-//	ended         sorted set: those that are, unless they are kept for ever, by the time until which they are kept
-//	{R}:run       hash: pipeline, number of stages, digest of the spec and its signature, state; who coordinates it, in which epoch, until when
+//	ended         sorted set: finished runs that expire, by time of expiry
+//	{R}:run       hash: pipeline, stages, digest and signature, state; owner, epoch, lease
 //	{R}:spec      the frozen pipeline
 //	{R}:journal   the stream
 //	{R}:fence     eight bytes a stage: newest attempt, its state, the token of its claim
@@ -90,7 +90,7 @@ type Journal struct {
 	known Position // see [Journal.At]
 }
 
-// At returns the journal for somebody who knows a run up to an entry. What is decided then
+// At returns the journal for a reader that knows a run up to an entry. What is decided then
 // follows from that entry: if the journal has lost it, decisions and the end of the run are refused
 // with [ErrTruncated].
 func (j *Journal) At(p Position) *Journal { return &Journal{j.rdb, p} }

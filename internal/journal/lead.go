@@ -13,7 +13,7 @@ type Ownership struct {
 	Run         RunID
 	Coordinator string // the last that drove it; empty if none has yet
 	Epoch       int64
-	// of its lease, by the clock of Redis; not positive: nobody drives the run
+	// of its lease, by the clock of Redis; not positive: the run has no coordinator
 	Left     time.Duration
 	Finished bool
 	Gone     bool // Redis does not have the run
@@ -39,7 +39,7 @@ func (j *Journal) Ownerships(ctx context.Context, runs ...RunID) ([]Ownership, e
 			m[k], _ = v.(string)
 		}
 
-		until, _ := strconv.ParseInt(m[2], 10, 64) // nonsense means that nobody drives the run
+		until, _ := strconv.ParseInt(m[2], 10, 64) // nonsense means that the run has no coordinator
 		leads[i] = Ownership{Run: runs[i], Coordinator: m[1], Left: left(until, m[5], now.Val()), Finished: m[3] == "finished", Gone: m[0] == ""}
 		leads[i].Epoch, _ = strconv.ParseInt(m[4], 10, 64)
 		if leads[i].Epoch == 0 {
@@ -51,7 +51,7 @@ func (j *Journal) Ownerships(ctx context.Context, runs ...RunID) ([]Ownership, e
 }
 
 // left returns what is left of a lease. If it is more than the lease was long, it was granted while
-// the clock was ahead, and nobody knows how old it is: nothing is left, and [Journal.Acquire] finds
+// the clock was ahead, and its age is unknown: nothing is left, and [Journal.Acquire] finds
 // out whether its owner lives.
 func left(until int64, length string, now time.Time) time.Duration {
 	left := time.UnixMilli(until).Sub(now)

@@ -10,10 +10,10 @@ import (
 // Denied returns what the user of the connection may not do of all that a coordinator does:
 // commands with their keys, or what Redis says.
 func (j *Journal) Denied(ctx context.Context) ([]string, error) {
-	const nobody = "doctor?" // no run can have this id
+	const unusedID = "doctor?" // no run can have this id
 	var keys []string
 	for _, what := range []string{"run", "spec", "journal", "fence"} {
-		keys = append(keys, j.key(nobody, what))
+		keys = append(keys, j.key(unusedID, what))
 	}
 
 	denied, err := probeScript.Run(ctx, j.rdb, append(keys, runsKey, openKey, endedKey)).StringSlice()

@@ -32,8 +32,8 @@ func Damaged(run RunID, entry Position, why error) error {
 	return fmt.Errorf("run %s: %w: entry %s: %w; the command events shows what comes before it; the pipeline can be run again under another id", run, ErrDamaged, entry, why)
 }
 
-// Unreadable reports whether an error about a journal stays however often it is read: the journal is
-// damaged, or a newer godags wrote it.
+// Unreadable reports whether an error about a journal stays however often it is read: the journal
+// is damaged, or a newer godags wrote it.
 func Unreadable(err error) bool {
 	return errors.Is(err, ErrDamaged) || errors.Is(err, version.ErrNewer)
 }
@@ -129,8 +129,8 @@ func entries(run RunID, messages []redis.XMessage) ([]Entry, error) {
 	return list, nil
 }
 
-// checkSubmitted returns [version.ErrNewer] if a run is of a newer format. Text that is no JSON is for
-// those to report who need what it says.
+// checkSubmitted returns [version.ErrNewer] if a run is of a newer format. Text that is no JSON is
+// for those to report who need what it says.
 func checkSubmitted(r Record) error {
 	var s Submitted
 	if json.Unmarshal([]byte(r.Text), &s) != nil {
@@ -139,8 +139,8 @@ func checkSubmitted(r Record) error {
 	return version.CheckFormat(s.Format)
 }
 
-// Identity says which run it is that has an id, by what was recorded at its submission. Whoever
-// acts on it verifies the signature first.
+// Identity says which run it is that has an id, by what was recorded at its submission. A process
+// that acts on it verifies the signature first.
 type Identity struct {
 	Run         RunID
 	Incarnation string // tells the run from others of the same id, before it and after it

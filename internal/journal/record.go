@@ -82,8 +82,8 @@ type Record struct {
 	Text string
 }
 
-// Digest is the SHA-256 of an output, as the stage that made it encoded it. Equal outputs have equal
-// digests, wherever they are stored.
+// Digest is the SHA-256 of an output, as the stage that made it encoded it. Equal outputs have
+// equal digests, wherever they are stored.
 type Digest [sha256.Size]byte
 
 // String returns the digest in hexadecimal; the zero digest, which no output has, is empty.
@@ -100,8 +100,8 @@ func (r Record) Event() (dag.Event, bool) {
 	return dag.Event{Type: types[r.Type].event, Stage: r.Stage, Attempt: r.Attempt, Cause: r.Root, Count: r.Count, Fatal: r.Fatal}, r.Type != RunSubmitted
 }
 
-// The fields of a record that are there only if the record has them. They are stored as a varint, so
-// that a later format can have more than seven.
+// The fields of a record that are there only if the record has them. They are stored as a varint,
+// so that a later format can have more than seven.
 const (
 	hasRoot = 1 << iota
 	hasDuration

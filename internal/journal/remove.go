@@ -46,22 +46,22 @@ type Condition string
 const (
 	WhenDue   Condition = "due"   // it is finished, and its time is over
 	WhenEnded Condition = "ended" // it is finished
-	WhenIdle  Condition = "idle"  // nobody drives it
+	WhenIdle  Condition = "idle"  // it has no coordinator
 )
 
-// removalTime is how long nobody else removes a run that somebody has begun to remove.
+// removalTime is how long one process may remove a run before another may.
 const removalTime = time.Minute
 
-// Deletion is a run that somebody has begun to remove.
+// Deletion is a run that a process has begun to remove.
 type Deletion struct {
 	Run   RunID
 	Spec  []byte // the frozen pipeline, to find the run's values; empty if that is gone
 	token Token
 }
 
-// MarkDeleted begins to remove a run, if the condition holds and nobody else is at it; otherwise it
-// returns nil. From now on the run is [ErrNotFound] for everybody, and its id is not free yet.
-// [Journal.Erase] comes next.
+// MarkDeleted begins to remove a run, if the condition holds and no other process removes it;
+// otherwise it returns nil. From now on the run is [ErrNotFound] for everybody, and its id is not
+// free yet. [Journal.Erase] comes next.
 func (j *Journal) MarkDeleted(ctx context.Context, run RunID, when Condition) (*Deletion, error) {
 	token := NewToken()
 	keys := []string{j.key(run, "run"), j.key(run, "spec"), j.key(run, "fence"), j.key(run, "journal")}
@@ -73,8 +73,8 @@ func (j *Journal) MarkDeleted(ctx context.Context, run RunID, when Condition) (*
 	return &Deletion{run, []byte(text), token}, nil
 }
 
-// Erase removes all that is left of a condemned run. It does nothing if somebody else has begun to
-// remove the run since.
+// Erase removes all that is left of a run that is marked deleted. It does nothing if another
+// process has begun to remove the run since.
 func (j *Journal) Erase(ctx context.Context, c *Deletion) error {
 	var keys []string
 	for _, what := range []string{"run", "spec", "journal", "fence", "out", "log"} {

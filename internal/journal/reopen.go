@@ -7,7 +7,7 @@ import (
 	"github.com/godags/godags/dag"
 )
 
-// Reopening is what a finished run goes on with.
+// Reopening is what a finished run is to execute again.
 type Reopening struct {
 	Run         RunID
 	Epoch       int64         // in which it was finished: see [Ownership]
@@ -18,7 +18,7 @@ type Reopening struct {
 }
 
 // Reopen lets a finished run go on, and returns the epoch in which the coordinator drives it. If
-// somebody else was quicker it returns [ErrFenced].
+// another coordinator was quicker it returns [ErrFenced].
 func (j *Journal) Reopen(ctx context.Context, r Reopening) (epoch int64, err error) {
 	// First the cells and outputs, some at a time: while the run is finished nothing can be
 	// claimed. Who dies here leaves a finished run, to be reopened again.

@@ -41,13 +41,13 @@ func script(name string) *redis.Script {
 }
 
 var (
-	// ErrNotFound says that Redis does not have the run: it never did, it expired, or Redis lost its
-	// data.
+	// ErrNotFound says that Redis does not have the run: it never did, it expired, or Redis lost
+	// its data.
 	ErrNotFound = errors.New("the run is not in Redis")
 	// ErrFenced says that another coordinator drives the run.
 	ErrFenced = errors.New("another coordinator drives the run")
-	// ErrTruncated says that the journal of the run has lost its end: Redis came back without what it had
-	// confirmed last.
+	// ErrTruncated says that the journal of the run has lost its end: Redis came back without what
+	// it had confirmed last.
 	ErrTruncated = errors.New("the journal has lost its end")
 	// ErrDigest says that the run was submitted with another spec.
 	ErrDigest = errors.New("spec digest mismatch")

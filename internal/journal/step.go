@@ -38,7 +38,7 @@ type Claim struct {
 
 // Outcome is how an attempt ended.
 type Outcome struct {
-	// of type StageSucceeded, StageFailed, StageSkipped (by itself), StageLost (handed back) or
+	// of type StageSucceeded, StageFailed, StageSkipped (by itself), StageLost (requeued) or
 	// StageCancelled
 	Record Record
 	Output []byte // recorded with a success; nil for none
@@ -66,8 +66,8 @@ func (m Op) Of() AttemptID { return AttemptID{m.Record.Stage, m.Record.Attempt} 
 // for each whether it was accepted: the outcome of an attempt that was revoked is not. At most one
 // claim of an attempt is, and none once the run is being cancelled, unless it is for cleaning up.
 //
-// With a linked claim the attempt may have been executed before it was claimed: nobody else can be
-// given a stage before the success of its only dependency is recorded, which takes the claim of
+// With a linked claim the attempt may have been executed before it was claimed: no other worker can
+// be given a stage before the success of its only dependency is recorded, which takes the claim of
 // that one.
 func (j *Journal) Step(ctx context.Context, c Claim, moves []Op) (accepted []bool, err error) {
 	keys := []string{j.key(c.Run, "run"), j.key(c.Run, "fence"), j.key(c.Run, "journal"), j.key(c.Run, "out"), j.key(c.Run, "log")}

@@ -52,7 +52,8 @@ func drawText(s *sketch, width int) *canvas {
 func (sc *textScene) draw() *canvas {
 	c := &canvas{}
 	for i := range sc.vertices {
-		c.width = max(c.width, sc.x[i]+int(sc.vertices[i].width)/2+2) // and one for a lane that moves
+		// and one for a lane that moves
+		c.width = max(c.width, sc.x[i]+int(sc.vertices[i].width)/2+2)
 	}
 
 	for r, row := range sc.rows {

@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// channel routes the segments between two rows on a terminal: down from a pin, along a track, down to
-// a pin. A crossing of two lines is never a joint: every line that is drawn joined means that all
-// above it come before all below it.
+// channel routes the segments between two rows on a terminal: down from a pin, along a track, down
+// to a pin. A crossing of two lines is never a joint: every line that is drawn joined means that
+// all above it come before all below it.
 type channel struct {
 	nets   []net
 	tracks int
@@ -68,8 +68,8 @@ func (l *layout) netsOf(row []int32) []net {
 	return nets
 }
 
-// star says at which end a segment shares its net with others. A lane has only one pin, so there is no
-// choice at a lane's busy end.
+// star says at which end a segment shares its net with others. A lane has only one pin, so there is
+// no choice at a lane's busy end.
 func (l *layout) star(w segment) int64 {
 	in := len(l.vertices[w.to].up)
 	out := len(l.vertices[w.from].down)

@@ -57,7 +57,8 @@ func (l placement) straighten(runs [][]int32, at []int) {
 	}
 }
 
-// align gives the first vertices of a run, as many as there is room for, one x. It returns how many.
+// align gives the first vertices of a run, as many as there is room for, one x. It returns how
+// many.
 func (l placement) align(run []int32, at []int) int {
 	low := math.Inf(-1)
 	high := math.Inf(1)

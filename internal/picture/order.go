@@ -8,8 +8,8 @@ import (
 // ordering is the phase of a layout that decides which vertex stands beside which in a row.
 type ordering struct{ *layout }
 
-// order sorts each row so that few segments cross: from two starts, by barycentre sweeps down and up,
-// then by swapping neighbours.
+// order sorts each row so that few segments cross: from two starts, by barycentre sweeps down and
+// up, then by swapping neighbours.
 func (l ordering) order() {
 	best := l.rows
 	least := -1

@@ -6,8 +6,8 @@ import "slices"
 // stays.
 type placement struct{ *layout }
 
-// place gives every vertex its x: near to what it is wired to, in the order of its row, never closer
-// than apart.
+// place gives every vertex its x: near to what it is wired to, in the order of its row, never
+// closer than apart.
 func (l placement) place() {
 	l.pack()
 	l.relax(40, false)
@@ -107,7 +107,8 @@ func (b *block) join(right block) {
 func (l placement) wish(i int32) (x, weight float64) {
 	for w, other := range l.incident(i) {
 		s := l.stiffness(w)
-		x += float64(s * l.vertices[other].x) // rounded here, not fused: every machine draws the same
+		// rounded here, not fused: every machine draws the same
+		x += float64(s * l.vertices[other].x)
 		weight += s
 	}
 
@@ -118,8 +119,8 @@ func (l placement) wish(i int32) (x, weight float64) {
 	return x / weight, weight
 }
 
-// stiffness is how much a segment wants to be straight: a bend within a lane is worse than one at its
-// end, and however many edges leave a lane at one place, together they must not bend it.
+// stiffness is how much a segment wants to be straight: a bend within a lane is worse than one at
+// its end, and however many edges leave a lane at one place, together they must not bend it.
 func (l placement) stiffness(w segment) float64 {
 	switch from, to := l.isDummy(w.from), l.isDummy(w.to); {
 	case from && to:

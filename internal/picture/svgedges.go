@@ -78,8 +78,8 @@ func (sc *scene) writeBundle(w *bufio.Writer, wires []segment) {
 	}
 }
 
-// curve is a segment: straight down from a box to the end of its row, bent, straight down again. It is
-// bent only between two rows, where nothing else is, so that it cannot touch a box.
+// curve is a segment: straight down from a box to the end of its row, bent, straight down again. It
+// is bent only between two rows, where nothing else is, so that it cannot touch a box.
 type curve struct{ x0, leave, y0, x1, y1, arrive float64 }
 
 func (sc *scene) curve(w segment) curve {

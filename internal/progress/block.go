@@ -107,7 +107,7 @@ func (t *tty) footer(now time.Time) line {
 	return r
 }
 
-// bar draws how many stages are at their end.
+// bar draws how many stages are finished.
 func (t *tty) bar(r *line, width int) {
 	total := max(1, t.total())
 	ended := t.ended() * width / total

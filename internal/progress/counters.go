@@ -92,7 +92,7 @@ func (t *counters) elapsed(now time.Time) time.Duration {
 func (t *counters) total() int { return t.stages }
 
 // executed is the number of stages that came to an end by themselves; ended is that of all that are
-// at their end.
+// finished.
 func (t *counters) executed() int { return t.state[dag.Succeeded] + t.state[dag.Failed] }
 func (t *counters) ended() int    { return t.executed() + t.state[dag.Skipped] + t.state[dag.Cancelled] }
 
@@ -109,7 +109,7 @@ type span struct {
 	text  string
 }
 
-// done is how many stages are at their end, such as "[ 37/120]".
+// done is how many stages are finished, such as "[ 37/120]".
 func (t *counters) done() string {
 	total := commas(t.total())
 	return fmt.Sprintf("[%*s/%s]", len(total), commas(t.ended()), total)
@@ -148,7 +148,7 @@ func (t *counters) troubles(c *counts) {
 	c.add(magenta, t.state[dag.Cancelled], "cancelled")
 }
 
-// soFar says how the run stood when somebody went on with it.
+// soFar says how the run stood when it was resumed.
 func (t *counters) soFar() (c counts) {
 	c.add(green, t.state[dag.Succeeded], "succeeded")
 	c.add(cyan, len(t.running), "running")

@@ -18,7 +18,7 @@ type plain struct {
 	color      bool
 	names      int           // width of the column of names
 	reportedAt time.Duration // the last line of counts
-	reported   int           // stages that were at their end then
+	reported   int           // stages that were finished then
 	namedAt    time.Duration // the last line that names what runs
 }
 
@@ -128,7 +128,7 @@ func (p *plain) draw(buf []byte, now time.Time) []byte {
 		buf = p.line(buf, at, statusStyle{word: "running", style: cyan}, func(r *line) { p.runs(r, now) })
 	}
 
-	// The longer a run goes on, the less often it reports: nobody reads thousands of lines.
+	// The longer a run takes, the less often it reports: thousands of lines are not read.
 	if every := min(max(time.Second, at/60), nameEvery); at-p.reportedAt >= every {
 		buf = p.report(buf, at, now)
 	}

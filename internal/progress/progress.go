@@ -1,4 +1,4 @@
-// Package progress shows a run while it goes on, and sums it up at its end.
+// Package progress shows a run while it is active, and sums it up when it is finished.
 package progress
 
 import (
@@ -153,7 +153,7 @@ func (p *Printer) Close() error {
 	return p.err
 }
 
-// write writes to Out until the printer is closed. Nobody else does.
+// write writes to Out until the printer is closed. No other goroutine does.
 func (p *Printer) write() {
 	defer close(p.done)
 	ticker := time.NewTicker(drawEvery)

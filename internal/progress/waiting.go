@@ -56,14 +56,14 @@ func labelOf(run *runstate.Run, g runstate.Group) string {
 		return name
 	}
 
-	// The number is at the end, where a name that is too long is not shortened.
+	// The number comes last, where a name that is too long is not shortened.
 	more := " +" + commas(g.Stages-1)
 	return term.Shorten(name, widestName-len(more)) + more
 }
 
 // Waiting shows why ready stages do not start. It is called again and again with all of them, as by
 // [runstate.Explainer.Groups]. A terminal shows every reason for as long as it holds. What no live
-// worker can run is also announced in a line once it has lasted 2 s, and so is its end.
+// worker can run is also announced in a line once it has lasted 2 s, and again when it is resolved.
 //
 // That Redis is unreachable is not announced here: the connection logs it.
 func (p *Printer) Waiting(run *runstate.Run, groups []runstate.Group) {
@@ -104,8 +104,8 @@ func (p *Printer) Waiting(run *runstate.Run, groups []runstate.Group) {
 	}
 }
 
-// unknown reports whether reasons that come first hide what workers there are. Then a block that was
-// announced is not resolved.
+// unknown reports whether reasons that come first hide what workers there are. Then a block that
+// was announced is not resolved.
 func unknown(groups []runstate.Group) bool {
 	return slices.ContainsFunc(groups, func(g runstate.Group) bool {
 		switch g.Reason.Code {

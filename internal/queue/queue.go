@@ -1,8 +1,8 @@
 // Package queue delivers bundles of stages from coordinators to workers. It is the only package
 // that knows Asynq.
 //
-// The queue is a pipe and nothing more: a bundle may be delivered twice, late, or after somebody
-// has deleted it. Who executes a stage is decided by a claim in the journal.
+// The queue is a pipe and nothing more: a batch may be delivered twice, late, or after another
+// worker has deleted it. Who executes a stage is decided by a claim in the journal.
 package queue
 
 import (
@@ -106,7 +106,7 @@ func (c *Client) Fingerprint() string { return c.key.Fingerprint() }
 
 func (c *Client) name(queue string) string { return name(queue, c.run, c.key) }
 
-// name returns the name that a queue has in Redis. Runs with queues of their own, and workers with
+// name returns the name that a queue has in Redis. Runs with private queues, and workers with
 // different keys, must not meet in one: who takes what he then refuses keeps it from the others. It
 // is unlike all that [CheckName] permits.
 func name(queue, run string, key sign.Key) string {
@@ -141,8 +141,8 @@ func (c *Client) PassOn(ctx context.Context, b Batch, first string) error {
 	return c.EnqueueAll(ctx, b.Queue, Task{id, Label(len(b.Items), first), b})
 }
 
-// passedOnID returns a new ID for a task that is passed on: that of its first attempt may still be in
-// use.
+// passedOnID returns a new ID for a task that is passed on: that of its first attempt may still be
+// in use.
 func passedOnID(first string) string { return first + "." + rand.Text()[:6] }
 
 // PassedOn returns the id of the attempt that comes first in a task which was passed on, by the id
@@ -193,8 +193,8 @@ if redis.call('LPOS', KEYS[2], ARGV[1]) then return 1 end
 redis.call('RPUSH', KEYS[2], ARGV[1])
 return 2`)
 
-// Pending reports whether the task waits in its queue: nobody has taken it, deleted it, or put it
-// aside. A task that only the queue's list has lost is put back.
+// Pending reports whether the task waits in its queue: no worker has taken it, deleted it, or put
+// it aside. A task that only the queue's list has lost is put back.
 func (c *Client) Pending(queue, id string) (bool, error) {
 	name := c.name(queue)
 	keys := []string{asynqKey(name, "t:"+id), asynqKey(name, "pending")}

@@ -150,8 +150,8 @@ func (s *Server) passOn(ctx context.Context, queue string, task *asynq.Task, new
 		s.cfg.Logger.Warn("task returned to the queue for another worker", "task", clip(id), "queue", queue, "error", newer)
 	}
 
-	// Other tasks do not wait with this one. Without the pause, the worker that is first to ask would
-	// be this one again.
+	// Other tasks do not wait with this one. Without the pause, the worker that is first to ask
+	// would be this one again.
 	executed()
 	select {
 	case <-time.After(newerPause):
@@ -168,7 +168,8 @@ func (s *Server) passOn(ctx context.Context, queue string, task *asynq.Task, new
 		err = s.rdb.Publish(context.WithoutCancel(ctx), wakeChannel(queue), "").Err()
 	}
 	if err != nil {
-		return fmt.Errorf("return task %s to its queue: %w", clip(id), err) // Asynq delivers it again
+		// Asynq delivers it again
+		return fmt.Errorf("return task %s to its queue: %w", clip(id), err)
 	}
 	return nil
 }
@@ -205,7 +206,7 @@ func (s *Server) verify(queue string, payload []byte) ([]byte, error) {
 	return verifyTask(s.cfg.Key, queue, payload)
 }
 
-// clip shortens what somebody else has written.
+// clip shortens text from another process.
 func clip(text string) string { return text[:min(len(text), 200)] }
 
 // listen turns wake-up messages into wake-ups. go-redis connects again by itself when the

@@ -34,7 +34,7 @@ func verifyTask(key sign.Key, queue string, payload []byte) ([]byte, error) {
 	signature, before := bytes.CutPrefix(tail, []byte(beforeSignature))
 	signature, after := bytes.CutSuffix(signature, []byte(afterSignature))
 	if !before || !after {
-		return nil, fmt.Errorf("%w: there is none at the end of the task", sign.ErrSignature)
+		return nil, fmt.Errorf("%w: the task ends without one", sign.ErrSignature)
 	}
 	if err := key.Verify(string(signature), sign.Task, []byte(queue), fields); err != nil {
 		return nil, err

@@ -17,9 +17,9 @@ var (
 
 const ports = 20_000 // that may be tried
 
-// FreePort is a port of loopback on which nobody listens, and which no other test of the process is
-// given. It is below those that systems hand out by themselves, so that no listener or connection
-// of another process gets it before it is used.
+// FreePort is a port of loopback on which no process listens, and which no other test of the
+// process is given. It is below those that systems hand out by themselves, so that no listener or
+// connection of another process gets it before it is used.
 func FreePort(t testing.TB) string {
 	t.Helper()
 	var err error

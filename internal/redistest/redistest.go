@@ -1,4 +1,4 @@
-// Package redistest gives tests a Redis of their own: a real redis-server, or miniredis inside the
+// Package redistest gives each test a private Redis: a real redis-server, or miniredis inside the
 // test.
 package redistest
 
@@ -33,7 +33,7 @@ func Mini(t testing.TB) *redis.Client {
 	return connect(t, &redis.Options{Addr: "127.0.0.1:0", Dialer: func(context.Context, string, string) (net.Conn, error) { return m.Dial() }})
 }
 
-// Server is a redis-server on a unix socket in a folder of its own.
+// Server is a redis-server on a unix socket in a private folder.
 type Server struct {
 	t       testing.TB
 	program string

@@ -16,7 +16,7 @@ import (
 // even if the folder was removed.
 //
 //	3  present.lock  taken when no user is left
-//	4  start.lock    held until the server is gone, so that no process joins one that is about to end
+//	4  start.lock    held until the server is gone, so that no process joins a dying one
 //	5  server.lock   free as soon as it is
 //
 // The script waits in the kernel and wakes up once. A server that ignores SIGTERM is killed after

@@ -164,8 +164,8 @@ func (st *Status) API(redis string) api.Status {
 }
 
 // Outputs returns the outputs of the stages that nothing depends on, as JSON, and of one with more
-// than most bytes its size: see [runstate.Run.Outputs]. With an error it returns those that could be
-// read.
+// than most bytes its size: see [runstate.Run.Outputs]. With an error it returns those that could
+// be read.
 func (s *Service) Outputs(ctx context.Context, run *runstate.Run, most int) (map[string]json.RawMessage, error) {
 	return run.Outputs(ctx, s.session.Journal, s.session.Stores, most)
 }

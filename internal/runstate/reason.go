@@ -14,12 +14,13 @@ import (
 
 // Fleet is what decides, beside the journal, whether a ready stage can start.
 type Fleet struct {
-	State        string // of the run in the list of runs, which knows about the coordinator
-	Now          time.Time
-	Workers      []fleet.Worker      // live and silent ones
-	Capabilities *fleet.Capabilities // tasks for which workers with the key of the run have handlers
-	Key          string              // fingerprint of the key that signed the run
-	Paused       map[string]string   // by queue that is paused: the key in Redis that pauses it
+	State   string // of the run in the list of runs, which knows about the coordinator
+	Now     time.Time
+	Workers []fleet.Worker // live and silent ones
+	// tasks for which workers with the key of the run have handlers
+	Capabilities *fleet.Capabilities
+	Key          string            // fingerprint of the key that signed the run
+	Paused       map[string]string // by queue that is paused: the key in Redis that pauses it
 
 	// TaskID returns the ID under which an attempt is in its queue. Workers name the tasks that
 	// they took and have not begun.

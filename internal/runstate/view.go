@@ -1,5 +1,5 @@
-// Package runstate is what people and programs are shown of a run. It is read from the journal and from
-// nothing else.
+// Package runstate is what people and programs are shown of a run. It is read from the journal and
+// from nothing else.
 package runstate
 
 import (
@@ -214,7 +214,7 @@ func (r *Run) note(e journal.Entry, record journal.Record) {
 	givenUp := active && e.Worker == ""
 	delete(r.Active, s)
 
-	// without an attempt of its own the last one is the newest
+	// if a record names no attempt, the last one is the newest
 	if record.Type != journal.StageLost && record.Attempt > 0 {
 		delete(r.Notes, s)
 	}

@@ -11,8 +11,8 @@ import (
 // pipelines, journal records and tasks. One number covers them all, because a run has one of each.
 //
 // Raise it with every change that this program would misread. A program reads its own format and
-// all before it: `testdata/format-N` has a run of each. It writes the records of a run in the format
-// of that run.
+// all before it: `testdata/format-N` has a run of each. It writes the records of a run in the
+// format of that run.
 const Format = 1
 
 // ErrNewer says that a newer godags wrote something that this program cannot read.
@@ -33,8 +33,8 @@ func Unknown(what string) error {
 }
 
 // Decode decodes a JSON object whose field "format" says its format; format points to that field of
-// the object. A field that the object does not have is not ignored, because it could change what the
-// others mean: the error is [ErrNewer].
+// the object. A field that the object does not have is not ignored, because it could change what
+// the others mean: the error is [ErrNewer].
 func Decode(data []byte, object any, format *int) error {
 	strict := json.NewDecoder(bytes.NewReader(data))
 	strict.DisallowUnknownFields()
@@ -57,8 +57,8 @@ func Decode(data []byte, object any, format *int) error {
 		return newer
 	}
 
-	// encoding/json has no type for an unknown field. It is the cause if a decoder that ignores such
-	// fields finds nothing wrong.
+	// encoding/json has no type for an unknown field. It is the cause if a decoder that ignores
+	// such fields finds nothing wrong.
 	if json.Unmarshal(data, object) == nil {
 		return Unknown(err.Error())
 	}

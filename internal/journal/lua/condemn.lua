@@ -3,7 +3,7 @@
 -- remover: from now on no write of an attempt has an effect, and none of an earlier remover.
 -- Sent twice, it answers the same. An end of the lease that is further away than its length is cut: see acquire.lua.
 -- KEYS run spec fence journal   ARGV condition, token of the remover, the time(ms) that it has
---   due: it is finished and its time is over, or nobody drives it and its journal is gone   ended: it is finished   idle: nobody drives it
+--   due: it is finished and its time is over, or it has no coordinator and its journal is gone   ended: it is finished   idle: it has no coordinator
 -- Returns {1, spec} or {0}; the spec is empty if it was removed already
 local m = redis.call('HMGET', KEYS[1], 'digest', 'state', 'expires', 'until', 'owner', 'lease')
 local t = redis.call('TIME')
@@ -12,7 +12,7 @@ local over = (tonumber(m[4]) or 0) <= now
 if m[6] and tonumber(m[4] or 0) > now + m[6] then redis.call('HSET', KEYS[1], 'until', string.format('%.0f', now + m[6])) end
 local condemned
 if not m[1] then
-  condemned = over or m[5] == ARGV[2] -- whoever began has died, or it is our own call
+  condemned = over or m[5] == ARGV[2] -- the process that began has died, or it is our own call
 elseif ARGV[1] == 'idle' then
   condemned = over
 else

@@ -1,8 +1,8 @@
 -- Brings the fence into line with the journal, if the coordinator knows its last entry. A Redis whose AOF was cut off within a transaction
 -- may have brought back a part of it: a claim, or an end, of which the journal says nothing.
 -- KEYS run fence journal out   ARGV epoch, entry that the coordinator knows last, (stage attempt claimed)*
---   claimed: 1 if the journal says that somebody has claimed the attempt and it has not ended, 0 if it is still to be claimed
--- Returns one 0 or 1 per stage: 1 if its cell was wrong. A claimed one is then nobody's, to be revoked
+--   claimed: 1 if the journal says that a worker has claimed the attempt and it has not ended, 0 if it is still to be claimed
+-- Returns one 0 or 1 per stage: 1 if its cell was wrong. A claimed one then belongs to no worker, to be revoked
 local m = redis.call('HMGET', KEYS[1], 'epoch', 'digest')
 if not m[2] then return redis.error_reply('GONE the run is not in Redis') end
 if m[1] ~= ARGV[1] then return redis.error_reply('FENCED another coordinator has the run') end

@@ -1,4 +1,4 @@
--- Tries what a coordinator does with a run that nobody can have, and leaves nothing behind.
+-- Tries what a coordinator does with a run whose ID no run can have, and leaves no key.
 -- KEYS run spec journal fence, lists of runs
 -- Returns the commands that the user may not run, or not with such a key
 local denied = {}

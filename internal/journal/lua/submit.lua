@@ -1,7 +1,7 @@
 -- Creates a run and enters it into the lists, whole or not at all. The lists come first: of an AOF that is cut off here, an
 -- entry without a run may be left, which the next reader removes.
 -- KEYS run spec journal runs open
--- ARGV digest spec pipeline stages coordinator lease(ms) record signature epoch(0: nobody drives it yet) keep(ms; 0: for ever) incarnation run
+-- ARGV digest spec pipeline stages coordinator lease(ms) record signature epoch(0: it has no coordinator yet) keep(ms; 0: for ever) incarnation run
 -- Returns {created, digest of the run's spec, epoch}
 local digest = redis.call('HGET', KEYS[1], 'digest')
 if digest then
