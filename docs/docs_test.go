@@ -69,7 +69,7 @@ func snippets(t *testing.T) (all []snippet) {
 	return all
 }
 
-// execute runs a command of a program without pipelines of its own.
+// execute runs a command of a program without pipelines.
 func execute(t *testing.T, args ...string) (code int, output string) {
 	t.Helper()
 	var out bytes.Buffer
