@@ -27,11 +27,12 @@ soak: ## random runs under random faults for DURATION, and the faults that take 
 hosts: ## faults of whole hosts: needs root, for network namespaces and a small file system
 	PACKAGES=./e2e/faults ./scripts/test.sh -count 1 -tags hosts -run 'TestAHostIsCutOff|TestAFullDisk'
 
-lint: ## gofmt, vet, staticcheck
+lint: ## gofmt, vet, staticcheck, and the style of comments, functions and phrases
 	@test -z "$$(gofmt -l .)" || { echo "not formatted:"; gofmt -l .; exit 1; }
 	$(GO) vet ./...
 	$(GO) vet -tags soak,hosts ./e2e/faults
 	$(STATICCHECK) -tags soak,hosts ./...
+	$(GO) run ./scripts/style
 
 style: ## comments, paragraphs and phrases; CONTRIBUTING.md has the rules
 	$(GO) run ./scripts/style -stats

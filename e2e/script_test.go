@@ -23,23 +23,23 @@ import (
 // TestScripts runs testdata/*.txtar. Beside the commands of testscript they know
 //
 //	exits CODE PROGRAM ARGS...       a program that ends with exactly this code
-//	until PATTERN PROGRAM ARGS...    a program that is run again and again until it succeeds and its output matches
-//	spawn NAME PROGRAM ARGS...       a program in the background; its output goes to NAME.out and NAME.err
+//	until PATTERN PROGRAM ARGS...    runs a program until it succeeds with this output
+//	spawn NAME PROGRAM ARGS...       a program in the background; output: NAME.out, NAME.err
 //	signal NAME SIGNAL               sends INT, TERM, HUP or KILL to it
-//	ended NAME CODE                  waits for its end with exactly this code; its output becomes stdout and stderr
-//	gone FILE...                     waits until the processes whose numbers the files hold do not exist any more
+//	ended NAME CODE                  waits until it exits with this code; sets stdout and stderr
+//	gone FILE...                     waits until the processes in these pid files are gone
 //	needs PROGRAM                    skips the script where a program is not installed
 //	hide redis-server                takes redis-server off PATH
-//	redis [SETTINGS...]              starts a redis-server; $REDIS is its URL, $REDIS_SOCKET its socket
+//	redis [SETTINGS...]              starts a redis-server; sets $REDIS and $REDIS_SOCKET
 //	flush                            makes it lose everything
-//	keys                             what is left of runs in it: the names of their keys become stdout
-//	sentinels                        starts a primary, a replica and a Sentinel, all with TLS; $REDIS is its URL
+//	keys                             the keys of runs in it become stdout
+//	sentinels                        starts primary, replica and Sentinel with TLS; sets $REDIS
 //	failover                         kills the primary and waits until the replica is the primary
-//	fakeredis VERSION                starts something that says it were a Redis of this version; $REDIS is its URL
-//	get LOG PATH [PATTERN]           asks the metrics server of the worker with this log, until the answer matches; it becomes stdout
+//	fakeredis VERSION                starts a fake Redis of this version; sets $REDIS
+//	get LOG PATH [PATTERN]           asks the metrics server of a worker until it matches
 //	json FIELD PATTERN               a field (a.b.c) of the JSON on stdout matches as a whole
 //	fields NAME,...                  the JSON object on stdout has these fields and no others
-//	project FIELD...                 makes stdout of the NDJSON on stdout: the fields of each object, separated by spaces
+//	project FIELD...                 prints these fields of the NDJSON on stdout
 //
 // $REPOSITORY is the root of this module. No program may show a stack trace, whatever it is given.
 func TestScripts(t *testing.T) {

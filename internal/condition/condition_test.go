@@ -115,7 +115,7 @@ func TestWhatIsWrongIsKnownBeforeTheRun(t *testing.T) {
 		`params.seed === 42`:         `params.seed ^=== 42: there is no operator === (did you mean "=="?)`,
 		`env.STAGE =~ "x"`:           `env.STAGE ^=~ "x": there is no operator =~ (did you mean "matches"?)`,
 		`true AND false`:             `true ^AND false: there is no operator AND (did you mean "and"?)`,
-		`true 5`:                     `true ^5: the condition cannot go on with 5`,
+		`true 5`:                     `true ^5: the condition is invalid before 5`,
 		`"a`:                         `the closing quote is missing`,
 		`params.`:                    `params.^: the condition ends in the middle`,
 		`${{ params.seed > 1 }}`:     `a condition is written without braces around it`,

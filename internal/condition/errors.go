@@ -72,7 +72,7 @@ func located(source string, err error) error {
 	case token != nil && strings.Contains(source, "{{"):
 		e.Message = "a condition is written without braces around it"
 	case token != nil:
-		e.Message = "the condition cannot go on with " + token[1]
+		e.Message = "the condition is invalid before " + token[1]
 	}
 
 	e.operator(source)
@@ -94,7 +94,7 @@ var operators = map[string]string{"=": "==", "===": "==", "!==": "!=", "=>": ">=
 
 // operator suggests what an operator is called here that the parser does not know.
 func (e *Error) operator(source string) {
-	if !strings.HasPrefix(e.Message, "the condition cannot go on") && !strings.HasPrefix(e.Message, "unrecognized character") {
+	if !strings.HasPrefix(e.Message, "the condition is invalid before") && !strings.HasPrefix(e.Message, "unrecognized character") {
 		return
 	}
 
