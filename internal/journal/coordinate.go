@@ -216,7 +216,7 @@ func (j *Journal) TimeOut(ctx context.Context, run RunID, epoch int64, limit tim
 }
 
 // Now returns the time by the clock of Redis, to the microsecond.
-func (j *Journal) Now(ctx context.Context) (time.Time, error) { return j.rdb.Time(ctx).Result() }
+func (j *Reader) Now(ctx context.Context) (time.Time, error) { return j.rdb.Time(ctx).Result() }
 
 // end records the first record, or the last if the run is being cancelled.
 func (j *Journal) end(ctx context.Context, run RunID, state string, epoch int64, records ...Record) (was string, err error) {

@@ -25,7 +25,7 @@ func (j *Journal) Guard(run RunID, token Token, attempts ...AttemptID) guard.Gua
 const cellSize = 8
 
 // GuardRemoval returns what holds while no other process has begun to remove the run.
-func (j *Journal) GuardRemoval(c *Deletion) guard.Guard {
+func (j *Remover) GuardRemoval(c *Deletion) guard.Guard {
 	// no claim: attempts count from 1
 	mark := append(make([]byte, cellSize-len(c.token)), c.token[:]...)
 	return guard.Guard{Key: j.key(c.Run, "fence"), Cells: []guard.Cell{{Want: string(mark)}}}

@@ -86,18 +86,28 @@ const (
 
 // Journal reads and writes runs. It is safe for concurrent use.
 type Journal struct {
-	rdb   redis.UniversalClient
+	Reader
+	Remover
 	known Position // see [Journal.At]
 }
+
+// Reader reads runs and changes nothing.
+type Reader struct{ rdb redis.UniversalClient }
+
+// Remover removes finished runs whose time is over, and runs that a user deletes.
+type Remover struct{ Reader }
 
 // At returns the journal for a reader that knows a run up to an entry. What is decided then
 // follows from that entry: if the journal has lost it, decisions and the end of the run are refused
 // with [ErrTruncated].
-func (j *Journal) At(p Position) *Journal { return &Journal{j.rdb, p} }
+func (j *Journal) At(p Position) *Journal { return &Journal{j.Reader, j.Remover, p} }
 
 // New returns the journal that lives in the given Redis. The client stays the caller's.
-func New(rdb redis.UniversalClient) *Journal { return &Journal{rdb: rdb} }
+func New(rdb redis.UniversalClient) *Journal {
+	reader := Reader{rdb}
+	return &Journal{Reader: reader, Remover: Remover{reader}}
+}
 
-func (j *Journal) key(run RunID, what string) string {
+func (j *Reader) key(run RunID, what string) string {
 	return prefix + "{" + string(run) + "}:" + what
 }

@@ -20,7 +20,7 @@ type Ownership struct {
 }
 
 // Ownerships says who drives runs, in their order, at the cost of one round trip.
-func (j *Journal) Ownerships(ctx context.Context, runs ...RunID) ([]Ownership, error) {
+func (j *Reader) Ownerships(ctx context.Context, runs ...RunID) ([]Ownership, error) {
 	pipe := j.rdb.Pipeline()
 	now := pipe.Time(ctx)
 	fields := make([]*redis.SliceCmd, len(runs))

@@ -43,7 +43,7 @@ func Unreadable(err error) bool {
 // wait. If the entry at the position is not there any more it returns [ErrTruncated]: what was read
 // before is not what the entries after it follow from. What comes before an entry that is
 // [Unreadable] is returned first, and the error when that entry is the next.
-func (j *Journal) Read(ctx context.Context, run RunID, after Position, wait time.Duration) ([]Entry, error) {
+func (j *Reader) Read(ctx context.Context, run RunID, after Position, wait time.Duration) ([]Entry, error) {
 	if wait < time.Millisecond {
 		wait = -1 // go-redis would round it to 0, which means forever
 	}
@@ -76,7 +76,7 @@ func (j *Journal) Read(ctx context.Context, run RunID, after Position, wait time
 }
 
 // Last returns the position of the newest entry.
-func (j *Journal) Last(ctx context.Context, run RunID) (Position, error) {
+func (j *Reader) Last(ctx context.Context, run RunID) (Position, error) {
 	newest, err := j.rdb.XRevRangeN(ctx, j.key(run, "journal"), "+", "-", 1).Result()
 	if err == nil && len(newest) == 0 {
 		err = ErrNotFound
@@ -88,7 +88,7 @@ func (j *Journal) Last(ctx context.Context, run RunID) (Position, error) {
 }
 
 // exists returns [ErrNotFound] if the run does not exist: what is asked when nothing was found.
-func (j *Journal) exists(ctx context.Context, run RunID) error {
+func (j *Reader) exists(ctx context.Context, run RunID) error {
 	n, err := j.rdb.Exists(ctx, j.key(run, "run")).Result()
 	if err == nil && n == 0 {
 		err = ErrNotFound
@@ -150,7 +150,7 @@ type Identity struct {
 
 // Identity returns the identity of a run as recorded at its submission. Of a run that is being
 // removed it returns what is left of it, and [ErrNotFound].
-func (j *Journal) Identity(ctx context.Context, run RunID) (Identity, error) {
+func (j *Reader) Identity(ctx context.Context, run RunID) (Identity, error) {
 	recorded, err := j.rdb.HMGet(ctx, j.key(run, "run"), "incarnation", "digest", "signature").Result()
 	if err != nil {
 		return Identity{}, named(run, err)
@@ -172,7 +172,7 @@ func (j *Journal) Identity(ctx context.Context, run RunID) (Identity, error) {
 // Spec returns the frozen pipeline of a run and its digest as recorded at submission. If they do
 // not fit the error is [ErrDigest]. It reads no more bytes than a frozen pipeline can have: others
 // may have written the key.
-func (j *Journal) Spec(ctx context.Context, run RunID) (encoded []byte, digest string, err error) {
+func (j *Reader) Spec(ctx context.Context, run RunID) (encoded []byte, digest string, err error) {
 	pipe := j.rdb.Pipeline()
 	stored := pipe.GetRange(ctx, j.key(run, "spec"), 0, spec.MaxEncoded)
 	recorded := pipe.HGet(ctx, j.key(run, "run"), "digest")
@@ -212,7 +212,7 @@ type Summary struct {
 
 // Summary describes one run by the first and the last entry of its stream. If the journal is
 // [Unreadable] it returns what is known nevertheless.
-func (j *Journal) Summary(ctx context.Context, run RunID) (Summary, error) {
+func (j *Reader) Summary(ctx context.Context, run RunID) (Summary, error) {
 	pipe := j.rdb.Pipeline()
 	first := pipe.XRangeN(ctx, j.key(run, "journal"), "-", "+", 1)
 	last := pipe.XRevRangeN(ctx, j.key(run, "journal"), "+", "-", 1)
@@ -278,7 +278,7 @@ func (j *Journal) Summary(ctx context.Context, run RunID) (Summary, error) {
 }
 
 // Outputs returns what stages recorded as their outputs; nil for those that have none.
-func (j *Journal) Outputs(ctx context.Context, run RunID, stages ...dag.StageID) ([][]byte, error) {
+func (j *Reader) Outputs(ctx context.Context, run RunID, stages ...dag.StageID) ([][]byte, error) {
 	if len(stages) == 0 {
 		return nil, nil
 	}
@@ -313,7 +313,7 @@ func (j *Journal) Outputs(ctx context.Context, run RunID, stages ...dag.StageID)
 }
 
 // Log returns what an attempt printed. It is empty if the attempt printed nothing.
-func (j *Journal) Log(ctx context.Context, run RunID, a AttemptID) ([]byte, error) {
+func (j *Reader) Log(ctx context.Context, run RunID, a AttemptID) ([]byte, error) {
 	log, err := j.rdb.HGet(ctx, j.key(run, "log"), logField(a)).Bytes()
 	if errors.Is(err, redis.Nil) {
 		return nil, j.exists(ctx, run)

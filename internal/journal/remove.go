@@ -13,7 +13,7 @@ import (
 // Due returns finished runs whose time is over, at most limit of them. When there are more, each is
 // as likely to be among those that it returns: some that cannot be removed are not in the way of
 // the others for ever.
-func (j *Journal) Due(ctx context.Context, limit int64) ([]RunID, error) {
+func (j *Remover) Due(ctx context.Context, limit int64) ([]RunID, error) {
 	// Both clocks must say so: one that is ahead for a moment, as that of Redis may be after a
 	// fail-over, must not cost anybody what he wants to keep.
 	redisNow, err := j.Now(ctx)
@@ -62,7 +62,7 @@ type Deletion struct {
 // MarkDeleted begins to remove a run, if the condition holds and no other process removes it;
 // otherwise it returns nil. From now on the run is [ErrNotFound] for everybody, and its id is not
 // free yet. [Journal.Erase] comes next.
-func (j *Journal) MarkDeleted(ctx context.Context, run RunID, when Condition) (*Deletion, error) {
+func (j *Remover) MarkDeleted(ctx context.Context, run RunID, when Condition) (*Deletion, error) {
 	token := NewToken()
 	keys := []string{j.key(run, "run"), j.key(run, "spec"), j.key(run, "fence"), j.key(run, "journal")}
 	got, err := condemnScript.Run(ctx, j.rdb, keys, string(when), token[:], removalTime.Milliseconds()).Slice()
@@ -75,7 +75,7 @@ func (j *Journal) MarkDeleted(ctx context.Context, run RunID, when Condition) (*
 
 // Erase removes all that is left of a run that is marked deleted. It does nothing if another
 // process has begun to remove the run since.
-func (j *Journal) Erase(ctx context.Context, c *Deletion) error {
+func (j *Remover) Erase(ctx context.Context, c *Deletion) error {
 	var keys []string
 	for _, what := range []string{"run", "spec", "journal", "fence", "out", "log"} {
 		keys = append(keys, j.key(c.Run, what))

@@ -69,7 +69,7 @@ func named(run RunID, err error) error {
 }
 
 // flags runs a script that returns a number per item, of which there are n.
-func (j *Journal) flags(ctx context.Context, s *redis.Script, run RunID, keys []string, n int, args []any) ([]int64, error) {
+func (j *Reader) flags(ctx context.Context, s *redis.Script, run RunID, keys []string, n int, args []any) ([]int64, error) {
 	got, err := s.Run(ctx, j.rdb, keys, args...).Int64Slice()
 	if err == nil && len(got) != n {
 		err = fmt.Errorf("script returned %d answers to %d questions", len(got), n)
