@@ -147,7 +147,7 @@ func TestAFullDiskIsAnError(t *testing.T) {
 func TestADamagedJournalIsExplained(t *testing.T) {
 	f := newFixture(t)
 	f.submit("demo-1", driven)
-	f.decide("demo-1", journal.EndUnexecuted, journal.Record{Type: journal.StageSkipped, Stage: last, Root: second})
+	f.decide("demo-1", journal.EndUnexecuted, journal.Record{Type: journal.StageSkipped, Stage: last, Cause: second})
 	f.decide("demo-1", journal.EndUnexecuted, journal.Record{Type: journal.StageSkipped, Stage: 1000})
 	for _, command := range []string{"events", "status", "logs", "graph"} {
 		f.execute(command, "demo-1").expect(t, 1, "the journal is damaged")

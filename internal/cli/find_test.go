@@ -56,7 +56,7 @@ func TestABadRunIDIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, command := range []string{"status", "events", "logs", "cancel"} {
 				o := f.execute(command, word)
-				o.expect(t, 2, "illegal run id")
+				o.expect(t, 2, "illegal run ID")
 				if len(o.stderr) > 1000 || strings.Contains(o.stderr, "\x1b") {
 					t.Errorf("%s: the message is %d bytes: %.300q", command, len(o.stderr), o.stderr)
 				}
@@ -71,7 +71,7 @@ func TestAnIDNeverHidesTheNewestRun(t *testing.T) {
 	f.submit("latest", driven)
 	f.submit("newer", driven)
 	f.execute("status", "latest").expect(t, 0, "run       newer\n")
-	f.execute("run", "simple", "--run-id", "latest").expect(t, 2, `illegal run id "latest": this word names the newest run`)
+	f.execute("run", "simple", "--run-id", "latest").expect(t, 2, `illegal run ID "latest": this word names the newest run`)
 }
 
 func TestTheWordsOfACommandAreCounted(t *testing.T) {

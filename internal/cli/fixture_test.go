@@ -188,7 +188,7 @@ func (f fixture) failed(id journal.RunID) {
 	f.succeed(id, third, "", "")
 	f.execution(id, journal.Record{Type: journal.StageFailed, Stage: second, Attempt: 1, Text: "exit status 3", Note: "cannot open"},
 		"\x1b[31mreading\x1b[0m\n10%\r50%\rcannot open\n")
-	f.decide(id, journal.EndUnexecuted, journal.Record{Type: journal.StageSkipped, Stage: last, Root: second})
+	f.decide(id, journal.EndUnexecuted, journal.Record{Type: journal.StageSkipped, Stage: last, Cause: second})
 	f.finish(id)
 }
 

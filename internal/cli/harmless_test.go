@@ -24,7 +24,7 @@ func TestNoCommandPrintsControlCharacters(t *testing.T) {
 	f.beat(fleet.Worker{ID: "w" + nasty, Host: nasty, Version: nasty, Key: nasty, Queues: []string{"default", nasty}, Slots: 1})
 	f.execution("demo-1", journal.Record{Type: journal.StageSucceeded, Stage: first, Attempt: 1, Note: nasty}, nasty+"\n")
 	f.execution("demo-1", journal.Record{Type: journal.StageFailed, Stage: second, Attempt: 1, Text: nasty, Note: nasty}, nasty+"\n"+nasty)
-	f.decide("demo-1", journal.EndUnexecuted, journal.Record{Type: journal.StageSkipped, Stage: last, Root: second})
+	f.decide("demo-1", journal.EndUnexecuted, journal.Record{Type: journal.StageSkipped, Stage: last, Cause: second})
 	f.start("demo-1", third, 1)
 	_, err := f.journal.RequestCancel(t.Context(), "demo-1", nasty)
 	f.check(err)

@@ -306,7 +306,7 @@ func (c *Coordinator) carryOut(ctx context.Context, commands []dag.Command) erro
 			c.scheduler.add(command.Stage)
 		case dag.Skip:
 			decisions = append(decisions, journal.Decision{Kind: journal.EndUnexecuted,
-				Record: journal.Record{Type: journal.StageSkipped, Stage: command.Stage, Root: command.Cause}})
+				Record: journal.Record{Type: journal.StageSkipped, Stage: command.Stage, Cause: command.Cause}})
 		case dag.Cancel:
 			decisions = append(decisions, journal.Decision{Kind: journal.EndUnexecuted,
 				Record: journal.Record{Type: journal.StageCancelled, Stage: command.Stage}})

@@ -22,19 +22,19 @@ type search struct {
 func (f *search) findMissing(deliveries []string, now time.Time) ([]*batch, error) {
 	delivered := make(map[string]bool)
 	for _, id := range deliveries {
-		// A task that a worker passed on has another ID, which begins with its first attempt.
+		// A task that a worker requeued has another ID, which begins with its first attempt.
 		delivered[id] = true
-		delivered[queue.PassedOn(id)] = true
+		delivered[queue.RequeuedFrom(id)] = true
 	}
 
 	var list []*batch
-	passedOn := make(map[string]map[string]bool)
+	requeued := make(map[string]map[string]bool)
 	for _, b := range f.inflight.overdue(now) {
 		if delivered[b.id] || f.leads(b, delivered) {
 			continue // it stays overdue, since its worker may die
 		}
 
-		pending, err := f.pending(b, passedOn)
+		pending, err := f.pending(b, requeued)
 		if err != nil {
 			return nil, err
 		}
@@ -56,20 +56,20 @@ func (f *search) findMissing(deliveries []string, now time.Time) ([]*batch, erro
 	return list, nil
 }
 
-// pending reports whether a batch, or the rest of it that a worker passed on, is in its queue.
-// passedOn caches the second answer by queue, since it takes a scan of the queue.
-func (f *search) pending(b *batch, passedOn map[string]map[string]bool) (bool, error) {
+// pending reports whether a batch, or the rest of it that a worker requeued, is in its queue.
+// requeued caches the second answer by queue, since it takes a scan of the queue.
+func (f *search) pending(b *batch, requeued map[string]map[string]bool) (bool, error) {
 	pending, err := f.queue.Pending(b.queue, b.id)
 	if pending || err != nil {
 		return pending, err
 	}
 
-	if passedOn[b.queue] == nil {
-		if passedOn[b.queue], err = f.queue.PassedOn(b.queue); err != nil {
+	if requeued[b.queue] == nil {
+		if requeued[b.queue], err = f.queue.Requeued(b.queue); err != nil {
 			return false, err
 		}
 	}
-	return f.leads(b, passedOn[b.queue]), nil
+	return f.leads(b, requeued[b.queue]), nil
 }
 
 // leads reports whether one of the task IDs begins with an unclaimed attempt of a batch.

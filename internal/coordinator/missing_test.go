@@ -28,13 +28,13 @@ func TestOverdue_LeavesDeliveredTasksAlone(t *testing.T) {
 }
 
 // Another worker has passed on what it did not claim, under another id.
-func TestOverdue_FindsWhatWasPassedOn(t *testing.T) {
+func TestOverdue_FindsRequeuedTasks(t *testing.T) {
 	simulate(t, "a", func(w *world) {
 		w.sent("a#1")
 		w.has("r:a:1.ABCDEF")
 		w.sent()
-		passedOn := queue.Task{ID: "r:a:1.ABCDEF"}
-		w.must(w.queue.EnqueueAll(w.Context(), "default", passedOn))
+		requeued := queue.Task{ID: "r:a:1.ABCDEF"}
+		w.must(w.queue.EnqueueAll(w.Context(), "default", requeued))
 		w.keepAlive("w1", 5*unclaimedAfter)
 		w.sent("a#1.ABCDEF") // nothing else
 		w.keepAlive("w1", unclaimedAfter+fleet.HeartbeatInterval)

@@ -32,7 +32,7 @@ func (t *tasks) build(b *batch, position journal.Position) queue.Task {
 	for _, s := range b.stages {
 		body.Items = append(body.Items, t.item(s))
 	}
-	return queue.Task{ID: b.id, Label: queue.Label(len(body.Items), t.stages.state.Name(b.stages[0])), Bundle: body}
+	return queue.Task{ID: b.id, Label: queue.Label(len(body.Items), t.stages.state.Name(b.stages[0])), Batch: body}
 }
 
 // taskID returns the ID of the task of a batch. That of a single stage is the same for all

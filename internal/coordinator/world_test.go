@@ -68,7 +68,7 @@ func (q *fakeQueue) EnqueueAll(_ context.Context, _ string, tasks ...queue.Task)
 	}
 	for _, t := range tasks {
 		if _, there := q.bundles[t.ID]; !there {
-			q.bundles[t.ID] = t.Bundle
+			q.bundles[t.ID] = t.Batch
 			q.order = append(q.order, t.ID)
 		}
 	}
@@ -82,12 +82,12 @@ func (q *fakeQueue) Pending(_, id string) (bool, error) {
 	return there, nil
 }
 
-func (q *fakeQueue) PassedOn(string) (map[string]bool, error) {
+func (q *fakeQueue) Requeued(string) (map[string]bool, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	first := make(map[string]bool)
 	for id := range q.bundles {
-		first[queue.PassedOn(id)] = true
+		first[queue.RequeuedFrom(id)] = true
 	}
 	return first, nil
 }

@@ -18,7 +18,7 @@ func TestCleanUpIsClaimedWhileTheRunIsCancelled(t *testing.T) {
 			f.t.Errorf("granted %v, %v", got, err)
 		}
 		skipped := ended(journal.StageSkipped, 1, 1)
-		skipped.Record.Root = 1
+		skipped.Record.Cause = 1
 		f.report("w1", tokenA, skipped, true)
 		moves[1] = journal.ClaimOp(at(1, 2))
 		moves[1].CleanUp = true

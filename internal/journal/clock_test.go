@@ -80,9 +80,9 @@ func TestAcquireLeavesALiveOwnerItsRunWhenTheClockGoesBack(t *testing.T) {
 func TestCondemnTrustsNoMarkFromTheFuture(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.finish()
-		f.condemn(run, journal.WhenEnded, true)
+		f.markDeleted(run, journal.WhenEnded, true)
 		f.setRun("until", f.ahead())
-		f.condemn(run, journal.WhenEnded, false)
+		f.markDeleted(run, journal.WhenEnded, false)
 		left, err := f.rdb.HGet(f.t.Context(), "godags:{r}:run", "until").Int64()
 		if now, nowErr := f.Now(f.t.Context()); err != nil || nowErr != nil || time.UnixMilli(left).Sub(now) > time.Minute {
 			f.t.Errorf("the mark ends at %v, and it is %v; %v, %v", time.UnixMilli(left), now, err, nowErr)

@@ -36,7 +36,7 @@ type Submitted struct {
 }
 
 // ErrExists says that a run with this id was submitted before.
-var ErrExists = errors.New("the run id is taken")
+var ErrExists = errors.New("the run ID is taken")
 
 // Submit creates a run, whole or not at all, and returns the submitter's epoch. If the id is taken
 // it returns [ErrExists], and [ErrDigest] as well if that run has another spec.
@@ -121,16 +121,16 @@ type Decision struct {
 	Record Record
 }
 
-// maxBatch is the number of stages that one script call goes through: Redis serves no other client
+// maxPerCall is the number of stages that one script call goes through: Redis serves no other client
 // meanwhile.
-const maxBatch = 2000
+const maxPerCall = 2000
 
 // Decide records decisions. One that a worker's claim or report has overtaken is left out without
 // an error.
 func (j *Journal) Decide(ctx context.Context, run RunID, epoch int64, decisions []Decision) error {
 	keys := []string{j.key(run, "run"), j.key(run, "fence"), j.key(run, "journal")}
 	for len(decisions) > 0 {
-		batch := decisions[:min(len(decisions), maxBatch)]
+		batch := decisions[:min(len(decisions), maxPerCall)]
 		decisions = decisions[len(batch):]
 		args := append(make([]any, 0, 2+4*len(batch)), epoch, string(j.known))
 		for _, d := range batch {
@@ -156,13 +156,13 @@ type ExpectedState struct {
 // caller has read.
 func (j *Journal) RepairFence(ctx context.Context, run RunID, epoch int64, known Position, standings []ExpectedState) (mended int, err error) {
 	keys := []string{j.key(run, "run"), j.key(run, "fence"), j.key(run, "journal"), j.key(run, "out")}
-	for batch := range slices.Chunk(standings, maxBatch) {
+	for batch := range slices.Chunk(standings, maxPerCall) {
 		args := append(make([]any, 0, 2+3*len(batch)), epoch, string(known))
 		for _, s := range batch {
 			args = append(args, uint32(s.Stage), uint16(s.Attempt), s.Claimed)
 		}
 
-		wrong, err := j.flags(ctx, mendScript, run, keys, len(batch), args)
+		wrong, err := j.flags(ctx, repairScript, run, keys, len(batch), args)
 		if err != nil {
 			return mended, err
 		}

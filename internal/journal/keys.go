@@ -48,7 +48,7 @@ func ParseRunID(text string) (RunID, error) {
 		if len(shown) > 60 {
 			shown = shown[:60] + "..."
 		}
-		return "", fmt.Errorf("illegal run id %q: use up to %d letters, digits, '.', '_' and '-', beginning with a letter or digit, without \"..\"", shown, MaxRunID)
+		return "", fmt.Errorf("illegal run ID %q: use up to %d letters, digits, '.', '_' and '-', beginning with a letter or digit, without \"..\"", shown, MaxRunID)
 	}
 
 	return RunID(text), nil
@@ -65,12 +65,12 @@ func ChooseRunID(text string) (RunID, error) {
 		return "", err
 	}
 	if text == Latest {
-		return "", fmt.Errorf("illegal run id %q: this word names the newest run", text)
+		return "", fmt.Errorf("illegal run ID %q: this word names the newest run", text)
 	}
 
 	switch extension := strings.ToLower(path.Ext(text)); extension {
 	case ".yaml", ".yml", ".json":
-		return "", fmt.Errorf("illegal run id %q: commands take what ends in %s for a pipeline file", text, extension)
+		return "", fmt.Errorf("illegal run ID %q: commands take what ends in %s for a pipeline file", text, extension)
 	}
 
 	return id, nil

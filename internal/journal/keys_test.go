@@ -32,11 +32,11 @@ func TestIllegalRunIDs(t *testing.T) {
 // A run whose id commands take for something else could not be looked at.
 func TestIDsThatCommandsTakeForSomethingElse(t *testing.T) {
 	for text, want := range map[string]string{
-		"latest":      `illegal run id "latest": this word names the newest run`,
-		"flow.yaml":   `illegal run id "flow.yaml": commands take what ends in .yaml for a pipeline file`,
-		"flow.YML":    `illegal run id "flow.YML": commands take what ends in .yml for a pipeline file`,
-		"a-1.json":    `illegal run id "a-1.json": commands take what ends in .json for a pipeline file`,
-		"-":           `illegal run id "-": use up to 100 letters, digits, '.', '_' and '-', beginning with a letter or digit, without ".."`,
+		"latest":      `illegal run ID "latest": this word names the newest run`,
+		"flow.yaml":   `illegal run ID "flow.yaml": commands take what ends in .yaml for a pipeline file`,
+		"flow.YML":    `illegal run ID "flow.YML": commands take what ends in .yml for a pipeline file`,
+		"a-1.json":    `illegal run ID "a-1.json": commands take what ends in .json for a pipeline file`,
+		"-":           `illegal run ID "-": use up to 100 letters, digits, '.', '_' and '-', beginning with a letter or digit, without ".."`,
 		"latest-1":    "",
 		"Latest":      "",
 		"yaml":        "",

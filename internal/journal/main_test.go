@@ -184,7 +184,7 @@ func tell(worker string, r journal.Record) string {
 	case journal.RunCancelling:
 		return text + " " + r.Text
 	case journal.StageSkipped:
-		return fmt.Sprintf("%s %d because of %d", text, r.Stage, r.Root)
+		return fmt.Sprintf("%s %d because of %d", text, r.Stage, r.Cause)
 	}
 	return fmt.Sprintf("%s %d#%d", text, r.Stage, r.Attempt)
 }

@@ -170,7 +170,7 @@ func (w *world) carryOut(t *rapid.T, c *coordinator) {
 			w.tasks = append(w.tasks, at(command.Stage, command.Attempt))
 		case dag.Skip:
 			d := decision(journal.EndUnexecuted, journal.StageSkipped, command.Stage, 0)
-			d.Record.Root = command.Cause
+			d.Record.Cause = command.Cause
 			decisions = append(decisions, d)
 		case dag.Cancel:
 			decisions = append(decisions, decision(journal.EndUnexecuted, journal.StageCancelled, command.Stage, 0))

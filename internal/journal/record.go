@@ -67,7 +67,7 @@ type Record struct {
 	// dag.NoStage
 	Stage   dag.StageID
 	Attempt dag.Attempt // of what a worker reports, and of stage.lost
-	Root    dag.StageID // of stage.skipped: the stage that is the cause
+	Cause   dag.StageID // of stage.skipped: the stage that is the cause
 	// of stage.succeeded: the number of elements, if there are instances for each
 	Count uint32
 	Fatal bool // of stage.failed: it must not be tried again
@@ -97,13 +97,13 @@ func (d Digest) String() string {
 // Event returns what the record means to the run's state machine. It is false for run.submitted,
 // which means nothing to it.
 func (r Record) Event() (dag.Event, bool) {
-	return dag.Event{Type: types[r.Type].event, Stage: r.Stage, Attempt: r.Attempt, Cause: r.Root, Count: r.Count, Fatal: r.Fatal}, r.Type != RunSubmitted
+	return dag.Event{Type: types[r.Type].event, Stage: r.Stage, Attempt: r.Attempt, Cause: r.Cause, Count: r.Count, Fatal: r.Fatal}, r.Type != RunSubmitted
 }
 
 // The fields of a record that are there only if the record has them. They are stored as a varint,
 // so that a later format can have more than seven.
 const (
-	hasRoot = 1 << iota
+	hasCause = 1 << iota
 	hasDuration
 	hasNote
 	hasText
@@ -121,14 +121,14 @@ const (
 
 // append adds the stored form: type, stage, attempt, which fields follow, fields.
 func (r Record) append(buf []byte) []byte {
-	fields := bit(hasRoot, r.Root != 0) | bit(hasDuration, r.Duration > 0) | bit(hasNote, r.Note != "") | bit(hasText, r.Text != "") |
+	fields := bit(hasCause, r.Cause != 0) | bit(hasDuration, r.Duration > 0) | bit(hasNote, r.Note != "") | bit(hasText, r.Text != "") |
 		bit(hasCount, r.Count > 0) | bit(isFatal, r.Fatal) | bit(hasDigest, r.Digest != Digest{})
 	buf = append(buf, byte(r.Type))
 	buf = binary.AppendUvarint(buf, uint64(r.Stage))
 	buf = binary.AppendUvarint(buf, uint64(r.Attempt))
 	buf = append(buf, fields) // below 128: its own varint
-	if fields&hasRoot != 0 {
-		buf = binary.AppendUvarint(buf, uint64(r.Root))
+	if fields&hasCause != 0 {
+		buf = binary.AppendUvarint(buf, uint64(r.Cause))
 	}
 
 	if fields&hasCount != 0 {
@@ -191,8 +191,8 @@ func decodeRecords(data string, records []Record) ([]Record, error) {
 		}
 
 		r.Fatal = fields&isFatal != 0
-		if fields&hasRoot != 0 {
-			r.Root = dag.StageID(d.uint(1<<32 - 1))
+		if fields&hasCause != 0 {
+			r.Cause = dag.StageID(d.uint(1<<32 - 1))
 		}
 
 		if fields&hasCount != 0 {

@@ -20,7 +20,7 @@ func drawRecord(t *rapid.T) Record {
 		Type:     rapid.SampledFrom(allTypes).Draw(t, "type"),
 		Stage:    dag.StageID(rapid.Uint32().Draw(t, "stage")),
 		Attempt:  dag.Attempt(rapid.Uint16().Draw(t, "attempt")),
-		Root:     dag.StageID(rapid.Uint32().Draw(t, "root")),
+		Cause:    dag.StageID(rapid.Uint32().Draw(t, "root")),
 		Count:    rapid.Uint32Range(0, dag.MaxInstances).Draw(t, "count"),
 		Fatal:    rapid.Bool().Draw(t, "fatal"),
 		Duration: time.Duration(rapid.Int64Range(0, math.MaxInt64/1000).Draw(t, "µs")) * time.Microsecond,
@@ -111,7 +111,7 @@ func TestRecordsMeanEventsToTheStateMachine(t *testing.T) {
 		RunReopened: dag.RunReopened,
 	}
 	for _, typ := range allTypes {
-		got, ok := Record{Type: typ, Stage: 4, Attempt: 2, Root: 3}.Event()
+		got, ok := Record{Type: typ, Stage: 4, Attempt: 2, Cause: 3}.Event()
 		if means, known := want[typ]; ok != known || ok && got != (dag.Event{Type: means, Stage: 4, Attempt: 2, Cause: 3}) {
 			t.Errorf("%s became %+v, %v", typ, got, ok)
 		}
@@ -121,7 +121,7 @@ func TestRecordsMeanEventsToTheStateMachine(t *testing.T) {
 func FuzzDecodeRecords(f *testing.F) {
 	f.Add("")
 	f.Add("\x02\xff\xff\xff\xff\x0f\xff\xff\x03\x00\x03\x00\x01\x02\xe8\x07")
-	f.Add(string(Record{Type: StageFailed, Stage: 7, Attempt: 2, Root: 1, Duration: time.Hour, Note: "n", Text: "t"}.append(nil)))
+	f.Add(string(Record{Type: StageFailed, Stage: 7, Attempt: 2, Cause: 1, Duration: time.Hour, Note: "n", Text: "t"}.append(nil)))
 	f.Fuzz(func(t *testing.T, data string) {
 		records, err := decodeRecords(data, nil)
 		if err != nil {

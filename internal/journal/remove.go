@@ -49,8 +49,8 @@ const (
 	WhenIdle  Condition = "idle"  // it has no coordinator
 )
 
-// removalTime is how long one process may remove a run before another may.
-const removalTime = time.Minute
+// removalLease is how long one process may remove a run before another may.
+const removalLease = time.Minute
 
 // Deletion is a run that a process has begun to remove.
 type Deletion struct {
@@ -65,7 +65,7 @@ type Deletion struct {
 func (j *Remover) MarkDeleted(ctx context.Context, run RunID, when Condition) (*Deletion, error) {
 	token := NewToken()
 	keys := []string{j.key(run, "run"), j.key(run, "spec"), j.key(run, "fence"), j.key(run, "journal")}
-	got, err := condemnScript.Run(ctx, j.rdb, keys, string(when), token[:], removalTime.Milliseconds()).Slice()
+	got, err := markDeletedScript.Run(ctx, j.rdb, keys, string(when), token[:], removalLease.Milliseconds()).Slice()
 	if err != nil || len(got) < 2 {
 		return nil, named(run, err)
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/godags/godags/internal/journal"
 )
 
-// condemn checks whether a run may be removed under a condition.
-func (f *fixture) condemn(id journal.RunID, when journal.Condition, want bool) *journal.Deletion {
+// markDeleted checks whether a run may be removed under a condition.
+func (f *fixture) markDeleted(id journal.RunID, when journal.Condition, want bool) *journal.Deletion {
 	f.t.Helper()
 	got, err := f.MarkDeleted(f.t.Context(), id, when)
 	if (got != nil) != want || err != nil || want && string(got.Spec) != "the spec\x00\xff" {
@@ -30,22 +30,22 @@ func (f *fixture) forgetRemover(id journal.RunID) {
 func TestARunIsRemovedByOneAtATime(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.finish()
-		f.condemn(run, journal.WhenEnded, true)
-		f.condemn(run, journal.WhenEnded, false)
-		f.condemn(run, journal.WhenIdle, false)
+		f.markDeleted(run, journal.WhenEnded, true)
+		f.markDeleted(run, journal.WhenEnded, false)
+		f.markDeleted(run, journal.WhenIdle, false)
 		f.forgetRemover(run)
-		f.condemn(run, journal.WhenEnded, true)
+		f.markDeleted(run, journal.WhenEnded, true)
 	})
 }
 
 func TestOnlyARunThatNobodyNeedsIsRemoved(t *testing.T) {
 	journals(t, func(f *fixture) {
 		for _, when := range []journal.Condition{journal.WhenDue, journal.WhenEnded, journal.WhenIdle} {
-			f.condemn(run, when, false) // it goes on
+			f.markDeleted(run, when, false) // it goes on
 		}
 		f.finish()
-		f.condemn(run, journal.WhenDue, false) // it is kept for ever
-		f.condemn(run, journal.WhenEnded, true)
+		f.markDeleted(run, journal.WhenDue, false) // it is kept for ever
+		f.markDeleted(run, journal.WhenEnded, true)
 	})
 }
 
@@ -54,8 +54,8 @@ func TestARunThatNobodyDrivesIsRemovedIfAskedFor(t *testing.T) {
 		if err := f.Release(f.t.Context(), run, "ann", f.epoch); err != nil {
 			f.t.Fatal(err)
 		}
-		f.condemn(run, journal.WhenEnded, false)
-		f.condemn(run, journal.WhenIdle, true)
+		f.markDeleted(run, journal.WhenEnded, false)
+		f.markDeleted(run, journal.WhenIdle, true)
 	})
 }
 
@@ -89,8 +89,8 @@ func TestARunIsKeptForItsTimeAndThenRemovedWholly(t *testing.T) {
 		if len(due) != 1 || due[0] != "short" {
 			f.t.Errorf("due: %v", due)
 		}
-		f.condemn("long", journal.WhenDue, false)
-		f.condemn("short", journal.WhenDue, true)
+		f.markDeleted("long", journal.WhenDue, false)
+		f.markDeleted("short", journal.WhenDue, true)
 		// Whoever removes it dies here. The run is gone for everybody, its id is not free yet, and
 		// it is still to be removed.
 		if _, err := f.Summary(ctx, "short"); !errors.Is(err, journal.ErrNotFound) {
@@ -107,7 +107,7 @@ func TestARunIsKeptForItsTimeAndThenRemovedWholly(t *testing.T) {
 			f.t.Errorf("due: %v, %v", due, err)
 		}
 		f.forgetRemover("short")
-		if err := f.Erase(ctx, f.condemn("short", journal.WhenDue, true)); err != nil {
+		if err := f.Erase(ctx, f.markDeleted("short", journal.WhenDue, true)); err != nil {
 			f.t.Fatal(err)
 		}
 		if left := f.rdb.Keys(ctx, "godags:{short}*").Val(); len(left) > 0 {
@@ -162,9 +162,9 @@ func TestEveryRunWhoseTimeIsOverHasItsTurn(t *testing.T) {
 func TestEraseByALateRemoverLeavesTheNextRunAlone(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.finish()
-		late := f.condemn(run, journal.WhenEnded, true)
+		late := f.markDeleted(run, journal.WhenEnded, true)
 		f.forgetRemover(run)
-		if err := f.Erase(f.t.Context(), f.condemn(run, journal.WhenEnded, true)); err != nil {
+		if err := f.Erase(f.t.Context(), f.markDeleted(run, journal.WhenEnded, true)); err != nil {
 			f.t.Fatal(err)
 		}
 		if _, err := f.Submit(f.t.Context(), submission()); err != nil {

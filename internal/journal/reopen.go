@@ -23,9 +23,9 @@ func (j *Journal) Reopen(ctx context.Context, r Reopening) (epoch int64, err err
 	// First the cells and outputs, some at a time: while the run is finished nothing can be
 	// claimed. Who dies here leaves a finished run, to be reopened again.
 	keys := []string{j.key(r.Run, "run"), j.key(r.Run, "fence"), j.key(r.Run, "out")}
-	for again := r.Again; len(again) > 0; again = again[min(len(again), maxBatch):] {
+	for again := r.Again; len(again) > 0; again = again[min(len(again), maxPerCall):] {
 		args := []any{r.Epoch}
-		for _, s := range again[:min(len(again), maxBatch)] {
+		for _, s := range again[:min(len(again), maxPerCall)] {
 			args = append(args, uint32(s))
 		}
 		if err := unlockScript.Run(ctx, j.rdb, keys, args...).Err(); err != nil {

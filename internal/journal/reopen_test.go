@@ -85,7 +85,7 @@ func TestAReopenedRunIsNotRemovedWhileItGoesOn(t *testing.T) {
 		if _, err := f.Reopen(ctx, f.reopening("bob")); err != nil {
 			f.t.Fatal(err)
 		}
-		f.condemn(run, journal.WhenDue, false)
+		f.markDeleted(run, journal.WhenDue, false)
 		if due, err := f.Due(ctx, 10); err != nil || len(due) != 0 {
 			f.t.Errorf("due: %v, %v", due, err)
 		}

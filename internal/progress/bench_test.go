@@ -75,7 +75,7 @@ func BenchmarkSummary(b *testing.B) {
 	s := newStory(b, build(b, pipeline...), func(*runstate.Run, journal.Entry) {})
 	for i := dag.StageID(0); i < stages; i += 2 {
 		s.entry("w1", journal.Record{Type: journal.StageFailed, Stage: i, Attempt: 1, Duration: time.Second, Text: "no"},
-			journal.Record{Type: journal.StageSkipped, Stage: i + 1, Root: i})
+			journal.Record{Type: journal.StageSkipped, Stage: i + 1, Cause: i})
 	}
 	for b.Loop() {
 		if err := Summary(io.Discard, s.run, SummaryConfig{}); err != nil {

@@ -42,7 +42,7 @@ func tellAll(s *story) {
 	s.start("w2", "left", "right")
 	s.entry("w2",
 		journal.Record{Type: journal.StageFailed, Stage: s.id("left"), Attempt: 1, Duration: 2 * time.Second, Note: "bye", Text: "exit status 3\nno such file"},
-		journal.Record{Type: journal.StageSkipped, Stage: s.id("merge"), Root: s.id("left")})
+		journal.Record{Type: journal.StageSkipped, Stage: s.id("merge"), Cause: s.id("left")})
 	s.entry("", journal.Record{Type: journal.RunCancelling, Text: "interrupt"})
 	s.end("w2", journal.StageCancelled, "right", 3*time.Second, journal.Record{Text: "it did not stop within 10s"})
 	s.finish()

@@ -18,7 +18,7 @@ func triedAgain(s *story) {
 	s.succeed("w1", "ingest", 300*time.Millisecond, "178 rows")
 	s.succeed("w1", "left", time.Second, "")
 	s.entry("w1", journal.Record{Type: journal.StageFailed, Stage: s.id("right"), Attempt: 1, Duration: time.Second, Text: "exit status 3"},
-		journal.Record{Type: journal.StageSkipped, Stage: s.id("merge"), Root: s.id("right")})
+		journal.Record{Type: journal.StageSkipped, Stage: s.id("merge"), Cause: s.id("right")})
 	s.finish()
 	s.entry("", journal.Record{Type: journal.RunReopened, Stage: dag.NoStage})
 	s.succeed("w2", "right", time.Second, "")

@@ -60,7 +60,7 @@ func TestSummaryOfFailure(t *testing.T) {
 	s.end("", journal.StageFailed, "i", 0, journal.Record{Text: "poison: 3 workers died while they executed it; the last was w7"})
 	s.end("w1", journal.StageFailed, "j", 0, journal.Record{Text: "the end"})
 	for stage, root := range map[string]string{"c": "a", "d": "a", "e": "a", "f": "a", "g": "a", "h": "b"} {
-		s.entry("", journal.Record{Type: journal.StageSkipped, Stage: s.id(stage), Root: s.id(root)})
+		s.entry("", journal.Record{Type: journal.StageSkipped, Stage: s.id(stage), Cause: s.id(root)})
 	}
 	s.finish()
 	logs := func(a journal.AttemptID) ([]byte, error) {
@@ -86,7 +86,7 @@ func TestSummaryOfCancellation(t *testing.T) {
 	s.start("w1", "a")
 	s.entry("", journal.Record{Type: journal.RunCancelling, Text: "interrupt"})
 	s.entry("", journal.Record{Type: journal.StageCancelled, Stage: s.id("b")})
-	s.entry("", journal.Record{Type: journal.StageSkipped, Stage: s.id("c"), Root: s.id("b")})
+	s.entry("", journal.Record{Type: journal.StageSkipped, Stage: s.id("c"), Cause: s.id("b")})
 	before := summaryOf(t, s, SummaryConfig{})
 	expect(t, "before its end", string(before), `
 skipped
@@ -120,7 +120,7 @@ func TestSummaryStaysShort(t *testing.T) {
 		s.end("w1", journal.StageFailed, root, time.Second, journal.Record{Text: "exit status 1"})
 		s.succeed("w1", "ok_"+root, time.Second, "fine")
 		for k := range 100 {
-			s.entry("", journal.Record{Type: journal.StageSkipped, Stage: s.id(fmt.Sprintf("s_%d_%d", i, k)), Root: s.id(root)})
+			s.entry("", journal.Record{Type: journal.StageSkipped, Stage: s.id(fmt.Sprintf("s_%d_%d", i, k)), Cause: s.id(root)})
 		}
 	}
 	s.finish()

@@ -71,7 +71,7 @@ demo · 4 stages · run demo-1
 [1/4] 2 running · 12s              ━━━━━━──────────────────
 `)
 		run.end("w1", journal.StageFailed, "left", 72*time.Second, journal.Record{Text: "exit status 3\nand more", Note: "bye"})
-		run.entry("", journal.Record{Type: journal.StageSkipped, Stage: run.id("merge"), Root: run.id("left")})
+		run.entry("", journal.Record{Type: journal.StageSkipped, Stage: run.id("merge"), Cause: run.id("left")})
 		run.end("", journal.StageLost, "right", 0, journal.Record{Text: "its worker died (w2)"})
 		run.start("w1", "right")
 		pass(100 * time.Millisecond)
@@ -293,7 +293,7 @@ func TestCancellation(t *testing.T) {
 		run.start("w1", "ingest")
 		run.entry("", journal.Record{Type: journal.RunCancelling, Text: "interrupt"})
 		run.entry("", journal.Record{Type: journal.StageCancelled, Stage: run.id("left")}, journal.Record{Type: journal.StageCancelled, Stage: run.id("right")})
-		run.entry("", journal.Record{Type: journal.StageSkipped, Stage: run.id("merge"), Root: run.id("left")})
+		run.entry("", journal.Record{Type: journal.StageSkipped, Stage: run.id("merge"), Cause: run.id("left")})
 		pass(900 * time.Millisecond)
 		run.end("w1", journal.StageCancelled, "ingest", time.Second, journal.Record{Text: "signal: killed"})
 		pass(100 * time.Millisecond)

@@ -9,14 +9,14 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// batching lets Asynq, which enqueues tasks one by one, enqueue several in one trip: a script call
+// pipelining lets Asynq, which enqueues tasks one by one, enqueue several in one trip: a script call
 // whose context has a pipeline is put into it instead of being sent, and Asynq is told that it
 // succeeded. How it ended is known when the pipeline is executed.
-type batching struct{ redis.UniversalClient }
+type pipelining struct{ redis.UniversalClient }
 
 type pipelineKey struct{}
 
-func (c batching) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
+func (c pipelining) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
 	pipe, ok := ctx.Value(pipelineKey{}).(redis.Pipeliner)
 	if !ok {
 		return c.UniversalClient.EvalSha(ctx, sha, keys, args...)

@@ -125,7 +125,7 @@ func TestServer_ReturnsATaskThatItCannotRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	pending := func() map[string]bool {
-		ids, err := client.PassedOn("q")
+		ids, err := client.Requeued("q")
 		if err != nil {
 			t.Error(err)
 		}

@@ -150,8 +150,8 @@ func (h *hook) awaitHandler() {
 	}
 }
 
-// begin gives a handler the slot that was taken for it.
-func (h *hook) begin() {
+// handlerStarted gives a handler the slot that was taken for it.
+func (h *hook) handlerStarted() {
 	if !h.expected.CompareAndSwap(true, false) {
 		h.slots <- struct{}{} // it comes late
 		return
@@ -166,7 +166,7 @@ func (h *hook) begin() {
 func (h *hook) fetch(ctx context.Context, cmd redis.Cmder, next redis.ProcessHook, begin time.Time) error {
 	for {
 		if h.queues == 1 {
-			h.heard()
+			h.dropWakeUp()
 		}
 
 		err := next(ctx, cmd)
@@ -197,9 +197,9 @@ func (h *hook) fetch(ctx context.Context, cmd redis.Cmder, next redis.ProcessHoo
 	}
 }
 
-// heard forgets a wake-up that came before a look: the look finds what it was about. Of several
+// dropWakeUp forgets a wake-up that came before a look: the look finds what it was about. Of several
 // queues it might be another one.
-func (h *hook) heard() {
+func (h *hook) dropWakeUp() {
 	select {
 	case <-h.wake:
 	default:

@@ -101,7 +101,7 @@ func TestNothingIsDequeuedWhileAllSlotsAreTaken(t *testing.T) {
 			if err := b.ask(b.Context(), dequeueOf("q")); err != nil {
 				b.Fatal(err)
 			}
-			b.hook.begin()
+			b.hook.handlerStarted()
 			time.AfterFunc(time.Second, func() { <-b.hook.slots }) // the bundle is executed
 		}
 		b.askedAt(0, time.Second)
@@ -117,7 +117,7 @@ func TestADequeueDoesNotGoStaleWhileItWaitsForASlot(t *testing.T) {
 		if err := b.ask(b.Context(), dequeueOf("q")); err != nil {
 			b.Fatal(err)
 		}
-		b.hook.begin()
+		b.hook.handlerStarted()
 		time.AfterFunc(time.Hour, func() { <-b.hook.slots })
 		if err := b.ask(b.Context(), dequeueOf("q")); !errors.Is(err, redis.Nil) {
 			b.Fatal(err)
@@ -139,7 +139,7 @@ func TestASlotIsNotLostWithItsTask(t *testing.T) {
 			}
 		}
 		b.askedAt(0, handlerWithin, 2*handlerWithin)
-		b.hook.begin()
+		b.hook.handlerStarted()
 		if len(b.hook.slots) != 1 {
 			b.Fatal("the handler that has come has no slot")
 		}
@@ -154,7 +154,7 @@ func TestAHandlerThatComesLateHasASlotOfItsOwn(t *testing.T) {
 		if len(b.hook.slots) != 0 {
 			b.Fatal("a slot is taken for nobody")
 		}
-		b.hook.begin()
+		b.hook.handlerStarted()
 		if len(b.hook.slots) != 1 {
 			b.Fatal("it has no slot")
 		}
@@ -293,9 +293,9 @@ func TestServer_SaysWhatWasDeliveredAndHasNotBegun(t *testing.T) {
 	})
 }
 
-func TestPassedOn_TellsTasksApart(t *testing.T) {
+func TestRequeuedFrom_TellsTasksApart(t *testing.T) {
 	for id, want := range map[string]string{"r/a#1.ABCDEF": "r/a#1", "r/a#1": "", "r/a.b#1+5-1.1": "", "r/v1.abcde#1": ""} {
-		if got := PassedOn(id); got != want {
+		if got := RequeuedFrom(id); got != want {
 			t.Errorf("%s: %q, want %q", id, got, want)
 		}
 	}

@@ -60,9 +60,9 @@ type Batch struct {
 
 // Task is a bundle on its way into a queue.
 type Task struct {
-	ID     string // of which there is one at a time
-	Label  string // for people: see [Label]
-	Bundle Batch
+	ID    string // of which there is one at a time
+	Label string // for people: see [Label]
+	Batch Batch
 }
 
 // decodeBatch decodes a payload whose signature was verified.
@@ -94,7 +94,7 @@ type Client struct {
 // NewClient returns a client on the given connection, which stays the caller's. Only workers with
 // the same key take its bundles.
 func NewClient(rdb redis.UniversalClient, key sign.Key) *Client {
-	return &Client{rdb, asynq.NewClientFromRedisClient(batching{rdb}), asynq.NewInspectorFromRedisClient(rdb), key, ""}
+	return &Client{rdb, asynq.NewClientFromRedisClient(pipelining{rdb}), asynq.NewInspectorFromRedisClient(rdb), key, ""}
 }
 
 // Own returns a client for the queues from which only workers that serve one run take bundles; with
@@ -118,14 +118,14 @@ func name(queue, run string, key sign.Key) string {
 
 // enqueue adds a task to a queue, or does nothing if it is there. The wake-up is the caller's.
 func (c *Client) enqueue(ctx context.Context, queue string, t Task) error {
-	t.Bundle.Format = version.Format
-	payload, err := json.Marshal(t.Bundle)
+	t.Batch.Format = version.Format
+	payload, err := json.Marshal(t.Batch)
 	if err != nil {
 		return fmt.Errorf("task %s: %w", t.ID, err)
 	}
 
 	payload = signTask(c.key, c.name(queue), payload)
-	_, err = c.client.EnqueueContext(ctx, asynq.NewTask(t.Bundle.Pipeline+"/"+t.Label, payload),
+	_, err = c.client.EnqueueContext(ctx, asynq.NewTask(t.Batch.Pipeline+"/"+t.Label, payload),
 		asynq.Queue(c.name(queue)), asynq.TaskID(t.ID), asynq.MaxRetry(maxRetry), asynq.Timeout(taskTimeout))
 	if err != nil && !errors.Is(err, asynq.ErrTaskIDConflict) {
 		return fmt.Errorf("task %s: %w", t.ID, err)
@@ -134,29 +134,29 @@ func (c *Client) enqueue(ctx context.Context, queue string, t Task) error {
 	return nil
 }
 
-// PassOn adds what is left of a bundle to the queue that it came from, for another worker. First is
+// Requeue adds what is left of a bundle to the queue that it came from, for another worker. First is
 // the name of its first stage.
-func (c *Client) PassOn(ctx context.Context, b Batch, first string) error {
-	id := passedOnID(TaskID(b.Run, first, int(b.Items[0].Attempt)))
+func (c *Client) Requeue(ctx context.Context, b Batch, first string) error {
+	id := requeuedID(TaskID(b.Run, first, int(b.Items[0].Attempt)))
 	return c.EnqueueAll(ctx, b.Queue, Task{id, Label(len(b.Items), first), b})
 }
 
-// passedOnID returns a new ID for a task that is passed on: that of its first attempt may still be
+// requeuedID returns a new ID for a task that is passed on: that of its first attempt may still be
 // in use.
-func passedOnID(first string) string { return first + "." + rand.Text()[:6] }
+func requeuedID(first string) string { return first + "." + rand.Text()[:6] }
 
-// PassedOn returns the id of the attempt that comes first in a task which was passed on, by the id
+// Requeued returns the id of the attempt that comes first in a task which was passed on, by the id
 // of that task; empty for any other task.
-func PassedOn(id string) (first string) {
+func RequeuedFrom(id string) (first string) {
 	if at := len(id) - len(".RANDOM"); at > 0 && id[at] == '.' {
 		return id[:at]
 	}
 	return ""
 }
 
-// PassedOn returns the ids of the attempts that come first in tasks which workers have passed on,
+// Requeued returns the ids of the attempts that come first in tasks which workers have passed on,
 // and that wait in a queue.
-func (c *Client) PassedOn(queue string) (first map[string]bool, err error) {
+func (c *Client) Requeued(queue string) (first map[string]bool, err error) {
 	ids, err := c.rdb.LRange(context.Background(), asynqKey(c.name(queue), "pending"), 0, -1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list queue %s: %w", queue, err)
@@ -164,7 +164,7 @@ func (c *Client) PassedOn(queue string) (first map[string]bool, err error) {
 
 	first = make(map[string]bool)
 	for _, id := range ids {
-		first[PassedOn(id)] = true
+		first[RequeuedFrom(id)] = true
 	}
 	return first, nil
 }

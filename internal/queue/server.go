@@ -35,19 +35,19 @@ type ServerConfig struct {
 // Server takes bundles from queues and hands them to a handler. A bundle whose handler returns an
 // error is delivered again.
 type Server struct {
-	cfg    ServerConfig
-	rdb    redis.UniversalClient
-	asynq  *asynq.Server
-	names  map[string]string // of the queues, by the names that they have in Redis
-	hook   *hook
-	wake   chan struct{}
-	stop   chan struct{} // closed first when the server stops
-	cancel context.CancelFunc
-	once   sync.Once
-	ears   sync.WaitGroup
+	cfg      ServerConfig
+	rdb      redis.UniversalClient
+	asynq    *asynq.Server
+	names    map[string]string // of the queues, by the names that they have in Redis
+	hook     *hook
+	wake     chan struct{}
+	stop     chan struct{} // closed first when the server stops
+	cancel   context.CancelFunc
+	once     sync.Once
+	listener sync.WaitGroup
 
-	client    *asynq.Client // returns tasks that this worker cannot read
-	newerSaid atomic.Int64  // when that was logged last, in nanoseconds; 0: never
+	client      *asynq.Client // returns tasks that this worker cannot read
+	newerLogged atomic.Int64  // when that was logged last, in nanoseconds; 0: never
 
 	mu        sync.Mutex
 	delivered map[string]bool // ids of tasks that were taken, and of which nothing has begun
@@ -100,16 +100,16 @@ func (s *Server) Start() error {
 	}
 
 	s.cancel = cancel
-	s.ears.Go(func() { s.listen(ctx, wakeUps) })
+	s.listener.Go(func() { s.listen(ctx, wakeUps) })
 	return nil
 }
 
 func (s *Server) process(ctx context.Context, task *asynq.Task) error {
 	id, _ := asynq.GetTaskID(ctx)
-	s.deliver(id)
+	s.markDelivered(id)
 	defer s.Begun(id)
 
-	s.hook.begin()
+	s.hook.handlerStarted()
 	executed := sync.OnceFunc(func() { <-s.hook.slots })
 	defer executed()
 
@@ -120,10 +120,10 @@ func (s *Server) process(ctx context.Context, task *asynq.Task) error {
 		b, err = decodeBatch(body)
 	}
 	if errors.Is(err, version.ErrNewer) {
-		return s.passOn(ctx, queue, task, err, executed)
+		return s.requeueNewer(ctx, queue, task, err, executed)
 	}
 	if err != nil {
-		s.cfg.Logger.Warn("task refused, nothing of it is executed", "task", clip(id), "queue", queue, "error", err)
+		s.cfg.Logger.Warn("task refused, nothing of it is executed", "task", truncate(id), "queue", queue, "error", err)
 		// it is put aside, where people can look at it
 		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
 	}
@@ -132,7 +132,7 @@ func (s *Server) process(ctx context.Context, task *asynq.Task) error {
 	b.ID = id
 	err = s.cfg.Handle(ctx, b, executed)
 	if errors.Is(err, version.ErrNewer) {
-		return s.passOn(ctx, queue, task, err, executed)
+		return s.requeueNewer(ctx, queue, task, err, executed)
 	}
 	return err
 }
@@ -142,12 +142,12 @@ const (
 	newerLogEvery = time.Minute
 )
 
-// passOn puts a task that only a newer godags can read back into its queue, as it is: the signature
+// requeueNewer puts a task that only a newer godags can read back into its queue, as it is: the signature
 // covers all of it. It is not archived, since another worker may be able to read it.
-func (s *Server) passOn(ctx context.Context, queue string, task *asynq.Task, newer error, executed func()) error {
+func (s *Server) requeueNewer(ctx context.Context, queue string, task *asynq.Task, newer error, executed func()) error {
 	id, _ := asynq.GetTaskID(ctx)
-	if last := s.newerSaid.Load(); time.Since(time.Unix(0, last)) > newerLogEvery && s.newerSaid.CompareAndSwap(last, time.Now().UnixNano()) {
-		s.cfg.Logger.Warn("task returned to the queue for another worker", "task", clip(id), "queue", queue, "error", newer)
+	if last := s.newerLogged.Load(); time.Since(time.Unix(0, last)) > newerLogEvery && s.newerLogged.CompareAndSwap(last, time.Now().UnixNano()) {
+		s.cfg.Logger.Warn("task returned to the queue for another worker", "task", truncate(id), "queue", queue, "error", newer)
 	}
 
 	// Other tasks do not wait with this one. Without the pause, the worker that is first to ask
@@ -158,23 +158,23 @@ func (s *Server) passOn(ctx context.Context, queue string, task *asynq.Task, new
 	case <-s.stop:
 	}
 
-	first := PassedOn(id)
+	first := RequeuedFrom(id)
 	if first == "" {
 		first = id
 	}
 	_, err := s.client.EnqueueContext(context.WithoutCancel(ctx), asynq.NewTask(task.Type(), task.Payload()),
-		asynq.Queue(queue), asynq.TaskID(passedOnID(first)), asynq.MaxRetry(maxRetry), asynq.Timeout(taskTimeout))
+		asynq.Queue(queue), asynq.TaskID(requeuedID(first)), asynq.MaxRetry(maxRetry), asynq.Timeout(taskTimeout))
 	if err == nil {
 		err = s.rdb.Publish(context.WithoutCancel(ctx), wakeChannel(queue), "").Err()
 	}
 	if err != nil {
 		// Asynq delivers it again
-		return fmt.Errorf("return task %s to its queue: %w", clip(id), err)
+		return fmt.Errorf("return task %s to its queue: %w", truncate(id), err)
 	}
 	return nil
 }
 
-func (s *Server) deliver(id string) {
+func (s *Server) markDelivered(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.delivered[id] = true
@@ -201,13 +201,13 @@ func (s *Server) Delivered() []string {
 // taken.
 func (s *Server) verify(queue string, payload []byte) ([]byte, error) {
 	if _, ours := s.names[queue]; !ours {
-		return nil, fmt.Errorf("%w: it is for queue %q, to which this worker does not listen", sign.ErrSignature, clip(queue))
+		return nil, fmt.Errorf("%w: it is for queue %q, to which this worker does not listen", sign.ErrSignature, truncate(queue))
 	}
 	return verifyTask(s.cfg.Key, queue, payload)
 }
 
-// clip shortens text from another process.
-func clip(text string) string { return text[:min(len(text), 200)] }
+// truncate shortens text from another process.
+func truncate(text string) string { return text[:min(len(text), 200)] }
 
 // listen turns wake-up messages into wake-ups. go-redis connects again by itself when the
 // connection is lost.
@@ -243,7 +243,7 @@ func (s *Server) Shutdown() {
 	s.Stop()
 	s.asynq.Shutdown()
 	s.cancel()
-	s.ears.Wait()
+	s.listener.Wait()
 }
 
 // logger passes on what Asynq has to say.

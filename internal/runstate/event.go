@@ -57,7 +57,7 @@ func (r *Run) stageEvent(e journal.Entry, record journal.Record, event *api.Even
 		}
 
 	case journal.StageSkipped:
-		event.Cause = r.Name(record.Root)
+		event.Cause = r.Name(record.Cause)
 	case journal.StageCancelled:
 		event.Reason = r.WhyCancelled(e, record)
 	case journal.StageSucceeded:

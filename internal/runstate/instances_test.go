@@ -52,7 +52,7 @@ func TestStageStandsAsItsInstancesDo(t *testing.T) {
 	check(dag.Running, 0)
 	feed(event(journal.StageSucceeded, 3, 1), event(journal.StageFailed, 4, 1))
 	check(dag.Failed, 1)
-	feed(journal.Record{Type: journal.StageSkipped, Stage: 1, Root: 4}, journal.Record{Type: journal.StageSkipped, Stage: 2, Root: 4})
+	feed(journal.Record{Type: journal.StageSkipped, Stage: 1, Cause: 4}, journal.Record{Type: journal.StageSkipped, Stage: 2, Cause: 4})
 	if why := r.WhySkipped(2); why != "because work[1] failed" {
 		t.Error(why)
 	}
@@ -63,7 +63,7 @@ func TestStageStandsAsItsInstancesDo(t *testing.T) {
 func TestFailureOfAReplacedInstanceIsForgotten(t *testing.T) {
 	r, feed := fan(t)
 	skipped := func(root dag.StageID) {
-		feed(journal.Record{Type: journal.StageSkipped, Stage: 1, Root: root}, journal.Record{Type: journal.StageSkipped, Stage: 2, Root: root},
+		feed(journal.Record{Type: journal.StageSkipped, Stage: 1, Cause: root}, journal.Record{Type: journal.StageSkipped, Stage: 2, Cause: root},
 			journal.Record{Type: journal.RunFinished})
 	}
 	feed(list(1), event(journal.StageSucceeded, 3, 1), event(journal.StageFailed, 4, 1))

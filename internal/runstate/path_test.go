@@ -66,7 +66,7 @@ func TestCriticalPathIsOneInTime(t *testing.T) {
 	b.Add("clean", []string{"join"}, spec.Kind{Task: "noop", Policy: spec.Policy{Trigger: dag.AllDone}})
 	w := watch(t, &b)
 	w.after(0, journal.Record{Type: journal.RunSubmitted}, started(bad), started(slow))
-	w.after(time.Second, ended(journal.StageFailed, bad, time.Second), journal.Record{Type: journal.StageSkipped, Stage: join, Root: bad}, started(clean))
+	w.after(time.Second, ended(journal.StageFailed, bad, time.Second), journal.Record{Type: journal.StageSkipped, Stage: join, Cause: bad}, started(clean))
 	w.after(4*time.Second, ended(journal.StageSucceeded, slow, 5*time.Second))
 	w.after(time.Second, ended(journal.StageSucceeded, clean, 5*time.Second))
 	w.after(0, journal.Record{Type: journal.RunFinished})
@@ -106,7 +106,7 @@ func TestAReopenedStageBeginsAnew(t *testing.T) {
 	}
 	again := ended(journal.StageSucceeded, b, 2*time.Second)
 	again.Attempt = 2
-	w.after(0, again, journal.Record{Type: journal.StageSkipped, Stage: alert, Root: alert}, journal.Record{Type: journal.RunFinished})
+	w.after(0, again, journal.Record{Type: journal.StageSkipped, Stage: alert, Cause: alert}, journal.Record{Type: journal.RunFinished})
 	if why := w.WhySkipped(alert); why != "nothing failed that it waits for" || len(w.Run.Notes) > 0 || w.Duration(alert) != 0 {
 		t.Errorf("alert took %s, and is skipped: %s; notes: %v", w.Duration(alert), why, w.Run.Notes)
 	}

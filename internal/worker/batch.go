@@ -196,7 +196,7 @@ func (b *batch) requeue(ctx context.Context, attempts []journal.AttemptID, hops 
 	for i, a := range attempts {
 		task.Items[i] = b.Item(a)
 	}
-	return b.worker.Queue.PassOn(ctx, task, b.Name(attempts[0].Stage))
+	return b.worker.Queue.Requeue(ctx, task, b.Name(attempts[0].Stage))
 }
 
 // Upcoming implements [execution.Delivery].

@@ -61,7 +61,7 @@ func (i *intruder) plant(payload string) {
 // sign puts a task into a queue, signed with the key of a client.
 func (i *intruder) sign(signer *queue.Client, id, run string, items ...queue.Item) {
 	i.Helper()
-	i.must(signer.EnqueueAll(i.Context(), "default", queue.Task{ID: id, Label: "x", Bundle: queue.Batch{Run: run, Pipeline: "p", Incarnation: incarnation, Digest: i.digest, Items: items}}))
+	i.must(signer.EnqueueAll(i.Context(), "default", queue.Task{ID: id, Label: "x", Batch: queue.Batch{Run: run, Pipeline: "p", Incarnation: incarnation, Digest: i.digest, Items: items}}))
 }
 
 // refused waits until the worker has archived so many tasks, within a simulated minute.
@@ -221,7 +221,7 @@ func TestTask_IsRefusedFromAnotherQueue(t *testing.T) {
 		gpu := strings.Replace(inRedis, "default@key:", foreign, 1)
 		item := queue.Item{Stage: i.id("x"), Attempt: 1}
 		i.must(i.queue.EnqueueAll(i.Context(), "gpu", queue.Task{ID: "id", Label: "x",
-			Bundle: queue.Batch{Run: string(run), Pipeline: "p", Incarnation: incarnation, Digest: i.digest, Items: []queue.Item{item}}}))
+			Batch: queue.Batch{Run: string(run), Pipeline: "p", Incarnation: incarnation, Digest: i.digest, Items: []queue.Item{item}}}))
 		i.must(i.rdb.Copy(i.Context(), "asynq:{"+gpu+"}:t:id", "asynq:{"+inRedis+"}:t:id", 0, false).Err())
 		i.must(i.rdb.LPush(i.Context(), "asynq:{"+inRedis+"}:pending", "id").Err())
 		close(i.finish)

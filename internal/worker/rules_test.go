@@ -87,7 +87,7 @@ func TestCondition_SkipsTheStageIfFalse(t *testing.T) {
 	simulate(t, succeeding, func(w *world) {
 		w.send("t", "never", 1)
 		id, _ := w.spec.Graph.Lookup("never")
-		if r := w.expect("started skipped"); r.Root != id || r.Attempt != 1 {
+		if r := w.expect("started skipped"); r.Cause != id || r.Attempt != 1 {
 			t.Errorf("%+v", r)
 		}
 	})
@@ -272,5 +272,5 @@ func (w *world) id(name string) dag.StageID {
 func (w *world) items(id string, items ...queue.Item) {
 	w.Helper()
 	w.must(w.queue.EnqueueAll(w.Context(), "default", queue.Task{ID: id, Label: id,
-		Bundle: queue.Batch{Run: string(run), Pipeline: "p", Incarnation: incarnation, Digest: w.digest, Items: items}}))
+		Batch: queue.Batch{Run: string(run), Pipeline: "p", Incarnation: incarnation, Digest: w.digest, Items: items}}))
 }

@@ -72,7 +72,7 @@ func TestTask_OfNonsenseIsDropped(t *testing.T) {
 	simulate(t, succeeding, func(w *world) {
 		for i, b := range []queue.Batch{{}, {Run: "..", Items: []queue.Item{{}}}, {Run: "gone", Items: []queue.Item{{}}},
 			{Run: string(run), Digest: w.digest, Items: []queue.Item{{Stage: 99, Attempt: 1}}}, {Run: string(run), Digest: w.digest}} {
-			w.must(w.queue.EnqueueAll(w.Context(), "default", queue.Task{ID: string(rune('a' + i)), Label: "x", Bundle: b}))
+			w.must(w.queue.EnqueueAll(w.Context(), "default", queue.Task{ID: string(rune('a' + i)), Label: "x", Batch: b}))
 		}
 		w.send("1", "s", 1)
 		w.expect("started succeeded")

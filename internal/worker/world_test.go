@@ -197,7 +197,7 @@ func (w *world) sendBatch(id string, attempt dag.Attempt, stages ...string) {
 		}
 		task.Items = append(task.Items, queue.Item{Stage: s, Attempt: attempt})
 	}
-	w.must(w.queue.EnqueueAll(w.Context(), "default", queue.Task{ID: id, Label: queue.Label(len(stages), stages[0]), Bundle: task}))
+	w.must(w.queue.EnqueueAll(w.Context(), "default", queue.Task{ID: id, Label: queue.Label(len(stages), stages[0]), Batch: task}))
 }
 
 // story returns the records about stages, with the names of the stages.

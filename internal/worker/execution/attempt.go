@@ -246,7 +246,7 @@ func (a *Attempt) outcome(r result, err error) *journal.Outcome {
 		return nil
 	case r.skipped:
 		o.Record.Type = journal.StageSkipped
-		o.Record.Root = a.Stage
+		o.Record.Cause = a.Stage
 	case err == nil:
 		// A handler that succeeds although it was told to stop has succeeded.
 		o.Output = r.output

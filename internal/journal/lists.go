@@ -9,19 +9,19 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// relist brings the lists into line with what Redis has of a run. Scripts keep them so; what was
+// repairLists brings the lists into line with what Redis has of a run. Scripts keep them so; what was
 // left by another version, or by an AOF that was cut off within a script, is mended by the next
 // reader.
-func (j *Journal) relist(ctx context.Context, run RunID) error {
+func (j *Journal) repairLists(ctx context.Context, run RunID) error {
 	keys := []string{j.key(run, "run"), j.key(run, "journal"), runsKey, openKey, endedKey}
-	return named(run, relistScript.Run(ctx, j.rdb, keys, string(run)).Err())
+	return named(run, repairListsScript.Run(ctx, j.rdb, keys, string(run)).Err())
 }
 
 // Open says who drives the runs that are not finished, oldest first.
 func (j *Journal) Open(ctx context.Context) (open []Ownership, err error) {
 	const page = 500
 	entries, err := j.rdb.ZRangeWithScores(ctx, openKey, 0, -1).Result()
-	entries = slices.DeleteFunc(entries, alien)
+	entries = slices.DeleteFunc(entries, foreign)
 	for err == nil && len(entries) > 0 {
 		some := entries[:min(len(entries), page)]
 		entries = entries[len(some):]
@@ -35,7 +35,7 @@ func (j *Journal) Open(ctx context.Context) (open []Ownership, err error) {
 		for _, l := range leads {
 			if !l.Finished && !l.Gone {
 				open = append(open, l)
-			} else if err = j.relist(ctx, l.Run); err != nil {
+			} else if err = j.repairLists(ctx, l.Run); err != nil {
 				break
 			}
 		}
@@ -60,7 +60,7 @@ func (j *Journal) Runs(ctx context.Context, limit int, match func(Summary) bool)
 		}
 
 		for _, z := range entries {
-			if alien(z) {
+			if foreign(z) {
 				next++
 				continue
 			}
@@ -68,7 +68,7 @@ func (j *Journal) Runs(ctx context.Context, limit int, match func(Summary) bool)
 			id := RunID(z.Member.(string))
 			s, err := j.Summary(ctx, id)
 			if errors.Is(err, ErrNotFound) {
-				if err := j.relist(ctx, id); err != nil {
+				if err := j.repairLists(ctx, id); err != nil {
 					return nil, err
 				}
 				continue
@@ -92,8 +92,8 @@ func (j *Journal) Runs(ctx context.Context, limit int, match func(Summary) bool)
 	return list, nil
 }
 
-// alien reports whether an entry of a list is no run id: godags has not written it.
-func alien(entry redis.Z) bool {
+// foreign reports whether an entry of a list is no run id: godags has not written it.
+func foreign(entry redis.Z) bool {
 	_, err := ParseRunID(entry.Member.(string))
 	return err != nil
 }

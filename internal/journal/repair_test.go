@@ -19,7 +19,7 @@ func (f *fixture) forgotten(happens func()) {
 	}
 }
 
-func (f *fixture) mend(epoch int64, known journal.Position) error {
+func (f *fixture) repair(epoch int64, known journal.Position) error {
 	_, err := f.RepairFence(f.t.Context(), run, epoch, known, []journal.ExpectedState{
 		{AttemptID: at(0, 1), Claimed: true}, {AttemptID: at(1, 1), Claimed: true}, {AttemptID: at(2, 1)}, {AttemptID: at(3, 1)}})
 	return err
@@ -38,14 +38,14 @@ func TestWhatOnlyTheFenceKnowsIsTakenBack(t *testing.T) {
 		f.forgotten(func() { f.claim("w2", tokenB, []journal.AttemptID{at(2, 1)}, true) })
 
 		// of a coordinator that has not read all
-		if err := f.mend(f.epoch, entries[0].ID); err != nil {
+		if err := f.repair(f.epoch, entries[0].ID); err != nil {
 			f.t.Error(err)
 		}
 		f.claim("w1", tokenA, []journal.AttemptID{at(2, 1)}, false)
-		if err := f.mend(f.epoch+1, known); !errors.Is(err, journal.ErrFenced) {
+		if err := f.repair(f.epoch+1, known); !errors.Is(err, journal.ErrFenced) {
 			f.t.Errorf("another coordinator: %v", err)
 		}
-		if err := f.mend(f.epoch, known); err != nil {
+		if err := f.repair(f.epoch, known); err != nil {
 			f.t.Error(err)
 		}
 		f.outputs([]dag.StageID{0}, nil)

@@ -10,16 +10,16 @@ local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local over = (tonumber(m[4]) or 0) <= now
 if m[6] and tonumber(m[4] or 0) > now + m[6] then redis.call('HSET', KEYS[1], 'until', string.format('%.0f', now + m[6])) end
-local condemned
+local accepted
 if not m[1] then
-  condemned = over or m[5] == ARGV[2] -- the process that began has died, or it is our own call
+  accepted = over or m[5] == ARGV[2] -- the process that began has died, or it is our own call
 elseif ARGV[1] == 'idle' then
-  condemned = over
+  accepted = over
 else
-  condemned = m[2] == 'finished' and (ARGV[1] == 'ended' or (m[3] and tonumber(m[3]) <= now))
-  if ARGV[1] == 'due' and over and redis.call('EXISTS', KEYS[4]) == 0 then condemned = true end
+  accepted = m[2] == 'finished' and (ARGV[1] == 'ended' or (m[3] and tonumber(m[3]) <= now))
+  if ARGV[1] == 'due' and over and redis.call('EXISTS', KEYS[4]) == 0 then accepted = true end
 end
-if not condemned then return {0} end
+if not accepted then return {0} end
 redis.call('HDEL', KEYS[1], 'digest')
 redis.call('UNLINK', KEYS[3])
 redis.call('SET', KEYS[3], '\0\0\0' .. ARGV[2])

@@ -109,12 +109,12 @@ func TestRemove_ARunWithoutAJournalIsDue(t *testing.T) {
 		ctx := f.t.Context()
 		f.rdb.Del(ctx, "godags:{r}:journal")
 		f.runs(10)
-		f.condemn(run, journal.WhenDue, false) // its coordinator has not noticed yet
+		f.markDeleted(run, journal.WhenDue, false) // its coordinator has not noticed yet
 		f.setRun("until", 0)
 		if due, err := f.Due(ctx, 10); err != nil || len(due) != 1 || due[0] != run {
 			f.t.Errorf("due: %v, %v", due, err)
 		}
-		if c := f.condemn(run, journal.WhenDue, true); c != nil {
+		if c := f.markDeleted(run, journal.WhenDue, true); c != nil {
 			if err := f.Erase(ctx, c); err != nil {
 				f.t.Error(err)
 			}
