@@ -7,7 +7,7 @@ import (
 	"github.com/godags/godags/internal/journal"
 )
 
-func TestCleanUpIsClaimedWhileTheRunIsCancelled(t *testing.T) {
+func TestStep_GrantsCleanUpDuringCancellation(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.cancel(true)
 		moves := []journal.Op{journal.ClaimOp(at(0, 1)), journal.ClaimOp(at(1, 1))}
@@ -33,7 +33,7 @@ func TestCleanUpIsClaimedWhileTheRunIsCancelled(t *testing.T) {
 	})
 }
 
-func TestAReopenedStageHasNoOutputUntilItIsExecutedAgain(t *testing.T) {
+func TestReopen_DropsOutputsOfItsStages(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1), at(3, 1)}, true, true)
 		for _, s := range []dag.StageID{0, 3} {

@@ -29,7 +29,7 @@ func (f *fixture) setRun(field string, value any) {
 }
 
 // The clock of Redis was an hour ahead when a lease was granted, and its owner has died since.
-func TestAcquireTrustsNoLeaseFromTheFuture(t *testing.T) {
+func TestAcquire_TrustsNoLeaseFromTheFuture(t *testing.T) {
 	const short = 50 * time.Millisecond
 	redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
 		f := newFixture(t, rdb)
@@ -38,9 +38,9 @@ func TestAcquireTrustsNoLeaseFromTheFuture(t *testing.T) {
 		}
 		f.setRun("until", f.ahead())
 
-		leads, err := f.Ownerships(t.Context(), run)
-		if err != nil || leads[0].Left > 0 {
-			t.Errorf("%v is left of the lease, %v; want nothing that is trusted", leads[0].Left, err)
+		ownerships, err := f.Ownerships(t.Context(), run)
+		if err != nil || ownerships[0].Left > 0 {
+			t.Errorf("%v is left of the lease, %v; want nothing that is trusted", ownerships[0].Left, err)
 		}
 		if s, err := f.Summary(t.Context(), run); err != nil || s.State != "stalled" {
 			t.Errorf("the run is %q, %v; want stalled", s.State, err)
@@ -61,7 +61,7 @@ func TestAcquireTrustsNoLeaseFromTheFuture(t *testing.T) {
 }
 
 // An owner that lives renews its lease before the time is over that it has for that.
-func TestAcquireLeavesALiveOwnerItsRunWhenTheClockGoesBack(t *testing.T) {
+func TestAcquire_KeepsALiveOwnerWhenTheClockGoesBack(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.setRun("until", f.ahead()+"0")
 		if _, err := f.Acquire(f.t.Context(), run, "bob", lease); err == nil {
@@ -70,14 +70,14 @@ func TestAcquireLeavesALiveOwnerItsRunWhenTheClockGoesBack(t *testing.T) {
 		if err := f.Renew(f.t.Context(), run, "ann", lease, f.epoch); err != nil {
 			f.t.Errorf("ann cannot renew: %v", err)
 		}
-		if leads, err := f.Ownerships(f.t.Context(), run); err != nil || leads[0].Left <= 0 || leads[0].Left > lease {
-			f.t.Errorf("%v is left of the lease, %v", leads[0].Left, err)
+		if ownerships, err := f.Ownerships(f.t.Context(), run); err != nil || ownerships[0].Left <= 0 || ownerships[0].Left > lease {
+			f.t.Errorf("%v is left of the lease, %v", ownerships[0].Left, err)
 		}
 	})
 }
 
 // The mark of a remover that has died ends in time as well.
-func TestCondemnTrustsNoMarkFromTheFuture(t *testing.T) {
+func TestMarkDeleted_TrustsNoMarkFromTheFuture(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.finish()
 		f.markDeleted(run, journal.WhenEnded, true)

@@ -5,17 +5,17 @@ import (
 	"strconv"
 )
 
-// Control is what a worker should do with an attempt that it executes.
+// Control tells a worker what to do with an attempt that it executes.
 type Control int64
 
 // The controls.
 const (
 	Continue Control = 0
-	Stop     Control = 1 // the run is being cancelled: stop, and report so
-	Revoked  Control = 2 // the claim is void: stop, there is nothing to report
+	Stop     Control = 1 // the run is being cancelled: stop the attempt and report that
+	Revoked  Control = 2 // the claim is void: stop the attempt, a report would be refused
 )
 
-// Check returns the orders for attempts that were claimed with the token.
+// Check returns the controls of attempts that were claimed with the token.
 func (j *Journal) Check(ctx context.Context, run RunID, token Token, attempts []AttemptID) ([]Control, error) {
 	args := append(make([]any, 0, 1+2*len(attempts)), token[:])
 	for _, a := range attempts {
@@ -23,11 +23,11 @@ func (j *Journal) Check(ctx context.Context, run RunID, token Token, attempts []
 	}
 
 	flags, err := j.flags(ctx, checkScript, run, []string{j.key(run, "run"), j.key(run, "fence")}, len(attempts), args)
-	orders := make([]Control, len(flags))
+	controls := make([]Control, len(flags))
 	for i, f := range flags {
-		orders[i] = Control(f)
+		controls[i] = Control(f)
 	}
-	return orders, err
+	return controls, err
 }
 
 // SaveLog keeps what an attempt has printed so far, while the claim with the token holds.

@@ -16,7 +16,7 @@ import (
 	"github.com/godags/godags/internal/redistest"
 )
 
-func TestTheCoordinatorSubmitsAgainBecauseTheReplyWasLost(t *testing.T) {
+func TestSubmit_AnswersTheSameWhenSentTwice(t *testing.T) {
 	journals(t, func(f *fixture) {
 		epoch, err := f.Submit(f.t.Context(), submission())
 		if epoch != f.epoch || err != nil {
@@ -26,7 +26,7 @@ func TestTheCoordinatorSubmitsAgainBecauseTheReplyWasLost(t *testing.T) {
 	})
 }
 
-func TestAnotherCoordinatorSubmitsTheSameRunID(t *testing.T) {
+func TestSubmit_RefusesATakenRunID(t *testing.T) {
 	journals(t, func(f *fixture) {
 		s := submission()
 		s.Coordinator = "bob"
@@ -37,7 +37,7 @@ func TestAnotherCoordinatorSubmitsTheSameRunID(t *testing.T) {
 	})
 }
 
-func TestTheRunIDBelongsToAnotherPipeline(t *testing.T) {
+func TestSubmit_TellsARunWithAnotherSpec(t *testing.T) {
 	journals(t, func(f *fixture) {
 		s := submission()
 		s.Digest, s.Spec = "d2", []byte("other")
@@ -51,7 +51,7 @@ func TestTheRunIDBelongsToAnotherPipeline(t *testing.T) {
 	})
 }
 
-func TestOfManyCoordinatorsThatSubmitOneRunIDOneDrivesIt(t *testing.T) {
+func TestSubmit_GivesARunIDToOneOfMany(t *testing.T) {
 	redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
 		j := journal.New(rdb)
 		var all sync.WaitGroup
@@ -75,7 +75,7 @@ func TestOfManyCoordinatorsThatSubmitOneRunIDOneDrivesIt(t *testing.T) {
 	})
 }
 
-func TestARunHasOneDriverAtATime(t *testing.T) {
+func TestAcquire_GivesARunOneOwnerAtATime(t *testing.T) {
 	journals(t, func(f *fixture) {
 		ctx := f.t.Context()
 		if epoch, err := f.Acquire(ctx, run, "bob", lease); !errors.Is(err, journal.ErrFenced) {
@@ -93,7 +93,7 @@ func TestARunHasOneDriverAtATime(t *testing.T) {
 	})
 }
 
-// takeOver lets ann's lease run out and makes another coordinator drive the run.
+// takeOver lets ann's lease expire and makes another coordinator the owner.
 func (f *fixture) takeOver(coordinator string) (epoch int64) {
 	f.t.Helper()
 	if err := f.Renew(f.t.Context(), run, "ann", time.Millisecond, f.epoch); err != nil {
@@ -110,7 +110,7 @@ func (f *fixture) takeOver(coordinator string) (epoch int64) {
 	}
 }
 
-func TestATakeoverFencesTheOldCoordinator(t *testing.T) {
+func TestAcquire_FencesTheOldOwner(t *testing.T) {
 	journals(t, func(f *fixture) {
 		ctx := f.t.Context()
 		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1)}, true)
@@ -136,7 +136,7 @@ func TestATakeoverFencesTheOldCoordinator(t *testing.T) {
 	})
 }
 
-func TestTheOldCoordinatorCannotComeBackWithItsOldEpoch(t *testing.T) {
+func TestRenew_RefusesAnOldEpoch(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.epoch = f.takeOver("bob")
 		if err := f.Renew(f.t.Context(), run, "bob", time.Millisecond, f.epoch); err != nil {
@@ -158,7 +158,7 @@ func TestTheOldCoordinatorCannotComeBackWithItsOldEpoch(t *testing.T) {
 
 // Renewing is no way to take over: the old coordinator would go on with what it knew before it was
 // replaced.
-func TestTheOldCoordinatorCannotRenewWhatItsSuccessorLetGo(t *testing.T) {
+func TestRenew_RefusesAfterTheNextOwnerReleased(t *testing.T) {
 	journals(t, func(f *fixture) {
 		ctx := f.t.Context()
 		epoch := f.takeOver("bob")
@@ -174,7 +174,7 @@ func TestTheOldCoordinatorCannotRenewWhatItsSuccessorLetGo(t *testing.T) {
 	})
 }
 
-func TestALeaseThatRanOutIsRenewedIfNobodyTookOver(t *testing.T) {
+func TestRenew_ExtendsAnExpiredLeaseWithoutANewOwner(t *testing.T) {
 	journals(t, func(f *fixture) {
 		ctx := f.t.Context()
 		if err := f.Renew(ctx, run, "ann", 0, f.epoch); err != nil {
@@ -189,7 +189,7 @@ func TestALeaseThatRanOutIsRenewedIfNobodyTookOver(t *testing.T) {
 	})
 }
 
-func TestAStageIsSkippedOnlyIfNobodyHasClaimedIt(t *testing.T) {
+func TestDecide_SkipsUnclaimedStagesOnly(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1), at(1, 1)}, true, true)
 		f.report("w1", tokenA, ended(journal.StageSucceeded, 1, 1), true)
@@ -206,7 +206,7 @@ func TestAStageIsSkippedOnlyIfNobodyHasClaimedIt(t *testing.T) {
 	})
 }
 
-func TestAfterALossTheNextAttemptMayBeClaimed(t *testing.T) {
+func TestDecide_AllowsTheNextAttemptAfterALoss(t *testing.T) {
 	journals(t, func(f *fixture) {
 		lost := decision(journal.Revoke, journal.StageLost, 0, 1)
 		f.decide(lost) // nobody has claimed it: there is nothing to lose
@@ -223,7 +223,7 @@ func TestAfterALossTheNextAttemptMayBeClaimed(t *testing.T) {
 	})
 }
 
-func TestALostStageOfACancelledRunEndsUnexecuted(t *testing.T) {
+func TestDecide_EndsALostStageOfACancelledRun(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1)}, true)
 		f.cancel(true)
@@ -235,7 +235,7 @@ func TestALostStageOfACancelledRunEndsUnexecuted(t *testing.T) {
 	})
 }
 
-func TestMoreDecisionsThanOneScriptCallTakes(t *testing.T) {
+func TestDecide_SplitsManyDecisionsIntoCalls(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: it records tens of thousands of decisions")
 	}
@@ -255,14 +255,14 @@ func TestMoreDecisionsThanOneScriptCallTakes(t *testing.T) {
 	})
 }
 
-func TestNoDecisionsAreNoEntry(t *testing.T) {
+func TestDecide_RecordsNothingWithoutDecisions(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.decide()
 		f.story()
 	})
 }
 
-func TestFinishIsRecordedOnce(t *testing.T) {
+func TestFinish_RecordsOnce(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.finish()
 		f.finish()
@@ -270,7 +270,7 @@ func TestFinishIsRecordedOnce(t *testing.T) {
 	})
 }
 
-func TestARunIsCancelledOnceAndOnlyWhileItGoesOn(t *testing.T) {
+func TestRequestCancel_RecordsOnceAndWhileActive(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.cancel(true)
 		f.cancel(true)
@@ -280,7 +280,7 @@ func TestARunIsCancelledOnceAndOnlyWhileItGoesOn(t *testing.T) {
 	})
 }
 
-func TestFinishTellsHowTheRunEnded(t *testing.T) {
+func TestFinish_RecordsTheOutcome(t *testing.T) {
 	journals(t, func(f *fixture) {
 		state := graph(f.t, 4)
 		for s, how := range []dag.EventType{dag.StageSucceeded, dag.StageFailed, dag.StageSkipped, dag.StageSucceeded} {
@@ -302,7 +302,7 @@ func TestFinishTellsHowTheRunEnded(t *testing.T) {
 
 // The request to cancel and the end of the run may cross: the coordinator has not read the request
 // when it records the end.
-func TestFinishOfARunThatIsBeingCancelledSaysCancelled(t *testing.T) {
+func TestFinish_EndsACancelledRunAsCancelled(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.cancel(true)
 		if err := f.Finish(f.t.Context(), run, f.epoch, graph(f.t, 0)); err != nil {
@@ -315,7 +315,7 @@ func TestFinishOfARunThatIsBeingCancelledSaysCancelled(t *testing.T) {
 	})
 }
 
-func TestTwoRunsDoNotTouchEachOther(t *testing.T) {
+func TestJournal_KeepsRunsApart(t *testing.T) {
 	journals(t, func(f *fixture) {
 		other := submission()
 		other.Run = "r2"

@@ -10,7 +10,7 @@ import (
 	"github.com/godags/godags/internal/redistest"
 )
 
-func TestAKilledRedisWithAOFComesBackWithTheRun(t *testing.T) {
+func TestJournal_SurvivesAKilledRedisWithAOF(t *testing.T) {
 	server := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
 	f := newFixture(t, server.Client())
 	f.claim("w1", tokenA, []journal.AttemptID{at(0, 1), at(1, 1)}, true, true)
@@ -25,7 +25,7 @@ func TestAKilledRedisWithAOFComesBackWithTheRun(t *testing.T) {
 	f.story("w1: stage.started 0#1", "w1: stage.started 1#1", "w1: stage.succeeded 0#1", "w1: stage.failed 1#1", "w2: stage.started 1#2")
 }
 
-func TestAFullRedisTakesNothingByHalves(t *testing.T) {
+func TestScripts_WriteAllOrNothingOnAFullRedis(t *testing.T) {
 	rdb := redistest.Start(t).Client()
 	f := newFixture(t, rdb)
 	f.claim("w1", tokenA, []journal.AttemptID{at(0, 1)}, true)
@@ -61,7 +61,7 @@ func everyWrite(f *fixture) map[string]error {
 	return errs
 }
 
-func TestScriptsThatRedisForgotAreSentAgain(t *testing.T) {
+func TestScripts_AreSentAgainAfterAFlush(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1)}, true)
 		if err := f.rdb.ScriptFlush(f.t.Context()).Err(); err != nil {
@@ -74,7 +74,7 @@ func TestScriptsThatRedisForgotAreSentAgain(t *testing.T) {
 
 // A Redis that comes back without its last second, or a replica that takes its place, has lost what
 // it had confirmed.
-func TestNothingIsRecordedThatFollowsFromWhatRedisHasLost(t *testing.T) {
+func TestScripts_RefuseWhatFollowsFromLostEntries(t *testing.T) {
 	journals(t, func(f *fixture) {
 		ctx := f.t.Context()
 		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1)}, true)

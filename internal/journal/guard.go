@@ -9,12 +9,13 @@ import (
 	"github.com/godags/godags/internal/guard"
 )
 
-// Guard returns what holds while one of the attempts is claimed with the token. The stage of a
-// chain may be executed before it is claimed: the worker that executes it has the claim of one
-// before it.
+// Guard returns a guard that holds while one of the attempts is claimed with the token. Several
+// attempts are a stage of a chain and the stages before it.
 func (j *Journal) Guard(run RunID, token Token, attempts ...AttemptID) guard.Guard {
 	g := guard.Guard{Key: j.key(run, "fence")}
 	for _, a := range attempts {
+		// A stage of a chain is executed before it is claimed. Until then, the claim of a stage
+		// before it is what shows that its worker was not replaced.
 		claim := append([]byte{byte(a.Attempt >> 8), byte(a.Attempt), cellClaimed}, token[:]...)
 		g.Cells = append(g.Cells, guard.Cell{Offset: int64(a.Stage) * cellSize, Want: string(claim)})
 	}
@@ -24,14 +25,16 @@ func (j *Journal) Guard(run RunID, token Token, attempts ...AttemptID) guard.Gua
 // cellSize is the size of a fence cell in bytes.
 const cellSize = 8
 
-// GuardRemoval returns what holds while no other process has begun to remove the run.
-func (j *Remover) GuardRemoval(c *Deletion) guard.Guard {
-	// no claim: attempts count from 1
-	mark := append(make([]byte, cellSize-len(c.token)), c.token[:]...)
-	return guard.Guard{Key: j.key(c.Run, "fence"), Cells: []guard.Cell{{Want: string(mark)}}}
+// GuardRemoval returns a guard that holds while no other process has started to remove the run.
+func (j *Remover) GuardRemoval(d *Deletion) guard.Guard {
+	// [Remover.MarkDeleted] puts this cell in place of the fence. Its attempt is 0, so no claim has
+	// the same bytes: attempts count from 1.
+	mark := append(make([]byte, cellSize-len(d.token)), d.token[:]...)
+	return guard.Guard{Key: j.key(d.Run, "fence"), Cells: []guard.Cell{{Want: string(mark)}}}
 }
 
-// Holds reports whether a guard holds now.
+// Holds reports whether a guard holds now. It is for stores that cannot check a guard and write in
+// one step: the answer may be out of date when it arrives.
 func (j *Journal) Holds(ctx context.Context, g guard.Guard) (bool, error) {
 	cells := make([]*redis.StringCmd, len(g.Cells))
 	_, err := j.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {

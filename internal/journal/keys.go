@@ -1,21 +1,22 @@
 // Package journal is the state of runs in Redis. It is the only package that knows a run's keys and
 // scripts.
 //
-// A run is a stream of entries: who claimed which attempt of which stage, how it ended, what the
-// coordinator decided. Everything else (progress, status, resume) is read from it. A claim decides
-// who executes an attempt and a fence refuses what comes from a worker that has been replaced, so
-// that every outcome is recorded exactly once however often a message is delivered.
+// A run is a stream of entries: who claimed which attempt of which stage, how the attempt ended,
+// what the coordinator decided. Everything else (progress, status, resume) is read from the stream.
 //
-// Keys, all under one prefix; {R} is the run's id and keeps its keys in one hash slot:
+// A claim decides which worker executes an attempt. The fence refuses writes of a worker that has
+// been replaced. So every outcome is recorded exactly once, however often a task is delivered.
 //
-//	runs          sorted set: run ids by time of submission, in milliseconds
+// All keys have one prefix. {R} is the run ID; as a hash tag it keeps the keys of a run in one slot.
+//
+//	runs          sorted set: run IDs by time of submission, in milliseconds
 //	open          sorted set: those that are not finished
 //	ended         sorted set: finished runs that expire, by time of expiry
 //	{R}:run       hash: pipeline, stages, digest and signature, state; owner, epoch, lease
 //	{R}:spec      the frozen pipeline
 //	{R}:journal   the stream
 //	{R}:fence     eight bytes a stage: newest attempt, its state, the token of its claim
-//	{R}:out       hash: the stages' outputs, small ones whole, others as a reference
+//	{R}:out       hash: outputs of stages, small ones whole, others as a reference
 //	{R}:log       hash: captured output by stage and attempt
 package journal
 
@@ -27,15 +28,17 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// RunID names a run. [ParseRunID] makes one of text from outside.
+// RunID names a run. [ParseRunID] checks text from outside.
 type RunID string
 
-// MaxRunID is the length of the longest run id.
+// MaxRunID is the length of the longest run ID.
 const MaxRunID = 100
 
-// ParseRunID checks the text of a run id: 1 to [MaxRunID] letters, digits, '.', '_' and '-', the
-// first a letter or digit, without "..".
+// ParseRunID checks the text of a run ID: 1 to [MaxRunID] letters, digits, '.', '_' and '-'. The
+// first character is a letter or digit, and ".." does not occur.
 func ParseRunID(text string) (RunID, error) {
+	// The text may become part of a path or of a command line, where ".." and a '-' in front mean
+	// something else.
 	bad := len(text) == 0 || len(text) > MaxRunID
 	for i := 0; i < len(text) && !bad; i++ {
 		c := text[i]
@@ -45,10 +48,13 @@ func ParseRunID(text string) (RunID, error) {
 
 	if bad {
 		shown := text
+
+		// The text may be a whole file that was pasted by mistake.
 		if len(shown) > 60 {
 			shown = shown[:60] + "..."
 		}
-		return "", fmt.Errorf("illegal run ID %q: use up to %d letters, digits, '.', '_' and '-', beginning with a letter or digit, without \"..\"", shown, MaxRunID)
+		return "", fmt.Errorf("illegal run ID %q: use up to %d letters, digits, '.', '_' and '-', "+
+			"beginning with a letter or digit, without \"..\"", shown, MaxRunID)
 	}
 
 	return RunID(text), nil
@@ -57,8 +63,8 @@ func ParseRunID(text string) (RunID, error) {
 // Latest is the word with which commands name the newest run.
 const Latest = "latest"
 
-// ChooseRunID checks the text of an id for a new run: [ParseRunID], and that commands can name the
-// run later. They could not if the id were [Latest], or looked like a pipeline file.
+// ChooseRunID checks the text of an ID for a new run. Besides [ParseRunID], it refuses IDs that
+// commands would take for something else: [Latest], and names of pipeline files.
 func ChooseRunID(text string) (RunID, error) {
 	id, err := ParseRunID(text)
 	if err != nil {
@@ -68,6 +74,8 @@ func ChooseRunID(text string) (RunID, error) {
 		return "", fmt.Errorf("illegal run ID %q: this word names the newest run", text)
 	}
 
+	// Commands such as graph take a run or a file. They decide by the extension, so that a run ID
+	// means the same whether or not such a file exists.
 	switch extension := strings.ToLower(path.Ext(text)); extension {
 	case ".yaml", ".yml", ".json":
 		return "", fmt.Errorf("illegal run ID %q: commands take what ends in %s for a pipeline file", text, extension)
@@ -76,7 +84,7 @@ func ChooseRunID(text string) (RunID, error) {
 	return id, nil
 }
 
-// The keys that are not a run's.
+// The keys that belong to no single run.
 const (
 	prefix   = "godags:" // begins every key
 	runsKey  = prefix + "runs"
@@ -97,12 +105,12 @@ type Reader struct{ rdb redis.UniversalClient }
 // Remover removes finished runs whose time is over, and runs that a user deletes.
 type Remover struct{ Reader }
 
-// At returns the journal for a reader that knows a run up to an entry. What is decided then
-// follows from that entry: if the journal has lost it, decisions and the end of the run are refused
-// with [ErrTruncated].
+// At returns the journal for a coordinator that has read a run up to a position. Its decisions
+// follow from the entry there. If the journal has lost that entry, [Journal.Decide] and
+// [Journal.Finish] return [ErrTruncated].
 func (j *Journal) At(p Position) *Journal { return &Journal{j.Reader, j.Remover, p} }
 
-// New returns the journal that lives in the given Redis. The client stays the caller's.
+// New returns the journal in the given Redis. The caller still owns the client.
 func New(rdb redis.UniversalClient) *Journal {
 	reader := Reader{rdb}
 	return &Journal{Reader: reader, Remover: Remover{reader}}

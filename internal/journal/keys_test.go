@@ -9,7 +9,7 @@ import (
 	"github.com/godags/godags/internal/journal"
 )
 
-func TestLegalRunIDs(t *testing.T) {
+func TestParseRunID_AcceptsLegalIDs(t *testing.T) {
 	for _, text := range []string{"a", "7", "wine-2026-01-02_03.04", "A.b.c", "a--b__c", strings.Repeat("x", journal.MaxRunID)} {
 		if id, err := journal.ParseRunID(text); string(id) != text || err != nil {
 			t.Errorf("%q: %q, %v", text, id, err)
@@ -17,7 +17,7 @@ func TestLegalRunIDs(t *testing.T) {
 	}
 }
 
-func TestIllegalRunIDs(t *testing.T) {
+func TestParseRunID_RefusesIllegalIDs(t *testing.T) {
 	for _, text := range []string{"", ".", "-a", "_a", ".a", "a..b", "a b", "a/b", "a}b", "{a}", "a:b", "a*", "ä", "a\n", "a\x00", "a\xff",
 		strings.Repeat("x", journal.MaxRunID+1)} {
 		id, err := journal.ParseRunID(text)
@@ -30,7 +30,7 @@ func TestIllegalRunIDs(t *testing.T) {
 }
 
 // A run whose id commands take for something else could not be looked at.
-func TestIDsThatCommandsTakeForSomethingElse(t *testing.T) {
+func TestChooseRunID_RefusesWhatCommandsTakeForSomethingElse(t *testing.T) {
 	for text, want := range map[string]string{
 		"latest":      `illegal run ID "latest": this word names the newest run`,
 		"flow.yaml":   `illegal run ID "flow.yaml": commands take what ends in .yaml for a pipeline file`,

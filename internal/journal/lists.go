@@ -9,16 +9,18 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// repairLists brings the lists into line with what Redis has of a run. Scripts keep them so; what was
-// left by another version, or by an AOF that was cut off within a script, is mended by the next
-// reader.
+// repairLists brings the lists of runs into line with the keys of a run.
 func (j *Journal) repairLists(ctx context.Context, run RunID) error {
+	// Scripts change a run and the lists in one step. They can differ all the same if the AOF was
+	// cut off within a script, or if another version wrote them: then the next reader repairs them.
 	keys := []string{j.key(run, "run"), j.key(run, "journal"), runsKey, openKey, endedKey}
 	return named(run, repairListsScript.Run(ctx, j.rdb, keys, string(run)).Err())
 }
 
-// Open says who drives the runs that are not finished, oldest first.
+// Open says who owns the runs that are not finished, oldest first.
 func (j *Journal) Open(ctx context.Context) (open []Ownership, err error) {
+	// Redis answers a pipeline in one reply, and every coordinator that serves asks twice a second.
+	// Pages keep the reply small however many runs are open.
 	const page = 500
 	entries, err := j.rdb.ZRangeWithScores(ctx, openKey, 0, -1).Result()
 	entries = slices.DeleteFunc(entries, foreign)
@@ -30,12 +32,12 @@ func (j *Journal) Open(ctx context.Context) (open []Ownership, err error) {
 			ids[i] = RunID(z.Member.(string))
 		}
 
-		var leads []Ownership
-		leads, err = j.Ownerships(ctx, ids...)
-		for _, l := range leads {
-			if !l.Finished && !l.Gone {
-				open = append(open, l)
-			} else if err = j.repairLists(ctx, l.Run); err != nil {
+		var ownerships []Ownership
+		ownerships, err = j.Ownerships(ctx, ids...)
+		for _, o := range ownerships {
+			if !o.Finished && !o.Gone {
+				open = append(open, o)
+			} else if err = j.repairLists(ctx, o.Run); err != nil {
 				break
 			}
 		}
@@ -60,6 +62,8 @@ func (j *Journal) Runs(ctx context.Context, limit int, match func(Summary) bool)
 		}
 
 		for _, z := range entries {
+			// An entry that stays in the list moves the next page. A repaired entry is gone from
+			// the list, so the entries after it have moved up by one.
 			if foreign(z) {
 				next++
 				continue
@@ -74,6 +78,8 @@ func (j *Journal) Runs(ctx context.Context, limit int, match func(Summary) bool)
 				continue
 			}
 
+			// A damaged journal, or one of a newer version, must not hide the other runs. It is
+			// listed with the state that says so.
 			next++
 			if err != nil && !Unreadable(err) {
 				return nil, err
@@ -92,7 +98,7 @@ func (j *Journal) Runs(ctx context.Context, limit int, match func(Summary) bool)
 	return list, nil
 }
 
-// foreign reports whether an entry of a list is no run id: godags has not written it.
+// foreign reports whether an entry of a list is no run ID, so that another program wrote it.
 func foreign(entry redis.Z) bool {
 	_, err := ParseRunID(entry.Member.(string))
 	return err != nil

@@ -13,17 +13,17 @@ import (
 // openRuns names the runs that are not finished.
 func (f *fixture) openRuns() (ids []journal.RunID) {
 	f.t.Helper()
-	leads, err := f.Open(f.t.Context())
+	ownerships, err := f.Open(f.t.Context())
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	for _, l := range leads {
+	for _, l := range ownerships {
 		ids = append(ids, l.Run)
 	}
 	return ids
 }
 
-func TestARunIsOpenUntilItIsFinished(t *testing.T) {
+func TestOpen_ListsRunsUntilTheyAreFinished(t *testing.T) {
 	journals(t, func(f *fixture) {
 		if open := f.openRuns(); len(open) != 1 || open[0] != run {
 			f.t.Errorf("open: %v", open)
@@ -41,7 +41,7 @@ func TestARunIsOpenUntilItIsFinished(t *testing.T) {
 	})
 }
 
-func TestListsForgetWhatIsGoneAndWhatWasFinishedByACoordinatorThatDied(t *testing.T) {
+func TestLists_AreRepairedByReaders(t *testing.T) {
 	journals(t, func(f *fixture) {
 		ctx := f.t.Context()
 		now := float64(time.Now().UnixMilli())
@@ -65,7 +65,7 @@ func TestListsForgetWhatIsGoneAndWhatWasFinishedByACoordinatorThatDied(t *testin
 	})
 }
 
-func TestADetachedRunIsQueuedUntilACoordinatorTakesIt(t *testing.T) {
+func TestSubmit_LeavesADetachedRunQueued(t *testing.T) {
 	journals(t, func(f *fixture) {
 		ctx := f.t.Context()
 		s := submission()
@@ -87,7 +87,7 @@ func TestADetachedRunIsQueuedUntilACoordinatorTakesIt(t *testing.T) {
 
 // A submission that is stopped before its script reaches Redis has written nothing; once it has, no
 // reader of the lists can undo a part.
-func TestSubmitEntersTheListsTogetherWithTheRun(t *testing.T) {
+func TestSubmit_EntersTheListsWithTheRun(t *testing.T) {
 	journals(t, func(f *fixture) {
 		ctx := f.t.Context()
 		if _, err := f.Submit(ctx, submission()); err != nil {
@@ -104,7 +104,7 @@ func TestSubmitEntersTheListsTogetherWithTheRun(t *testing.T) {
 
 // Redis has lost the journal of a run, and nothing else: nobody can do anything with the run, and
 // its id is free again.
-func TestRemove_ARunWithoutAJournalIsDue(t *testing.T) {
+func TestMarkDeleted_TakesARunWithoutAJournalAsDue(t *testing.T) {
 	journals(t, func(f *fixture) {
 		ctx := f.t.Context()
 		f.rdb.Del(ctx, "godags:{r}:journal")

@@ -65,7 +65,7 @@ func TestAWorkerWhoseClaimIsVoidSavesNoLog(t *testing.T) {
 	})
 }
 
-func TestLongTextsAreCut(t *testing.T) {
+func TestRecord_CutsLongTexts(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1)}, true)
 		o := ended(journal.StageFailed, 0, 1)

@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fixture is a journal with one run, "r", which "ann" has submitted and drives.
+// fixture is a journal with one run, "r", which "ann" has submitted and owns.
 type fixture struct {
 	*journal.Journal
 	t     *testing.T

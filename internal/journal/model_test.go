@@ -18,7 +18,7 @@ import (
 // Two coordinators and three workers work on a run of a random graph. They read late, act on what
 // is no longer true, take over from each other, take workers for dead that are not, get stages
 // delivered again and again, and send everything up to three times.
-func TestWhateverHappensTheStreamStaysTrue(t *testing.T) {
+func TestJournal_AgreesWithItsModel(t *testing.T) {
 	redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
 		j, runs := journal.New(rdb), 0
 		rapid.Check(t, func(rt *rapid.T) {

@@ -7,10 +7,12 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Denied returns what the user of the connection may not do of all that a coordinator does:
-// commands with their keys, or what Redis says.
+// Denied lists what the Redis user of this connection may not do, although a coordinator needs it:
+// commands with their keys, or the answer of Redis if the user may not run scripts at all.
 func (j *Journal) Denied(ctx context.Context) ([]string, error) {
-	const unusedID = "doctor?" // no run can have this id
+	// The script writes and deletes for real: Redis 6.2 checks rights only when it executes a
+	// command. No run can have this ID, so the keys belong to no run.
+	const unusedID = "doctor?"
 	var keys []string
 	for _, what := range []string{"run", "spec", "journal", "fence"} {
 		keys = append(keys, j.key(unusedID, what))
@@ -21,7 +23,7 @@ func (j *Journal) Denied(ctx context.Context) ([]string, error) {
 		return []string{err.Error()}, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("try what the user may do: %w", err)
+		return nil, fmt.Errorf("check the rights of the Redis user: %w", err)
 	}
 
 	return denied, nil

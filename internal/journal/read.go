@@ -24,38 +24,49 @@ type Entry struct {
 	Records []Record
 }
 
-// ErrDamaged says that the journal of a run cannot be understood.
+// ErrDamaged says that the journal of a run cannot be decoded, or contradicts itself.
 var ErrDamaged = errors.New("the journal is damaged")
 
 // Damaged returns an [ErrDamaged] about an entry of a run's journal.
 func Damaged(run RunID, entry Position, why error) error {
-	return fmt.Errorf("run %s: %w: entry %s: %w; the command events shows what comes before it; the pipeline can be run again under another id", run, ErrDamaged, entry, why)
+	return fmt.Errorf("run %s: %w: entry %s: %w; "+
+		"the command events shows what comes before it; the pipeline can be run again under another ID",
+		run, ErrDamaged, entry, why)
 }
 
-// Unreadable reports whether an error about a journal stays however often it is read: the journal
-// is damaged, or a newer godags wrote it.
+// Unreadable reports whether an error about a journal is permanent: the journal is damaged, or a
+// newer godags wrote it.
 func Unreadable(err error) bool {
 	return errors.Is(err, ErrDamaged) || errors.Is(err, version.ErrNewer)
 }
 
-// Read returns the entries after a position, oldest first and at most a few thousand. If there are
-// none yet it waits for one up to the given time; less than a millisecond means that it does not
-// wait. If the entry at the position is not there any more it returns [ErrTruncated]: what was read
-// before is not what the entries after it follow from. What comes before an entry that is
-// [Unreadable] is returned first, and the error when that entry is the next.
+// Read returns the entries after a position, oldest first and at most a few thousand. Without new
+// entries it waits up to the given time, or not at all if that is less than a millisecond.
+//
+// If the entry at the position is missing it returns [ErrTruncated]: the reader knows entries that
+// the journal has lost. Entries before an [Unreadable] one are returned first. The error is returned
+// when that entry is the next.
 func (j *Reader) Read(ctx context.Context, run RunID, after Position, wait time.Duration) ([]Entry, error) {
 	if wait < time.Millisecond {
 		wait = -1 // go-redis would round it to 0, which means forever
 	}
 
+	// The entry at the position is read in the same trip, from the same server. New entries of a
+	// Redis that has lost that entry must not be taken for its successors.
 	pipe := j.rdb.Pipeline()
 	key := j.key(run, "journal")
-	streams := pipe.XRead(ctx, &redis.XReadArgs{Streams: []string{key, after.streamID()}, Count: 2000, Block: wait})
+	streams := pipe.XRead(ctx, &redis.XReadArgs{
+		Streams: []string{key, after.streamID()},
+		Count:   2000,
+		Block:   wait,
+	})
 	last := pipe.XRangeN(ctx, key, after.streamID(), after.streamID(), 1)
 	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return nil, named(run, err)
 	}
 
+	// A run that was removed, or a Redis that lost all its data, is another matter than a lost end:
+	// reading the journal anew does not help.
 	if after != Start && len(last.Val()) == 0 {
 		if err := j.exists(ctx, run); err != nil {
 			return nil, err
@@ -67,6 +78,7 @@ func (j *Reader) Read(ctx context.Context, run RunID, after Position, wait time.
 		return nil, j.exists(ctx, run)
 	}
 
+	// The error comes back with the next call, which starts at the unreadable entry.
 	list, err := entries(run, streams.Val()[0].Messages)
 	if len(list) > 0 {
 		return list, nil
@@ -87,7 +99,7 @@ func (j *Reader) Last(ctx context.Context, run RunID) (Position, error) {
 	return Position(newest[0].ID), nil
 }
 
-// exists returns [ErrNotFound] if the run does not exist: what is asked when nothing was found.
+// exists returns [ErrNotFound] if the run does not exist. It is for calls that have found nothing.
 func (j *Reader) exists(ctx context.Context, run RunID) error {
 	n, err := j.rdb.Exists(ctx, j.key(run, "run")).Result()
 	if err == nil && n == 0 {
@@ -96,17 +108,21 @@ func (j *Reader) exists(ctx context.Context, run RunID) error {
 	return named(run, err)
 }
 
-// entries decodes messages. If one is damaged it returns those before it as well.
+// entries decodes messages. With an error it returns the entries before the message at fault.
 func entries(run RunID, messages []redis.XMessage) ([]Entry, error) {
 	list := make([]Entry, 0, len(messages))
 	for _, m := range messages {
 		e := Entry{ID: Position(m.ID)}
 		e.Worker, _ = m.Values["w"].(string)
 		data, _ := m.Values["r"].(string)
+
+		// The ID of an entry is its time by the clock of Redis. No other clock is used for records.
 		ms, _, _ := strings.Cut(m.ID, "-")
 		at, err := strconv.ParseInt(ms, 10, 64)
 		if err == nil {
 			e.Time = time.UnixMilli(at)
+
+			// A record takes 16 bytes or so: one allocation for most entries.
 			e.Records, err = decodeRecords(data, make([]Record, 0, 1+len(data)/16))
 		}
 
@@ -116,6 +132,8 @@ func entries(run RunID, messages []redis.XMessage) ([]Entry, error) {
 		if err == nil && e.Records[0].Type == RunSubmitted {
 			err = checkSubmitted(e.Records[0])
 		}
+
+		// A newer format is not damage: the user upgrades, and loses nothing.
 		if errors.Is(err, version.ErrNewer) {
 			return list, fmt.Errorf("run %s: journal entry %s: %w", run, m.ID, err)
 		}
@@ -129,27 +147,27 @@ func entries(run RunID, messages []redis.XMessage) ([]Entry, error) {
 	return list, nil
 }
 
-// checkSubmitted returns [version.ErrNewer] if a run is of a newer format. Text that is no JSON is
-// for those to report who need what it says.
+// checkSubmitted returns [version.ErrNewer] if a run is of a newer format.
 func checkSubmitted(r Record) error {
 	var s Submitted
 	if json.Unmarshal([]byte(r.Text), &s) != nil {
+		// Damaged JSON matters only to readers that need its fields: they report it.
 		return nil
 	}
 	return version.CheckFormat(s.Format)
 }
 
-// Identity says which run it is that has an id, by what was recorded at its submission. A process
-// that acts on it verifies the signature first.
+// Identity tells runs with the same ID apart, as recorded at submission. A process that acts on it
+// verifies the signature first.
 type Identity struct {
 	Run         RunID
-	Incarnation string // tells the run from others of the same id, before it and after it
+	Incarnation string // random: differs from earlier and later runs with the same ID
 	Digest      string // of its spec
 	Signature   string // of all this; empty if there is none
 }
 
-// Identity returns the identity of a run as recorded at its submission. Of a run that is being
-// removed it returns what is left of it, and [ErrNotFound].
+// Identity returns the identity of a run. If the run is being removed it returns the fields that
+// are left, and [ErrNotFound].
 func (j *Reader) Identity(ctx context.Context, run RunID) (Identity, error) {
 	recorded, err := j.rdb.HMGet(ctx, j.key(run, "run"), "incarnation", "digest", "signature").Result()
 	if err != nil {
@@ -161,6 +179,8 @@ func (j *Reader) Identity(ctx context.Context, run RunID) (Identity, error) {
 		fields[i], _ = v.(string)
 	}
 
+	// A run without a digest is being removed. If its remover died, the next one needs the other
+	// fields to verify the spec, which tells where the values are.
 	id := Identity{run, fields[0], fields[1], fields[2]}
 	if id.Digest == "" {
 		return id, named(run, ErrNotFound)
@@ -170,9 +190,10 @@ func (j *Reader) Identity(ctx context.Context, run RunID) (Identity, error) {
 }
 
 // Spec returns the frozen pipeline of a run and its digest as recorded at submission. If they do
-// not fit the error is [ErrDigest]. It reads no more bytes than a frozen pipeline can have: others
-// may have written the key.
+// not match the error is [ErrDigest].
 func (j *Reader) Spec(ctx context.Context, run RunID) (encoded []byte, digest string, err error) {
+	// No more bytes than a frozen pipeline can have, and one: any writer to Redis may have replaced
+	// the key by something huge.
 	pipe := j.rdb.Pipeline()
 	stored := pipe.GetRange(ctx, j.key(run, "spec"), 0, spec.MaxEncoded)
 	recorded := pipe.HGet(ctx, j.key(run, "run"), "digest")
@@ -195,24 +216,28 @@ func (j *Reader) Spec(ctx context.Context, run RunID) (encoded []byte, digest st
 	return encoded, digest, named(run, err)
 }
 
-// Summary is what a list of runs shows of one.
+// Summary describes a run in a list of runs.
 type Summary struct {
 	Run      RunID
 	Pipeline string
 	Stages   int
-	// running, stalled (its coordinator is gone), queued (no coordinator has taken it yet),
-	// cancelling, succeeded, failed, cancelled; damaged, newer (nothing else is known)
+
+	// State is running, stalled (the coordinator is gone), queued (no coordinator has acquired the
+	// run yet), cancelling, succeeded, failed or cancelled. It is damaged or newer if nothing else
+	// is known of the run.
 	State     string
 	Submitted time.Time
-	Asked     time.Time      // when this was so, by the clock of Redis
-	Finished  time.Time      // zero while the run goes on
-	Expires   time.Time      // when it may be removed; zero: it goes on, or is kept for ever
-	Counts    map[string]int // of stages by terminal state; nil while the run goes on
+	Asked     time.Time      // time of this summary, by the clock of Redis
+	Finished  time.Time      // zero while the run is active
+	Expires   time.Time      // when the run may be removed; zero: it is active, or kept for ever
+	Counts    map[string]int // stages by terminal state; nil while the run is active
 }
 
-// Summary describes one run by the first and the last entry of its stream. If the journal is
-// [Unreadable] it returns what is known nevertheless.
+// Summary describes one run. If the journal is [Unreadable] it returns the error and the state that
+// says so.
 func (j *Reader) Summary(ctx context.Context, run RunID) (Summary, error) {
+	// The first and the last entry of the stream hold everything, so that a list of runs does not
+	// read whole journals.
 	pipe := j.rdb.Pipeline()
 	first := pipe.XRangeN(ctx, j.key(run, "journal"), "-", "+", 1)
 	last := pipe.XRevRangeN(ctx, j.key(run, "journal"), "+", "-", 1)
@@ -248,6 +273,9 @@ func (j *Reader) Summary(ctx context.Context, run RunID) (Summary, error) {
 
 	s.Pipeline = begin.Pipeline
 	s.Stages = begin.Stages
+
+	// The state in Redis is still running if the coordinator died: only the lease tells that. The
+	// last record of a finished run replaces all this below.
 	if over, err := until.Int64(); err != nil || left(over, lease.Val(), now.Val()) <= 0 {
 		s.State = "stalled"
 		if epoch.Val() == "0" {
@@ -268,8 +296,10 @@ func (j *Reader) Summary(ctx context.Context, run RunID) (Summary, error) {
 		s.State = f.State
 		s.Finished = ends[1].Time
 		s.Counts = f.Counts
+
+		// The number at submission has no instances of mapped stages: they come about later.
 		s.Stages = 0
-		for _, n := range f.Counts { // with the instances that came about
+		for _, n := range f.Counts {
 			s.Stages += n
 		}
 	}
@@ -277,7 +307,7 @@ func (j *Reader) Summary(ctx context.Context, run RunID) (Summary, error) {
 	return s, nil
 }
 
-// Outputs returns what stages recorded as their outputs; nil for those that have none.
+// Outputs returns the recorded outputs of stages, nil for a stage without one.
 func (j *Reader) Outputs(ctx context.Context, run RunID, stages ...dag.StageID) ([][]byte, error) {
 	if len(stages) == 0 {
 		return nil, nil
@@ -288,6 +318,8 @@ func (j *Reader) Outputs(ctx context.Context, run RunID, stages ...dag.StageID) 
 		fields[i] = strconv.Itoa(int(s))
 	}
 
+	// One trip answers for all stages, and whether the run exists: without that, a run that was
+	// removed would look like one whose stages have no outputs.
 	var values *redis.SliceCmd
 	var known *redis.IntCmd
 	if _, err := j.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {

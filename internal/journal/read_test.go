@@ -17,7 +17,7 @@ import (
 	"github.com/godags/godags/internal/version"
 )
 
-func TestReadGoesOnWhereItStopped(t *testing.T) {
+func TestRead_ResumesFromAPosition(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1)}, true)
 		f.report("w1", tokenA, ended(journal.StageSucceeded, 0, 1), true)
@@ -33,7 +33,7 @@ func TestReadGoesOnWhereItStopped(t *testing.T) {
 	})
 }
 
-func TestReadWaitsForTheNextEntry(t *testing.T) {
+func TestRead_WaitsForTheNextEntry(t *testing.T) {
 	journals(t, func(f *fixture) {
 		position := f.entries()[0].ID
 		next := make(chan []journal.Entry)
@@ -52,7 +52,7 @@ func TestReadWaitsForTheNextEntry(t *testing.T) {
 	})
 }
 
-func TestReadDoesNotWaitForLongerThanItShould(t *testing.T) {
+func TestRead_WaitsNoLongerThanTold(t *testing.T) {
 	journals(t, func(f *fixture) {
 		position := f.entries()[0].ID
 		for _, wait := range []time.Duration{-time.Second, 0, time.Nanosecond, time.Millisecond} {
@@ -64,7 +64,7 @@ func TestReadDoesNotWaitForLongerThanItShould(t *testing.T) {
 	})
 }
 
-func TestEntriesHaveTheTimeOfRedis(t *testing.T) {
+func TestRead_GivesTheTimeOfRedis(t *testing.T) {
 	journals(t, func(f *fixture) {
 		before, err := f.rdb.Time(f.t.Context()).Result()
 		if err != nil {
@@ -90,7 +90,7 @@ func (f *fixture) damage(values ...any) {
 	}
 }
 
-func TestADamagedEntryIsAnErrorAndNoPanic(t *testing.T) {
+func TestRead_RefusesDamagedEntries(t *testing.T) {
 	for name, values := range map[string][]any{
 		"other fields":           {"x", "y"},
 		"no records":             {"w", "w1", "r", ""},
@@ -154,7 +154,7 @@ func TestRead_RefusesRecordsOfANewerFormat(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoRunIDInTheIndexIsNoRun(t *testing.T) {
+func TestRuns_SkipsWhatIsNoRunID(t *testing.T) {
 	redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
 		f := newFixture(t, rdb)
 		for _, id := range []string{"../up", "two\nlines", "\x1b[31mred", "}:run", "", strings.Repeat("long", 1<<18)} {
@@ -168,7 +168,7 @@ func TestWhatIsNoRunIDInTheIndexIsNoRun(t *testing.T) {
 	})
 }
 
-func TestARunWhoseFirstOrLastRecordIsNoJSONHasNoSummary(t *testing.T) {
+func TestSummary_RefusesRecordsThatAreNoJSON(t *testing.T) {
 	redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
 		f := newFixture(t, rdb)
 		f.damage("w", "", "r", "\x0a\x00\x00\x08\x04oops") // run.finished
@@ -186,7 +186,7 @@ func TestARunWhoseFirstOrLastRecordIsNoJSONHasNoSummary(t *testing.T) {
 }
 
 // Only on a real Redis: miniredis reads a key of another type as if nothing were there.
-func TestKeysOfAnotherProgramAreAnErrorAndNoPanic(t *testing.T) {
+func TestJournal_RefusesKeysOfAnotherProgram(t *testing.T) {
 	rdb := redistest.Start(t).Client()
 	f := newFixture(t, rdb)
 	for _, key := range []string{"run", "spec", "journal", "fence", "out", "log"} {
@@ -226,7 +226,7 @@ func everyCall(ctx context.Context, j *journal.Journal, run journal.RunID) map[s
 	return errs
 }
 
-func TestARunThatIsNotInRedis(t *testing.T) {
+func TestJournal_ReportsAMissingRun(t *testing.T) {
 	journals(t, func(f *fixture) {
 		calls := everyCall(f.t.Context(), f.Journal, "never")
 		delete(calls, "check") // see the next test
@@ -246,7 +246,7 @@ func TestARunThatIsNotInRedis(t *testing.T) {
 }
 
 // Somebody flushed Redis, or it came back without its data.
-func TestAWorkerOfARunThatIsGoneIsToldToStop(t *testing.T) {
+func TestCheck_RevokesAttemptsOfAMissingRun(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1), at(1, 1)}, true, true)
 		if err := f.rdb.FlushAll(f.t.Context()).Err(); err != nil {
@@ -256,7 +256,7 @@ func TestAWorkerOfARunThatIsGoneIsToldToStop(t *testing.T) {
 	})
 }
 
-func TestRedisThatCannotBeReachedIsAnError(t *testing.T) {
+func TestJournal_ReportsAnUnreachableRedis(t *testing.T) {
 	rdb := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"})
 	if err := rdb.Close(); err != nil {
 		t.Fatal(err)
@@ -277,7 +277,7 @@ func TestRedisThatCannotBeReachedIsAnError(t *testing.T) {
 	}
 }
 
-func TestTheSpecIsKeptToTheByte(t *testing.T) {
+func TestSpec_IsKeptToTheByte(t *testing.T) {
 	journals(t, func(f *fixture) {
 		encoded, recorded, err := f.Spec(f.t.Context(), run)
 		if string(encoded) != specText || recorded != digest || err != nil {
@@ -296,7 +296,7 @@ func (f *fixture) summary(state string) journal.Summary {
 	return s
 }
 
-func TestTheSummaryOfARunFollowsIt(t *testing.T) {
+func TestSummary_FollowsTheRun(t *testing.T) {
 	journals(t, func(f *fixture) {
 		ctx := f.t.Context()
 		s := f.summary("running")
@@ -343,7 +343,7 @@ func (f *fixture) runs(limit int, want ...journal.RunID) {
 	}
 }
 
-func TestRunsListsTheNewestFirst(t *testing.T) {
+func TestRuns_ListsTheNewestFirst(t *testing.T) {
 	journals(t, func(f *fixture) {
 		ctx := f.t.Context()
 		for i, id := range []journal.RunID{"old", "new"} {

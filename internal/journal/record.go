@@ -57,33 +57,35 @@ func (t Type) String() string {
 
 func (t Type) known() bool { return int(t) < len(types) && types[t].name != "" }
 
-// NotBegun begins the text of a stage.lost record of an attempt that was claimed and not executed.
+// NotBegun is the start of the text of a stage.lost record if the attempt was claimed and not
+// executed.
 const NotBegun = "not begun"
 
 // Record is one fact about a stage or the run.
 type Record struct {
 	Type Type
-	// nothing for run.* types, except that run.reopened has the stage that was named, or
-	// dag.NoStage
+
+	// Stage is unused by run.* types, except that run.reopened has the stage that the user named,
+	// or dag.NoStage.
 	Stage   dag.StageID
-	Attempt dag.Attempt // of what a worker reports, and of stage.lost
-	Cause   dag.StageID // of stage.skipped: the stage that is the cause
-	// of stage.succeeded: the number of elements, if there are instances for each
-	Count uint32
-	Fatal bool // of stage.failed: it must not be tried again
-	// of the attempt's execution, to the microsecond; of run.cancelling: the time limit that is
-	// over, if that is why
+	Attempt dag.Attempt // of records that a worker reports, and of stage.lost
+	Cause   dag.StageID // of stage.skipped: the stage because of which it was skipped
+	Count   uint32      // of stage.succeeded: the number of elements, if there are instances for them
+	Fatal   bool        // of stage.failed: no retry
+
+	// Duration is how long the attempt was executed, to the microsecond. In run.cancelling it is the
+	// time limit of the run, if that was reached.
 	Duration time.Duration
-	// of stage.succeeded: of the stage's output; zero if it has none
-	Digest Digest
-	Note   string // the last line that the attempt printed
-	// stage.failed: the error; stage.lost, stage.cancelled, run.cancelling: the reason; other
-	// run.*: JSON
+	Digest   Digest // of stage.succeeded: digest of the output; zero without an output
+	Note     string // the last line that the attempt printed
+
+	// Text is the error of stage.failed, the reason of stage.lost, stage.cancelled and
+	// run.cancelling, and JSON in other run.* types.
 	Text string
 }
 
-// Digest is the SHA-256 of an output, as the stage that made it encoded it. Equal outputs have
-// equal digests, wherever they are stored.
+// Digest is the SHA-256 of an output as the stage encoded it. Equal outputs have equal digests,
+// wherever they are stored.
 type Digest [sha256.Size]byte
 
 // String returns the digest in hexadecimal; the zero digest, which no output has, is empty.
@@ -94,14 +96,22 @@ func (d Digest) String() string {
 	return hex.EncodeToString(d[:])
 }
 
-// Event returns what the record means to the run's state machine. It is false for run.submitted,
-// which means nothing to it.
+// Event returns the event of the state machine that the record stands for. It is false for
+// run.submitted: a state machine starts with the run submitted.
 func (r Record) Event() (dag.Event, bool) {
-	return dag.Event{Type: types[r.Type].event, Stage: r.Stage, Attempt: r.Attempt, Cause: r.Cause, Count: r.Count, Fatal: r.Fatal}, r.Type != RunSubmitted
+	event := dag.Event{
+		Type:    types[r.Type].event,
+		Stage:   r.Stage,
+		Attempt: r.Attempt,
+		Cause:   r.Cause,
+		Count:   r.Count,
+		Fatal:   r.Fatal,
+	}
+	return event, r.Type != RunSubmitted
 }
 
-// The fields of a record that are there only if the record has them. They are stored as a varint,
-// so that a later format can have more than seven.
+// The optional fields of a record, as bits. The bits are stored as a varint, so that a later format
+// can have more than seven fields.
 const (
 	hasCause = 1 << iota
 	hasDuration
@@ -113,20 +123,24 @@ const (
 	allFields = 1<<iota - 1
 )
 
-// Limits of what a record keeps of a text; the whole output of an attempt is in its log.
+// Limits of the texts in a record, in bytes. The whole output of an attempt is in its log.
 const (
 	MaxNote = 200
 	MaxText = 4096
 )
 
-// append adds the stored form: type, stage, attempt, which fields follow, fields.
+// append adds the stored form: type, stage, attempt, the bits of the fields, fields.
 func (r Record) append(buf []byte) []byte {
+	// Most records have a field or two. Without the others a record takes some ten bytes, and a run
+	// has two or more records for each stage.
 	fields := bit(hasCause, r.Cause != 0) | bit(hasDuration, r.Duration > 0) | bit(hasNote, r.Note != "") | bit(hasText, r.Text != "") |
 		bit(hasCount, r.Count > 0) | bit(isFatal, r.Fatal) | bit(hasDigest, r.Digest != Digest{})
 	buf = append(buf, byte(r.Type))
 	buf = binary.AppendUvarint(buf, uint64(r.Stage))
 	buf = binary.AppendUvarint(buf, uint64(r.Attempt))
-	buf = append(buf, fields) // below 128: its own varint
+
+	// A byte below 128 is its own varint.
+	buf = append(buf, fields)
 	if fields&hasCause != 0 {
 		buf = binary.AppendUvarint(buf, uint64(r.Cause))
 	}
@@ -135,6 +149,7 @@ func (r Record) append(buf []byte) []byte {
 		buf = binary.AppendUvarint(buf, uint64(r.Count))
 	}
 
+	// Finer than microseconds is noise, and costs a byte or two.
 	if fields&hasDuration != 0 {
 		buf = binary.AppendUvarint(buf, uint64(r.Duration.Microseconds()))
 	}
@@ -160,9 +175,10 @@ func bit(field byte, there bool) byte {
 	return 0
 }
 
-// appendText keeps at most the given number of bytes, and no part of a character.
+// appendText appends a text with its length. It keeps at most the given number of bytes.
 func appendText(buf []byte, text string, most int) []byte {
 	if len(text) > most {
+		// A character that is cut in two would be invalid UTF-8 in every JSON made of the record.
 		for most > 0 && !utf8.RuneStart(text[most]) {
 			most--
 		}
@@ -180,7 +196,8 @@ func decodeRecords(data string, records []Record) ([]Record, error) {
 		r := Record{Type: Type(d.byte()), Stage: dag.StageID(d.uint(1<<32 - 1)), Attempt: dag.Attempt(d.uint(1<<16 - 1))}
 		fields := d.uint(math.MaxUint64)
 
-		// What comes behind a type or field that this program does not know cannot be found.
+		// Nothing after an unknown type or field can be found: only a program that knows the field
+		// knows how long it is. To skip the record would show a wrong state.
 		switch {
 		case d.bad || r.Type == 0:
 			return records, errRecord
@@ -195,10 +212,12 @@ func decodeRecords(data string, records []Record) ([]Record, error) {
 			r.Cause = dag.StageID(d.uint(1<<32 - 1))
 		}
 
+		// The count becomes as many instances. A damaged one must not take all memory.
 		if fields&hasCount != 0 {
 			r.Count = uint32(d.uint(dag.MaxInstances))
 		}
 
+		// The limit keeps the product within 63 bits.
 		if fields&hasDuration != 0 {
 			r.Duration = time.Duration(d.uint(math.MaxInt64/1000)) * time.Microsecond
 		}
@@ -226,7 +245,8 @@ func decodeRecords(data string, records []Record) ([]Record, error) {
 	return records, nil
 }
 
-// decoder takes values off the front of data; bad is set, for good, by the first that is not there.
+// decoder takes values off the front of data. The first value that is missing or out of range sets
+// bad for good, so that callers check it once for several values.
 type decoder struct {
 	data string
 	bad  bool
@@ -243,6 +263,8 @@ func (d *decoder) byte() byte {
 }
 
 func (d *decoder) uint(most uint64) uint64 {
+	// Not binary.Uvarint: that takes bytes, and a reply of Redis is a string, whose conversion would
+	// copy it.
 	var v uint64
 	for shift := 0; shift < 64; shift += 7 {
 		b := d.byte()
@@ -262,6 +284,7 @@ func (d *decoder) text() string {
 }
 
 func (d *decoder) take(n uint64) string {
+	// A length from damaged data may be anything: it is compared before anything is allocated.
 	if d.bad || n > uint64(len(d.data)) {
 		d.bad = true
 		return ""

@@ -29,7 +29,7 @@ func drawRecord(t *rapid.T) Record {
 	}
 }
 
-func TestRecordsAreReadAsTheyWereWritten(t *testing.T) {
+func TestRecord_IsReadAsWritten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		written := rapid.SliceOf(rapid.Custom(drawRecord)).Draw(t, "records")
 		var stored []byte
@@ -43,7 +43,7 @@ func TestRecordsAreReadAsTheyWereWritten(t *testing.T) {
 	})
 }
 
-func TestNothingIsReadOfRecordsThatAreCutInTheMiddle(t *testing.T) {
+func TestRecord_IsRefusedWhenCut(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := drawRecord(t)
 		stored := string(r.append(nil))
@@ -55,7 +55,7 @@ func TestNothingIsReadOfRecordsThatAreCutInTheMiddle(t *testing.T) {
 }
 
 // The journal of a run of a million stages must fit into memory.
-func TestTheStoredFormIsSmall(t *testing.T) {
+func TestRecord_IsSmall(t *testing.T) {
 	for _, test := range []struct {
 		record Record
 		most   int
@@ -70,7 +70,7 @@ func TestTheStoredFormIsSmall(t *testing.T) {
 	}
 }
 
-func TestFieldsOutOfRangeAreNotStored(t *testing.T) {
+func TestRecord_StoresNoFieldOutOfRange(t *testing.T) {
 	r := Record{Type: StageFailed, Stage: 1, Attempt: 1, Duration: -time.Second, Note: strings.Repeat("n", MaxNote+1), Text: strings.Repeat("t", MaxText+1)}
 	got, err := decodeRecords(string(r.append(nil)), nil)
 	r.Duration, r.Note, r.Text = 0, r.Note[:MaxNote], r.Text[:MaxText]
@@ -80,14 +80,14 @@ func TestFieldsOutOfRangeAreNotStored(t *testing.T) {
 }
 
 // The longest duration that Go knows cannot make a journal unreadable.
-func TestAnyDurationCanBeReadAgain(t *testing.T) {
+func TestRecord_KeepsAnyDuration(t *testing.T) {
 	r := Record{Type: StageSucceeded, Attempt: 1, Duration: math.MaxInt64}
 	if got, err := decodeRecords(string(r.append(nil)), nil); err != nil {
 		t.Errorf("became %+v, %v", got, err)
 	}
 }
 
-func TestEveryTypeHasAPublicName(t *testing.T) {
+func TestType_HasAPublicName(t *testing.T) {
 	var names []string
 	for _, typ := range allTypes {
 		names = append(names, typ.String())
@@ -104,7 +104,7 @@ func TestEveryTypeHasAPublicName(t *testing.T) {
 	}
 }
 
-func TestRecordsMeanEventsToTheStateMachine(t *testing.T) {
+func TestRecord_GivesItsEvent(t *testing.T) {
 	want := map[Type]dag.EventType{
 		StageStarted: dag.StageStarted, StageSucceeded: dag.StageSucceeded, StageFailed: dag.StageFailed, StageLost: dag.StageLost,
 		StageSkipped: dag.StageSkipped, StageCancelled: dag.StageCancelled, RunCancelling: dag.RunCancelling, RunFinished: dag.RunFinished,

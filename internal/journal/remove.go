@@ -10,12 +10,10 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Due returns finished runs whose time is over, at most limit of them. When there are more, each is
-// as likely to be among those that it returns: some that cannot be removed are not in the way of
-// the others for ever.
+// Due returns at most limit finished runs whose time is over.
 func (j *Remover) Due(ctx context.Context, limit int64) ([]RunID, error) {
-	// Both clocks must say so: one that is ahead for a moment, as that of Redis may be after a
-	// fail-over, must not cost anybody what he wants to keep.
+	// Both clocks must say so. A clock that is ahead for a moment, as that of Redis may be after a
+	// fail-over, must not remove runs that a user wants to keep.
 	redisNow, err := j.Now(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list runs to remove: %w", err)
@@ -25,8 +23,11 @@ func (j *Remover) Due(ctx context.Context, limit int64) ([]RunID, error) {
 	n, err := j.rdb.ZCount(ctx, endedKey, "-inf", now).Result()
 	var ids []string
 	if err == nil && n > 0 {
+		// A random page: some runs may be impossible to remove, and with always the first page they
+		// would keep all others from their turn.
 		page := rand.Int64N((n + limit - 1) / limit)
-		ids, err = j.rdb.ZRangeByScore(ctx, endedKey, &redis.ZRangeBy{Min: "-inf", Max: now, Offset: page * limit, Count: limit}).Result()
+		due := &redis.ZRangeBy{Min: "-inf", Max: now, Offset: page * limit, Count: limit}
+		ids, err = j.rdb.ZRangeByScore(ctx, endedKey, due).Result()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("list runs to remove: %w", err)
@@ -49,41 +50,45 @@ const (
 	WhenIdle  Condition = "idle"  // it has no coordinator
 )
 
-// removalLease is how long one process may remove a run before another may.
+// removalLease is how long a process has the sole right to remove a run.
 const removalLease = time.Minute
 
-// Deletion is a run that a process has begun to remove.
+// Deletion is a run that a process has started to remove.
 type Deletion struct {
 	Run   RunID
-	Spec  []byte // the frozen pipeline, to find the run's values; empty if that is gone
+	Spec  []byte // the frozen pipeline, which tells where values are; empty if it is gone
 	token Token
 }
 
-// MarkDeleted begins to remove a run, if the condition holds and no other process removes it;
-// otherwise it returns nil. From now on the run is [ErrNotFound] for everybody, and its id is not
-// free yet. [Journal.Erase] comes next.
+// MarkDeleted starts the removal of a run, if the condition holds and no other process removes it.
+// Otherwise it returns nil. From then on every reader gets [ErrNotFound], while the ID stays taken
+// until [Remover.Erase].
 func (j *Remover) MarkDeleted(ctx context.Context, run RunID, when Condition) (*Deletion, error) {
+	// Two steps, because the values of a run may be in other stores, which no script can clear. The
+	// run must be gone for everybody before its first value is, and its keys must stay until the
+	// last value is gone: they are what a remover after a crash finds.
 	token := NewToken()
 	keys := []string{j.key(run, "run"), j.key(run, "spec"), j.key(run, "fence"), j.key(run, "journal")}
 	got, err := markDeletedScript.Run(ctx, j.rdb, keys, string(when), token[:], removalLease.Milliseconds()).Slice()
 	if err != nil || len(got) < 2 {
 		return nil, named(run, err)
 	}
+
 	text, _ := got[1].(string)
 	return &Deletion{run, []byte(text), token}, nil
 }
 
-// Erase removes all that is left of a run that is marked deleted. It does nothing if another
-// process has begun to remove the run since.
-func (j *Remover) Erase(ctx context.Context, c *Deletion) error {
+// Erase removes the keys of a run that is marked deleted, and frees its ID. It does nothing if
+// another process has started to remove the run since.
+func (j *Remover) Erase(ctx context.Context, d *Deletion) error {
 	var keys []string
 	for _, what := range []string{"run", "spec", "journal", "fence", "out", "log"} {
-		keys = append(keys, j.key(c.Run, what))
+		keys = append(keys, j.key(d.Run, what))
 	}
 
-	err := eraseScript.Run(ctx, j.rdb, append(keys, runsKey, openKey, endedKey), string(c.Run), c.token[:]).Err()
-	if err != nil {
-		return named(c.Run, fmt.Errorf("remove: %w", err))
+	keys = append(keys, runsKey, openKey, endedKey)
+	if err := eraseScript.Run(ctx, j.rdb, keys, string(d.Run), d.token[:]).Err(); err != nil {
+		return named(d.Run, fmt.Errorf("remove: %w", err))
 	}
 
 	return nil

@@ -27,7 +27,7 @@ func (f *fixture) forgetRemover(id journal.RunID) {
 }
 
 // The second could still remove things when the first is done, and another run has the id.
-func TestARunIsRemovedByOneAtATime(t *testing.T) {
+func TestMarkDeleted_AdmitsOneRemoverAtATime(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.finish()
 		f.markDeleted(run, journal.WhenEnded, true)
@@ -38,7 +38,7 @@ func TestARunIsRemovedByOneAtATime(t *testing.T) {
 	})
 }
 
-func TestOnlyARunThatNobodyNeedsIsRemoved(t *testing.T) {
+func TestMarkDeleted_LeavesActiveAndKeptRuns(t *testing.T) {
 	journals(t, func(f *fixture) {
 		for _, when := range []journal.Condition{journal.WhenDue, journal.WhenEnded, journal.WhenIdle} {
 			f.markDeleted(run, when, false) // it goes on
@@ -49,7 +49,7 @@ func TestOnlyARunThatNobodyNeedsIsRemoved(t *testing.T) {
 	})
 }
 
-func TestARunThatNobodyDrivesIsRemovedIfAskedFor(t *testing.T) {
+func TestMarkDeleted_TakesARunWithoutACoordinator(t *testing.T) {
 	journals(t, func(f *fixture) {
 		if err := f.Release(f.t.Context(), run, "ann", f.epoch); err != nil {
 			f.t.Fatal(err)
@@ -59,7 +59,7 @@ func TestARunThatNobodyDrivesIsRemovedIfAskedFor(t *testing.T) {
 	})
 }
 
-func TestARunIsKeptForItsTimeAndThenRemovedWholly(t *testing.T) {
+func TestErase_RemovesEverythingAfterTheTime(t *testing.T) {
 	journals(t, func(f *fixture) {
 		ctx := f.t.Context()
 		s := submission()
@@ -123,7 +123,7 @@ func TestARunIsKeptForItsTimeAndThenRemovedWholly(t *testing.T) {
 }
 
 // With the first of them alone, one that cannot be removed would keep all the others.
-func TestEveryRunWhoseTimeIsOverHasItsTurn(t *testing.T) {
+func TestDue_GivesEveryRunATurn(t *testing.T) {
 	journals(t, func(f *fixture) {
 		ctx := f.t.Context()
 		ids := []journal.RunID{"a", "b", "c", "d", "e"}
@@ -159,7 +159,7 @@ func TestEveryRunWhoseTimeIsOverHasItsTurn(t *testing.T) {
 
 // A remover that was stopped for longer than it had time wakes up when another has removed the run,
 // and its id is used again.
-func TestEraseByALateRemoverLeavesTheNextRunAlone(t *testing.T) {
+func TestErase_ByALateRemoverLeavesTheNextRun(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.finish()
 		late := f.markDeleted(run, journal.WhenEnded, true)

@@ -2,30 +2,32 @@ package journal
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/godags/godags/dag"
 )
 
-// Reopening is what a finished run is to execute again.
+// Reopening says which stages of a finished run are executed again.
 type Reopening struct {
 	Run         RunID
-	Epoch       int64         // in which it was finished: see [Ownership]
-	Stage       dag.StageID   // that was named, or [dag.NoStage]
-	Again       []dag.StageID // what follows from that: see [dag.Run.Reopened]
-	Coordinator string        // who will drive it
+	Epoch       int64         // of the finished run: see [Ownership]
+	Stage       dag.StageID   // the stage that the user named, or [dag.NoStage]
+	Again       []dag.StageID // all stages that are executed again: see [dag.Run.Reopened]
+	Coordinator string        // the new owner
 	Lease       time.Duration
 }
 
-// Reopen lets a finished run go on, and returns the epoch in which the coordinator drives it. If
-// another coordinator was quicker it returns [ErrFenced].
+// Reopen makes a finished run active again, and returns the epoch of its new owner. If another
+// coordinator has reopened the run first it returns [ErrFenced].
 func (j *Journal) Reopen(ctx context.Context, r Reopening) (epoch int64, err error) {
-	// First the cells and outputs, some at a time: while the run is finished nothing can be
-	// claimed. Who dies here leaves a finished run, to be reopened again.
+	// First the fence cells and outputs, in parts, so that no script blocks Redis for long. Nothing
+	// can be claimed while the run is finished. A process that dies here leaves a finished run, which
+	// can be reopened again.
 	keys := []string{j.key(r.Run, "run"), j.key(r.Run, "fence"), j.key(r.Run, "out")}
-	for again := r.Again; len(again) > 0; again = again[min(len(again), maxPerCall):] {
+	for batch := range slices.Chunk(r.Again, maxPerCall) {
 		args := []any{r.Epoch}
-		for _, s := range again[:min(len(again), maxPerCall)] {
+		for _, s := range batch {
 			args = append(args, uint32(s))
 		}
 		if err := unlockScript.Run(ctx, j.rdb, keys, args...).Err(); err != nil {
@@ -33,6 +35,8 @@ func (j *Journal) Reopen(ctx context.Context, r Reopening) (epoch int64, err err
 		}
 	}
 
+	// Last the state of the run, in one step with the record. The script compares the epoch again:
+	// of two coordinators that have come so far, one succeeds.
 	record := Record{Type: RunReopened, Stage: r.Stage}.append(nil)
 	keys = []string{j.key(r.Run, "run"), j.key(r.Run, "journal"), runsKey, openKey, endedKey}
 	epoch, err = reopenScript.Run(ctx, j.rdb, keys, r.Epoch, r.Coordinator, r.Lease.Milliseconds(), record, string(r.Run)).Int64()

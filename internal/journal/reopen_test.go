@@ -23,7 +23,7 @@ func (f *fixture) failAndFinish() {
 	f.finish()
 }
 
-func TestAReopenedRunGoesOnWithWhatFailedAndNothingElse(t *testing.T) {
+func TestReopen_ExecutesFailedStagesOnly(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.failAndFinish()
 		again := []journal.AttemptID{at(2, 2), at(3, 2), at(4, 1)}
@@ -32,7 +32,7 @@ func TestAReopenedRunGoesOnWithWhatFailedAndNothingElse(t *testing.T) {
 		if err != nil || epoch != f.epoch+1 {
 			f.t.Fatalf("epoch %d, %v", epoch, err)
 		}
-		if l := f.lead(); l.Coordinator != "bob" || l.Left <= 0 || l.Finished || l.Epoch != epoch {
+		if l := f.ownership(); l.Coordinator != "bob" || l.Left <= 0 || l.Finished || l.Epoch != epoch {
 			f.t.Errorf("%+v", l)
 		}
 		f.claim("w2", tokenB, []journal.AttemptID{at(3, 1), at(3, 2), at(4, 1)}, false, true, true)
@@ -54,7 +54,7 @@ func TestAReopenedRunGoesOnWithWhatFailedAndNothingElse(t *testing.T) {
 	})
 }
 
-func TestOfTwoWhoReopenARunOneDrivesIt(t *testing.T) {
+func TestReopen_GivesTheRunToOneOfTwo(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.failAndFinish()
 		if _, err := f.Reopen(f.t.Context(), f.reopening("bob")); err != nil {
@@ -66,7 +66,7 @@ func TestOfTwoWhoReopenARunOneDrivesIt(t *testing.T) {
 	})
 }
 
-func TestARunThatGoesOnCannotBeReopened(t *testing.T) {
+func TestReopen_RefusesAnActiveRun(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.claim("w1", tokenA, []journal.AttemptID{at(3, 1)}, true)
 		f.report("w1", tokenA, ended(journal.StageSucceeded, 3, 1), true)
@@ -77,7 +77,7 @@ func TestARunThatGoesOnCannotBeReopened(t *testing.T) {
 	})
 }
 
-func TestAReopenedRunIsNotRemovedWhileItGoesOn(t *testing.T) {
+func TestReopen_KeepsTheRunFromRemoval(t *testing.T) {
 	journals(t, func(f *fixture) {
 		ctx := f.t.Context()
 		f.rdb.HSet(ctx, "godags:{r}:run", "keep", time.Millisecond.Milliseconds())
@@ -97,7 +97,7 @@ func TestAReopenedRunIsNotRemovedWhileItGoesOn(t *testing.T) {
 
 // A task that was sent in the run's first life, and that nobody took, must not be mistaken for one
 // of its second.
-func TestAClaimFromBeforeTheRunWasReopenedIsRefused(t *testing.T) {
+func TestReopen_RefusesClaimsFromBefore(t *testing.T) {
 	journals(t, func(f *fixture) {
 		before := f.entries()[0].ID
 		f.decide(decision(journal.EndUnexecuted, journal.StageCancelled, 4, 0))
@@ -121,7 +121,7 @@ func TestAClaimFromBeforeTheRunWasReopenedIsRefused(t *testing.T) {
 
 // A coordinator that was paused when the time of its run was over does not end what was reopened in
 // the meantime.
-func TestTheTimeLimitOfAnOldCoordinatorEndsNothing(t *testing.T) {
+func TestTimeOut_RefusesAnOldEpoch(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.failAndFinish()
 		if _, err := f.Reopen(f.t.Context(), f.reopening("bob")); err != nil {
@@ -134,7 +134,7 @@ func TestTheTimeLimitOfAnOldCoordinatorEndsNothing(t *testing.T) {
 	})
 }
 
-func TestAReopenedRunDoesNotHaveTheOutputsOfWhatIsExecutedAgain(t *testing.T) {
+func TestReopen_DropsOutputsBeforeExecution(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.claim("w1", tokenA, []journal.AttemptID{at(3, 1)}, true)
 		o := ended(journal.StageSucceeded, 3, 1)

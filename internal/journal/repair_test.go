@@ -25,7 +25,7 @@ func (f *fixture) repair(epoch int64, known journal.Position) error {
 	return err
 }
 
-func TestWhatOnlyTheFenceKnowsIsTakenBack(t *testing.T) {
+func TestRepairFence_TakesBackWhatTheJournalLacks(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1), at(1, 1)}, true, true)
 		entries := f.entries()

@@ -13,7 +13,8 @@ import (
 //go:embed lua/*.lua
 var sources embed.FS
 
-// Every script may be sent twice: go-redis does so when a reply is lost.
+// Every script may be sent twice: go-redis does so when a reply is lost. So each script recognises a
+// call that took effect before, answers the same and records nothing more.
 var (
 	submitScript      = script("submit")
 	acquireScript     = script("acquire")
@@ -41,25 +42,35 @@ func script(name string) *redis.Script {
 }
 
 var (
-	// ErrNotFound says that Redis does not have the run: it never did, it expired, or Redis lost
-	// its data.
+	// ErrNotFound says that Redis does not have the run: the run never existed, was removed, or
+	// Redis lost its data.
 	ErrNotFound = errors.New("the run is not in Redis")
-	// ErrFenced says that another coordinator drives the run.
-	ErrFenced = errors.New("another coordinator drives the run")
-	// ErrTruncated says that the journal of the run has lost its end: Redis came back without what
-	// it had confirmed last.
+	// ErrFenced says that another coordinator owns the run.
+	ErrFenced = errors.New("another coordinator owns the run")
+	// ErrTruncated says that the journal of the run has lost its end: Redis restarted or failed
+	// over without the last entries that it had confirmed.
 	ErrTruncated = errors.New("the journal has lost its end")
 	// ErrDigest says that the run was submitted with another spec.
 	ErrDigest = errors.New("spec digest mismatch")
 )
 
-// named gives the errors of scripts their sentinel.
+// sentinels are the errors by the first word of a script's error.
+var sentinels = map[string]error{
+	"GONE ":   ErrNotFound,
+	"FENCED ": ErrFenced,
+	"DIGEST ": ErrDigest,
+	"CUT ":    ErrTruncated,
+}
+
+// named adds the run to an error, and replaces the error of a script by its sentinel.
 func named(run RunID, err error) error {
 	if err == nil {
 		return nil
 	}
 
-	for word, sentinel := range map[string]error{"GONE ": ErrNotFound, "FENCED ": ErrFenced, "DIGEST ": ErrDigest, "CUT ": ErrTruncated} {
+	// A script can return nothing but text as an error. Its first word is the code, as in the errors
+	// of Redis itself.
+	for word, sentinel := range sentinels {
 		if strings.HasPrefix(err.Error(), word) {
 			err = sentinel
 		}
@@ -68,9 +79,11 @@ func named(run RunID, err error) error {
 	return fmt.Errorf("run %s: %w", run, err)
 }
 
-// flags runs a script that returns a number per item, of which there are n.
+// flags runs a script that returns a number for each of n items.
 func (j *Reader) flags(ctx context.Context, s *redis.Script, run RunID, keys []string, n int, args []any) ([]int64, error) {
 	got, err := s.Run(ctx, j.rdb, keys, args...).Int64Slice()
+
+	// Callers index the answers by item, so a wrong number must not get further than here.
 	if err == nil && len(got) != n {
 		err = fmt.Errorf("script returned %d answers to %d questions", len(got), n)
 	}

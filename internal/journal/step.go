@@ -16,7 +16,7 @@ type AttemptID struct {
 	Attempt dag.Attempt
 }
 
-// Token proves that a claim is one's own.
+// Token tells a claim from all other claims of the same attempt.
 type Token [5]byte
 
 // NewToken returns a random token. Every claim needs a new one.
@@ -25,33 +25,35 @@ func NewToken() (t Token) {
 	return t
 }
 
-// Claim is who claims attempts and reports on them: a worker with one bundle of a run.
+// Claim identifies a worker that claims attempts of one batch and reports on them.
 type Claim struct {
 	Run    RunID
 	Digest string // of the spec that the run must have
 	Worker string
 	Token  Token
-	// entry of the journal that the claims follow from; empty for none. If the journal has lost it,
-	// or the run was reopened since, they are refused with [ErrTruncated].
+
+	// After is the entry that the claims follow from, or [Start]. If the journal has lost that entry,
+	// or the run was reopened since, claims are refused with [ErrTruncated].
 	After Position
 }
 
 // Outcome is how an attempt ended.
 type Outcome struct {
-	// of type StageSucceeded, StageFailed, StageSkipped (by itself), StageLost (requeued) or
-	// StageCancelled
+	// Record has the type StageSucceeded, StageFailed, StageSkipped (its condition is false),
+	// StageLost (requeued) or StageCancelled.
 	Record Record
 	Output []byte // recorded with a success; nil for none
 	Log    []byte // the attempt's captured output
 }
 
-// Op is one line of a [Journal.Step]: how an attempt ended, or the claim of one.
+// Op is one operation of a [Journal.Step]: the claim of an attempt, or how an attempt ended.
 type Op struct {
 	Outcome // a record of type StageStarted is a claim
-	// a claim that follows from the move before it: granted only if that one ended its stage, and
-	// was accepted
+
+	// Linked marks a claim that is granted only if the op before it was accepted and ended its
+	// stage.
 	Linked  bool
-	CleanUp bool // a claim that is granted while the run is being cancelled too
+	CleanUp bool // the claim is granted even while the run is being cancelled
 }
 
 // ClaimOp asks for the right to execute an attempt.
@@ -59,34 +61,41 @@ func ClaimOp(a AttemptID) Op {
 	return Op{Outcome: Outcome{Record: Record{Type: StageStarted, Stage: a.Stage, Attempt: a.Attempt}}}
 }
 
-// Of returns the attempt that the move is about.
+// Of returns the attempt that the op is about.
 func (m Op) Of() AttemptID { return AttemptID{m.Record.Stage, m.Record.Attempt} }
 
-// Step makes moves in their order, in one call to Redis and in one entry of the journal. It answers
-// for each whether it was accepted: the outcome of an attempt that was revoked is not. At most one
-// claim of an attempt is, and none once the run is being cancelled, unless it is for cleaning up.
+// Step executes ops in their order, in one call to Redis, and records them in one entry. It reports
+// for each op whether it was accepted.
 //
-// With a linked claim the attempt may have been executed before it was claimed: no other worker can
-// be given a stage before the success of its only dependency is recorded, which takes the claim of
-// that one.
-func (j *Journal) Step(ctx context.Context, c Claim, moves []Op) (accepted []bool, err error) {
-	keys := []string{j.key(c.Run, "run"), j.key(c.Run, "fence"), j.key(c.Run, "journal"), j.key(c.Run, "out"), j.key(c.Run, "log")}
-	answers, err := stepScript.Run(ctx, j.rdb, keys, stepArgs(c, moves)...).Text()
-	if err == nil && len(answers) != len(moves) {
-		err = fmt.Errorf("script returned %d answers to %d questions", len(answers), len(moves))
+// The outcome of a revoked attempt is not accepted. At most one claim of an attempt is granted, and
+// none once the run is being cancelled, except for cleaning up.
+//
+// The attempt of a linked claim may have been executed before it is claimed. No other worker gets
+// a stage before the success of its only dependency is recorded, and only the holder of that claim
+// can have it recorded.
+func (j *Journal) Step(ctx context.Context, c Claim, ops []Op) (accepted []bool, err error) {
+	// One call for outcomes and the next claims: a round trip costs more than a small stage.
+	var keys []string
+	for _, what := range []string{"run", "fence", "journal", "out", "log"} {
+		keys = append(keys, j.key(c.Run, what))
+	}
+
+	answers, err := stepScript.Run(ctx, j.rdb, keys, stepArgs(c, ops)...).Text()
+	if err == nil && len(answers) != len(ops) {
+		err = fmt.Errorf("script returned %d answers to %d questions", len(answers), len(ops))
 	}
 	if err != nil {
 		return nil, named(c.Run, err)
 	}
 
-	accepted = make([]bool, len(moves))
+	accepted = make([]bool, len(ops))
 	for i := range accepted {
 		accepted[i] = answers[i] == '1'
 	}
 	return accepted, nil
 }
 
-// The kinds of move: the state to which they bring a fence cell, and what else they have.
+// The kind of an op is the state that its fence cell gets, plus bits for what else the op has.
 const (
 	cellClaimed  = 1
 	cellEnded    = 2 // a further attempt may be claimed
@@ -98,6 +107,8 @@ const (
 )
 
 func (m Op) kind() byte {
+	// A failed or lost attempt ends only itself: whether the stage gets another attempt is not known
+	// to the worker, so its cell stays open for one.
 	k := byte(cellEnded)
 	switch m.Record.Type {
 	case StageStarted:
@@ -124,26 +135,30 @@ func (m Op) kind() byte {
 	return k
 }
 
-// stepArgs packs the arguments of the script, which says how: many short ones would cost more than
-// all else.
-func stepArgs(c Claim, moves []Op) []any {
-	stages := make([]dag.StageID, len(moves))
-	for i, m := range moves {
+// stepArgs packs the arguments of the script, in the form that step.lua describes.
+func stepArgs(c Claim, ops []Op) []any {
+	// Packed, because an argument for each number would cost more than all the rest of the call.
+	stages := make([]dag.StageID, len(ops))
+	for i, m := range ops {
 		stages[i] = m.Record.Stage
 	}
 
 	packed, places := ranges(stages)
 	digest := ""
-	lines := make([]byte, 0, 7*len(moves))
-	records := make([]byte, 0, 16*len(moves))
+	lines := make([]byte, 0, 7*len(ops))
+	records := make([]byte, 0, 16*len(ops))
 	args := []any{c.Worker, c.Token[:], nil, packed, nil, nil, string(c.After)}
-	for _, m := range moves {
+	for _, m := range ops {
 		before := len(records)
-		records = m.Record.append(records) // of a few KiB at the most
+		records = m.Record.append(records)
+
+		// Two bytes hold the length of a record: its texts are limited to a few KiB.
 		lines = binary.BigEndian.AppendUint16(lines, places[m.Record.Stage])
 		lines = binary.BigEndian.AppendUint16(lines, uint16(m.Record.Attempt))
 		lines = append(lines, m.kind())
 		lines = binary.BigEndian.AppendUint16(lines, uint16(len(records)-before))
+
+		// A report goes through whatever spec the run has: its token is enough.
 		if m.Record.Type == StageStarted {
 			digest = c.Digest
 		}
@@ -161,16 +176,18 @@ func stepArgs(c Claim, moves []Op) []any {
 	return args
 }
 
-// maxGap is how many cells between two others are cheaper to read and write than a further call.
+// maxGap is the number of unused cells between two others up to which one range is cheaper than two
+// calls of Redis.
 const maxGap = 4
 
-// ranges packs the cells of stages as ranges that are read and written at once, and returns the
-// place of each among all their cells, from 1. It sorts the stages.
+// ranges packs the cells of stages as ranges, which the script reads and writes at once. It returns
+// the place of each stage among all cells of the ranges, from 1 as in Lua. It sorts the stages.
 func ranges(stages []dag.StageID) (packed []byte, places map[dag.StageID]uint16) {
 	slices.Sort(stages)
 	places = make(map[dag.StageID]uint16, len(stages))
 	cells := 0
 	for i := 0; i < len(stages); {
+		// A batch mostly has stages that are neighbours in the graph, so one range is the rule.
 		first := stages[i]
 		last := stages[i]
 		for ; i < len(stages) && stages[i]-last <= maxGap+1; i++ {
@@ -188,18 +205,18 @@ func ranges(stages []dag.StageID) (packed []byte, places map[dag.StageID]uint16)
 
 // Claim is a [Journal.Step] of claims only.
 func (j *Journal) Claim(ctx context.Context, c Claim, claims []AttemptID) (granted []bool, err error) {
-	moves := make([]Op, len(claims))
+	ops := make([]Op, len(claims))
 	for i, a := range claims {
-		moves[i] = ClaimOp(a)
+		ops[i] = ClaimOp(a)
 	}
-	return j.Step(ctx, c, moves)
+	return j.Step(ctx, c, ops)
 }
 
 // Report is a [Journal.Step] of outcomes only.
 func (j *Journal) Report(ctx context.Context, c Claim, outcomes []Outcome) (accepted []bool, err error) {
-	moves := make([]Op, len(outcomes))
+	ops := make([]Op, len(outcomes))
 	for i, o := range outcomes {
-		moves[i] = Op{Outcome: o}
+		ops[i] = Op{Outcome: o}
 	}
-	return j.Step(ctx, c, moves)
+	return j.Step(ctx, c, ops)
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/godags/godags/internal/redistest"
 )
 
-func TestOfManyWorkersThatClaimAnAttemptOneGetsIt(t *testing.T) {
+func TestClaim_IsGrantedToOneOfMany(t *testing.T) {
 	redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
 		f := newFixture(t, rdb)
 		var bundle []journal.AttemptID
@@ -61,7 +61,7 @@ func records(entries []journal.Entry, of journal.Type) (list []journal.Record) {
 	return list
 }
 
-func TestAClaimSentTwiceIsGrantedAgainAndRecordedOnce(t *testing.T) {
+func TestClaim_SentTwiceIsRecordedOnce(t *testing.T) {
 	journals(t, func(f *fixture) {
 		bundle := []journal.AttemptID{at(0, 1), at(1, 1)}
 		f.claim("w2", tokenB, []journal.AttemptID{at(1, 1)}, true)
@@ -73,7 +73,7 @@ func TestAClaimSentTwiceIsGrantedAgainAndRecordedOnce(t *testing.T) {
 	})
 }
 
-func TestABundleIsOneEntryWithItsWorker(t *testing.T) {
+func TestStep_RecordsABatchInOneEntry(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.claim("w1", tokenA, []journal.AttemptID{at(4, 1), at(2, 1), at(3, 1)}, true, true, true)
 		f.story("w1: stage.started 4#1", "w1: stage.started 2#1", "w1: stage.started 3#1")
@@ -83,7 +83,7 @@ func TestABundleIsOneEntryWithItsWorker(t *testing.T) {
 	})
 }
 
-func TestAnOlderAttemptIsRefused(t *testing.T) {
+func TestClaim_RefusesAnOlderAttempt(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.claim("w1", tokenA, []journal.AttemptID{at(0, 3)}, true)
 		f.claim("w2", tokenB, []journal.AttemptID{at(0, 1), at(0, 2), at(0, 3)}, false, false, false)
@@ -93,7 +93,7 @@ func TestAnOlderAttemptIsRefused(t *testing.T) {
 	})
 }
 
-func TestATerminalStageIsNotExecutedAgain(t *testing.T) {
+func TestClaim_RefusesATerminalStage(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1), at(1, 1), at(2, 1)}, true, true, true)
 		f.report("w1", tokenA, ended(journal.StageSucceeded, 0, 1), true)
@@ -103,7 +103,7 @@ func TestATerminalStageIsNotExecutedAgain(t *testing.T) {
 	})
 }
 
-func TestAFailedOrHandedBackAttemptMayBeFollowedByAnother(t *testing.T) {
+func TestClaim_GrantsAnAttemptAfterAFailedOrLostOne(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1), at(1, 1)}, true, true)
 		f.report("w1", tokenA, ended(journal.StageFailed, 0, 1), true)
@@ -112,7 +112,7 @@ func TestAFailedOrHandedBackAttemptMayBeFollowedByAnother(t *testing.T) {
 	})
 }
 
-func TestNoClaimIsGrantedWhileTheRunIsCancelledOrAfterItsEnd(t *testing.T) {
+func TestClaim_RefusesDuringCancellationAndAfterTheEnd(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.cancel(true)
 		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1)}, false)
@@ -122,7 +122,7 @@ func TestNoClaimIsGrantedWhileTheRunIsCancelledOrAfterItsEnd(t *testing.T) {
 	})
 }
 
-func TestAWorkerWithAnotherSpecIsRefused(t *testing.T) {
+func TestClaim_RefusesAWorkerWithAnotherSpec(t *testing.T) {
 	journals(t, func(f *fixture) {
 		got, err := f.Claim(f.t.Context(), journal.Claim{Run: run, Digest: "d2", Worker: "w1", Token: tokenA}, []journal.AttemptID{at(0, 1)})
 		if !errors.Is(err, journal.ErrDigest) || len(got) != 0 {
@@ -132,7 +132,7 @@ func TestAWorkerWithAnotherSpecIsRefused(t *testing.T) {
 	})
 }
 
-func TestAReportSentTwiceIsAcceptedAgainAndRecordedOnce(t *testing.T) {
+func TestReport_SentTwiceIsRecordedOnce(t *testing.T) {
 	for _, how := range []journal.Type{journal.StageSucceeded, journal.StageFailed, journal.StageLost, journal.StageCancelled} {
 		t.Run(how.String(), func(t *testing.T) {
 			journals(t, func(f *fixture) {
@@ -146,7 +146,7 @@ func TestAReportSentTwiceIsAcceptedAgainAndRecordedOnce(t *testing.T) {
 	}
 }
 
-func TestAnAttemptThatHasEndedCannotEndAnotherWay(t *testing.T) {
+func TestReport_RefusesASecondOutcome(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1), at(1, 1)}, true, true)
 		f.report("w1", tokenA, ended(journal.StageSucceeded, 0, 1), true)
@@ -157,7 +157,7 @@ func TestAnAttemptThatHasEndedCannotEndAnotherWay(t *testing.T) {
 	})
 }
 
-func TestAReportWithoutTheClaimIsRefused(t *testing.T) {
+func TestReport_RefusesAReportWithoutTheClaim(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1)}, true)
 		stolen := ended(journal.StageSucceeded, 0, 1)
@@ -174,7 +174,7 @@ func TestAReportWithoutTheClaimIsRefused(t *testing.T) {
 
 // The worker was stopped for a while (SIGSTOP, a cut cable) and comes back with what it did
 // meanwhile.
-func TestAWorkerThatWasTakenForDeadCannotReport(t *testing.T) {
+func TestReport_RefusesAWorkerThatWasReplaced(t *testing.T) {
 	for _, how := range []journal.Type{journal.StageSucceeded, journal.StageFailed, journal.StageLost, journal.StageCancelled} {
 		t.Run(how.String(), func(t *testing.T) {
 			journals(t, func(f *fixture) {
@@ -196,7 +196,7 @@ func TestAWorkerThatWasTakenForDeadCannotReport(t *testing.T) {
 	}
 }
 
-func TestAReportOfSeveralAttemptsAcceptsWhatIsStillHeld(t *testing.T) {
+func TestReport_AcceptsAttemptsThatAreStillHeld(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1), at(1, 1), at(2, 1)}, true, true, true)
 		f.decide(decision(journal.Revoke, journal.StageLost, 1, 1))
@@ -210,7 +210,7 @@ func TestAReportOfSeveralAttemptsAcceptsWhatIsStillHeld(t *testing.T) {
 	})
 }
 
-func TestAnAttemptThatRunsWhenTheRunIsCancelledMayEndAsItLikes(t *testing.T) {
+func TestReport_AcceptsAnyOutcomeDuringCancellation(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1), at(1, 1)}, true, true)
 		f.cancel(true)
@@ -219,7 +219,7 @@ func TestAnAttemptThatRunsWhenTheRunIsCancelledMayEndAsItLikes(t *testing.T) {
 	})
 }
 
-func TestAWorkerGetsItsOrders(t *testing.T) {
+func TestCheck_ReturnsControls(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1), at(1, 1), at(2, 1)}, true, true, true)
 		f.check(tokenA, nil)
@@ -234,7 +234,7 @@ func TestAWorkerGetsItsOrders(t *testing.T) {
 	})
 }
 
-func TestTheLastStageOfAMillionAndItsLastAttempt(t *testing.T) {
+func TestStep_TakesTheLastStageOfAMillion(t *testing.T) {
 	journals(t, func(f *fixture) {
 		const last, final = 999_999, 65_535
 		f.claim("w1", tokenA, []journal.AttemptID{at(last, 255), at(0, 1)}, true, true)
@@ -273,7 +273,7 @@ func (f *fixture) log(a journal.AttemptID, want string) {
 	}
 }
 
-func TestOutputsAreKeptToTheByte(t *testing.T) {
+func TestOutputs_AreKeptToTheByte(t *testing.T) {
 	journals(t, func(f *fixture) {
 		binary := make([]byte, 256)
 		for i := range binary {
@@ -294,7 +294,7 @@ func TestOutputsAreKeptToTheByte(t *testing.T) {
 
 // A chain is recorded as if each stage had been claimed when the one before it had succeeded,
 // although it is sent when all is over.
-func TestWhatFollowsFromARefusedReportIsRefused(t *testing.T) {
+func TestStep_RefusesLinkedClaimsOfARefusedReport(t *testing.T) {
 	journals(t, func(f *fixture) {
 		step := func(want ...bool) {
 			f.t.Helper()
@@ -325,7 +325,7 @@ func TestWhatFollowsFromARefusedReportIsRefused(t *testing.T) {
 	})
 }
 
-func TestAChainIsRecordedInItsOrderInOneEntry(t *testing.T) {
+func TestStep_RecordsAChainInOneEntry(t *testing.T) {
 	journals(t, func(f *fixture) {
 		f.claim("w1", tokenA, []journal.AttemptID{at(0, 1)}, true)
 		linked := journal.ClaimOp(at(7, 1))

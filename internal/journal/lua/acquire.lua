@@ -1,7 +1,9 @@
--- Makes a coordinator the owner of a run, or keeps it the owner. A lease that ends later than a lease granted now would was granted while
--- the clock was ahead: its age is unknown, so it is cut to its length from now. Its owner, if it lives, renews it before that.
--- KEYS run   ARGV coordinator lease(ms) epoch (0: take over if the lease is free)
--- Returns {epoch, owner}: epoch 0 if another coordinator has the run
+-- Makes a coordinator the owner of a run, or renews its lease.
+-- A lease that ends later than one granted now was granted while the clock was ahead. Its age is
+-- unknown, so it is cut to its length from now: a live owner renews it before that.
+-- KEYS run
+-- ARGV coordinator, lease (ms), epoch (0: take over if the lease is free)
+-- Returns {epoch, owner}; epoch 0 if another coordinator owns the run
 local m = redis.call('HMGET', KEYS[1], 'owner', 'epoch', 'until', 'digest', 'lease')
 if not m[4] then return redis.error_reply('GONE the run is not in Redis') end
 local t = redis.call('TIME')

@@ -1,9 +1,11 @@
--- Records decisions of the coordinator about stages. A decision that a worker's claim has overtaken is left out.
--- KEYS run fence journal   ARGV epoch, entry that the decisions follow from ('' for none), (stage kind attempt record)*
+-- Records decisions of the coordinator about stages. A decision that a claim has overtaken is left
+-- out.
+-- KEYS run fence journal
+-- ARGV epoch, entry that the decisions follow from ('' for none), (stage kind attempt record)*
 --   kind T: the stage ends unexecuted (skipped, cancelled)
 --        L: the attempt is lost, another may be claimed
---        F: the attempt ends the stage, whatever its worker says later
--- Returns one 0 or 1 per decision
+--        F: the attempt ends the stage, whatever its worker reports later
+-- Returns 0 or 1 for each decision
 local m = redis.call('HMGET', KEYS[1], 'epoch', 'digest')
 if not m[2] then return redis.error_reply('GONE the run is not in Redis') end
 if m[1] ~= ARGV[1] then return redis.error_reply('FENCED another coordinator has the run') end
@@ -22,7 +24,8 @@ for i = 3, #ARGV, 4 do
     redis.call('SETRANGE', KEYS[2], at, string.char(math.floor(newest / 256), newest % 256, 3, 0, 0, 0, 0, 0))
   elseif kind ~= 'T' and state == 1 and newest == attempt then
     ok = 1
-    redis.call('SETRANGE', KEYS[2], at + 2, string.char(kind == 'L' and 2 or 3, 0, 0, 0, 0, 0)) -- no report has this token
+    -- No worker has this token, so no report is accepted any more.
+    redis.call('SETRANGE', KEYS[2], at + 2, string.char(kind == 'L' and 2 or 3, 0, 0, 0, 0, 0))
   end
   if ok == 1 then records[#records + 1] = ARGV[i + 3] end
   done[#done + 1] = ok

@@ -1,7 +1,10 @@
--- Moves a run to 'cancelling' or 'finished'. With an epoch only its coordinator may do so. Sent twice, it records once. A finished run is kept for its time.
--- The lists follow in the same step.
--- KEYS run journal open ended   ARGV state, epoch (0: anybody's), record, record if the run is being cancelled, entry that it follows from ('' for none), run
--- Returns the state that the run was in
+-- Moves a run to 'cancelling' or 'finished', in one step with the lists of runs. With an epoch,
+-- only the owner may do so. Sent twice, it records once. A finished run gets the time until which
+-- it is kept.
+-- KEYS run journal open ended
+-- ARGV state, epoch (0: any process), record, record if the run is being cancelled,
+--   entry that this follows from ('' for none), run
+-- Returns the state before
 local m = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'digest')
 if not m[3] then return redis.error_reply('GONE the run is not in Redis') end
 if ARGV[2] ~= '0' and m[2] ~= ARGV[2] then return redis.error_reply('FENCED another coordinator has the run') end
@@ -15,7 +18,8 @@ if m[1] == 'running' or (m[1] == 'cancelling' and ARGV[1] == 'finished') then
     redis.call('ZREM', KEYS[3], ARGV[6])
     local keep = tonumber(redis.call('HGET', KEYS[1], 'keep') or '0')
     if keep > 0 then
-      -- Ids of entries never go back: after the clock was ahead they stay there for as long as that was.
+      -- IDs of entries never go back: once the clock was ahead, they stay ahead until the clock has
+      -- caught up.
       local t = redis.call('TIME')
       local now = math.min(t[1] * 1000 + math.floor(t[2] / 1000), tonumber(string.match(entry, '^%d+')))
       local expires = string.format('%.0f', now + keep)

@@ -1,10 +1,14 @@
--- Marks a run as being removed: from now on it is gone for all who ask, and one remover has a while for it. Two at once could remove what
--- is submitted under the same id when the first is done. In place of the fence comes the mark of the
--- remover: from now on no write of an attempt has an effect, and none of an earlier remover.
--- Sent twice, it answers the same. An end of the lease that is further away than its length is cut: see acquire.lua.
--- KEYS run spec fence journal   ARGV condition, token of the remover, the time(ms) that it has
---   due: it is finished and its time is over, or it has no coordinator and its journal is gone   ended: it is finished   idle: it has no coordinator
--- Returns {1, spec} or {0}; the spec is empty if it was removed already
+-- Marks a run as being removed: from now on every reader finds no run. One remover has the sole
+-- right for a while, since two at once could remove a new run that was submitted under the same ID.
+-- The token of the remover replaces the fence. So no write of an attempt has an effect any more,
+-- and none of an earlier remover. A lease that is longer than its length is cut, as in acquire.lua.
+-- Sent twice, it answers the same.
+-- KEYS run spec fence journal
+-- ARGV condition, token of the remover, its time (ms)
+--   due: the run is finished and its time is over, or it has neither coordinator nor journal
+--   ended: the run is finished
+--   idle: the run has no coordinator
+-- Returns {1, spec}, or {0} if the condition does not hold; the spec is empty if it is gone
 local m = redis.call('HMGET', KEYS[1], 'digest', 'state', 'expires', 'until', 'owner', 'lease')
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -12,7 +16,8 @@ local over = (tonumber(m[4]) or 0) <= now
 if m[6] and tonumber(m[4] or 0) > now + m[6] then redis.call('HSET', KEYS[1], 'until', string.format('%.0f', now + m[6])) end
 local accepted
 if not m[1] then
-  accepted = over or m[5] == ARGV[2] -- the process that began has died, or it is our own call
+  -- The process that marked the run has died, or this is our own call, sent twice.
+  accepted = over or m[5] == ARGV[2]
 elseif ARGV[1] == 'idle' then
   accepted = over
 else

@@ -1,6 +1,6 @@
--- Tries what a coordinator does with a run whose ID no run can have, and leaves no key.
+-- Tries what a coordinator does, with a run whose ID no run can have, and leaves no key.
 -- KEYS run spec journal fence, lists of runs
--- Returns the commands that the user may not run, or not with such a key
+-- Returns the commands that the user may not run at all, or not with such a key
 local denied = {}
 local function try(command, key, ...)
   local answer = redis.pcall(command, key, ...)

@@ -1,17 +1,23 @@
--- A worker's step through a bundle: in the order given, records how attempts ended, if the claim with this token still holds them, and
--- grants further attempts. Sent twice, it answers the same and records once.
+-- A worker's step through a batch. In the order of the ops, it records how attempts ended, if the
+-- claim with this token still holds, and grants further claims. Sent twice, it answers the same and
+-- records once.
 -- KEYS run fence journal out log
--- ARGV worker, token, digest ('' if nothing is claimed), ranges, moves, records, entry that the claims follow from ('' for none), then (field, value) of the outputs and logs that moves have
---   ranges: (first cell 4, cells 4), the cells to look at; moves name one by its place among them
---   moves: (place 2, attempt 2, kind 1, length of its record 2); the kind is the state to which the cell goes: 1 claimed, 2 ended, 3 terminal;
---     + 4 with an output, + 8 with a log, + 16 linked: granted only if the move before ended its stage and was accepted,
---     + 32 granted while the run is being cancelled too
--- Returns a '0' or '1' for each move
+-- ARGV 1 worker, 2 token, 3 digest of the spec ('' if nothing is claimed), 4 ranges, 5 ops,
+--   6 records, 7 entry that the claims follow from ('' for none), then (field, value) of each
+--   output and log
+--   ranges: (first cell 4, cells 4)*, the cells to read; numbers behind names are sizes in bytes
+--   ops: (place 2, attempt 2, kind 1, length of the record 2)*; the place is among those cells
+--   kind: the state that the cell gets: 1 claimed, 2 ended, 3 terminal
+--     + 4 with an output, + 8 with a log
+--     + 16 linked: accepted only if the op before was accepted and ended its stage
+--     + 32 granted even while the run is being cancelled
+-- Returns '0' or '1' for each op
 local m = redis.call('HMGET', KEYS[1], 'state', 'digest', 'reopened')
 if not m[2] then return redis.error_reply('GONE the run is not in Redis') end
 if ARGV[3] ~= '' and m[2] ~= ARGV[3] then return redis.error_reply('DIGEST the run has another spec') end
 if ARGV[3] ~= '' and ARGV[7] ~= '' then
-  if #redis.call('XRANGE', KEYS[3], ARGV[7], ARGV[7]) == 0 or m[3] and #redis.call('XRANGE', KEYS[3], m[3], ARGV[7], 'COUNT', 1) == 0 then
+  if #redis.call('XRANGE', KEYS[3], ARGV[7], ARGV[7]) == 0
+    or m[3] and #redis.call('XRANGE', KEYS[3], m[3], ARGV[7], 'COUNT', 1) == 0 then
     return redis.error_reply('CUT the journal has lost what this follows from, or the run was reopened since')
   end
 end
@@ -24,10 +30,10 @@ for i = 1, #ARGV[4], 8 do
   ranges[#ranges + 1] = {at, #cells + 1, #cells + n}
   for k = 1, n * 8, 8 do cells[#cells + 1] = sub(got, k, k + 7) end
 end
-local token, moves, answers, kept, outputs, logs = ARGV[2], ARGV[5], {}, {}, {}, {}
+local token, ops, answers, kept, outputs, logs = ARGV[2], ARGV[5], {}, {}, {}, {}
 local at, extra, accepted, ended = 1, 8, false, false
-for i = 1, #moves, 7 do
-  local a, b, c, d, kind, e, f = byte(moves, i, i + 6)
+for i = 1, #ops, 7 do
+  local a, b, c, d, kind, e, f = byte(ops, i, i + 6)
   local place, attempt, length, to = a * 256 + b, c * 256 + d, e * 256 + f, kind % 4
   local p, q, state = byte(cells[place], 1, 3)
   local newest, linked, new = p * 256 + q, kind % 32 >= 16, false

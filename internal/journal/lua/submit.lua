@@ -1,7 +1,9 @@
--- Creates a run and enters it into the lists, whole or not at all. The lists come first: of an AOF that is cut off here, an
--- entry without a run may be left, which the next reader removes.
+-- Creates a run and enters it into the lists, whole or not at all. The lists come first: an AOF
+-- that is cut off within the script may leave an entry without a run, which the next reader
+-- removes.
 -- KEYS run spec journal runs open
--- ARGV digest spec pipeline stages coordinator lease(ms) record signature epoch(0: it has no coordinator yet) keep(ms; 0: for ever) incarnation run
+-- ARGV 1 digest, 2 spec, 3 pipeline, 4 stages, 5 coordinator, 6 lease (ms), 7 record, 8 signature,
+--   9 epoch (0: no coordinator yet), 10 time to keep (ms; 0: for ever), 11 incarnation, 12 run
 -- Returns {created, digest of the run's spec, epoch}
 local digest = redis.call('HGET', KEYS[1], 'digest')
 if digest then

@@ -7,33 +7,33 @@ import (
 	"github.com/godags/godags/internal/journal"
 )
 
-// lead asks who drives the run of the fixture.
-func (f *fixture) lead() journal.Ownership {
+// ownership returns who owns the run of the fixture.
+func (f *fixture) ownership() journal.Ownership {
 	f.t.Helper()
-	leads, err := f.Ownerships(f.t.Context(), run, "nobody-knows-it")
-	if err != nil || len(leads) != 2 || !leads[1].Gone || leads[0].Gone {
-		f.t.Fatalf("%+v, %v", leads, err)
+	ownerships, err := f.Ownerships(f.t.Context(), run, "nobody-knows-it")
+	if err != nil || len(ownerships) != 2 || !ownerships[1].Gone || ownerships[0].Gone {
+		f.t.Fatalf("%+v, %v", ownerships, err)
 	}
-	return leads[0]
+	return ownerships[0]
 }
 
-func TestARunThatIsGivenUpCanBeAcquiredAtOnce(t *testing.T) {
+func TestRelease_LetsAnotherAcquireAtOnce(t *testing.T) {
 	journals(t, func(f *fixture) {
 		ctx := f.t.Context()
-		if l := f.lead(); l.Coordinator != "ann" || l.Left < lease/2 || l.Finished {
+		if l := f.ownership(); l.Coordinator != "ann" || l.Left < lease/2 || l.Finished {
 			f.t.Errorf("%+v", l)
 		}
-		if err := f.Release(ctx, run, "bob", f.epoch); err != nil || f.lead().Left <= 0 {
+		if err := f.Release(ctx, run, "bob", f.epoch); err != nil || f.ownership().Left <= 0 {
 			f.t.Errorf("somebody else gave the run up: %v", err)
 		}
-		if err := f.Release(ctx, run, "ann", f.epoch); err != nil || f.lead().Left > 0 {
+		if err := f.Release(ctx, run, "ann", f.epoch); err != nil || f.ownership().Left > 0 {
 			f.t.Errorf("the run was not given up: %v", err)
 		}
 		epoch, err := f.Acquire(ctx, run, "bob", time.Minute)
 		if err != nil || epoch != f.epoch+1 {
 			f.t.Fatalf("epoch %d, %v", epoch, err)
 		}
-		if err := f.Release(ctx, run, "ann", f.epoch); err != nil || f.lead().Left <= 0 {
+		if err := f.Release(ctx, run, "ann", f.epoch); err != nil || f.ownership().Left <= 0 {
 			f.t.Errorf("a coordinator of an old epoch gave the run up: %v", err)
 		}
 	})
