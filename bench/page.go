@@ -39,7 +39,7 @@ func replace(page, name, text string) (string, error) {
 
 func (r *report) machineText() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Measured on %s, in %.0f minutes, with %d samples of each figure. The load of the machine was %s at the beginning.\n\n",
+	fmt.Fprintf(&b, "Measured on %s, in %.0f minutes, with %d samples of each figure. The load average was %s at the start.\n\n",
 		r.Begun.Format("2 January 2006"), r.Seconds/60, r.Repeat, r.Load)
 	for _, line := range r.Machine {
 		fmt.Fprintf(&b, "- %s\n", line)
@@ -54,7 +54,7 @@ func (r *report) machineText() string {
 
 func (r *report) targetText() string {
 	var b strings.Builder
-	b.WriteString("| target | measured | |\n|---|---|---|\n")
+	b.WriteString("| target | measured | result |\n|---|---|---|\n")
 	for _, j := range r.judge() {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", j.text, j.measured, j.verdict)
 	}
@@ -63,7 +63,7 @@ func (r *report) targetText() string {
 
 func (r *report) figureText() string {
 	var b strings.Builder
-	b.WriteString("| | | system | min | median | max | godags / it |\n|---|---|---|--:|--:|--:|--:|\n")
+	b.WriteString("| figure | unit | system | min | median | max | godags / system |\n|---|---|---|--:|--:|--:|--:|\n")
 	for _, l := range r.rows() {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", l.what, l.unit, l.who, l.min, l.median, l.max, l.ratio)
 	}
