@@ -7,7 +7,8 @@
 // A claim decides which worker executes an attempt. The fence refuses writes of a worker that has
 // been replaced. So every outcome is recorded exactly once, however often a task is delivered.
 //
-// All keys have one prefix. {R} is the run ID; as a hash tag it keeps the keys of a run in one slot.
+// All keys have one prefix. {R} is the run ID; as a hash tag it keeps the keys of a run in one
+// slot.
 //
 //	runs          sorted set: run IDs by time of submission, in milliseconds
 //	open          sorted set: those that are not finished

@@ -44,8 +44,8 @@ func Unreadable(err error) bool {
 // entries it waits up to the given time, or not at all if that is less than a millisecond.
 //
 // If the entry at the position is missing it returns [ErrTruncated]: the reader knows entries that
-// the journal has lost. Entries before an [Unreadable] one are returned first. The error is returned
-// when that entry is the next.
+// the journal has lost. Entries before an [Unreadable] one are returned first. The error is
+// returned when that entry is the next.
 func (j *Reader) Read(ctx context.Context, run RunID, after Position, wait time.Duration) ([]Entry, error) {
 	if wait < time.Millisecond {
 		wait = -1 // go-redis would round it to 0, which means forever

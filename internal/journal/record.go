@@ -70,11 +70,11 @@ type Record struct {
 	Stage   dag.StageID
 	Attempt dag.Attempt // of records that a worker reports, and of stage.lost
 	Cause   dag.StageID // of stage.skipped: the stage because of which it was skipped
-	Count   uint32      // of stage.succeeded: the number of elements, if there are instances for them
+	Count   uint32      // of stage.succeeded: the number of elements, for a list with instances
 	Fatal   bool        // of stage.failed: no retry
 
-	// Duration is how long the attempt was executed, to the microsecond. In run.cancelling it is the
-	// time limit of the run, if that was reached.
+	// Duration is how long the attempt was executed, to the microsecond. In run.cancelling it is
+	// the time limit of the run, if that was reached.
 	Duration time.Duration
 	Digest   Digest // of stage.succeeded: digest of the output; zero without an output
 	Note     string // the last line that the attempt printed
@@ -263,8 +263,8 @@ func (d *decoder) byte() byte {
 }
 
 func (d *decoder) uint(most uint64) uint64 {
-	// Not binary.Uvarint: that takes bytes, and a reply of Redis is a string, whose conversion would
-	// copy it.
+	// Not binary.Uvarint: that takes bytes, and a reply of Redis is a string, whose conversion
+	// would copy it.
 	var v uint64
 	for shift := 0; shift < 64; shift += 7 {
 		b := d.byte()

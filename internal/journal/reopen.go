@@ -22,8 +22,8 @@ type Reopening struct {
 // coordinator has reopened the run first it returns [ErrFenced].
 func (j *Journal) Reopen(ctx context.Context, r Reopening) (epoch int64, err error) {
 	// First the fence cells and outputs, in parts, so that no script blocks Redis for long. Nothing
-	// can be claimed while the run is finished. A process that dies here leaves a finished run, which
-	// can be reopened again.
+	// can be claimed while the run is finished. A process that dies here leaves a finished run,
+	// which can be reopened again.
 	keys := []string{j.key(r.Run, "run"), j.key(r.Run, "fence"), j.key(r.Run, "out")}
 	for batch := range slices.Chunk(r.Again, maxPerCall) {
 		args := []any{r.Epoch}

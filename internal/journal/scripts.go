@@ -13,8 +13,8 @@ import (
 //go:embed lua/*.lua
 var sources embed.FS
 
-// Every script may be sent twice: go-redis does so when a reply is lost. So each script recognises a
-// call that took effect before, answers the same and records nothing more.
+// Every script may be sent twice: go-redis does so when a reply is lost. So each script recognises
+// a call that took effect before, answers the same and records nothing more.
 var (
 	submitScript      = script("submit")
 	acquireScript     = script("acquire")
@@ -68,8 +68,8 @@ func named(run RunID, err error) error {
 		return nil
 	}
 
-	// A script can return nothing but text as an error. Its first word is the code, as in the errors
-	// of Redis itself.
+	// A script can return nothing but text as an error. Its first word is the code, as in the
+	// errors of Redis itself.
 	for word, sentinel := range sentinels {
 		if strings.HasPrefix(err.Error(), word) {
 			err = sentinel

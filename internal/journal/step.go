@@ -32,8 +32,8 @@ type Claim struct {
 	Worker string
 	Token  Token
 
-	// After is the entry that the claims follow from, or [Start]. If the journal has lost that entry,
-	// or the run was reopened since, claims are refused with [ErrTruncated].
+	// After is the entry that the claims follow from, or [Start]. If the journal has lost that
+	// entry, or the run was reopened since, claims are refused with [ErrTruncated].
 	After Position
 }
 
@@ -107,8 +107,8 @@ const (
 )
 
 func (m Op) kind() byte {
-	// A failed or lost attempt ends only itself: whether the stage gets another attempt is not known
-	// to the worker, so its cell stays open for one.
+	// A failed or lost attempt ends only itself: whether the stage gets another attempt is not
+	// known to the worker, so its cell stays open for one.
 	k := byte(cellEnded)
 	switch m.Record.Type {
 	case StageStarted:

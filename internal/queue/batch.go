@@ -9,9 +9,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// pipelining lets Asynq, which enqueues tasks one by one, enqueue several in one trip: a script call
-// whose context has a pipeline is put into it instead of being sent, and Asynq is told that it
-// succeeded. How it ended is known when the pipeline is executed.
+// pipelining lets Asynq, which enqueues tasks one by one, enqueue several in one trip. A script
+// call whose context has a pipeline is put into the pipeline instead of being sent, and Asynq gets
+// a successful reply. The real reply is known when the pipeline is executed.
 type pipelining struct{ redis.UniversalClient }
 
 type pipelineKey struct{}
@@ -21,15 +21,18 @@ func (c pipelining) EvalSha(ctx context.Context, sha string, keys []string, args
 	if !ok {
 		return c.UniversalClient.EvalSha(ctx, sha, keys, args...)
 	}
+
+	// Asynq checks the reply of its script: 1 means that the task was enqueued. EnqueueAll looks at
+	// the replies of the pipeline.
 	pipe.EvalSha(ctx, sha, keys, args...)
-	said := redis.NewCmd(ctx)
-	said.SetVal(int64(1)) // "enqueued", as the script says it
-	return said
+	reply := redis.NewCmd(ctx)
+	reply.SetVal(int64(1))
+	return reply
 }
 
-// EnqueueAll adds bundles to a queue and wakes workers, in one trip. A task with the same id that
-// is still there makes it do nothing, and is no error: it is the same bundle, sent twice. After an
-// error any of them may be in the queue.
+// EnqueueAll adds batches to a queue and wakes workers, in one trip. If a task with the same ID is
+// in the queue already, it stays and that is no error: it is the same batch, sent twice. After an
+// error any of the tasks may be in the queue.
 func (c *Client) EnqueueAll(ctx context.Context, queue string, tasks ...Task) error {
 	pipe := c.rdb.Pipeline()
 	collect := context.WithValue(ctx, pipelineKey{}, pipe)
@@ -39,8 +42,12 @@ func (c *Client) EnqueueAll(ctx context.Context, queue string, tasks ...Task) er
 		}
 	}
 
+	// One wake-up for all tasks, behind the last: a worker that hears it finds them.
 	pipe.Publish(ctx, c.wakeChannel(queue), "")
-	answers, _ := pipe.Exec(ctx) // the first error of those below
+	answers, _ := pipe.Exec(ctx) // its error is the first of those below
+
+	// A Redis that was restarted does not have Asynq's script. go-redis sends the text of a script
+	// again for a single call only, and not for one in a pipeline.
 	var failed []error
 	again := tasks[:0:0]
 	for i, answer := range answers {
@@ -64,7 +71,8 @@ func (c *Client) EnqueueAll(ctx context.Context, queue string, tasks ...Task) er
 	return nil
 }
 
-// enqueueEach is for when Redis does not have Asynq's script, which it then gets.
+// enqueueEach adds tasks one by one. So go-redis sends the text of Asynq's script if Redis does not
+// have it.
 func (c *Client) enqueueEach(ctx context.Context, queue string, tasks []Task) error {
 	for _, t := range tasks {
 		if err := c.enqueue(ctx, queue, t); err != nil {

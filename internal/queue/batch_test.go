@@ -52,7 +52,7 @@ func queued(t *testing.T, rdb *redis.Client) []string {
 	return ids
 }
 
-func TestSeveralTasksAndTheirWakeUpAreOneTrip(t *testing.T) {
+func TestEnqueueAll_TakesOneTrip(t *testing.T) {
 	redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
 		c := NewClient(rdb, key(t))
 		// Redis gets the script and the name of the queue
@@ -81,7 +81,7 @@ func TestSeveralTasksAndTheirWakeUpAreOneTrip(t *testing.T) {
 	})
 }
 
-func TestRedisMayForgetScriptsAtAnyTime(t *testing.T) {
+func TestEnqueueAll_SendsForgottenScriptsAgain(t *testing.T) {
 	rdb := redistest.Start(t).Client()
 	c := NewClient(rdb, key(t))
 	heard := rdb.Subscribe(t.Context(), c.wakeChannel("q"))
@@ -107,7 +107,7 @@ func TestRedisMayForgetScriptsAtAnyTime(t *testing.T) {
 	}
 }
 
-func TestWhenTheAnswerIsLostTheSameTasksMayBeSentAgain(t *testing.T) {
+func TestEnqueueAll_AddsNothingWhenSentTwice(t *testing.T) {
 	redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
 		c := NewClient(rdb, key(t))
 		if err := c.EnqueueAll(t.Context(), "q", task("0")); err != nil {

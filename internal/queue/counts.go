@@ -16,14 +16,15 @@ func dailyCountKey(name, what string, day time.Time) string {
 	return asynqKey(name, what) + ":" + day.UTC().Format(time.DateOnly)
 }
 
-// CountFailures makes the attempts of a bundle that failed appear in asynqmon, which shows Asynq's
-// counts of tasks: for Asynq, a task that was delivered has succeeded. Each failed attempt counts
-// as one task, and all others of the bundle together as one, so that what is shown as succeeded,
-// the difference of the two counts, is never negative.
+// CountFailures makes failed attempts of a batch appear in asynqmon, which shows Asynq's counts of
+// tasks. Without it every delivered task counts as succeeded.
 func (c *Client) CountFailures(ctx context.Context, queue string, failed int, others bool) error {
+	// asynqmon shows the difference of the two counts as succeeded, which must not be negative. So
+	// each failed attempt counts as one task, and all others of the batch together as one. Asynq
+	// itself counts the batch as one processed task.
 	processed := failed
 	if !others {
-		processed-- // Asynq counts the bundle itself
+		processed--
 	}
 
 	name := c.name(queue)
@@ -33,7 +34,8 @@ func (c *Client) CountFailures(ctx context.Context, queue string, failed int, ot
 			what string
 			n    int
 		}{{"processed", processed}, {"failed", failed}} {
-			for range count.n { // workers with the documented rights may INCR only
+			// Not INCRBY: workers with the documented rights may only INCR.
+			for range count.n {
 				pipe.Incr(ctx, asynqKey(name, count.what))
 				pipe.Incr(ctx, dailyCountKey(name, count.what, now))
 			}
@@ -51,8 +53,10 @@ func (c *Client) CountFailures(ctx context.Context, queue string, failed int, ot
 	return nil
 }
 
-// forgetCounts removes the counts of a queue, which Asynq leaves when it removes the queue.
-func (c *Client) forgetCounts(ctx context.Context, name string) error {
+// removeCounts removes the counts of a queue, which Asynq leaves when it removes the queue.
+func (c *Client) removeCounts(ctx context.Context, name string) error {
+	// All days for which counts can still exist, by name: a search through all keys of a Redis may
+	// take long, and its user may lack the right to it.
 	var keys []string
 	now := time.Now()
 	for _, what := range []string{"processed", "failed"} {

@@ -14,7 +14,7 @@ func TestCountFailures_NeverShowsMoreFailuresThanTasks(t *testing.T) {
 	for name, c := range map[string]struct {
 		failed    int
 		others    bool
-		processed int // besides the bundle, which Asynq counts itself
+		processed int // besides the batch, which Asynq counts itself
 	}{
 		"the only stage failed":        {1, false, 0},
 		"all three failed":             {3, false, 2},

@@ -7,14 +7,15 @@ import (
 	"github.com/godags/godags/dag"
 )
 
-// Exceptions are stages of a list whose first attempt is not the one that succeeded: pairs of the
-// distance to the place in the list, and the attempt that succeeded, 0 if none did. Most lists have
-// none.
+// Exceptions are the stages of a list whose successful attempt is not the first. Each is a pair of
+// varints: the distance from the place of the previous exception, and the attempt that succeeded,
+// or 0 if none did. Most lists have no exceptions.
 type Exceptions []byte
 
-// ExceptionsOf returns those of a list of n stages, of which attempt says which attempt of each
-// succeeded.
+// ExceptionsOf returns the exceptions of a list of n stages. The function attempt returns which
+// attempt of a stage succeeded.
 func ExceptionsOf(n int, attempt func(i int) dag.Attempt) (e Exceptions) {
+	// The place before the first is -1, so that no distance is 0.
 	last := -1
 	for i := range n {
 		if a := attempt(i); a != 1 {
@@ -30,7 +31,7 @@ func ExceptionsOf(n int, attempt func(i int) dag.Attempt) (e Exceptions) {
 var errExceptions = errors.New("a task does not say which attempts succeeded")
 
 // Attempts returns which attempts of a list of n stages succeeded, 0 where none did. It is nil if
-// all are the first.
+// the first attempt of each stage succeeded.
 func (e Exceptions) Attempts(n int) ([]dag.Attempt, error) {
 	if len(e) == 0 {
 		return nil, nil
@@ -43,6 +44,8 @@ func (e Exceptions) Attempts(n int) ([]dag.Attempt, error) {
 
 	at := -1
 	for len(e) > 0 {
+		// The bytes were signed by a coordinator that may have a fault: a distance beyond the list
+		// must not crash the worker.
 		distance, first := binary.Uvarint(e)
 		if first <= 0 || distance == 0 || distance > uint64(n-1-at) {
 			return nil, errExceptions

@@ -14,19 +14,19 @@ import (
 	"github.com/godags/godags/internal/retry"
 )
 
-// fallback is how long an idle worker waits for a wake-up before it looks by itself: wake-ups can
+// fallback is how long an idle worker waits for a wake-up before it asks its queues: wake-ups can
 // get lost.
 const fallback = time.Second
 
-// handlerWithin is how long the handler of a task that was dequeued may take to begin. If it comes
-// later it waits for another slot.
+// handlerWithin is how long the handler of a dequeued task may take to start. A later handler waits
+// for another slot.
 const handlerWithin = time.Second
 
-// freshFor is how long one dequeue may wait. It says until when the task would be leased, and Asynq
-// leases tasks for 30 s.
+// freshFor is how long one dequeue may wait. Asynq computes the end of a task's lease, 30 s, before
+// it asks for the task, so the wait is taken off the lease.
 const freshFor = 5 * time.Second
 
-// Delays after errors: Asynq itself would ask again at once.
+// Delays after errors, after which Asynq itself would ask again at once.
 const (
 	firstDelay = 100 * time.Millisecond
 	lastDelay  = time.Second
@@ -34,27 +34,26 @@ const (
 
 // hook sits between an Asynq server and Redis.
 //
-//   - An empty queue is not polled: the dequeue is parked until a wake-up, the fallback timer, or
+//   - Asynq polls an empty queue. The hook parks the dequeue until a wake-up, the fallback timer, or
 //     the stop of the server.
 //   - Nothing is dequeued while all slots are taken. A slot is free again as soon as the stages of
-//     its bundle are executed, so that the next bundle is fetched while the last one is still being
-//     reported.
-//   - A slot is not lost with a task for which Asynq calls no handler: one that it cannot read, or
-//     whose deadline is over.
+//     its batch are executed. So the next batch is fetched while the last one reports.
+//   - Asynq calls no handler for a task that it cannot decode, or whose deadline is over. The slot
+//     of such a task is returned.
 //   - Nothing is dequeued while the worker cannot execute stages.
-//   - A dequeue that fails is followed by a pause.
-//   - A completion that cannot reach Redis is tried again until the task's lease ends. Asynq means
-//     to do so itself, but with a context that it has already cancelled.
+//   - A failed dequeue is followed by a pause.
+//   - A completion that cannot reach Redis is repeated until the task's lease ends. Asynq repeats
+//     it too, but with a context that it has already cancelled.
 type hook struct {
 	queues   int
 	slots    chan struct{} // holds an element for each slot that is taken
-	wake     chan struct{} // one slot: a wake-up between "empty" and "park" is kept
+	wake     chan struct{} // has room for one wake-up, so that one before the wait is kept
 	stop     <-chan struct{}
-	expected atomic.Bool   // a handler: a task was dequeued, and a slot taken for it
-	arrived  chan struct{} // holds an element once it has come
+	expected atomic.Bool   // a task was dequeued with a slot, and its handler has not started
+	arrived  chan struct{} // holds an element once that handler has started
 	empty    atomic.Int32  // queues found empty in this round
-	failed   atomic.Int32  // dequeues failed in a row
-	held     atomic.Bool   // nothing is to be dequeued
+	failed   atomic.Int32  // failed dequeues in a row
+	held     atomic.Bool   // nothing may be dequeued
 }
 
 func newHook(queues, slots int, wake chan struct{}, stop <-chan struct{}) *hook {
@@ -71,6 +70,8 @@ func (h *hook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 
 func (h *hook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
+		// Asynq's scripts have no names, but each is known by its keys. The dequeue has the list
+		// and the pause of a queue, and whatever ends a task has the list of active tasks first.
 		first, second := scriptKeys(cmd)
 		switch {
 		case strings.HasSuffix(first, ":pending") && strings.HasSuffix(second, ":paused"):
@@ -82,7 +83,7 @@ func (h *hook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-// scriptKeys returns the first two keys of a script call: EVAL[SHA] script n key key ...
+// scriptKeys returns the first two keys of a script call: EVAL[SHA] script n key key...
 func scriptKeys(cmd redis.Cmder) (first, second string) {
 	args := cmd.Args()
 	if name := cmd.Name(); name != "evalsha" && name != "eval" || len(args) < 5 {
@@ -93,19 +94,24 @@ func scriptKeys(cmd redis.Cmder) (first, second string) {
 	return first, second
 }
 
-// heldCheck is how often a dequeue that is held back is looked at.
+// heldCheck is how often a held dequeue is tried again.
 const heldCheck = 100 * time.Millisecond
 
-// dequeue takes a slot, which goes to the handler of the bundle, or is given back when there is
-// none.
+// dequeue takes a slot and a task. The slot goes to the handler of the task, or is returned if
+// there is no task.
 func (h *hook) dequeue(ctx context.Context, cmd redis.Cmder, next redis.ProcessHook) error {
 	h.awaitHandler()
+
+	// An unhealthy worker must leave tasks to the others. Without the pause Asynq would ask again
+	// within a millisecond.
 	if h.held.Load() {
 		h.pause(heldCheck, nil)
 		cmd.SetErr(redis.Nil) // Asynq asks again
 		return redis.Nil
 	}
 
+	// The slot comes before the task: a task that waits in this process for a slot could be
+	// executed by another worker meanwhile.
 	begin := time.Now()
 	select {
 	case h.slots <- struct{}{}:
@@ -116,7 +122,7 @@ func (h *hook) dequeue(ctx context.Context, cmd redis.Cmder, next redis.ProcessH
 
 	err := error(redis.Nil)
 	if time.Since(begin) > freshFor {
-		cmd.SetErr(err) // Asynq asks again, with a new lease
+		cmd.SetErr(err) // the computed lease is too old: Asynq asks again with a new one
 	} else {
 		err = h.fetch(ctx, cmd, next, begin)
 	}
@@ -128,13 +134,15 @@ func (h *hook) dequeue(ctx context.Context, cmd redis.Cmder, next redis.ProcessH
 	return err
 }
 
-// awaitHandler returns when the last task that was dequeued is with its handler, or its slot is
-// free again. Asynq dequeues in one goroutine.
+// awaitHandler waits until the handler of the last dequeued task has started, or returns its slot.
 func (h *hook) awaitHandler() {
 	if !h.expected.Load() {
 		return
 	}
 
+	// Asynq does not tell whether it will call a handler for a task. A slot that was never returned
+	// would be missing for as long as the worker lives, so the slot is returned after a while. If
+	// the handler was only late, it takes another slot.
 	t := time.NewTimer(handlerWithin)
 	defer t.Stop()
 	for h.expected.Load() {
@@ -150,21 +158,24 @@ func (h *hook) awaitHandler() {
 	}
 }
 
-// handlerStarted gives a handler the slot that was taken for it.
+// handlerStarted gives a handler the slot that was taken for its task.
 func (h *hook) handlerStarted() {
 	if !h.expected.CompareAndSwap(true, false) {
-		h.slots <- struct{}{} // it comes late
+		h.slots <- struct{}{} // the handler is late, and its slot was returned
 		return
 	}
+
 	select {
 	case h.arrived <- struct{}{}:
 	default:
 	}
 }
 
-// fetch waits while the queues are empty.
+// fetch sends a dequeue, and waits while the queues are empty.
 func (h *hook) fetch(ctx context.Context, cmd redis.Cmder, next redis.ProcessHook, begin time.Time) error {
 	for {
+		// A wake-up from before this dequeue is stale: the dequeue finds the task that it was
+		// about. With several queues that task may be in another one.
 		if h.queues == 1 {
 			h.dropWakeUp()
 		}
@@ -181,13 +192,14 @@ func (h *hook) fetch(ctx context.Context, cmd redis.Cmder, next redis.ProcessHoo
 				return err // Asynq asks the other queues first
 			}
 
+			// All queues are empty. With one queue the dequeue is repeated right here, which saves
+			// a round through Asynq between the wake-up and the task.
 			h.empty.Store(0)
 			if !h.pause(fallback, h.wake) || h.queues > 1 || time.Since(begin) > freshFor || h.held.Load() {
 				return err // Asynq begins a new round, with a new lease
 			}
 
 			cmd.SetErr(nil)
-
 		case strings.HasPrefix(err.Error(), "NOSCRIPT"):
 			return err // go-redis sends the script's text
 		default:
@@ -197,8 +209,7 @@ func (h *hook) fetch(ctx context.Context, cmd redis.Cmder, next redis.ProcessHoo
 	}
 }
 
-// dropWakeUp forgets a wake-up that came before a look: the look finds what it was about. Of several
-// queues it might be another one.
+// dropWakeUp removes a wake-up that is waiting.
 func (h *hook) dropWakeUp() {
 	select {
 	case <-h.wake:
@@ -206,7 +217,7 @@ func (h *hook) dropWakeUp() {
 	}
 }
 
-// pause waits for a time or a wake-up. It is false if the server stops.
+// pause waits for a time or a wake-up. It returns false if the server stops.
 func (h *hook) pause(d time.Duration, wake <-chan struct{}) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -220,12 +231,15 @@ func (h *hook) pause(d time.Duration, wake <-chan struct{}) bool {
 	return true
 }
 
+// complete sends the end of a task to Redis, and repeats it while Redis is unavailable.
 func (h *hook) complete(ctx context.Context, cmd redis.Cmder, next redis.ProcessHook) error {
+	// A lost completion is no fault, since the claims of a redelivered task are refused. But Asynq
+	// delivers the task again only after its lease, and another worker is busy with it then.
 	return retry.Do(ctx, retry.Policy{
 		Backoff: retry.Backoff{First: firstDelay, Max: lastDelay},
 		Final:   func(err error) bool { return !fault.Unavailable(err) },
 	}, func() error {
-		cmd.SetErr(nil) // of the call before
+		cmd.SetErr(nil) // the error of the previous call
 		return next(ctx, cmd)
 	})
 }

@@ -73,7 +73,7 @@ func (b *bench) askedAt(want ...time.Duration) {
 	}
 }
 
-func TestAnEmptyQueueIsAskedAgainAfterTheFallback(t *testing.T) {
+func TestHook_AsksAnEmptyQueueAfterTheFallback(t *testing.T) {
 	simulate(t, 1, []error{redis.Nil, redis.Nil, nil}, func(b *bench) {
 		if err := b.ask(b.Context(), dequeueOf("q")); err != nil {
 			b.Fatal(err)
@@ -84,7 +84,7 @@ func TestAnEmptyQueueIsAskedAgainAfterTheFallback(t *testing.T) {
 
 // The command says until when the task is leased: one that has waited too long would fetch a task
 // whose lease has ended.
-func TestADequeueDoesNotGoStale(t *testing.T) {
+func TestHook_RenewsTheLeaseAfterAWaitForATask(t *testing.T) {
 	simulate(t, 1, []error{redis.Nil}, func(b *bench) {
 		if err := b.ask(b.Context(), dequeueOf("q")); !errors.Is(err, redis.Nil) {
 			b.Fatal(err)
@@ -95,14 +95,14 @@ func TestADequeueDoesNotGoStale(t *testing.T) {
 	})
 }
 
-func TestNothingIsDequeuedWhileAllSlotsAreTaken(t *testing.T) {
+func TestHook_DequeuesNothingWhileAllSlotsAreTaken(t *testing.T) {
 	simulate(t, 1, []error{nil}, func(b *bench) {
 		for range 2 {
 			if err := b.ask(b.Context(), dequeueOf("q")); err != nil {
 				b.Fatal(err)
 			}
 			b.hook.handlerStarted()
-			time.AfterFunc(time.Second, func() { <-b.hook.slots }) // the bundle is executed
+			time.AfterFunc(time.Second, func() { <-b.hook.slots }) // the batch is executed
 		}
 		b.askedAt(0, time.Second)
 		close(b.stop)
@@ -112,7 +112,7 @@ func TestNothingIsDequeuedWhileAllSlotsAreTaken(t *testing.T) {
 	})
 }
 
-func TestADequeueDoesNotGoStaleWhileItWaitsForASlot(t *testing.T) {
+func TestHook_RenewsTheLeaseAfterAWaitForASlot(t *testing.T) {
 	simulate(t, 1, []error{nil}, func(b *bench) {
 		if err := b.ask(b.Context(), dequeueOf("q")); err != nil {
 			b.Fatal(err)
@@ -131,7 +131,7 @@ func TestADequeueDoesNotGoStaleWhileItWaitsForASlot(t *testing.T) {
 }
 
 // Asynq calls no handler for a task that it cannot read.
-func TestASlotIsNotLostWithItsTask(t *testing.T) {
+func TestHook_ReturnsTheSlotOfATaskWithoutAHandler(t *testing.T) {
 	simulate(t, 1, []error{nil}, func(b *bench) {
 		for range 3 {
 			if err := b.ask(b.Context(), dequeueOf("q")); err != nil {
@@ -146,7 +146,7 @@ func TestASlotIsNotLostWithItsTask(t *testing.T) {
 	})
 }
 
-func TestAHandlerThatComesLateHasASlotOfItsOwn(t *testing.T) {
+func TestHook_GivesALateHandlerAnotherSlot(t *testing.T) {
 	simulate(t, 1, []error{nil, redis.Nil}, func(b *bench) {
 		for range 2 {
 			_ = b.ask(b.Context(), dequeueOf("q"))
@@ -161,7 +161,7 @@ func TestAHandlerThatComesLateHasASlotOfItsOwn(t *testing.T) {
 	})
 }
 
-func TestAWakeUpEndsTheWaitAtOnce(t *testing.T) {
+func TestHook_EndsTheWaitAtAWakeUp(t *testing.T) {
 	simulate(t, 1, []error{redis.Nil, nil}, func(b *bench) {
 		time.AfterFunc(time.Millisecond, func() { b.hook.wake <- struct{}{} })
 		if err := b.ask(b.Context(), dequeueOf("q")); err != nil {
@@ -172,7 +172,7 @@ func TestAWakeUpEndsTheWaitAtOnce(t *testing.T) {
 }
 
 // The task came between the look and the wait.
-func TestAWakeUpBeforeTheWaitIsKept(t *testing.T) {
+func TestHook_KeepsAWakeUpBeforeTheWait(t *testing.T) {
 	simulate(t, 1, []error{redis.Nil, nil}, func(b *bench) {
 		b.redis.then = func() { b.hook.wake <- struct{}{} }
 		if err := b.ask(b.Context(), dequeueOf("q")); err != nil {
@@ -183,7 +183,7 @@ func TestAWakeUpBeforeTheWaitIsKept(t *testing.T) {
 }
 
 // What it was about is found by the next look.
-func TestAWakeUpBeforeTheLookIsForgotten(t *testing.T) {
+func TestHook_DropsAWakeUpBeforeTheDequeue(t *testing.T) {
 	simulate(t, 1, []error{redis.Nil, nil}, func(b *bench) {
 		b.hook.wake <- struct{}{}
 		if err := b.ask(b.Context(), dequeueOf("q")); err != nil {
@@ -193,7 +193,7 @@ func TestAWakeUpBeforeTheLookIsForgotten(t *testing.T) {
 	})
 }
 
-func TestAStopEndsTheWait(t *testing.T) {
+func TestHook_EndsTheWaitAtAStop(t *testing.T) {
 	simulate(t, 1, []error{redis.Nil}, func(b *bench) {
 		time.AfterFunc(time.Millisecond, func() { close(b.stop) })
 		if err := b.ask(b.Context(), dequeueOf("q")); !errors.Is(err, redis.Nil) {
@@ -205,7 +205,7 @@ func TestAStopEndsTheWait(t *testing.T) {
 	})
 }
 
-func TestOfSeveralQueuesAllAreAskedBeforeTheWait(t *testing.T) {
+func TestHook_AsksAllQueuesBeforeTheWait(t *testing.T) {
 	simulate(t, 2, []error{redis.Nil}, func(b *bench) {
 		for _, q := range []string{"one", "two", "two", "one"} {
 			if err := b.ask(b.Context(), dequeueOf(q)); !errors.Is(err, redis.Nil) {
@@ -216,7 +216,7 @@ func TestOfSeveralQueuesAllAreAskedBeforeTheWait(t *testing.T) {
 	})
 }
 
-func TestFailingDequeuesAreSlowedDown(t *testing.T) {
+func TestHook_SlowsFailingDequeuesDown(t *testing.T) {
 	oom := errors.New("OOM command not allowed")
 	simulate(t, 1, []error{oom}, func(b *bench) {
 		for range 20 {
@@ -230,7 +230,7 @@ func TestFailingDequeuesAreSlowedDown(t *testing.T) {
 	})
 }
 
-func TestAScriptThatRedisDoesNotKnowIsSentAtOnce(t *testing.T) {
+func TestHook_LetsAMissingScriptBeSentAtOnce(t *testing.T) {
 	unknown := errors.New("NOSCRIPT No matching script")
 	simulate(t, 1, []error{unknown}, func(b *bench) {
 		if err := b.ask(b.Context(), dequeueOf("q")); !errors.Is(err, unknown) || time.Since(b.redis.begin) > 0 {
@@ -241,7 +241,7 @@ func TestAScriptThatRedisDoesNotKnowIsSentAtOnce(t *testing.T) {
 
 var refused error = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 
-func TestACompletionIsOfferedUntilRedisTakesIt(t *testing.T) {
+func TestHook_RepeatsACompletionUntilItSucceeds(t *testing.T) {
 	simulate(t, 1, []error{refused, io.EOF, nil}, func(b *bench) {
 		ctx, cancel := context.WithTimeout(b.Context(), 30*time.Second)
 		defer cancel()
@@ -252,7 +252,7 @@ func TestACompletionIsOfferedUntilRedisTakesIt(t *testing.T) {
 	})
 }
 
-func TestACompletionIsGivenUpWhenTheLeaseEnds(t *testing.T) {
+func TestHook_DropsACompletionWhenTheLeaseEnds(t *testing.T) {
 	simulate(t, 1, []error{refused}, func(b *bench) {
 		ctx, cancel := context.WithTimeout(b.Context(), 30*time.Second)
 		defer cancel()
@@ -262,7 +262,7 @@ func TestACompletionIsGivenUpWhenTheLeaseEnds(t *testing.T) {
 	})
 }
 
-func TestOtherCommandsPass(t *testing.T) {
+func TestHook_PassesOtherCommands(t *testing.T) {
 	simulate(t, 1, []error{redis.Nil}, func(b *bench) {
 		for _, args := range [][]any{{"ping"}, {"evalsha", "sha", 0}, {"evalsha", "sha", 2, "asynq:{q}:t:1", "asynq:{q}:pending"}} {
 			if err := b.ask(b.Context(), redis.NewCmd(b.Context(), args...)); !errors.Is(err, redis.Nil) {

@@ -8,13 +8,15 @@ import (
 )
 
 // TaskID returns the ID of the task of an attempt: `run:stage:attempt`. Different attempts have
-// different IDs, and an attempt always has the same one: a coordinator that dispatches it again
-// adds nothing to the queue.
+// different IDs, and an attempt always has the same ID. So a coordinator that dispatches an attempt
+// again adds nothing to the queue.
 //
-// asynqmon cuts what it shows of an ID at the first '-', and puts IDs into URLs as they are. So '-'
-// becomes the hyphen U+2010, which reads the same, and other characters that would get lost become
-// '~' and two hexadecimal digits for each byte.
+// asynqmon shows an ID only up to the first '-', and puts IDs into URLs without escaping. So '-'
+// becomes the hyphen U+2010, which reads the same. Other characters that would get lost become '~'
+// and two hexadecimal digits for each byte.
 func TaskID(run, stage string, attempt int) string {
+	// Only the run's part escapes ':', so its end is clear. The attempt is a number, so the ':' in
+	// a stage's name can stay readable.
 	id := make([]byte, 0, len(run)+len(stage)+8)
 	id = appendIDPart(id, run, ":")
 	id = append(id, ':')
@@ -23,14 +25,14 @@ func TaskID(run, stage string, attempt int) string {
 	return string(strconv.AppendInt(id, int64(attempt), 10))
 }
 
-// hyphen is shown for '-'.
+// hyphen replaces '-' in IDs.
 const hyphen = '\u2010'
 
-// lostInURLs are the characters that asynqmon loses, or takes for something else, and those that
-// stand for others in an ID.
+// lostInURLs are the characters that asynqmon loses or misreads, and the two that stand for others
+// in an ID.
 const lostInURLs = `/\#?%$~` + string(hyphen)
 
-// appendIDPart appends text without the characters that are lost, and without those of separators.
+// appendIDPart appends text, with lost characters and separators escaped.
 func appendIDPart(id []byte, text, separators string) []byte {
 	for len(text) > 0 {
 		r, size := utf8.DecodeRuneInString(text)

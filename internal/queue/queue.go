@@ -1,8 +1,8 @@
-// Package queue delivers bundles of stages from coordinators to workers. It is the only package
+// Package queue delivers batches of stages from coordinators to workers. It is the only package
 // that knows Asynq.
 //
-// The queue is a pipe and nothing more: a batch may be delivered twice, late, or after another
-// worker has deleted it. Who executes a stage is decided by a claim in the journal.
+// The queue promises little: a batch may be delivered twice, late, or after another worker has
+// deleted it. A claim in the journal decides which worker executes a stage.
 package queue
 
 import (
@@ -28,39 +28,37 @@ type Item struct {
 	Stage   dag.StageID `json:"stage"`
 	Attempt dag.Attempt `json:"attempt"`
 
-	// Of an instance: the stage of the graph that it is an instance of, and which one. Its id is
-	// beyond those of the graph.
+	// Of and Index are set for an instance: its mapped stage, and which element it is for. The ID
+	// of an instance is beyond those of the graph, so a worker does not know it.
 	Of    dag.StageID `json:"of,omitempty"`
 	Index int         `json:"index,omitempty"`
-	// entry of the journal with the success of the stage that made the list
-	List string `json:"list,omitempty"`
-	// Of a stage that gathers what its instances have done: which these are.
+	List  string      `json:"list,omitempty"` // entry with the success of the list's stage
+
+	// First and Count are set for a mapped stage that collects its instances: their IDs.
 	First dag.StageID `json:"first,omitempty"`
 	Count int         `json:"count,omitempty"`
 
-	// What the coordinator knows of the stages that this one may be given outputs of, where it is
-	// not that their first attempt succeeded.
+	// Deps says which attempt of each dependency succeeded, unless all first attempts did.
 	Deps Exceptions `json:"deps,omitempty"`
 }
 
-// Batch is what one task carries: attempts of one run that one worker executes in this order.
+// Batch is the content of one task: attempts of one run, which one worker executes in this order.
 type Batch struct {
-	Format      int    `json:"format"` // see [version.Format]; set when it is enqueued
+	Format      int    `json:"format"` // see [version.Format]; set by [Client.EnqueueAll]
 	Run         string `json:"run"`
 	Pipeline    string `json:"pipeline"`
-	Incarnation string `json:"incarnation"` // of the run: see [journal.Identity]
-	Digest      string `json:"digest"`      // of the run's spec
-	// entry of the journal that the coordinator knew last
-	After string `json:"after,omitempty"`
-	Items []Item `json:"items"`
-	Hops  int    `json:"hops,omitempty"` // workers in a row that had no handler for it
-	Queue string `json:"-"`              // that it was taken from
-	ID    string `json:"-"`              // of the task that it was taken with
+	Incarnation string `json:"incarnation"`     // of the run: see [journal.Identity]
+	Digest      string `json:"digest"`          // of the run's spec
+	After       string `json:"after,omitempty"` // last entry that the coordinator had read
+	Items       []Item `json:"items"`
+	Hops        int    `json:"hops,omitempty"` // workers in a row that had no handler for it
+	Queue       string `json:"-"`              // the queue from which it was taken
+	ID          string `json:"-"`              // of the task
 }
 
-// Task is a bundle on its way into a queue.
+// Task is a batch to be enqueued.
 type Task struct {
-	ID    string // of which there is one at a time
+	ID    string // unique in the queue: a second task with this ID is not added
 	Label string // for people: see [Label]
 	Batch Batch
 }
@@ -75,49 +73,51 @@ func decodeBatch(payload []byte) (Batch, error) {
 	return signed.Batch, err
 }
 
-// taskTimeout is Asynq's limit for a bundle. A stage's own limits are the worker's, so this must
-// only be longer than any of them; without it Asynq would take 30 minutes.
+// taskTimeout is Asynq's limit for a task. Workers enforce the limits of stages, so this limit must
+// only be longer than any of them. Without it Asynq would take 30 minutes.
 const taskTimeout = 365 * 24 * time.Hour
 
-// maxRetry is how often Asynq delivers a task again whose handler returned an error.
+// maxRetry is how often Asynq redelivers a task whose handler returned an error.
 const maxRetry = 25
 
-// Client enqueues bundles, signed. It is safe for concurrent use.
+// Client signs batches and enqueues them. It is safe for concurrent use.
 type Client struct {
 	rdb     redis.UniversalClient
 	client  *asynq.Client
 	inspect *asynq.Inspector
 	key     sign.Key
-	run     string // whose own queues are meant, or ""
+	run     string // whose private queues are used, or ""
 }
 
-// NewClient returns a client on the given connection, which stays the caller's. Only workers with
-// the same key take its bundles.
+// NewClient returns a client on the given connection, which the caller still owns. Only workers
+// with the same key take its batches.
 func NewClient(rdb redis.UniversalClient, key sign.Key) *Client {
 	return &Client{rdb, asynq.NewClientFromRedisClient(pipelining{rdb}), asynq.NewInspectorFromRedisClient(rdb), key, ""}
 }
 
-// Own returns a client for the queues from which only workers that serve one run take bundles; with
-// an empty run it is the client itself.
+// Own returns a client for the private queues of a run, on which only workers of that run listen.
+// An empty run means the queues of the key, as for the client itself.
 func (c *Client) Own(run string) *Client { return &Client{c.rdb, c.client, c.inspect, c.key, run} }
 
-// Fingerprint returns that of the key with which bundles are signed.
+// Fingerprint returns the fingerprint of the key with which batches are signed.
 func (c *Client) Fingerprint() string { return c.key.Fingerprint() }
 
 func (c *Client) name(queue string) string { return name(queue, c.run, c.key) }
 
-// name returns the name that a queue has in Redis. Runs with private queues, and workers with
-// different keys, must not meet in one: who takes what he then refuses keeps it from the others. It
-// is unlike all that [CheckName] permits.
+// name returns the name of a queue in Redis.
 func name(queue, run string, key sign.Key) string {
+	// Runs with private queues and workers with different keys must not share a queue: a worker
+	// that takes a task which it must refuse keeps the task from the others. [CheckName] permits no
+	// '@', so no queue of a user has such a name.
 	if run == "" {
 		run = "key:" + key.Fingerprint()
 	}
 	return queue + "@" + run
 }
 
-// enqueue adds a task to a queue, or does nothing if it is there. The wake-up is the caller's.
+// enqueue adds a task to a queue, or does nothing if it is there. The caller wakes the workers.
 func (c *Client) enqueue(ctx context.Context, queue string, t Task) error {
+	// Set here and not by callers: every task that this program writes has its format.
 	t.Batch.Format = version.Format
 	payload, err := json.Marshal(t.Batch)
 	if err != nil {
@@ -134,16 +134,19 @@ func (c *Client) enqueue(ctx context.Context, queue string, t Task) error {
 	return nil
 }
 
-// Requeue adds what is left of a bundle to the queue that it came from, for another worker. First is
-// the name of its first stage.
+// Requeue adds the rest of a batch to the queue from which it was taken, for another worker. First
+// is the name of its first stage.
 func (c *Client) Requeue(ctx context.Context, b Batch, first string) error {
 	id := requeuedID(TaskID(b.Run, first, int(b.Items[0].Attempt)))
 	return c.EnqueueAll(ctx, b.Queue, Task{id, Label(len(b.Items), first), b})
 }
 
-// requeuedID returns a new ID for a task that is passed on: that of its first attempt may still be
-// in use.
-func requeuedID(first string) string { return first + "." + rand.Text()[:6] }
+// requeuedID returns a new ID for a task that is requeued.
+func requeuedID(first string) string {
+	// The plain ID of the attempt may still be in use: by the task that is being handled, or by one
+	// that the coordinator has sent again. Asynq would then leave out this one.
+	return first + "." + rand.Text()[:6]
+}
 
 // Requeued returns the id of the attempt that comes first in a task which was passed on, by the id
 // of that task; empty for any other task.
@@ -154,9 +157,11 @@ func RequeuedFrom(id string) (first string) {
 	return ""
 }
 
-// Requeued returns the ids of the attempts that come first in tasks which workers have passed on,
-// and that wait in a queue.
+// Requeued returns the requeued tasks that wait in a queue, as the task IDs of their first
+// attempts.
 func (c *Client) Requeued(queue string) (first map[string]bool, err error) {
+	// The random part of their IDs is not known to the coordinator, so the whole list is read. The
+	// caller does so only for attempts that it misses.
 	ids, err := c.rdb.LRange(context.Background(), asynqKey(c.name(queue), "pending"), 0, -1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list queue %s: %w", queue, err)
@@ -169,8 +174,7 @@ func (c *Client) Requeued(queue string) (first map[string]bool, err error) {
 	return first, nil
 }
 
-// Label is what people are shown of a bundle of n stages: the name of the only one, or how many
-// there are.
+// Label describes a batch of n stages to people: the name of the only stage, or their number.
 func Label(n int, name string) string {
 	if n == 1 {
 		return name
@@ -178,27 +182,33 @@ func Label(n int, name string) string {
 	return fmt.Sprintf("[%d stages]", n)
 }
 
-// wakeChannel is where idle workers hear that there is something in the queue. A lost message costs
-// them [fallback] at the most.
+// wakeChannel is the channel on which idle workers are told that the queue has a task. A lost
+// message delays a task by [fallback] at most.
 func wakeChannel(queue string) string { return "godags:wake:" + queue }
 
 func (c *Client) wakeChannel(queue string) string { return wakeChannel(c.name(queue)) }
 
-// pendingScript finds out whether a task waits in its queue. Asynq writes into the task that it is
-// pending, and takes tasks off a list: if the list has lost one, it is put back, first in turn.
-// KEYS task, list ARGV id Returns 0: it is not pending, 1: it is, 2: it is again
+// pendingScript finds out whether a task waits in its queue. Asynq writes the state "pending" into
+// the task, but takes tasks from a list. A pending task that the list has lost is put back as the
+// next one.
+//
+//	KEYS task, list   ARGV id
+//	Returns 0 if the task is not pending, 1 if it is, 2 if it was put back
 var pendingScript = redis.NewScript(`
 if redis.call('HGET', KEYS[1], 'state') ~= 'pending' then return 0 end
 if redis.call('LPOS', KEYS[2], ARGV[1]) then return 1 end
 redis.call('RPUSH', KEYS[2], ARGV[1])
 return 2`)
 
-// Pending reports whether the task waits in its queue: no worker has taken it, deleted it, or put
-// it aside. A task that only the queue's list has lost is put back.
+// Pending reports whether a task waits in its queue: it was not taken, deleted or archived. A
+// task that only the list of the queue has lost is put back.
 func (c *Client) Pending(queue, id string) (bool, error) {
 	name := c.name(queue)
 	keys := []string{asynqKey(name, "t:"+id), asynqKey(name, "pending")}
 	state, err := pendingScript.Run(context.Background(), c.rdb, keys, id).Int()
+
+	// The workers that wait for this queue were woken when the task was enqueued, and found
+	// nothing.
 	if err == nil && state == 2 {
 		err = c.rdb.Publish(context.Background(), c.wakeChannel(queue), "").Err()
 	}
@@ -209,16 +219,16 @@ func (c *Client) Pending(queue, id string) (bool, error) {
 	return state > 0, nil
 }
 
-// asynqKey is a key of Asynq's.
+// asynqKey returns a key of Asynq's.
 func asynqKey(name, what string) string { return "asynq:{" + name + "}:" + what }
 
-// Paused returns the key in Redis that pauses the queue, as a person does with asynqmon; empty if
-// it is not paused.
+// Paused returns the key in Redis that pauses the queue, or "" if it is not paused. People pause a
+// queue with asynqmon.
 func (c *Client) Paused(queue string) (key string, err error) {
 	key = asynqKey(c.name(queue), "paused")
 	n, err := c.rdb.Exists(context.Background(), key).Result()
 	if err != nil {
-		return "", fmt.Errorf("ask whether queue %s is paused: %w", queue, err)
+		return "", fmt.Errorf("look whether queue %s is paused: %w", queue, err)
 	}
 	if n == 0 {
 		return "", nil
@@ -229,13 +239,13 @@ func (c *Client) Paused(queue string) (key string, err error) {
 
 // PausedQueue is a queue from which no worker takes anything.
 type PausedQueue struct {
-	Name string // of the queue
-	Of   string // whose queue it is: "key:" and the fingerprint of a key, or the id of a run
-	Key  string // in Redis, which pauses it
+	Name string
+	Of   string // the owner of the queue: "key:" and the fingerprint of a key, or a run ID
+	Key  string // in Redis: the key that pauses the queue
 }
 
-// PausedQueues lists the queues that are paused, of all keys and runs. A user of Redis who may not
-// look, such as that of a worker, is told of none.
+// PausedQueues lists the paused queues of all keys and runs. It lists none if the Redis user may
+// not look, such as the user of a worker.
 func PausedQueues(ctx context.Context, rdb redis.UniversalClient) (list []PausedQueue, err error) {
 	names, err := rdb.SMembers(ctx, "asynq:queues").Result()
 	if redis.HasErrorPrefix(err, "NOPERM") {
@@ -243,6 +253,7 @@ func PausedQueues(ctx context.Context, rdb redis.UniversalClient) (list []Paused
 	}
 
 	for _, name := range names {
+		// Other programs may use Asynq in the same Redis.
 		queue, of, ours := strings.Cut(name, "@")
 		if !ours {
 			continue
@@ -265,28 +276,31 @@ func PausedQueues(ctx context.Context, rdb redis.UniversalClient) (list []Paused
 	return list, nil
 }
 
-// Remove takes a task out of its queue if it still waits there. One that a worker has taken meets a
-// claim that is refused.
+// Remove removes a task that still waits in its queue. It leaves a task that a worker has taken:
+// the claims of that worker are refused.
 func (c *Client) Remove(queue, id string) error {
 	err := c.inspect.DeleteTask(c.name(queue), id)
 	if err == nil || errors.Is(err, asynq.ErrTaskNotFound) || errors.Is(err, asynq.ErrQueueNotFound) {
 		return nil
 	}
+
+	// Asynq reports a task that a worker has taken by an error that has no name.
 	if pending, lookErr := c.Pending(queue, id); lookErr == nil && !pending {
-		return nil // it is being worked on, which Asynq reports as an error without a name
+		return nil
 	}
 	return fmt.Errorf("remove task %s: %w", id, err)
 }
 
-// RemoveQueue removes a queue that is not needed any more. One with a task that a worker had when
-// it was killed stays.
+// RemoveQueue removes a queue. It leaves a queue with a task that is marked as active, such as that
+// of a worker that was killed.
 func (c *Client) RemoveQueue(ctx context.Context, queue string) error {
 	name := c.name(queue)
 	err := c.inspect.DeleteQueue(name, true)
 	if err == nil || errors.Is(err, asynq.ErrQueueNotFound) {
-		err = c.forgetCounts(ctx, name)
+		// Also if the queue is gone: the process that removed it may have died before this.
+		err = c.removeCounts(ctx, name)
 	} else if info, lookErr := c.inspect.GetQueueInfo(name); lookErr == nil && info.Active > 0 {
-		return nil // Asynq's error for this has no name
+		return nil // Asynq's error for a queue with active tasks has no name
 	}
 	if err != nil {
 		return fmt.Errorf("remove queue %s: %w", name, err)

@@ -10,7 +10,7 @@ import (
 
 func task(id string) Task { return Task{id, "a", Batch{Run: "run", Pipeline: "p"}} }
 
-func TestATaskIsAddedOnceAndRemovedOnce(t *testing.T) {
+func TestClient_AddsAndRemovesATaskOnce(t *testing.T) {
 	redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
 		c := NewClient(rdb, key(t))
 		for range 2 { // the second is the first, sent again after a lost reply
@@ -38,7 +38,7 @@ func TestATaskIsAddedOnceAndRemovedOnce(t *testing.T) {
 	})
 }
 
-func TestARunsOwnQueueIsApartAndCanBeRemoved(t *testing.T) {
+func TestClient_RemovesThePrivateQueueOfARun(t *testing.T) {
 	redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
 		shared := NewClient(rdb, key(t))
 		own := shared.Own("run")

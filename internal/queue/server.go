@@ -18,27 +18,25 @@ import (
 	"github.com/godags/godags/internal/version"
 )
 
-// ServerConfig says how bundles are taken from queues.
+// ServerConfig says how batches are taken from queues.
 type ServerConfig struct {
-	// names, each asked as often as the others
-	Queues []string
-	// whose own queues are meant, or ""
-	Run string
-	// with which bundles are signed; others are refused
-	Key   sign.Key
-	Slots int // bundles in work at once
-	// calls executed once its slot may go to another bundle
+	Queues []string // all with the same priority
+	Run    string   // whose private queues are used, or ""
+	Key    sign.Key // batches with another signature are refused
+	Slots  int      // batches that are executed at once
+
+	// Handle executes a batch. It calls executed as soon as another batch may have its slot.
 	Handle func(ctx context.Context, b Batch, executed func()) error
 	Logger *slog.Logger
 }
 
-// Server takes bundles from queues and hands them to a handler. A bundle whose handler returns an
-// error is delivered again.
+// Server takes batches from queues and calls a handler for each. If the handler returns an error
+// the batch is delivered again.
 type Server struct {
 	cfg      ServerConfig
 	rdb      redis.UniversalClient
 	asynq    *asynq.Server
-	names    map[string]string // of the queues, by the names that they have in Redis
+	names    map[string]string // names of the queues, by their names in Redis
 	hook     *hook
 	wake     chan struct{}
 	stop     chan struct{} // closed first when the server stops
@@ -47,30 +45,41 @@ type Server struct {
 	listener sync.WaitGroup
 
 	client      *asynq.Client // returns tasks that this worker cannot read
-	newerLogged atomic.Int64  // when that was logged last, in nanoseconds; 0: never
+	newerLogged atomic.Int64  // time of the last warning about that, in nanoseconds; 0: never
 
 	mu        sync.Mutex
-	delivered map[string]bool // ids of tasks that were taken, and of which nothing has begun
+	delivered map[string]bool // IDs of tasks that were taken, and of which nothing is claimed
 }
 
-// NewServer returns a server on the given connection, which must be its own (it gets a hook) and
-// which the caller closes.
+// NewServer returns a server on the given connection. The connection gets a hook, so nothing else
+// may use it. The caller closes it.
 func NewServer(rdb redis.UniversalClient, cfg ServerConfig) *Server {
-	s := &Server{cfg: cfg, rdb: rdb, names: make(map[string]string), delivered: make(map[string]bool), wake: make(chan struct{}, 1), stop: make(chan struct{})}
+	s := &Server{
+		cfg:       cfg,
+		rdb:       rdb,
+		names:     make(map[string]string),
+		delivered: make(map[string]bool),
+		wake:      make(chan struct{}, 1),
+		stop:      make(chan struct{}),
+	}
 	s.hook = newHook(len(cfg.Queues), cfg.Slots, s.wake, s.stop)
 	rdb.AddHook(s.hook)
 	s.client = asynq.NewClientFromRedisClient(rdb)
 	queues := make(map[string]int)
 	for _, q := range cfg.Queues {
 		inRedis := name(q, cfg.Run, cfg.Key)
-		queues[inRedis], s.names[inRedis] = 1, q
+		queues[inRedis] = 1
+		s.names[inRedis] = q
 	}
 
+	// The hook does the waiting and counts the slots, so Asynq itself must do neither: it asks
+	// without a pause, and has room for batches that are executed and still report. Handlers return
+	// when their context is cancelled, so the shutdown needs no limit.
 	s.asynq = asynq.NewServerFromRedisClient(rdb, asynq.Config{
-		Concurrency:       2 * cfg.Slots, // half of them report what they have executed
+		Concurrency:       2 * cfg.Slots,
 		Queues:            queues,
-		TaskCheckInterval: time.Millisecond, // the hook does the waiting
-		ShutdownTimeout:   taskTimeout,      // handlers end when their context does
+		TaskCheckInterval: time.Millisecond,
+		ShutdownTimeout:   taskTimeout,
 		RetryDelayFunc:    func(int, error, *asynq.Task) time.Duration { return 0 },
 		IsFailure:         func(err error) bool { return !errors.Is(err, asynq.ErrLeaseExpired) },
 		Logger:            logger{cfg.Logger},
@@ -80,7 +89,7 @@ func NewServer(rdb redis.UniversalClient, cfg ServerConfig) *Server {
 	return s
 }
 
-// Start begins to take bundles. It returns once wake-ups are heard and the first bundle can be
+// Start starts to take batches. When it returns, wake-ups are received and the first batch can be
 // taken.
 func (s *Server) Start() error {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -89,8 +98,10 @@ func (s *Server) Start() error {
 		channels = append(channels, wakeChannel(inRedis))
 	}
 
+	// Received is the reply to the subscription. From then on no wake-up is missed, so the first
+	// dequeue must come after it.
 	wakeUps := s.rdb.Subscribe(ctx, channels...)
-	_, err := wakeUps.Receive(ctx) // the answer to the subscription: from now on none is missed
+	_, err := wakeUps.Receive(ctx)
 	if err == nil {
 		err = s.asynq.Start(asynq.HandlerFunc(s.process))
 	}
@@ -104,7 +115,10 @@ func (s *Server) Start() error {
 	return nil
 }
 
+// process is the handler that Asynq calls for each task.
 func (s *Server) process(ctx context.Context, task *asynq.Task) error {
+	// Listed from the first moment: a coordinator that finds the task neither in the queue nor with
+	// a worker sends it again.
 	id, _ := asynq.GetTaskID(ctx)
 	s.markDelivered(id)
 	defer s.Begun(id)
@@ -113,6 +127,7 @@ func (s *Server) process(ctx context.Context, task *asynq.Task) error {
 	executed := sync.OnceFunc(func() { <-s.hook.slots })
 	defer executed()
 
+	// The signature comes first. Nothing that another program may have written is decoded.
 	queue, _ := asynq.GetQueueName(ctx)
 	var b Batch
 	body, err := s.verify(queue, task.Payload())
@@ -124,7 +139,9 @@ func (s *Server) process(ctx context.Context, task *asynq.Task) error {
 	}
 	if err != nil {
 		s.cfg.Logger.Warn("task refused, nothing of it is executed", "task", truncate(id), "queue", queue, "error", err)
-		// it is put aside, where people can look at it
+
+		// No worker can do better, so Asynq must not deliver the task again. It archives the task,
+		// where people can look at it.
 		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
 	}
 
@@ -138,20 +155,24 @@ func (s *Server) process(ctx context.Context, task *asynq.Task) error {
 }
 
 const (
-	newerPause    = 250 * time.Millisecond // before a task of a newer godags goes to another worker
+	newerPause    = 250 * time.Millisecond // before a task of a newer godags is requeued
 	newerLogEvery = time.Minute
 )
 
-// requeueNewer puts a task that only a newer godags can read back into its queue, as it is: the signature
-// covers all of it. It is not archived, since another worker may be able to read it.
+// requeueNewer puts a task that only a newer godags can read back into its queue. Another worker
+// may be able to read it, so it is not archived.
 func (s *Server) requeueNewer(ctx context.Context, queue string, task *asynq.Task, newer error, executed func()) error {
 	id, _ := asynq.GetTaskID(ctx)
-	if last := s.newerLogged.Load(); time.Since(time.Unix(0, last)) > newerLogEvery && s.newerLogged.CompareAndSwap(last, time.Now().UnixNano()) {
+
+	// The task may come back four times a second, so the warning is limited.
+	last := s.newerLogged.Load()
+	due := time.Since(time.Unix(0, last)) > newerLogEvery
+	if due && s.newerLogged.CompareAndSwap(last, time.Now().UnixNano()) {
 		s.cfg.Logger.Warn("task returned to the queue for another worker", "task", truncate(id), "queue", queue, "error", newer)
 	}
 
-	// Other tasks do not wait with this one. Without the pause, the worker that is first to ask
-	// would be this one again.
+	// Other tasks do not wait with this one. Without the pause, this worker would be the first to
+	// dequeue the task again.
 	executed()
 	select {
 	case <-time.After(newerPause):
@@ -162,61 +183,63 @@ func (s *Server) requeueNewer(ctx context.Context, queue string, task *asynq.Tas
 	if first == "" {
 		first = id
 	}
+
+	// The payload stays as it is, byte for byte: the signature covers all of it.
 	_, err := s.client.EnqueueContext(context.WithoutCancel(ctx), asynq.NewTask(task.Type(), task.Payload()),
 		asynq.Queue(queue), asynq.TaskID(requeuedID(first)), asynq.MaxRetry(maxRetry), asynq.Timeout(taskTimeout))
 	if err == nil {
 		err = s.rdb.Publish(context.WithoutCancel(ctx), wakeChannel(queue), "").Err()
 	}
 	if err != nil {
-		// Asynq delivers it again
 		return fmt.Errorf("return task %s to its queue: %w", truncate(id), err)
 	}
 	return nil
 }
 
+// markDelivered notes that a task was taken from its queue.
 func (s *Server) markDelivered(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.delivered[id] = true
 }
 
-// Begun says that something of a task was claimed: that it was delivered is of no interest any
-// more.
+// Begun notes that attempts of a task are claimed. From then on the journal says which worker has
+// them.
 func (s *Server) Begun(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.delivered, id)
 }
 
-// Delivered returns the ids of tasks that were taken from their queue, and of which nothing has
-// begun. A task waits for a slot if its handler comes late, as on a machine that is busy.
+// Delivered returns the IDs of tasks that were taken from their queue, and of which nothing is
+// claimed. On a busy machine a task may wait here for a slot.
 func (s *Server) Delivered() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Collect(maps.Keys(s.delivered))
 }
 
-// verify returns a payload that was signed for a queue to which this server listens. The name of
-// the queue comes with the task, and may be another one than that of the queue from which it was
-// taken.
+// verify returns a payload if it was signed for a queue on which this server listens.
 func (s *Server) verify(queue string, payload []byte) ([]byte, error) {
+	// Asynq reads the name of the queue from the task, which may lie in another queue. Without this
+	// check, a writer to Redis could move a signed task to workers for which it was not meant.
 	if _, ours := s.names[queue]; !ours {
 		return nil, fmt.Errorf("%w: it is for queue %q, to which this worker does not listen", sign.ErrSignature, truncate(queue))
 	}
 	return verifyTask(s.cfg.Key, queue, payload)
 }
 
-// truncate shortens text from another process.
+// truncate shortens text from another process for logs and errors.
 func truncate(text string) string { return text[:min(len(text), 200)] }
 
-// listen turns wake-up messages into wake-ups. go-redis connects again by itself when the
-// connection is lost.
+// listen turns messages into wake-ups. go-redis reconnects by itself when the connection is lost.
 func (s *Server) listen(ctx context.Context, wakeUps *redis.PubSub) {
 	defer wakeUps.Close()
 	messages := wakeUps.Channel()
 	for {
 		select {
 		case <-messages:
+			// One wake-up is enough for any number of messages: a dequeue asks all queues.
 			select {
 			case s.wake <- struct{}{}:
 			default:
@@ -227,12 +250,13 @@ func (s *Server) listen(ctx context.Context, wakeUps *redis.PubSub) {
 	}
 }
 
-// Hold takes no further bundles until it is called with false. Handlers go on.
+// Hold stops taking batches until it is called with false. Running handlers continue.
 func (s *Server) Hold(held bool) { s.hook.held.Store(held) }
 
-// Stop takes no further bundles. Handlers go on.
+// Stop stops taking batches. Running handlers continue.
 func (s *Server) Stop() {
 	s.once.Do(func() {
+		// First the hook: Asynq waits for its dequeue, which may be parked.
 		close(s.stop)
 		s.asynq.Stop()
 	})
@@ -246,7 +270,7 @@ func (s *Server) Shutdown() {
 	s.listener.Wait()
 }
 
-// logger passes on what Asynq has to say.
+// logger writes the log lines of Asynq to a slog logger.
 type logger struct{ *slog.Logger }
 
 func (l logger) Debug(args ...any) { l.Logger.Debug(fmt.Sprint(args...)) }

@@ -29,7 +29,7 @@ func payload(t testing.TB, k sign.Key, queue string, items ...Item) []byte {
 	return signTask(k, queue, object)
 }
 
-func TestOnlyAWholeTaskForThisQueueIsVerified(t *testing.T) {
+func TestVerifyTask_AcceptsWholeTasksForTheQueueOnly(t *testing.T) {
 	k := key(t)
 	good := payload(t, k, "q", Item{Stage: 1, Attempt: 1}, Item{Stage: 2, Attempt: 1})
 	body, err := verifyTask(k, "q", good)

@@ -12,7 +12,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestBothBeginEmptyAndRunScripts(t *testing.T) {
+func TestBoth_StartEmptyAndRunScripts(t *testing.T) {
 	redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
 		if n, err := rdb.DBSize(t.Context()).Result(); n != 0 || err != nil {
 			t.Errorf("%d keys, %v", n, err)
@@ -24,7 +24,7 @@ func TestBothBeginEmptyAndRunScripts(t *testing.T) {
 	})
 }
 
-func TestWithAOFDataSurvivesAKill(t *testing.T) {
+func TestServer_KeepsDataWithAOF(t *testing.T) {
 	s := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
 	o, err := redis.ParseURL(s.URL())
 	if err != nil {
@@ -46,7 +46,7 @@ func TestWithAOFDataSurvivesAKill(t *testing.T) {
 	}
 }
 
-func TestWithoutAOFARestartForgets(t *testing.T) {
+func TestServer_LosesDataWithoutAOF(t *testing.T) {
 	s := redistest.Start(t)
 	rdb := s.Client()
 	if err := rdb.Set(t.Context(), "k", "v", 0).Err(); err != nil {

@@ -26,7 +26,7 @@ func levels(t *testing.T, url string) (levels []Level, first Finding) {
 	return levels, first
 }
 
-func TestCheckOfARealRedis(t *testing.T) {
+func TestCheck_OfARedisServer(t *testing.T) {
 	for name, test := range map[string]struct {
 		settings []string
 		want     []Level
@@ -46,7 +46,7 @@ func TestCheckOfARealRedis(t *testing.T) {
 	}
 }
 
-func TestCheckOfARedisTooOldOrClustered(t *testing.T) {
+func TestCheck_OfAnOldOrClusteredRedis(t *testing.T) {
 	addr := fakeRedis(t, func(command string) string {
 		if command == "INFO" {
 			return bulk("redis_version:6.0.16\r\nredis_mode:cluster\r\nrole:master\r\nmaxmemory_policy:noeviction\r\naof_enabled:1\r\n")
@@ -59,14 +59,14 @@ func TestCheckOfARedisTooOldOrClustered(t *testing.T) {
 	}
 }
 
-func TestCheckOfAnInProcessRedis(t *testing.T) {
+func TestCheck_OfAnInProcessRedis(t *testing.T) {
 	findings, err := Check(t.Context(), openMemory(t).Client())
 	if err != nil || len(findings) != 1 || findings[0].Level != OK {
 		t.Errorf("%v, %v; want one finding that is ok", findings, err)
 	}
 }
 
-func TestCheckOfARedisThatIsGone(t *testing.T) {
+func TestCheck_OfAStoppedRedis(t *testing.T) {
 	if _, err := Check(t.Context(), client(t, "redis://127.0.0.1:"+redistest.FreePort(t))); err == nil {
 		t.Error("no error")
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/godags/godags/internal/redistest"
 )
 
-func TestOpensAGivenRedis(t *testing.T) {
+func TestOpen_UsesTheURL(t *testing.T) {
 	url := socketURL(startRedis(t)) + "?db=2"
 	c, err := Open(t.Context(), Config{URL: url})
 	if err != nil {
@@ -45,7 +45,7 @@ func TestOpensAGivenRedis(t *testing.T) {
 	}
 }
 
-func TestAnUnusableRedisIsExplained(t *testing.T) {
+func TestOpen_ExplainsAnUnusableRedis(t *testing.T) {
 	m := miniredis.RunT(t)
 	m.RequireUserAuth("ann", "s3cr3t")
 	https := httptest.NewUnstartedServer(http.NotFoundHandler())
@@ -98,7 +98,7 @@ func TestAnUnusableRedisIsExplained(t *testing.T) {
 	}
 }
 
-func TestWaitsForARedisThatIsLoading(t *testing.T) {
+func TestOpen_WaitsWhileRedisLoads(t *testing.T) {
 	var pings atomic.Int32
 	addr := fakeRedis(t, func(command string) string {
 		switch {
@@ -120,7 +120,7 @@ func TestWaitsForARedisThatIsLoading(t *testing.T) {
 	}
 }
 
-func TestOpenEndsWithItsContext(t *testing.T) {
+func TestOpen_EndsWithItsContext(t *testing.T) {
 	why := errors.New("interrupted")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	addr := fakeRedis(t, func(string) string {

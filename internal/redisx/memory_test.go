@@ -13,7 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-func TestWithoutAServerRedisIsInThisProcess(t *testing.T) {
+func TestOpen_UsesMemoryWithoutAServer(t *testing.T) {
 	c := openMemory(t)
 	if c.Kind != InProcess || c.URL != "" {
 		t.Errorf("opened %v at %q", c.Kind, c.URL)
@@ -33,7 +33,7 @@ func TestWithoutAServerRedisIsInThisProcess(t *testing.T) {
 }
 
 // Each side of the pipe between them would wait for the other to read.
-func TestManyCommandsAtOnceDoNotBlockTheInProcessRedis(t *testing.T) {
+func TestMemory_TakesManyCommandsAtOnce(t *testing.T) {
 	c := openMemory(t)
 	pipe := c.Client().Pipeline()
 	for range 1000 {
@@ -45,7 +45,7 @@ func TestManyCommandsAtOnceDoNotBlockTheInProcessRedis(t *testing.T) {
 	}
 }
 
-func TestAServerThatIsTooOldIsNotUsed(t *testing.T) {
+func TestOpen_UsesNoServerThatIsTooOld(t *testing.T) {
 	bin := t.TempDir()
 	t.Setenv("PATH", bin)
 	script := func(name, version string) {
@@ -68,7 +68,7 @@ func TestAServerThatIsTooOldIsNotUsed(t *testing.T) {
 }
 
 // Keys in the in-process Redis expire by themselves, as in any Redis.
-func TestInProcessKeysExpire(t *testing.T) {
+func TestMemory_ExpiresKeys(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	c := openMemory(t).Client()
@@ -92,7 +92,7 @@ func TestInProcessKeysExpire(t *testing.T) {
 	}
 }
 
-func TestInProcessScriptsSeeTheTime(t *testing.T) {
+func TestMemory_ShowsScriptsTheTime(t *testing.T) {
 	c := openMemory(t).Client()
 	before := time.Now().Unix()
 	got, err := redis.NewScript(`return redis.call("TIME")[1]`).Run(t.Context(), c, nil).Int64()
@@ -101,7 +101,7 @@ func TestInProcessScriptsSeeTheTime(t *testing.T) {
 	}
 }
 
-func TestAnInProcessRedisCanBeShared(t *testing.T) {
+func TestMemory_CanBeShared(t *testing.T) {
 	c := openMemory(t)
 	url, err := c.Share(t.Context())
 	if err != nil {
@@ -135,7 +135,7 @@ func TestAnInProcessRedisCanBeShared(t *testing.T) {
 	}
 }
 
-func TestAClosedInProcessRedisDoesNotComeBack(t *testing.T) {
+func TestMemory_StaysClosed(t *testing.T) {
 	c := openMemory(t)
 	late := c.NewClient()
 	defer late.Close()

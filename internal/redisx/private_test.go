@@ -48,7 +48,7 @@ func mustBeStopped(t *testing.T, home string) {
 	}
 }
 
-func TestPrivateRedisKeepsItsData(t *testing.T) {
+func TestPrivate_KeepsItsData(t *testing.T) {
 	home := filepath.Join(tempDir(t), "state")
 	c := openPrivateIn(t, home)
 	want := fmt.Sprintf("private redis-server %s in %s (runs survive)", serverField(t, c, "redis_version"), home)
@@ -78,7 +78,7 @@ func TestPrivateRedisKeepsItsData(t *testing.T) {
 	}
 }
 
-func TestPrivateRedisIsForItsOwnerOnly(t *testing.T) {
+func TestPrivate_IsForItsOwnerOnly(t *testing.T) {
 	home := filepath.Join(tempDir(t), "a", "state")
 	c := openPrivateIn(t, home)
 	for _, folder := range []string{home, filepath.Join(home, "redis")} {
@@ -94,7 +94,7 @@ func TestPrivateRedisIsForItsOwnerOnly(t *testing.T) {
 	}
 }
 
-func TestAFolderOfTheUserIsNotHiddenFromGit(t *testing.T) {
+func TestPrivate_DoesNotHideAnExistingFolderFromGit(t *testing.T) {
 	home := tempDir(t)
 	openPrivateIn(t, home)
 	if _, err := os.Stat(filepath.Join(home, ".gitignore")); !errors.Is(err, os.ErrNotExist) {
@@ -103,7 +103,7 @@ func TestAFolderOfTheUserIsNotHiddenFromGit(t *testing.T) {
 }
 
 // Ctrl-C goes to the process group of the terminal; the server must not be in it.
-func TestPrivateRedisIsInItsOwnProcessGroup(t *testing.T) {
+func TestPrivate_HasASeparateProcessGroup(t *testing.T) {
 	c := openPrivateIn(t, tempDir(t))
 	group, err := syscall.Getpgid(serverPID(t, c))
 	if err != nil || group == syscall.Getpgrp() {
@@ -111,7 +111,7 @@ func TestPrivateRedisIsInItsOwnProcessGroup(t *testing.T) {
 	}
 }
 
-func TestTheLastOneOutStopsThePrivateRedis(t *testing.T) {
+func TestPrivate_IsStoppedByItsLastUser(t *testing.T) {
 	home := tempDir(t)
 	first, second := openPrivateIn(t, home), openPrivateIn(t, home)
 	if a, b := serverPID(t, first), serverPID(t, second); a != b {
@@ -131,7 +131,7 @@ func TestTheLastOneOutStopsThePrivateRedis(t *testing.T) {
 
 // Many commands come and go at once. A server stopped under one that has just
 // joined, or two servers on the same files, would lose a visit.
-func TestManyProcessesShareThePrivateRedis(t *testing.T) {
+func TestPrivate_IsSharedByManyProcesses(t *testing.T) {
 	needServer(t)
 	home := tempDir(t)
 	const processes = 8
@@ -263,7 +263,7 @@ func TestWatchdog_StopsNoServerThatIsUsedAgain(t *testing.T) {
 }
 
 // Redis overwrites its environment with its title, but has it in its memory.
-func TestPrivateRedisDoesNotGetTheKey(t *testing.T) {
+func TestPrivate_GetsNoPrivateVariables(t *testing.T) {
 	bin := t.TempDir()
 	t.Setenv("PATH", bin)
 	t.Setenv("GODAGS_KEY", "the key of a whole fleet")
@@ -279,7 +279,7 @@ func TestPrivateRedisDoesNotGetTheKey(t *testing.T) {
 	}
 }
 
-func TestAHomeOfAnotherUserIsRefused(t *testing.T) {
+func TestPrivate_RefusesAFolderOfAnotherUser(t *testing.T) {
 	needServer(t)
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, to be two users")
@@ -303,7 +303,7 @@ func TestAHomeOfAnotherUserIsRefused(t *testing.T) {
 	}
 }
 
-func TestAKilledServerIsReplaced(t *testing.T) {
+func TestPrivate_ReplacesAKilledServer(t *testing.T) {
 	home := tempDir(t)
 	c := openPrivateIn(t, home)
 	if err := c.Client().Set(t.Context(), "k", "v", 0).Err(); err != nil {
@@ -327,7 +327,7 @@ func TestAKilledServerIsReplaced(t *testing.T) {
 	mustBeStopped(t, home)
 }
 
-func TestClosingAfterTheServerIsGone(t *testing.T) {
+func TestPrivate_ClosesAfterTheServerDied(t *testing.T) {
 	c := openPrivateIn(t, tempDir(t))
 	if err := syscall.Kill(serverPID(t, c), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
@@ -337,7 +337,7 @@ func TestClosingAfterTheServerIsGone(t *testing.T) {
 	}
 }
 
-func TestAServerThatCannotStartShowsItsLog(t *testing.T) {
+func TestPrivate_ShowsTheLogOfAServerThatStops(t *testing.T) {
 	needServer(t)
 	home := tempDir(t)
 	damaged := filepath.Join(home, "redis", "appendonlydir")
@@ -354,7 +354,7 @@ func TestAServerThatCannotStartShowsItsLog(t *testing.T) {
 	}
 }
 
-func TestAServerThatDoesNotRunShowsWhatItSays(t *testing.T) {
+func TestPrivate_ShowsTheOutputOfAServerThatDoesNotStart(t *testing.T) {
 	bin := t.TempDir()
 	t.Setenv("PATH", bin)
 	script := "#!/bin/sh\necho 'libjemalloc.so.2: not found' >&2\nexit 127\n"
@@ -368,7 +368,7 @@ func TestAServerThatDoesNotRunShowsWhatItSays(t *testing.T) {
 	}
 }
 
-func TestAHomeTooLongForASocket(t *testing.T) {
+func TestPrivate_PutsTheSocketElsewhereIfThePathIsLong(t *testing.T) {
 	base := tempDir(t)
 	t.Setenv("TMPDIR", base)
 	home := filepath.Join(base, strings.Repeat("long/", 30), "state")
@@ -389,7 +389,7 @@ func TestAHomeTooLongForASocket(t *testing.T) {
 }
 
 // Anybody can make a folder in /tmp; we must not put our socket into it.
-func TestASocketFolderOfAnotherIsRefused(t *testing.T) {
+func TestPrivate_RefusesASocketFolderOfAnotherUser(t *testing.T) {
 	target := tempDir(t)
 	link := filepath.Join(t.TempDir(), "link")
 	if err := os.Symlink(target, link); err != nil {
@@ -408,7 +408,7 @@ func TestASocketFolderOfAnotherIsRefused(t *testing.T) {
 	}
 }
 
-func TestAHomeThatCannotBeWritten(t *testing.T) {
+func TestPrivate_RefusesAFolderThatCannotBeWritten(t *testing.T) {
 	needServer(t)
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -424,7 +424,7 @@ func TestAHomeThatCannotBeWritten(t *testing.T) {
 }
 
 // While one command starts or stops the server, no other may join or leave.
-func TestOneCommandAtATimeJoins(t *testing.T) {
+func TestPrivate_AdmitsOneCommandAtATime(t *testing.T) {
 	home := tempDir(t)
 	openPrivateIn(t, home)
 	busy, err := lock(t.Context(), filepath.Join(home, "redis", "start.lock"), syscall.LOCK_SH)
@@ -447,7 +447,7 @@ func TestOneCommandAtATimeJoins(t *testing.T) {
 	})
 }
 
-func TestAValkeyServerIsUsedWhenItIsAllThereIs(t *testing.T) {
+func TestPrivate_UsesAValkeyServer(t *testing.T) {
 	real := needServer(t)
 	bin := t.TempDir()
 	if err := os.Symlink(real, filepath.Join(bin, "valkey-server")); err != nil {
@@ -470,7 +470,7 @@ func TestAValkeyServerIsUsedWhenItIsAllThereIs(t *testing.T) {
 }
 
 // What Redis gave up at its first start after a crash must not come back at its second.
-func TestAnAOFWithoutItsEndIsWrittenAnew(t *testing.T) {
+func TestPrivate_RewritesATruncatedAOF(t *testing.T) {
 	home := tempDir(t)
 	write := func(first, second string) {
 		t.Helper()

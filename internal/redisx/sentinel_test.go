@@ -10,7 +10,7 @@ import (
 	"github.com/godags/godags/internal/redistest"
 )
 
-func TestURLsWithSentinels(t *testing.T) {
+func TestParseURL_TakesSentinels(t *testing.T) {
 	for url, want := range map[string]string{
 		"redis-sentinel://host/main":                               "redis-sentinel://host:26379/main/0",
 		"redis-sentinel://u:pw@localhost:1,127.0.0.1,[::1]:2/m/3":  "redis-sentinel://localhost:1,127.0.0.1:26379,[::1]:2/m/3",
@@ -45,7 +45,7 @@ func TestURLsWithSentinels(t *testing.T) {
 	}
 }
 
-func TestThePrimaryIsFollowedWhenItFails(t *testing.T) {
+func TestSentinels_FollowThePrimary(t *testing.T) {
 	t.Run("plain", func(t *testing.T) { followThePrimary(t, redistest.StartSentinels(t, nil)) })
 	t.Run("TLS", func(t *testing.T) {
 		followThePrimary(t, redistest.StartSentinels(t, redistest.NewAuthority(t, "server", "client")))
@@ -82,7 +82,7 @@ func followThePrimary(t *testing.T, s *redistest.Sentinels) {
 }
 
 // The Sentinels say where the primary is after the URL was found to be harmless.
-func TestAPasswordIsNotSentToAPrimaryElsewhere(t *testing.T) {
+func TestSentinels_SendNoPasswordToAnotherMachine(t *testing.T) {
 	sentinel := fakeRedis(t, func(command string) string {
 		switch command {
 		case "SENTINEL":

@@ -10,7 +10,7 @@ import (
 
 // As Redis comes, one with TLS wants certificates of its clients as well. This one has a user of
 // its own besides.
-func TestTLSWithCertificatesOfOnesOwnAndAUser(t *testing.T) {
+func TestTLS_UsesCertificateFilesAndAUser(t *testing.T) {
 	a := redistest.NewAuthority(t, "server", "client")
 	port := redistest.FreePort(t)
 	addr := "127.0.0.1:" + port
@@ -43,7 +43,7 @@ func TestTLSWithCertificatesOfOnesOwnAndAUser(t *testing.T) {
 	}
 }
 
-func TestCertificateFilesThatCannotBeUsed(t *testing.T) {
+func TestTLS_RefusesUnusableCertificateFiles(t *testing.T) {
 	a := redistest.NewAuthority(t, "one", "two")
 	for url, want := range map[string]error{
 		"redis://host?ca=" + a.Path("ca"):                                                  errNoTLS,

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestURLsThatCanBeUsed(t *testing.T) {
+func TestParseURL_AcceptsURLs(t *testing.T) {
 	for _, test := range []struct{ url, network, addr, printed string }{
 		{"redis://", "tcp", "localhost:6379", "redis://localhost:6379/0"},
 		{"redis://:pw@127.0.0.1:7000/3", "tcp", "127.0.0.1:7000", "redis://127.0.0.1:7000/3"},
@@ -29,7 +29,7 @@ func TestURLsThatCanBeUsed(t *testing.T) {
 	}
 }
 
-func TestURLsThatCannotBeUsed(t *testing.T) {
+func TestParseURL_RefusesURLs(t *testing.T) {
 	for _, test := range []struct {
 		url  string
 		want *URLError
@@ -59,7 +59,7 @@ func TestURLsThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-func TestPasswordDoesNotLeaveTheMachineUnencrypted(t *testing.T) {
+func TestParseURL_RefusesAPasswordWithoutTLS(t *testing.T) {
 	const remote = "redis://u:pw@example.org:6379"
 	if _, err := parseURL(remote); err != error(errPlain) {
 		t.Errorf("remote password: %v, want a refusal", err)
@@ -108,7 +108,7 @@ func printed(url string) string {
 	return unreachable(o, errors.New("ERR unknown command AUTH, with args beginning with: "+o.Password)).Error()
 }
 
-func TestMaskHidesPasswordsAndNothingElse(t *testing.T) {
+func TestMask_HidesPasswordsOnly(t *testing.T) {
 	for raw, want := range map[string]string{
 		"redis://localhost:6379/2?pool_size=3":            "",
 		"redis://user@localhost":                          "",

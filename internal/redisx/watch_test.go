@@ -24,7 +24,7 @@ func watched() (*watch, *slog.Logger, *bytes.Buffer) {
 
 var errRefused = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 
-func TestThatRedisIsAwayIsSaidOnce(t *testing.T) {
+func TestWatch_ReportsAnOutageOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, log, text := watched()
 		w.note(nil)
@@ -51,7 +51,7 @@ func TestThatRedisIsAwayIsSaidOnce(t *testing.T) {
 	})
 }
 
-func TestAShortGapIsNotWorthAWord(t *testing.T) {
+func TestWatch_ReportsNoShortOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, log, text := watched()
 		for range 10 {
@@ -67,7 +67,7 @@ func TestAShortGapIsNotWorthAWord(t *testing.T) {
 }
 
 // A Redis that is full answers: its message must be logged, but not all the time.
-func TestARefusalIsRepeatedOnceAMinute(t *testing.T) {
+func TestWatch_RepeatsARefusalOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, log, text := watched()
 		for i := range 90 {
