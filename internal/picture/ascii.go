@@ -27,6 +27,7 @@ func writeASCII(w *bufio.Writer, in Input) error {
 	}
 
 	w.WriteByte('\n')
+	// Lines of more stages than that cannot be followed on a terminal. A list can be searched.
 	if s.stages <= mostDrawn {
 		if c := drawText(s, in.Width); c != nil {
 			c.writeTo(w)
@@ -63,6 +64,7 @@ func writeLevels(w *bufio.Writer, s *sketch, width int) {
 		rows[0][2] = "state"
 	}
 
+	// The number is written once for each level, which shows where a level begins.
 	level := -1
 	name := 48
 	if width > 0 {

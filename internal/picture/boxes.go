@@ -26,6 +26,8 @@ func drawText(s *sketch, width int) *canvas {
 		most = width
 	}
 
+	// Narrower limits break rows into several: the picture becomes longer, but may fit. There are
+	// at most 40 stages, so five layouts cost little.
 	var best *canvas
 	least := 0
 	for _, limit := range [...]int{usual - 4, 76, 60, 44, 28} {
@@ -38,7 +40,7 @@ func drawText(s *sketch, width int) *canvas {
 			continue
 		}
 
-		// a picture that is too wide by half is as bad as one of twice the length
+		// A picture that is too wide by half is as bad as one of twice the length.
 		if cost := len(c.lines) * (usual + 2*max(0, c.width-usual)); best == nil || cost < least {
 			best = c
 			least = cost
@@ -48,11 +50,11 @@ func drawText(s *sketch, width int) *canvas {
 	return best
 }
 
-// draw returns nil if some box is too small for its lines.
+// draw returns the picture, or nil if a box is too small for its lines.
 func (sc *textScene) draw() *canvas {
 	c := &canvas{}
 	for i := range sc.vertices {
-		// and one for a lane that moves
+		// One column more is for a lane that moves with its pin.
 		c.width = max(c.width, sc.x[i]+int(sc.vertices[i].width)/2+2)
 	}
 
@@ -62,6 +64,8 @@ func (sc *textScene) draw() *canvas {
 			return nil
 		}
 
+		// Tracks need the columns of the pins on both sides, so the next row is pinned before this
+		// one is drawn.
 		ch.layTracks()
 		sc.drawRow(c, row, ch.nets)
 		if r+1 < len(sc.rows) {
@@ -83,8 +87,8 @@ func newTextScene(s *sketch, limit float64) *textScene {
 	return sc
 }
 
-// alike makes boxes as wide as most are at least, and all widths odd, or all even: then the text is
-// in the middle of most boxes.
+// alike makes no box narrower than the median, and all widths odd or all even. So most boxes look
+// the same.
 func alike(widths []float64) {
 	median := slices.Sorted(slices.Values(widths))[len(widths)/2]
 	odd := 0
@@ -93,6 +97,7 @@ func alike(widths []float64) {
 		widths[i] = max(widths[i], median)
 	}
 
+	// A text is in the middle of its box if both have the same parity. The more frequent one wins.
 	parity := 0
 	if 2*odd > len(widths) {
 		parity = 1
@@ -115,7 +120,7 @@ func textWidth(n *node) int {
 
 func textName(n *node) string { return term.Shorten(n.name, 24) }
 
-// snapToColumns rounds, and keeps the distances.
+// snapToColumns rounds the centres of a layout to columns, and keeps the distances.
 func (sc *textScene) snapToColumns() {
 	begin, _ := sc.extent()
 	sc.x = make([]int, len(sc.vertices))
@@ -123,6 +128,8 @@ func (sc *textScene) snapToColumns() {
 		for k, i := range row {
 			it := &sc.vertices[i]
 			sc.x[i] = int(math.Round(it.x - begin - 0.5))
+			// Rounding may bring two neighbours closer than allowed. From left to right, each is
+			// moved away from the last.
 			least := int(it.width) / 2
 			if k > 0 {
 				least = sc.x[row[k-1]] + int(sc.apart(row[k-1], i))
@@ -164,6 +171,7 @@ func (sc *textScene) spread(row []int32, nets []net, near, far func(*net) []pin)
 	}
 
 	for _, item := range row {
+		// In the order of their other ends, lines that leave one box do not cross.
 		meeting := pins[item]
 		slices.SortStableFunc(meeting, func(a, b *net) int { return cmp.Compare(sc.middle(far(a)), sc.middle(far(b))) })
 		if len(meeting) > 1 && len(meeting) > int(sc.vertices[item].width)/2-1 {
@@ -173,6 +181,7 @@ func (sc *textScene) spread(row []int32, nets []net, near, far func(*net) []pin)
 		for k, n := range meeting {
 			side := near(n)
 			p := slices.IndexFunc(side, func(p pin) bool { return p.item == item })
+			// Every other column: lines in neighbouring columns look like one.
 			side[p].x = sc.x[item] + 2*k - (len(meeting) - 1)
 		}
 	}
@@ -192,11 +201,13 @@ func (sc *textScene) middle(pins []pin) float64 {
 // the nearest to where it is. A lane moves with its pin.
 func (sc *textScene) settle(nets []net, i, k int) bool {
 	p := &nets[i].below[k]
+	// The corners of a box are no place for a line.
 	reach := int(sc.vertices[p.item].width-1)/2 - 1
 	if sc.isDummy(p.item) {
 		reach = 1
 	}
 
+	// A straight line is best. Otherwise the pin moves as little as possible.
 	var wishes []int
 	for _, above := range nets[i].above {
 		wishes = append(wishes, above.x)
@@ -256,6 +267,7 @@ func (sc *textScene) drawRow(c *canvas, row []int32, nets []net) {
 			continue
 		}
 
+		// All boxes of a row have one height, so that lines begin on the same line of text.
 		n := &sc.sketch.nodes[i]
 		lines := append([]string{textName(n)}, n.details()...)
 		for len(lines) < height-2 {

@@ -77,6 +77,7 @@ func (c *canvas) box(x, y, width int, lines []string) {
 
 // vertical draws a line from y0 to y1, both inclusive. What it crosses it hides.
 func (c *canvas) vertical(x, y0, y1 int) {
+	// Joints are not computed here: a line that crosses another hides it, and so looks separate.
 	for y := y0; y <= y1; y++ {
 		c.lines[y][x] = strokes[up|down]
 	}

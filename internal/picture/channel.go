@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// channel routes the segments between two rows on a terminal: down from a pin, along a track, down
-// to a pin. A crossing of two lines is never a joint: every line that is drawn joined means that
-// all above it come before all below it.
+// channel routes the segments between two rows on a terminal, as in channel routing of circuits:
+// down from a pin, along a track, down to a pin. Where two lines cross they are not joined. Lines
+// that are drawn joined say that all vertices above come before all vertices below.
 type channel struct {
 	nets   []net
 	tracks int
@@ -41,6 +41,8 @@ func (n *net) ends() (from, to int) {
 
 // netsOf makes as few nets as it can of the segments below a row.
 func (l *layout) netsOf(row []int32) []net {
+	// Each net needs a track and characters to draw joints, so fewer nets make a smaller and
+	// clearer picture.
 	byStar := map[int64]*net{}
 	var order []*net
 	for _, i := range row {
@@ -59,6 +61,8 @@ func (l *layout) netsOf(row []int32) []net {
 		}
 	}
 
+	// Two nets with the same pins on one side say the same as one net with the pins of both on the
+	// other side: every vertex above still comes before every vertex below.
 	order = join(order, func(n *net) []pin { return n.below }, func(to, n *net) { to.above = append(to.above, n.above...) })
 	order = join(order, func(n *net) []pin { return n.above }, func(to, n *net) { to.below = append(to.below, n.below...) })
 	nets := make([]net, len(order))
@@ -71,6 +75,7 @@ func (l *layout) netsOf(row []int32) []net {
 // star says at which end a segment shares its net with others. A lane has only one pin, so there is
 // no choice at a lane's busy end.
 func (l *layout) star(w segment) int64 {
+	// A net that is shared at the busier end has more segments, so there are fewer nets.
 	in := len(l.vertices[w.to].up)
 	out := len(l.vertices[w.from].down)
 	toTarget := in > out
@@ -81,6 +86,7 @@ func (l *layout) star(w segment) int64 {
 		toTarget = false
 	}
 
+	// The two kinds of keys must not meet, so those of targets are negative.
 	if toTarget {
 		return -1 - int64(w.to)
 	}
@@ -99,6 +105,8 @@ func addPin(pins []pin, item int32) []pin {
 func join(nets []*net, side func(*net) []pin, into func(to, n *net)) []*net {
 	known := map[string]*net{}
 	return slices.DeleteFunc(nets, func(n *net) bool {
+		// The same pins may have come in another order. Their columns are not known yet, and are
+		// all 0.
 		pins := slices.Clone(side(n))
 		slices.SortFunc(pins, func(a, b pin) int { return cmp.Compare(a.item, b.item) })
 		key := fmt.Sprint(pins)
@@ -118,13 +126,17 @@ func (c *channel) layTracks() {
 	var bent []*net
 	for i := range c.nets {
 		n := &c.nets[i]
+		// A net that is one vertical line needs no track.
 		n.track = -1
 		if from, to := n.ends(); from < to {
 			bent = append(bent, n)
 		}
 	}
 
-	for range bent { // bubble sort, for the order is no total one
+	// The pairwise order is not transitive, which the package slices requires. Bubble sort ends
+	// anyway, after as many rounds as there are nets. At most 40 stages are drawn, so its cost does
+	// not matter.
+	for range bent {
 		for k := 0; k+1 < len(bent); k++ {
 			if hits(bent[k+1], bent[k]) < hits(bent[k], bent[k+1]) {
 				bent[k], bent[k+1] = bent[k+1], bent[k]
@@ -132,6 +144,7 @@ func (c *channel) layTracks() {
 		}
 	}
 
+	// Nets that do not overlap share a track, as in the left-edge algorithm.
 	for k, n := range bent {
 		n.track = 0
 		for _, before := range bent[:k] {
@@ -148,6 +161,9 @@ func hits(a, b *net) int {
 	count := 0
 	aFrom, aTo := a.ends()
 	bFrom, bTo := b.ends()
+
+	// A line down from the upper track crosses the lower track, and a line up from the lower one
+	// the upper.
 	for _, p := range a.below {
 		if bFrom <= p.x && p.x <= bTo {
 			count++
@@ -171,6 +187,8 @@ func overlap(a, b *net) bool {
 
 // draw paints the channel from line y on, tracks and then arrows.
 func (c *channel) draw(to *canvas, y int, lane func(int32) bool) {
+	// Tracks come first: the vertical lines are drawn over them. So a crossing looks like a line
+	// that is interrupted, never like a joint.
 	bottom := y + c.tracks
 	for i := range c.nets {
 		c.nets[i].drawTrack(to, y)
@@ -211,6 +229,7 @@ func (n *net) drawTrack(to *canvas, y int) {
 			arms &^= right
 		}
 
+		// The pins of the net itself are its joints.
 		at := func(p pin) bool { return p.x == x }
 		if slices.ContainsFunc(n.above, at) {
 			arms |= up

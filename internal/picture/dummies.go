@@ -26,6 +26,7 @@ func lanesOf(rows []int, edges []edge) []span {
 			s.top = top
 		}
 
+		// The edges of a bundle share one lane, so the lane has the rows of all of them.
 		s.top = min(s.top, top)
 		s.bottom = max(s.bottom, bottom)
 	}
@@ -40,7 +41,8 @@ func lanesOf(rows []int, edges []edge) []span {
 	return lanes
 }
 
-// sharedLanes decide at which end an edge is bundled with others: where more of them meet.
+// sharedLanes decides with which other edges an edge shares its lane: with those of the end where
+// more long edges meet.
 type sharedLanes struct {
 	rows    []int
 	in, out []int // long edges per node
@@ -62,6 +64,7 @@ func (b sharedLanes) long(e edge) bool { return b.rows[e.to]-b.rows[e.from] > 1 
 // of returns the bundle: twice the node for the edges that lead to it, and one more for those that
 // lead from it.
 func (b sharedLanes) of(e edge) int32 {
+	// A tie goes to the node above. Either would do, but it must always be the same.
 	if b.long(e) && b.in[e.to] > b.out[e.from] {
 		return 2 * e.to
 	}
@@ -70,6 +73,7 @@ func (b sharedLanes) of(e edge) int32 {
 
 // connect adds the lanes and the segments.
 func (l *layout) connect(edges []edge) {
+	// A copy: the lanes that are added have rows too, and are no nodes.
 	rows := make([]int, len(l.vertices))
 	for i := range rows {
 		rows[i] = l.vertices[i].row
@@ -83,6 +87,8 @@ func (l *layout) connect(edges []edge) {
 	bundle := newBundles(rows, edges)
 	for _, e := range edges {
 		w := segment{e.from, e.to, e.count, bundle.of(e)}
+		// The vertices of a lane are consecutive. So the place where an edge enters or leaves it
+		// follows from the row.
 		if bundle.long(e) {
 			lane := first[w.bundle]
 			if w.bundle%2 == 0 {
@@ -105,12 +111,15 @@ func (l *layout) addDummies(s span) int32 {
 		if row > s.top {
 			i := int32(len(l.vertices) - 1)
 			l.vertices[i-1].next = i
+			// It counts no dependencies: each edge is counted where it enters or leaves the lane.
 			l.addSegment(segment{i - 1, i, 0, s.bundle})
 		}
 	}
 
 	node := s.bundle / 2
 	last := int32(len(l.vertices) - 1)
+
+	// The shared end of the lane is connected once. The other ends are connected edge by edge.
 	if s.bundle%2 == 0 {
 		l.addSegment(segment{last, node, 0, s.bundle})
 	} else {

@@ -39,6 +39,7 @@ func writeJSON(w *bufio.Writer, in Input) error {
 		return err
 	}
 
+	// The document is written stage by stage: the JSON of a million stages never fills the memory.
 	w.Write(term.EscapeJSON(head[:len(head)-1]))
 	w.WriteString(`,"stages":[`)
 	for s := range in.Graph.Len() {

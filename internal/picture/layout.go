@@ -25,8 +25,8 @@ type vertex struct {
 	next     int32   // of a lane: its item in the row below, or -1
 }
 
-// segment joins vertices of neighbouring rows, and is all or part of one edge or, within a lane, of
-// several.
+// segment joins vertices of neighbouring rows. It is an edge or a part of one. Within a lane it is
+// a part of several.
 type segment struct {
 	from, to int32
 	count    int   // dependencies; 0 within a lane
@@ -50,6 +50,8 @@ func newLayout(widths []float64, edges []edge, gaps gaps, limit float64) *layout
 		l.vertices[i] = vertex{row: rows[i], width: widths[i], next: -1}
 	}
 
+	// These are the steps of Sugiyama's framework after the layering: dummy nodes, ordering,
+	// coordinates. The graph has no cycles, so the first step of the framework is not needed.
 	l.connect(edges)
 	ordering{l}.order()
 	placement{l}.place()
@@ -61,6 +63,7 @@ func (l *layout) isDummy(i int32) bool { return int(i) >= l.nodes }
 
 // apart is the least distance between the centres of a and, right of it, b.
 func (l *layout) apart(a, b int32) float64 {
+	// A line may pass closer to a box than another box.
 	gap := l.gaps.box
 	if l.isDummy(a) || l.isDummy(b) {
 		gap = l.gaps.lane
@@ -107,6 +110,7 @@ func (l *layout) incident(i int32) iter.Seq2[segment, int32] {
 
 // extent returns where the drawing begins and ends.
 func (l *layout) extent() (left, right float64) {
+	// Boxes in different rows have different widths, so all vertices count, not only the outermost.
 	left = math.Inf(1)
 	right = math.Inf(-1)
 	for i := range l.vertices {

@@ -26,6 +26,8 @@ func (sc *scene) legend() []entry {
 
 		text := commas(sc.sketch.counters[s]) + " " + s.String()
 		width := 16 + pixels(text)*12 + 14
+		// An entry that is wider than the picture gets a line for itself, not an empty one before
+		// it.
 		if x+width > sc.width && x > margin {
 			x = margin
 			y = y + 20

@@ -16,7 +16,7 @@ var mermaidLimits = limits{nodes: usual.nodes, edges: 500, full: 500}
 func writeMermaid(w *bufio.Writer, in Input) error {
 	s := newSketch(in, mermaidLimits)
 
-	// unlike labels, a title knows no entities
+	// Unlike labels, a title cannot have entities.
 	title := strings.NewReplacer("<", "‹", ">", "›").Replace(s.heading() + ": " + s.summary())
 	fmt.Fprintf(w, "---\ntitle: %q\n---\nflowchart TD\n", title)
 	members := map[dag.State][]string{}
@@ -48,6 +48,7 @@ func writeMermaid(w *bufio.Writer, in Input) error {
 		fmt.Fprintf(w, "  n%d %s n%d\n", e.from, arrow, e.to)
 	}
 
+	// One class for each state keeps the text short: Mermaid refuses more than 50,000 characters.
 	for state, c := range palette {
 		if names := members[dag.State(state)]; names != nil {
 			fmt.Fprintf(w, "  classDef %s fill:%s,stroke:%s,color:%s\n", dag.State(state), c.light.fill, c.light.line, c.light.text)

@@ -8,9 +8,12 @@ import (
 // ordering is the phase of a layout that decides which vertex stands beside which in a row.
 type ordering struct{ *layout }
 
-// order sorts each row so that few segments cross: from two starts, by barycentre sweeps down and
-// up, then by swapping neighbours.
+// order sorts each row so that few segments cross. To find the fewest is NP-hard even for two rows,
+// so this is the usual heuristic of Sugiyama: barycentre sweeps down and up, then swaps of
+// neighbours. A sweep costs O(E log V).
 func (l ordering) order() {
+	// A sweep only finds the best order near its start. Depth first keeps subtrees together, which
+	// draws a tree without a crossing. The order of the file suits layers that are wired alike.
 	best := l.rows
 	least := -1
 	for _, start := range [...][][]int32{l.discovered(), l.numbered()} {
@@ -23,9 +26,11 @@ func (l ordering) order() {
 	}
 
 	l.rows = best
+	// Barycentres leave vertices with the same mean in any order. Swaps decide between those.
 	l.swap()
 }
 
+// empty returns as many empty rows as the layout has.
 func (l ordering) empty() [][]int32 {
 	rows := 0
 	for i := range l.vertices {
@@ -47,6 +52,7 @@ func (l ordering) numbered() [][]int32 {
 func (l ordering) discovered() [][]int32 {
 	rows := l.empty()
 	seen := make([]bool, len(l.vertices))
+	// The stack is explicit: a chain is as deep as it has stages.
 	var stack []int32
 	for start := range l.vertices {
 		stack = append(stack, int32(start))
@@ -60,6 +66,7 @@ func (l ordering) discovered() [][]int32 {
 			seen[i] = true
 			it := &l.vertices[i]
 			rows[it.row] = append(rows[it.row], i)
+			// The last one pushed is visited first, and that must be the first child.
 			for _, w := range slices.Backward(it.down) {
 				stack = append(stack, l.segments[w].to)
 			}
@@ -72,11 +79,14 @@ func (l ordering) discovered() [][]int32 {
 // sweep improves the rows until that fails several times in succession, and returns the best ones
 // with their crossings.
 func (l ordering) sweep() (best [][]int32, least int) {
+	// A pass often makes the picture worse before a later one makes it better. So the sweep
+	// continues after a failed pass, and keeps the best rows.
 	const patience = 6
 	at := l.positions()
 	best = clone(l.rows)
 	least = l.crossings(at)
 	for pass, failed := 0, 0; failed < patience && least > 0; pass++ {
+		// Each direction compares a row with a neighbour that was sorted just before.
 		if pass%2 == 0 {
 			for r := 1; r < len(l.rows); r++ {
 				l.sortRow(r, at, true)
@@ -129,11 +139,13 @@ func (l ordering) sortRow(r int, at []int, above bool) {
 			n++
 		}
 
+		// A vertex without neighbours on this side stays in its place.
 		if mean[i] = float64(k); n > 0 {
 			mean[i] = float64(sum) / float64(n)
 		}
 	}
 
+	// A stable sort: the same input must give the same picture.
 	slices.SortStableFunc(row, func(a, b int32) int { return cmp.Compare(mean[a], mean[b]) })
 	for k, i := range row {
 		at[i] = k
@@ -142,6 +154,9 @@ func (l ordering) sortRow(r int, at []int, above bool) {
 
 // crossings counts pairs of segments that cross.
 func (l ordering) crossings(at []int) int {
+	// Two segments cross if their upper and lower ends are in opposite order. So the crossings
+	// below a row are the inversions of the lower ends (Barth, Jünger and Mutzel): O(E log V), not
+	// O(E²).
 	total := 0
 	var ends []int
 	for r := 0; r+1 < len(l.rows); r++ {
@@ -151,6 +166,7 @@ func (l ordering) crossings(at []int) int {
 			for other := range l.neighbours(i, false) {
 				ends = append(ends, at[other])
 			}
+			// Segments of one vertex do not cross each other: in this order they are no inversions.
 			slices.Sort(ends[begin:])
 		}
 
@@ -165,6 +181,7 @@ func inversions(ends []int, n int) int {
 	tree := make([]int, n+1) // Fenwick: how many ends so far are at most an index
 	total := 0
 	for seen, end := range ends {
+		// Of those so far, all but the ones up to this end are to its right, and cross it.
 		total += seen
 		for k := end + 1; k > 0; k &= k - 1 {
 			total -= tree[k]
@@ -179,6 +196,8 @@ func inversions(ends []int, n int) int {
 
 // swap exchanges neighbours as long as that removes crossings.
 func (l ordering) swap() {
+	// Each swap removes at least one crossing, so this ends by itself. The limit bounds the time
+	// for large graphs.
 	const passes = 12
 	at := l.positions()
 	for range passes {
@@ -203,6 +222,7 @@ func (l ordering) swap() {
 
 // between counts the crossings of a's segments with b's if a stands left of b.
 func (l ordering) between(a, b int32, at []int) int {
+	// Quadratic in the degrees, and cheap: no picture has more than 300 nodes.
 	total := 0
 	for _, above := range [...]bool{true, false} {
 		for x := range l.neighbours(a, above) {

@@ -26,6 +26,7 @@ var palette = [...]struct{ light, dark colour }{
 
 // look is the light colour of a node.
 func (n *node) look() colour {
+	// DOT has no dark mode, so it gets the light colours.
 	if s, ok := n.counters.state(); ok {
 		return palette[s].light
 	}

@@ -6,12 +6,16 @@ import "slices"
 // stays.
 type placement struct{ *layout }
 
-// place gives every vertex its x: near to what it is wired to, in the order of its row, never
-// closer than apart.
+// place gives every vertex its x. Neighbours of a row keep their order and their least distance,
+// and each vertex is near the mean of the vertices that it is connected to.
 func (l placement) place() {
+	// This is a relaxation, row by row. Brandes and Köpf's algorithm is linear, but it aligns a
+	// vertex with its median neighbour. The mean puts a parent above the middle of its children.
 	l.pack()
 	l.relax(40, false)
 	runs := l.runs()
+	// A bend within a lane looks worst, so lanes become straight first. They are fixed while the
+	// boxes settle around them, and may move again in the next round.
 	lanes := slices.DeleteFunc(slices.Clone(runs), func(run []int32) bool { return !l.isDummy(run[0]) })
 	at := l.positions()
 	for range 12 {
@@ -19,6 +23,7 @@ func (l placement) place() {
 		l.relax(4, true)
 	}
 
+	// Chains of boxes come last. Before, each would be pulled out of line by the next sweep.
 	l.straighten(runs, at)
 }
 
@@ -33,14 +38,15 @@ func (l placement) pack() {
 			l.vertices[i].x = x
 		}
 
+		// All rows share one centre, so that no sweep has to carry the whole picture sideways.
 		for _, i := range row {
 			l.vertices[i].x -= x / 2
 		}
 	}
 }
 
-// relax moves row after row, down and up again, to where it is best for the rows around it. Lanes
-// may be nailed to where they are.
+// relax moves row after row, down and up again, to where it is best for the rows around it. If
+// nailed is true, lanes stay where they are.
 func (l placement) relax(sweeps int, nailed bool) {
 	for range sweeps {
 		for r := range l.rows {
@@ -52,13 +58,15 @@ func (l placement) relax(sweeps int, nailed bool) {
 	}
 }
 
-// pull moves a row to where the squares of its segments' slants, weighted by stiffness, sum to the
-// least.
+// pull places a row so that the squares of its segments' horizontal lengths, weighted by stiffness,
+// have the least sum. It takes time linear in the row.
 func (l placement) pull(r int, nailed bool) {
 	var blocks []block
 	row := l.rows[r]
 	offset := 0.0
 	for k, i := range row {
+		// Without the least distances, "not closer than apart" becomes "not left of". What remains
+		// is isotonic regression, for which pool adjacent violators is exact and linear.
 		if k > 0 {
 			offset += l.apart(row[k-1], i)
 		}
@@ -66,6 +74,7 @@ func (l placement) pull(r int, nailed bool) {
 		x, weight := l.wish(i)
 		if nailed && l.isDummy(i) {
 			x = l.vertices[i].x
+			// Large, but not infinite: the means of blocks must stay finite.
 			weight = 1e9
 		}
 
@@ -76,6 +85,7 @@ func (l placement) pull(r int, nailed bool) {
 		}
 	}
 
+	// The least distances come back in.
 	offset = 0
 	k := 0
 	for _, b := range blocks {
@@ -89,8 +99,8 @@ func (l placement) pull(r int, nailed bool) {
 	}
 }
 
-// block is a run of neighbours that touch, at the weighted mean of where they want to be. Joining
-// blocks that would overlap finds the best places for a row in one pass (pool adjacent violators).
+// block is a group of neighbours that touch, at the weighted mean of the places that they are
+// pulled to. Blocks that would overlap are joined until none does.
 type block struct {
 	x, weight float64
 	items     int
@@ -103,15 +113,17 @@ func (b *block) join(right block) {
 	b.items = b.items + right.items
 }
 
-// wish is where its segments would have a vertex, and how much.
+// wish returns the place that the segments of a vertex pull it to, and their total stiffness.
 func (l placement) wish(i int32) (x, weight float64) {
 	for w, other := range l.incident(i) {
+		// The product is rounded before it is added. A fused multiply-add, which some processors
+		// have, would draw another picture.
 		s := l.stiffness(w)
-		// rounded here, not fused: every machine draws the same
 		x += float64(s * l.vertices[other].x)
 		weight += s
 	}
 
+	// An isolated vertex stays, and gives way to any other.
 	if weight == 0 {
 		return l.vertices[i].x, 0.01
 	}
@@ -119,12 +131,15 @@ func (l placement) wish(i int32) (x, weight float64) {
 	return x / weight, weight
 }
 
-// stiffness is how much a segment wants to be straight: a bend within a lane is worse than one at
-// its end, and however many edges leave a lane at one place, together they must not bend it.
+// stiffness says how much a segment resists a bend.
 func (l placement) stiffness(w segment) float64 {
 	switch from, to := l.isDummy(w.from), l.isDummy(w.to); {
+	// A bend within a lane is worse than one at its end. Graphviz gives such segments the same
+	// weight.
 	case from && to:
 		return 8
+	// Many edges may leave a lane at one place. Together they count as one, so that they do not
+	// bend it.
 	case from:
 		return 1 / float64(len(l.vertices[w.from].down))
 	case to:

@@ -139,6 +139,8 @@ func newSketch(in Input, most limits) *sketch {
 	g := in.Graph
 	s := &sketch{name: clean(in.Name), run: clean(in.Run), stages: g.Len(), deps: g.Edges()}
 	var groups grouping
+	// Edges of single stages have their own limit: 300 stages stay readable, even if each depends
+	// on all before it.
 	if g.Len() <= most.nodes && g.Edges() <= most.full {
 		groups = alone(g)
 		s.edges = merge(g, groups)
@@ -165,6 +167,8 @@ func (s *sketch) fill(in Input, of []int32) {
 			n.label = clean(in.Label(dag.StageID(stage)))
 		}
 
+		// The reason of a group would be that of one of its stages, and mislead. A ready stage's
+		// code says more than its duration, which it does not have yet.
 		if in.Reason != nil && n.count == 1 && n.counters[dag.Ready] > 0 {
 			reason, _ := in.Reason(dag.StageID(stage))
 			n.why = clean(reason.Text)
@@ -179,6 +183,7 @@ func (s *sketch) byLevel() []int32 {
 	for i := range order {
 		order[i] = int32(i)
 	}
+	// Within a level the order of the file stays.
 	slices.SortStableFunc(order, func(a, b int32) int { return s.nodes[a].level - s.nodes[b].level })
 	return order
 }

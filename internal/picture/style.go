@@ -32,6 +32,7 @@ func styles() string {
 }
 
 func writeTheme(b *strings.Builder, page, title, small, wire string, dark bool) {
+	// Each rule begins with the class of the picture, so that no style of a page around it changes.
 	fmt.Fprintf(b, ".godags .page{fill:%s}.godags .title{fill:%s}.godags .summary,.godags .legend{fill:%s}\n", page, title, small)
 	fmt.Fprintf(b, ".godags .wires path{stroke:%s}.godags .wires .tip{fill:%s}\n", wire, wire)
 	fmt.Fprintf(b, ".godags .wires g:hover path{stroke:%s}.godags .wires g:hover .tip{fill:%s}\n", title, title)

@@ -48,6 +48,8 @@ func drawSVG(w *bufio.Writer, s *sketch) {
 	fmt.Fprintf(w, "<title>%s</title>\n<style>%s</style>\n", escape(s.heading()), styles())
 	fmt.Fprintln(w, `<rect class="page" width="100%" height="100%"/>`)
 	sc.writeHead(w)
+
+	// Edges come before boxes, which cover their ends.
 	sc.writeWires(w)
 	for i := range s.nodes {
 		sc.writeBox(w, int32(i))
@@ -64,6 +66,7 @@ func newScene(s *sketch) *scene {
 		usual = max(usual, min(widths[i], 150))
 	}
 
+	// One long name must not widen all boxes, so the common width has a limit.
 	for i := range widths {
 		widths[i] = max(widths[i], usual)
 	}
@@ -75,6 +78,7 @@ func newScene(s *sketch) *scene {
 		right = 0
 	}
 
+	// The titles need room too. The factors are the sizes of their fonts.
 	sc.width = max(right-left+2*margin, leastSVG, pixels(shortHeading(s))*18+2*margin, pixels(s.summary())*12+2*margin)
 	sc.left = left - (sc.width-(right-left))/2
 	sc.head = margin + 40
@@ -109,6 +113,7 @@ func shortName(n *node) string { return term.Shorten(n.name, 28) }
 // stackRows sets the rows' heights: the wider the wires between two rows spread, the more space
 // they get.
 func (sc *scene) stackRows() {
+	// A wide edge in a low gap is almost horizontal, and cannot be told from its neighbours.
 	spread := make([]float64, len(sc.rows))
 	for _, w := range sc.segments {
 		row := sc.vertices[w.from].row
@@ -154,6 +159,7 @@ func (sc *scene) writeBox(w *bufio.Writer, i int32) {
 	}
 
 	fmt.Fprintf(w, `<g class="%s"><title>%s</title>`, class, escape(n.title()))
+	// A second box behind the first shows that this is a group.
 	if n.count > 1 {
 		writeRect(w, x-width/2+stackOffset, top+stackOffset, width, bottom-top)
 	}

@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// writeWires draws each bundle as one path, so that pointing at it shows all of it.
+// writeWires draws each bundle as one path: a browser highlights all of it when a pointer is on it.
 func (sc *scene) writeWires(w *bufio.Writer) {
+	// A browser highlights one path at a time, so separate segments could not be shown together.
 	wires := make([][]segment, 2*sc.nodes)
 	edges := make([][]edge, 2*sc.nodes)
 	for _, wire := range sc.segments {
@@ -32,12 +33,13 @@ func (sc *scene) writeWires(w *bufio.Writer) {
 	sc.writeTimes(w)
 }
 
-// bundleTitle says what comes after what: "a → b, c ×2", or for edges that lead to one node "a, b →
-// c".
+// bundleTitle names the ends of the edges: "a → b, c ×2", or "a, b → c" for edges that lead to one
+// node.
 func (sc *scene) bundleTitle(b int, edges []edge) string {
 	const most = 12
 	var names []string
 	for k, e := range edges {
+		// "1 more" would take as much room as the name.
 		if k == most && len(edges) > most+1 {
 			names = append(names, commas(len(edges)-most)+" more")
 			break
@@ -64,7 +66,8 @@ func (sc *scene) writeBundle(w *bufio.Writer, wires []segment) {
 	for _, wire := range wires {
 		c := sc.curve(wire)
 		lines.WriteString(c.path())
-		if sc.isDummy(wire.to) { // through the row, to where the lane's wires go on
+		if sc.isDummy(wire.to) {
+			// The line passes the row, to where the next segment of the lane begins.
 			_, _, bottom := sc.at(wire.to)
 			fmt.Fprintf(&lines, "V%s", px(bottom))
 		} else {
@@ -78,8 +81,8 @@ func (sc *scene) writeBundle(w *bufio.Writer, wires []segment) {
 	}
 }
 
-// curve is a segment: straight down from a box to the end of its row, bent, straight down again. It
-// is bent only between two rows, where nothing else is, so that it cannot touch a box.
+// curve is a segment: straight down from a box to the end of its row, bent, straight down again.
+// There are no boxes between two rows, so a bend cannot touch one.
 type curve struct{ x0, leave, y0, x1, y1, arrive float64 }
 
 func (sc *scene) curve(w segment) curve {
@@ -87,6 +90,7 @@ func (sc *scene) curve(w segment) curve {
 	x1, arrive, _ := sc.at(w.to)
 	y0 := sc.bottoms[sc.vertices[w.from].row]
 	y1 := sc.tops[sc.vertices[w.to].row]
+	// The line ends where its tip begins. Otherwise it would show beside the point of the tip.
 	if !sc.isDummy(w.to) {
 		y1 = y1 - arrow
 		arrive = arrive - arrow
@@ -103,10 +107,12 @@ func (c curve) path() string {
 		x0, px(c.leave), px(c.y0), x0, px(c.y0+bend), x1, px(c.y1-bend), x1, px(c.y1), px(c.arrive))
 }
 
-// writeTimes labels edges that stand for several dependencies, the largest first, where there is
+// writeTimes labels edges that stand for several dependencies with their number, where there is
 // room.
 func (sc *scene) writeTimes(w *bufio.Writer) {
 	wires := slices.DeleteFunc(slices.Clone(sc.segments), func(w segment) bool { return w.count < 2 })
+	// Labels would overlap where many edges meet. The largest number says most, so it gets the room
+	// first.
 	slices.SortStableFunc(wires, func(a, b segment) int { return b.count - a.count })
 	taken := make([][][2]float64, len(sc.rows)) // per row, from and to
 	for _, wire := range wires {

@@ -43,6 +43,8 @@ func wrap(parts []string, most int) []string {
 
 // pixels is about the width of text in a sans-serif font of size 1, on the generous side.
 func pixels(s string) float64 {
+	// No font is at hand, and browsers use different ones. A text that comes out narrower only
+	// leaves space, so estimates are generous.
 	var w float64
 	for _, r := range s {
 		switch {
