@@ -81,15 +81,15 @@ func newTextScene(s *sketch, limit float64) *textScene {
 	for i := range s.nodes {
 		widths[i] = float64(textWidth(&s.nodes[i]))
 	}
-	alike(widths)
+	equalizeWidths(widths)
 	sc := &textScene{sketch: s, layout: newLayout(widths, s.edges, gaps{box: 3, lane: 2, wire: 1, row: 6}, limit)}
 	sc.snapToColumns()
 	return sc
 }
 
-// alike makes no box narrower than the median, and all widths odd or all even. So most boxes look
-// the same.
-func alike(widths []float64) {
+// equalizeWidths makes no box narrower than the median, and all widths odd or all even. So most
+// boxes look the same.
+func equalizeWidths(widths []float64) {
 	median := slices.Sorted(slices.Values(widths))[len(widths)/2]
 	odd := 0
 	for i := range widths {
@@ -153,7 +153,7 @@ func (sc *textScene) pinBelow(row []int32, nets []net) bool {
 
 	for i := range nets {
 		for k := range nets[i].below {
-			if !sc.settle(nets, i, k) {
+			if !sc.placePin(nets, i, k) {
 				return false
 			}
 		}
@@ -197,9 +197,9 @@ func (sc *textScene) middle(pins []pin) float64 {
 	return float64(sum) / float64(len(pins))
 }
 
-// settle moves pin k below net i to a free column: one from which the net goes straight up, or else
-// the nearest to where it is. A lane moves with its pin.
-func (sc *textScene) settle(nets []net, i, k int) bool {
+// placePin moves pin k below net i to a free column: one from which the net goes straight up, or
+// else the nearest to where it is. A lane moves with its pin.
+func (sc *textScene) placePin(nets []net, i, k int) bool {
 	p := &nets[i].below[k]
 	// The corners of a box are no place for a line.
 	reach := int(sc.vertices[p.item].width-1)/2 - 1

@@ -48,7 +48,7 @@ func (l *layout) netsOf(row []int32) []net {
 	for _, i := range row {
 		for _, w := range l.vertices[i].down {
 			wire := l.segments[w]
-			star := l.star(wire)
+			star := l.netKey(wire)
 			n := byStar[star]
 			if n == nil {
 				n = &net{}
@@ -72,9 +72,9 @@ func (l *layout) netsOf(row []int32) []net {
 	return nets
 }
 
-// star says at which end a segment shares its net with others. A lane has only one pin, so there is
-// no choice at a lane's busy end.
-func (l *layout) star(w segment) int64 {
+// netKey says at which end a segment shares its net with others. A lane has only one pin, so there
+// is no choice at a lane's busy end.
+func (l *layout) netKey(w segment) int64 {
 	// A net that is shared at the busier end has more segments, so there are fewer nets.
 	in := len(l.vertices[w.to].up)
 	out := len(l.vertices[w.from].down)
@@ -138,7 +138,7 @@ func (c *channel) layTracks() {
 	// not matter.
 	for range bent {
 		for k := 0; k+1 < len(bent); k++ {
-			if hits(bent[k+1], bent[k]) < hits(bent[k], bent[k+1]) {
+			if crossingsIfAbove(bent[k+1], bent[k]) < crossingsIfAbove(bent[k], bent[k+1]) {
 				bent[k], bent[k+1] = bent[k+1], bent[k]
 			}
 		}
@@ -156,8 +156,8 @@ func (c *channel) layTracks() {
 	}
 }
 
-// hits counts the crossings of two nets if the track of a is above that of b.
-func hits(a, b *net) int {
+// crossingsIfAbove counts the crossings of two nets if the track of a is above that of b.
+func crossingsIfAbove(a, b *net) int {
 	count := 0
 	aFrom, aTo := a.ends()
 	bFrom, bTo := b.ends()

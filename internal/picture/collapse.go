@@ -18,7 +18,7 @@ func (g *grouping) put(stage int, n int32) {
 	g.nodes[n].count++
 }
 
-func alone(g *dag.Graph) grouping {
+func ungrouped(g *dag.Graph) grouping {
 	groups := grouping{of: make([]int32, g.Len()), nodes: make([]node, g.Len())}
 	for s := range groups.of {
 		groups.put(s, int32(s))
@@ -79,9 +79,8 @@ func byStem(g *dag.Graph, most int) (grouping, bool) {
 		k := key{level, before + after}
 		n, ok := known[k]
 		switch {
-		// Most pipelines of a million stages have few stems or very many. The latter must not fill
-		// the memory.
 		case !ok && len(known) == most:
+			// A pipeline may have a million stems. They must not fill the memory.
 			return grouping{}, false
 		case !ok:
 			n = int32(len(known))

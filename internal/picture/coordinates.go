@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// runs returns each vertex once, in groups that should share one x: the lanes, and the chains of
-// boxes. Long groups come first.
-func (l placement) runs() [][]int32 {
+// alignments returns each vertex once, in groups that should share one x: the lanes, and the chains
+// of boxes. Long groups come first.
+func (l placement) alignments() [][]int32 {
 	follows := make([]bool, len(l.vertices))
 
 	// Only vertices that follow no other begin a group.

@@ -35,7 +35,7 @@ func writeDOT(w *bufio.Writer, in Input) error {
 }
 
 func dotNode(g *dot.Graph, i int, n *node) dot.Node {
-	c := n.look()
+	c := n.colours()
 	d := g.Node(fmt.Sprintf("%09d", i)) // the writer sorts by this
 	d.Attrs("label", quoted(append([]string{term.Shorten(n.name, 40)}, n.details()...)...), "tooltip", quoted(n.title()),
 		"shape", "box", "style", "rounded,filled", "fontname", "Helvetica", "fontsize", "12", "margin", "0.15,0.08",

@@ -13,7 +13,7 @@ type span struct {
 // lanesOf returns the lanes for edges between nodes in the given rows.
 func lanesOf(rows []int, edges []edge) []span {
 	spans := make([]span, 2*len(rows))
-	bundle := newBundles(rows, edges)
+	bundle := newSharedLanes(rows, edges)
 	for _, e := range edges {
 		top := rows[e.from] + 1
 		bottom := rows[e.to] - 1
@@ -48,7 +48,7 @@ type sharedLanes struct {
 	in, out []int // long edges per node
 }
 
-func newBundles(rows []int, edges []edge) sharedLanes {
+func newSharedLanes(rows []int, edges []edge) sharedLanes {
 	b := sharedLanes{rows, make([]int, len(rows)), make([]int, len(rows))}
 	for _, e := range edges {
 		if b.long(e) {
@@ -84,7 +84,7 @@ func (l *layout) connect(edges []edge) {
 		first[s.bundle] = l.addDummies(s)
 	}
 
-	bundle := newBundles(rows, edges)
+	bundle := newSharedLanes(rows, edges)
 	for _, e := range edges {
 		w := segment{e.from, e.to, e.count, bundle.of(e)}
 		// The vertices of a lane are consecutive. So the place where an edge enters or leaves it

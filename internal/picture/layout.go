@@ -44,7 +44,7 @@ type gaps struct {
 // newLayout arranges the edges between nodes of the given widths so that they fit in limit, or, if
 // that is 0, look well on a screen.
 func newLayout(widths []float64, edges []edge, gaps gaps, limit float64) *layout {
-	rows := stack(widths, edges, gaps, limit)
+	rows := assignRows(widths, edges, gaps, limit)
 	l := &layout{gaps: gaps, nodes: len(widths), vertices: make([]vertex, len(widths))}
 	for i := range l.vertices {
 		l.vertices[i] = vertex{row: rows[i], width: widths[i], next: -1}

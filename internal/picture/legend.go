@@ -19,7 +19,7 @@ func (sc *scene) legend() []entry {
 	var entries []entry
 	x := float64(margin)
 	y := float64(margin + 44)
-	for _, s := range told {
+	for _, s := range stateOrder {
 		if sc.sketch.counters[s] == 0 {
 			continue
 		}

@@ -81,11 +81,11 @@ func (l ordering) discovered() [][]int32 {
 func (l ordering) sweep() (best [][]int32, least int) {
 	// A pass often makes the picture worse before a later one makes it better. So the sweep
 	// continues after a failed pass, and keeps the best rows.
-	const patience = 6
+	const maxFailed = 6
 	at := l.positions()
 	best = clone(l.rows)
 	least = l.crossings(at)
-	for pass, failed := 0, 0; failed < patience && least > 0; pass++ {
+	for pass, failed := 0, 0; failed < maxFailed && least > 0; pass++ {
 		// Each direction compares a row with a neighbour that was sorted just before.
 		if pass%2 == 0 {
 			for r := 1; r < len(l.rows); r++ {
@@ -206,7 +206,7 @@ func (l ordering) swap() {
 			for k := 0; k+1 < len(row); k++ {
 				a := row[k]
 				b := row[k+1]
-				if l.between(b, a, at) < l.between(a, b, at) {
+				if l.pairCrossings(b, a, at) < l.pairCrossings(a, b, at) {
 					row[k], row[k+1] = b, a
 					at[a], at[b] = k+1, k
 					improved = true
@@ -220,8 +220,8 @@ func (l ordering) swap() {
 	}
 }
 
-// between counts the crossings of a's segments with b's if a stands left of b.
-func (l ordering) between(a, b int32, at []int) int {
+// pairCrossings counts the crossings of a's segments with b's if a stands left of b.
+func (l ordering) pairCrossings(a, b int32, at []int) int {
 	// Quadratic in the degrees, and cheap: no picture has more than 300 nodes.
 	total := 0
 	for _, above := range [...]bool{true, false} {

@@ -24,8 +24,8 @@ var palette = [...]struct{ light, dark colour }{
 	dag.Cancelled: {colour{"#f8e3ef", "#c0679a", "#7d2c5a"}, colour{"#41203a", "#d287b3", "#f3c6de"}},
 }
 
-// look is the light colour of a node.
-func (n *node) look() colour {
+// colours returns the colours of a node on a light page.
+func (n *node) colours() colour {
 	// DOT has no dark mode, so it gets the light colours.
 	if s, ok := n.counters.state(); ok {
 		return palette[s].light

@@ -70,7 +70,7 @@ func layers(width, height int) func(*dag.Builder) {
 func run(name string, g *dag.Graph) Input {
 	return Input{
 		Name: name, Run: "r1", Graph: g,
-		State: func(s dag.StageID) dag.State { return told[int(s)%len(told)] },
+		State: func(s dag.StageID) dag.State { return stateOrder[int(s)%len(stateOrder)] },
 		Label: func(s dag.StageID) string { return []string{"", "1.5s", "12m"}[s%3] },
 	}
 }
@@ -197,7 +197,7 @@ func TestRunShowsEveryStateAsWord(t *testing.T) {
 	in := run("p", build(t, layers(8, 1)))
 	for _, w := range writers {
 		text := draw(t, in, w.format)
-		for _, s := range told {
+		for _, s := range stateOrder {
 			if !strings.Contains(text, s.String()) {
 				t.Errorf("%s does not say %q", w.format, s)
 			}

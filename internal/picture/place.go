@@ -13,7 +13,7 @@ func (l placement) place() {
 	// vertex with its median neighbour. The mean puts a parent above the middle of its children.
 	l.pack()
 	l.relax(40, false)
-	runs := l.runs()
+	runs := l.alignments()
 	// A bend within a lane looks worst, so lanes become straight first. They are fixed while the
 	// boxes settle around them, and may move again in the next round.
 	lanes := slices.DeleteFunc(slices.Clone(runs), func(run []int32) bool { return !l.isDummy(run[0]) })
@@ -46,21 +46,21 @@ func (l placement) pack() {
 }
 
 // relax moves row after row, down and up again, to where it is best for the rows around it. If
-// nailed is true, lanes stay where they are.
-func (l placement) relax(sweeps int, nailed bool) {
+// fixedLanes is true, lanes stay where they are.
+func (l placement) relax(sweeps int, fixedLanes bool) {
 	for range sweeps {
 		for r := range l.rows {
-			l.pull(r, nailed)
+			l.pull(r, fixedLanes)
 		}
 		for r := range slices.Backward(l.rows) {
-			l.pull(r, nailed)
+			l.pull(r, fixedLanes)
 		}
 	}
 }
 
 // pull places a row so that the squares of its segments' horizontal lengths, weighted by stiffness,
 // have the least sum. It takes time linear in the row.
-func (l placement) pull(r int, nailed bool) {
+func (l placement) pull(r int, fixedLanes bool) {
 	var blocks []block
 	row := l.rows[r]
 	offset := 0.0
@@ -71,8 +71,8 @@ func (l placement) pull(r int, nailed bool) {
 			offset += l.apart(row[k-1], i)
 		}
 
-		x, weight := l.wish(i)
-		if nailed && l.isDummy(i) {
+		x, weight := l.target(i)
+		if fixedLanes && l.isDummy(i) {
 			x = l.vertices[i].x
 			// Large, but not infinite: the means of blocks must stay finite.
 			weight = 1e9
@@ -113,8 +113,8 @@ func (b *block) join(right block) {
 	b.items = b.items + right.items
 }
 
-// wish returns the place that the segments of a vertex pull it to, and their total stiffness.
-func (l placement) wish(i int32) (x, weight float64) {
+// target returns the place that the segments of a vertex pull it to, and their total stiffness.
+func (l placement) target(i int32) (x, weight float64) {
 	for w, other := range l.incident(i) {
 		// The product is rounded before it is added. A fused multiply-add, which some processors
 		// have, would draw another picture.
@@ -134,8 +134,8 @@ func (l placement) wish(i int32) (x, weight float64) {
 // stiffness says how much a segment resists a bend.
 func (l placement) stiffness(w segment) float64 {
 	switch from, to := l.isDummy(w.from), l.isDummy(w.to); {
-	// A bend within a lane is worse than one at its end. Graphviz gives such segments the same
-	// weight.
+	// A bend in the middle of a lane is worse than one where an edge enters it. Graphviz gives such
+	// segments the same weight.
 	case from && to:
 		return 8
 	// Many edges may leave a lane at one place. Together they count as one, so that they do not

@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// stack gives every node a row below all its parents, no wider than limit. A limit of 0 stands for
-// the one that suits a screen best. Without any limit this is longest-path layering, by Kahn's
+// assignRows gives every node a row below all its parents, no wider than limit. A limit of 0 stands
+// for the one that suits a screen best. Without any limit this is longest-path layering, by Kahn's
 // algorithm in O(V+E): it has the fewest rows.
-func stack(widths []float64, edges []edge, gaps gaps, limit float64) []int {
+func assignRows(widths []float64, edges []edge, gaps gaps, limit float64) []int {
 	if len(widths) == 0 {
 		return nil
 	}
@@ -16,7 +16,7 @@ func stack(widths []float64, edges []edge, gaps gaps, limit float64) []int {
 	// A row that is too wide continues in the next one. The best such layering is NP-hard to find
 	// (it is scheduling on a limited number of processors), so this is list scheduling, like the
 	// layering of Coffman and Graham.
-	f := newFamily(len(widths), edges)
+	f := newAdjacency(len(widths), edges)
 	best := f.rows(widths, gaps.box, math.Inf(1))
 	widest, _ := measure(best, widths, edges, gaps)
 	// A terminal has a given width. A page does not, so the loop below looks for a good one.
@@ -71,14 +71,14 @@ func measure(rows []int, widths []float64, edges []edge, gaps gaps) (widest floa
 	return slices.Max(row), lanes
 }
 
-// family holds the dependents of each node, and the number of its dependencies.
-type family struct {
+// adjacency holds the dependents of each node, and the number of its dependencies.
+type adjacency struct {
 	children [][]int32
 	parents  []int // how many
 }
 
-func newFamily(n int, edges []edge) family {
-	f := family{make([][]int32, n), make([]int, n)}
+func newAdjacency(n int, edges []edge) adjacency {
+	f := adjacency{make([][]int32, n), make([]int, n)}
 	for _, e := range edges {
 		f.children[e.from] = append(f.children[e.from], e.to)
 		f.parents[e.to]++
@@ -86,7 +86,7 @@ func newFamily(n int, edges []edge) family {
 	return f
 }
 
-func (f family) rows(widths []float64, gap, limit float64) []int {
+func (f adjacency) rows(widths []float64, gap, limit float64) []int {
 	rows := make([]int, len(widths))
 	waiting := slices.Clone(f.parents)
 	var ready []int32

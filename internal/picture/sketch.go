@@ -37,13 +37,13 @@ type edge struct {
 // counters counts stages per state.
 type counters [dag.Cancelled + 1]int
 
-// told is the order in which states are told: what is over, then what is to come.
-var told = [...]dag.State{dag.Succeeded, dag.Failed, dag.Skipped, dag.Cancelled, dag.Running, dag.Retrying, dag.Ready, dag.Waiting}
+// stateOrder is the order in which states are told: what is over, then what is to come.
+var stateOrder = [...]dag.State{dag.Succeeded, dag.Failed, dag.Skipped, dag.Cancelled, dag.Running, dag.Retrying, dag.Ready, dag.Waiting}
 
 // parts returns "97 succeeded", "3 failed".
 func (t counters) parts() []string {
 	var parts []string
-	for _, s := range told {
+	for _, s := range stateOrder {
 		if t[s] > 0 {
 			parts = append(parts, commas(t[s])+" "+s.String())
 		}
@@ -142,7 +142,7 @@ func newSketch(in Input, most limits) *sketch {
 	// Edges of single stages have their own limit: 300 stages stay readable, even if each depends
 	// on all before it.
 	if g.Len() <= most.nodes && g.Edges() <= most.full {
-		groups = alone(g)
+		groups = ungrouped(g)
 		s.edges = merge(g, groups)
 	} else {
 		groups, s.edges = collapse(g, most)

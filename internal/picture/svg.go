@@ -50,7 +50,7 @@ func drawSVG(w *bufio.Writer, s *sketch) {
 	sc.writeHead(w)
 
 	// Edges come before boxes, which cover their ends.
-	sc.writeWires(w)
+	sc.writeEdges(w)
 	for i := range s.nodes {
 		sc.writeBox(w, int32(i))
 	}
@@ -184,7 +184,7 @@ func writeRect(w *bufio.Writer, x, y, width, height float64) {
 
 // writeBar shows the shares of the states in a group.
 func writeBar(w *bufio.Writer, n *node, x, y, width float64) {
-	for _, s := range told {
+	for _, s := range stateOrder {
 		if n.counters[s] == 0 {
 			continue
 		}

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// writeWires draws each bundle as one path: a browser highlights all of it when a pointer is on it.
-func (sc *scene) writeWires(w *bufio.Writer) {
+// writeEdges draws each bundle as one path: a browser highlights all of it when a pointer is on it.
+func (sc *scene) writeEdges(w *bufio.Writer) {
 	// A browser highlights one path at a time, so separate segments could not be shown together.
 	wires := make([][]segment, 2*sc.nodes)
 	edges := make([][]edge, 2*sc.nodes)
