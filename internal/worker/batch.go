@@ -37,6 +37,7 @@ var _ execution.Delivery = (*batch)(nil)
 // handle executes the attempts of a batch that it can claim. The rest belong to other workers.
 func (w *Worker) handle(ctx context.Context, task queue.Batch, freeSlot func()) error {
 	ctx = context.WithoutCancel(ctx) // Asynq ends it with its own lease; the claim is what counts
+
 	b, err := w.open(ctx, task, freeSlot)
 	if runGone(err) {
 		w.Logger.Warn("batch refused", "run", task.Run, "error", err)
@@ -56,6 +57,8 @@ func (w *Worker) handle(ctx context.Context, task queue.Batch, freeSlot func()) 
 
 	err = b.execute(ctx)
 	b.countFailures(ctx)
+
+	// Without the run there is nothing to report to, and another delivery would fail as well.
 	if runGone(err) {
 		w.Logger.Warn("batch given up", "error", err)
 		return nil
@@ -67,6 +70,7 @@ func (w *Worker) handle(ctx context.Context, task queue.Batch, freeSlot func()) 
 func (w *Worker) open(ctx context.Context, task queue.Batch, freeSlot func()) (*batch, error) {
 	b := &batch{worker: w, task: task, freeSlot: freeSlot}
 	b.answered.L = &b.mu
+
 	opened, attempts, err := w.executor.Open(ctx, task, b)
 	if err != nil {
 		return nil, err
@@ -79,12 +83,15 @@ func (w *Worker) open(ctx context.Context, task queue.Batch, freeSlot func()) (*
 
 // execute carries out the commands of the machine until everything that ended is recorded.
 func (b *batch) execute(ctx context.Context) error {
+	// Made once and stopped; nextUnless sets it. A new timer for each attempt would wake a thread.
 	b.lateTimer = time.AfterFunc(time.Hour, func() { b.onLate(ctx) })
 	b.lateTimer.Stop()
 	defer b.lateTimer.Stop()
+
 	for {
 		c, attempt := b.next()
 		if c.SlotFree {
+			// The worker fetches the next batch while it reports the last attempts of this one.
 			b.freeSlot()
 		}
 
@@ -122,6 +129,7 @@ func (b *batch) next() (delivery.Command, *execution.Attempt) {
 func (b *batch) nextUnless(halt error) (delivery.Command, *execution.Attempt) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	if halt != nil {
 		b.machine.Halt(halt)
 	}
@@ -132,10 +140,13 @@ func (b *batch) nextUnless(halt error) (delivery.Command, *execution.Attempt) {
 		if c.SlotFree {
 			b.freeSlot()
 		}
+
 		// Another answer than the one that is waited for does no harm: the machine is asked again.
 		b.answered.Wait()
 	case delivery.Start:
 		b.current = b.NewAttempt(c.Attempt, c.Before, c.Chain)
+
+		// An attempt that nothing waits for may take as long as it likes.
 		if !b.watching && b.machine.Waited() {
 			b.watching = true
 			b.lateTimer.Reset(delivery.ReportAfter)
@@ -167,7 +178,9 @@ func (b *batch) send(ctx context.Context, c delivery.Command) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	defer b.answered.Broadcast()
+
 	if err != nil {
+		// The run is gone or the worker aborts. The batch ends once its running attempt has ended.
 		b.failure = err
 		b.machine.Fail()
 		return
@@ -175,8 +188,10 @@ func (b *batch) send(ctx context.Context, c delivery.Command) {
 
 	refused, kill := b.machine.Answer(accepted)
 	if kill {
+		// Only the claim of a fused attempt is answered while that attempt is running.
 		b.current.Revoke()
 	}
+
 	for _, a := range refused {
 		b.Logger.Info("report not recorded", "run", b.Claim.Run,
 			"stage", b.Name(a.Stage), "attempt", a.Attempt, "why", execution.ErrRevoked)
@@ -190,6 +205,7 @@ func (b *batch) send(ctx context.Context, c delivery.Command) {
 
 // requeue returns attempts that are not claimed to the queue, for another worker.
 func (b *batch) requeue(ctx context.Context, attempts []journal.AttemptID, hops int) error {
+	// All else stays as the coordinator sent it, such as the position that claims follow from.
 	task := b.task
 	task.Hops = hops
 	task.Items = make([]queue.Item, len(attempts))

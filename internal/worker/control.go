@@ -34,7 +34,7 @@ func (w *Worker) pollControls(ctx context.Context, stopBeats context.CancelFunc)
 		case <-w.poll:
 		case <-publish.C:
 			if err := w.publishHandlers(ctx); err != nil && ctx.Err() == nil {
-				w.Logger.Warn("others may forget which handlers this worker has", "error", err)
+				w.Logger.Warn("cannot publish the handlers of this worker", "error", err)
 			}
 			continue
 		case <-ctx.Done():
@@ -63,7 +63,7 @@ func (w *Worker) pollBatches(ctx context.Context) error {
 			return err
 		}
 		if err != nil && ctx.Err() == nil {
-			w.Logger.Warn("cannot ask what becomes of attempts", "run", b.Claim.Run, "error", err)
+			w.Logger.Warn("cannot read the controls of attempts", "run", b.Claim.Run, "error", err)
 		}
 	}
 

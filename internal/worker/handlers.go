@@ -33,7 +33,9 @@ func (b *batch) rejectUnknownTasks(ctx context.Context) (empty bool, err error) 
 	}
 
 	if empty {
-		b.freeSlot() // other batches need not wait for the pause
+		// Without a pause two workers that both lack the handler would exchange the task as fast as
+		// Redis allows. Other batches need not wait for the pause.
+		b.freeSlot()
 		retry.Sleep(b.worker.abort, firstHop<<b.task.Hops)
 	}
 

@@ -42,6 +42,9 @@ func (h *health) why() error {
 func (h *health) Fail(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+
+	// Attempts in other slots meet the same fault. One fault is one failure, so that the pauses do
+	// not depend on the number of slots.
 	if h.err != nil {
 		return
 	}
@@ -65,6 +68,8 @@ func (h *health) recover() {
 func (h *health) Executed() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+
+	// A stage that began before the fault may still succeed, which says nothing about new ones.
 	if h.err == nil {
 		h.failures = 0
 	}
@@ -101,15 +106,20 @@ func (w *Worker) monitorHealth(ctx context.Context) {
 			return
 		}
 
+		// The server is held, not stopped: batches that were delivered are still reported and
+		// requeued.
 		w.server.Hold(true)
 		begin := time.Now()
 		w.Logger.Error("this worker cannot execute stages: it takes none until it can",
 			"worker", w.Info.ID, "error", w.health.why())
 
+		// The fault was met a moment ago, so the first check waits as well. It waits longer if the
+		// last check passed and the next stage met the fault again.
 		pause := w.health.pause()
 		if !retry.Sleep(ctx, pause) {
 			return
 		}
+
 		err := retry.Do(ctx, retry.Policy{
 			Backoff: retry.Backoff{First: min(lastCheck, 2*pause), Max: lastCheck},
 			Failed: func(err error) {

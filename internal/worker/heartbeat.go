@@ -65,6 +65,8 @@ func (h *heartbeat) overdue(now time.Time) bool {
 func (h *heartbeat) send() time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+
+	// Whether the last heartbeat is overdue must be known before this one replaces its time.
 	now := time.Now()
 	h.unanswered = h.overdue(now)
 	h.sent = now
@@ -75,6 +77,9 @@ func (h *heartbeat) send() time.Time {
 func (h *heartbeat) answer(sent time.Time, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+
+	// An error is an answer too: the worker knows then that it is cut off, and no longer has to
+	// ask.
 	h.unanswered = false
 	if err == nil {
 		h.accepted = sent
@@ -95,9 +100,10 @@ func (w *Worker) sendHeartbeats(ctx context.Context) {
 	defer tick.Stop()
 
 	// A separate timer, since a heartbeat that hangs cannot tell that it is late.
-	fence := time.AfterFunc(w.heartbeat.untilUnreachable(), w.stopIfUnreachable)
-	defer fence.Stop()
+	unreachable := time.AfterFunc(w.heartbeat.untilUnreachable(), w.stopIfUnreachable)
+	defer unreachable.Stop()
 	defer w.heartbeat.end()
+
 	for {
 		select {
 		case <-tick.C:
@@ -105,18 +111,23 @@ func (w *Worker) sendHeartbeats(ctx context.Context) {
 			return
 		}
 
+		// Half the time to live leaves room for a second heartbeat before others count the worker
+		// as dead.
 		bounded, cancel := context.WithTimeout(ctx, fleet.WorkerTTL/2)
 		err := w.sendHeartbeat(bounded)
 		cancel()
+
 		switch {
 		case err == nil:
-			fence.Reset(w.heartbeat.untilUnreachable())
+			unreachable.Reset(w.heartbeat.untilUnreachable())
 		case ctx.Err() == nil:
 			w.Logger.Warn("heartbeat failed", "error", err)
 			// The timer did nothing if the process was suspended: this heartbeat was to tell.
 			w.stopIfUnreachable()
 		}
 
+		// Controls are polled even after a failed heartbeat: the client for the journal has
+		// separate connections, and may reach Redis.
 		w.Listen()
 	}
 }

@@ -14,6 +14,9 @@ func (b *batch) onLate(ctx context.Context) {
 	if a == nil {
 		return
 	}
+
+	// The cheapest measure comes first: a report delays nothing, a requeue costs a task, and a
+	// returned claim costs a lost attempt in the journal.
 	for _, after := range []time.Duration{delivery.ReportAfter, delivery.RequeueAfter, delivery.ReturnAfter} {
 		if !runsFor(a, after) {
 			return
@@ -36,8 +39,10 @@ func (b *batch) onLate(ctx context.Context) {
 func (b *batch) late() *execution.Attempt {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	if b.current != nil {
-		// The timer was set for an attempt before the current one.
+		// The timer was set for an attempt before the current one. It is not reset at each start,
+		// which would wake a thread for each short stage.
 		if left := delivery.ReportAfter - time.Since(b.current.Begin()); left > 0 {
 			b.lateTimer.Reset(left)
 			return nil
@@ -52,6 +57,8 @@ func (b *batch) late() *execution.Attempt {
 func (b *batch) whileLate(a *execution.Attempt, after time.Duration) delivery.Command {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
+	// An answer may arrive, and the attempt may end, while this goroutine waits without the lock.
 	c := b.machine.Late(a.AttemptID, after)
 	for c.Action == delivery.Wait {
 		b.answered.Wait()

@@ -63,6 +63,7 @@ type Worker struct {
 func New(cfg Config) *Worker {
 	cfg.Info.Format = version.Format
 	cfg.Info.Handlers = fleet.HandlersDigest(cfg.Registry.Names())
+
 	health := newHealth(command.CanExecute)
 	w := &Worker{
 		Config: cfg,
@@ -74,6 +75,7 @@ func New(cfg Config) *Worker {
 		beats:  fleet.New(cfg.Client),
 		poll:   make(chan struct{}, 1),
 	}
+
 	w.server = queue.NewServer(cfg.Client, queue.ServerConfig{
 		Queues: cfg.Info.Queues, Run: string(cfg.Info.Run), Key: cfg.Key, Slots: cfg.Info.Slots,
 		Handle: w.handle, Logger: cfg.Logger,
@@ -93,6 +95,7 @@ var (
 // returns the attempts to the queue. Ready, if not nil, is called once the worker takes batches.
 func (w *Worker) Run(drain, abort context.Context, ready func()) error {
 	w.abort = abort
+
 	err := w.register(drain)
 	if drain.Err() != nil { // it was told to stop before it has started
 		w.deregister()
@@ -116,6 +119,7 @@ func (w *Worker) Run(drain, abort context.Context, ready func()) error {
 	helpers.Go(func() { w.sendHeartbeats(beats) })
 	helpers.Go(func() { w.pollControls(beats, stopBeats) })
 	helpers.Go(func() { w.monitorHealth(beats) })
+
 	if ready != nil {
 		ready()
 	}
@@ -123,9 +127,12 @@ func (w *Worker) Run(drain, abort context.Context, ready func()) error {
 	<-drain.Done()
 	w.draining.Store(true)
 	w.server.Stop()
+
 	// Registered only now: an abort without a drain would stop what the server still takes.
 	stopAbort := context.AfterFunc(abort, func() { w.batches.stopAll(errAborted) })
 	w.server.Shutdown()
+
+	// In this order: a heartbeat after deregister would put the worker on the list again.
 	stopAbort()
 	stopBeats()
 	helpers.Wait()
@@ -137,6 +144,7 @@ func (w *Worker) Run(drain, abort context.Context, ready func()) error {
 // who claims. It waits for a Redis that refuses.
 func (w *Worker) register(ctx context.Context) error {
 	return w.retryStart(ctx, "be listed", func() error {
+		// The heartbeat has the digest of the handlers, so they must be known before it.
 		if err := w.publishHandlers(ctx); err != nil {
 			return err
 		}
@@ -179,8 +187,11 @@ func runGone(err error) bool {
 // deregister takes the worker off the list of workers. Without Redis it stays there, without
 // heartbeats, until it is removed as dead.
 func (w *Worker) deregister() {
+	// The worker's own contexts are done by now. The time-out is short, since a process that must
+	// exit should not wait for a Redis that does not answer.
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
+
 	if err := w.Fleet.Remove(ctx, w.Info.ID); err != nil {
 		w.Logger.Warn("cannot leave the list of workers", "error", err)
 	}
@@ -211,6 +222,8 @@ func (w *Worker) awaitMayStart() error {
 		if !errors.Is(halt, errSuspended) {
 			return halt
 		}
+
+		// Polled: a worker is suspended too rarely to justify a signal to each batch.
 		time.Sleep(suspendedPoll)
 	}
 }

@@ -39,6 +39,7 @@ func (m *Machine) Waited() bool {
 func (m *Machine) Late(a journal.AttemptID, after time.Duration) Command {
 	switch {
 	case !m.IsRunning(a) || m.failed:
+		// The attempt ended while the timer waited for the lock. The executing goroutine continues.
 		return Command{}
 	case after == RequeueAfter:
 		if attempts := m.schedule.requeue(); len(attempts) > 0 {
@@ -54,7 +55,11 @@ func (m *Machine) Late(a journal.AttemptID, after time.Duration) Command {
 	case len(m.unsent) == 0:
 		return Command{}
 	case m.call.inFlight:
-		return Command{Action: Wait} // for the report of an earlier late attempt
+		// An earlier late attempt is being reported. A second call could overtake the first, and
+		// record outcomes in another order than they came about.
+		return Command{Action: Wait}
 	}
+
+	// Without claims: whatever this worker claims now would wait behind the late attempt.
 	return m.send(nil)
 }

@@ -104,8 +104,11 @@ func (m *Machine) Next(draining bool) Command {
 		return Command{Action: Done, SlotFree: true}
 	}
 	if m.halted != nil {
+		// Claimed attempts are reported as stopped. Otherwise the coordinator would wait for them
+		// until it counts this worker as dead.
 		m.drop(m.halted, 0)
 	}
+
 	if c, ok := m.start(); ok {
 		return c
 	}
@@ -116,6 +119,8 @@ func (m *Machine) Next(draining bool) Command {
 		return Command{Action: Wait, SlotFree: stopping || len(m.schedule.waiting) == 0}
 	}
 
+	// One call reports what has ended and claims what is next. A round trip costs more than a short
+	// stage.
 	claims := m.call.claims[:0]
 	if !stopping {
 		claims = m.schedule.claimBatch(claims)
@@ -126,9 +131,11 @@ func (m *Machine) Next(draining bool) Command {
 		return c
 	}
 
+	// Attempts are left here only if none may be started. Without a claim they need no record.
 	if attempts := m.schedule.requeue(); len(attempts) > 0 {
 		return Command{Action: Requeue, Attempts: attempts, SlotFree: true}
 	}
+
 	return Command{Action: Done, SlotFree: true}
 }
 
@@ -157,6 +164,7 @@ func (m *Machine) start() (Command, bool) {
 			return c, true
 		}
 
+		// The attempt gets the output of the one before it from here. Redis may not have it yet.
 		last := m.unsent[len(m.unsent)-1]
 		m.chain = append(m.chain, last.Of())
 		c.Before = &last.Outcome
@@ -215,6 +223,8 @@ func (m *Machine) Answer(accepted []bool) (refused []journal.AttemptID, kill boo
 		a := op.Of()
 		claim := op.Record.Type == journal.StageStarted
 		if claim && accepted[i] {
+			// Heartbeats list what is held. The coordinator records a claim as lost that is in no
+			// heartbeat: Redis may have lost the report.
 			m.held[a] = true
 		} else {
 			delete(m.held, a)
@@ -245,6 +255,7 @@ func (m *Machine) Answer(accepted []bool) (refused []journal.AttemptID, kill boo
 // that attempt is running without a right to it.
 func (m *Machine) answerLinked(a journal.AttemptID, granted bool) (kill bool) {
 	if !granted {
+		// The attempt may have ended already. The rest of its chain must not follow from it.
 		m.schedule.succeeded[a.Stage] = false
 	}
 	if !m.IsRunning(a) {
@@ -290,6 +301,8 @@ func (m *Machine) End(o *journal.Outcome) {
 	ended := m.running
 	m.running = running{}
 	if o == nil || ended.revoked {
+		// A report would be refused. The attempt was held until now, because its handler was
+		// running: heartbeats say what the worker executes.
 		delete(m.held, ended.AttemptID)
 		return
 	}

@@ -35,6 +35,7 @@ func newSchedule(stages Stages, attempts []journal.AttemptID) schedule {
 		succeeded: make(map[dag.StageID]bool, len(attempts)),
 	}
 	for _, a := range attempts {
+		// Two attempts of one stage would share its entry in succeeded, so the first one counts.
 		if _, twice := s.succeeded[a.Stage]; !twice {
 			s.succeeded[a.Stage] = false
 			s.waiting = append(s.waiting, a)
@@ -52,6 +53,8 @@ func (s *schedule) reject(unknown func(dag.StageID) bool) (requeue []journal.Att
 		case !unknown(a.Stage):
 			kept = append(kept, a)
 		case s.readiness(a.Stage, nil) == ready:
+			// A stage behind another one of the batch must not be requeued: a worker that has its
+			// handler could start it before its dependency has succeeded.
 			requeue = append(requeue, a)
 		}
 	}
@@ -84,6 +87,7 @@ func (s *schedule) claimBatch(claims []runnable) []runnable {
 		next := runnable{AttemptID: s.waiting[0]}
 		switch s.readiness(next.Stage, claims) {
 		case dropped:
+			// The coordinator reads the failure in the journal and decides what follows.
 			s.waiting = s.waiting[1:]
 			continue
 		case later:
@@ -94,6 +98,8 @@ func (s *schedule) claimBatch(claims []runnable) []runnable {
 			}
 		}
 
+		// A long stage is claimed alone. An attempt claimed behind it would be bound to this
+		// worker, while another worker could execute it.
 		e := s.stages.Estimate(next.Stage)
 		if e.Guessed {
 			guesses++
@@ -125,12 +131,13 @@ const (
 )
 
 // readiness says what the other attempts of the batch mean for a stage. A stage is in a batch with
-// its dependency only if it can follow it in a chain. Every other stage was ready when it was sent.
+// its dependency only if it can follow it in a chain.
 func (s *schedule) readiness(stage dag.StageID, claims []runnable) readiness {
 	before, follows := s.stages.Predecessor(stage)
 	succeeded, ours := s.succeeded[before]
 	switch {
 	case !follows || !ours || succeeded:
+		// Without its dependency in the batch, the stage was ready when the coordinator sent it.
 		return ready
 	case slices.ContainsFunc(claims, func(a runnable) bool { return a.Stage == before }):
 		return later
@@ -148,6 +155,7 @@ func (s *schedule) requeue() (attempts []journal.AttemptID) {
 			stay = append(stay, a)
 			continue
 		}
+		// The requeued task keeps the order, so the rest of a chain may travel with its head.
 		gone = append(gone, runnable{AttemptID: a})
 		attempts = append(attempts, a)
 	}
@@ -156,10 +164,12 @@ func (s *schedule) requeue() (attempts []journal.AttemptID) {
 	return attempts
 }
 
-// unfuse moves the chain at the head of the runnable attempts back to those that wait for a clais.
+// unfuse moves the chain at the head of the runnable attempts back to those that wait for a claim.
 func (s *schedule) unfuse() {
 	n := s.fusedAhead()
 	rest := make([]journal.AttemptID, n, n+len(s.waiting))
+
+	// At the front: the chain came before the attempts that still wait.
 	for i := range rest {
 		rest[i] = s.runnable[i].AttemptID
 	}

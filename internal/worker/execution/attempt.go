@@ -116,8 +116,10 @@ type result struct {
 // Execute executes the attempt and returns its outcome; nil if the outcome is not wanted.
 func (a *Attempt) Execute() *journal.Outcome {
 	defer a.stop(nil)
+
 	r, err := a.run(a.stopped)
 	took := time.Since(a.begin)
+
 	o := a.outcome(r, err)
 	if o == nil {
 		a.batch.Logger.Info("attempt given up", "run", a.batch.Claim.Run,
@@ -126,6 +128,8 @@ func (a *Attempt) Execute() *journal.Outcome {
 	}
 
 	o.Record.Duration = took
+
+	// Only from successes: a failure may be far shorter than the work of its kind.
 	if o.Record.Type == journal.StageSucceeded && !a.gathers() {
 		// A gathering attempt calls no handler, so its time says nothing about the kind.
 		a.batch.pipeline.durations.Learn(a.graphStage(), took)
@@ -145,9 +149,12 @@ func (a *Attempt) run(ctx context.Context) (result, error) {
 		return a.perform(ctx)
 	}
 
+	// The cause tells this limit from a stop of the attempt, and from a deadline of the handler.
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, &timeoutError{limit})
 	defer cancel()
+
 	r, err := a.perform(ctx)
+
 	var late *timeoutError
 	// A handler that ignores its context has failed too, even if it returns a result in the end: a
 	// limit holds for all handlers alike. An error of the worker or of Redis remains one.
@@ -179,6 +186,7 @@ func (a *Attempt) perform(ctx context.Context) (r result, err error) {
 		return r, err
 	}
 
+	// Counted by the worker that has the output, which the coordinator would have to fetch.
 	if commands, isList := b.pipeline.lists[a.Stage]; isList {
 		if r.count, err = in.count(ctx, v.output, commands); err != nil {
 			return r, err
@@ -204,6 +212,7 @@ func (a *Attempt) perform(ctx context.Context) (r result, err error) {
 		err = tasks.NoRetry(err) // another attempt would leave as much
 	}
 	if parts != (journal.Digest{}) {
+		// Of the contents. The digest of the stored list of parts would say nothing about them.
 		r.digest = parts
 	}
 	if err == nil {
@@ -226,6 +235,8 @@ func (a *Attempt) signed(stored []byte) []byte {
 	b := a.batch
 	g := a.graphStage()
 	if stored == nil {
+		// Many stages have no output, so an absence is recorded only where a dependent notices it.
+		// The stage that gathers notices it for each instance.
 		if g == a.Stage && !b.pipeline.signsAbsence(a.Stage) {
 			return nil
 		}
@@ -243,6 +254,7 @@ func (a *Attempt) outcome(r result, err error) *journal.Outcome {
 	o := &journal.Outcome{Record: journal.Record{Type: journal.StageSucceeded, Stage: a.Stage, Attempt: a.Attempt}}
 	switch {
 	case a.isRevoked():
+		// First: Redis would refuse any report of it.
 		return nil
 	case r.skipped:
 		o.Record.Type = journal.StageSkipped
@@ -257,6 +269,7 @@ func (a *Attempt) outcome(r result, err error) *journal.Outcome {
 		// The error is most likely what the handler makes of its context, so it is not a failure.
 		*o = delivery.Stopped(a.AttemptID, cause)
 	case x.owner(err) != fault.Stage:
+		// Recorded as lost, so that it uses up no retry of the stage.
 		*o = delivery.Stopped(a.AttemptID, errors.New(a.mask.String(err.Error())))
 	default:
 		o.Record.Type = journal.StageFailed
@@ -266,6 +279,7 @@ func (a *Attempt) outcome(r result, err error) *journal.Outcome {
 	}
 
 	x.executed.Add(1)
+
 	if a.log.Len() > 0 {
 		o.Record.Note = a.log.LastLine()
 		o.Log = a.log.Bytes()
@@ -283,9 +297,11 @@ const (
 // work of the stage stays good. There is no limit but those of the attempt. A worker that cannot
 // reach Redis soon stops its attempts, and other workers execute them.
 func (a *Attempt) retry(ctx context.Context, call func() error) error {
+	// The first warning is due after warnAfter, so that a short outage logs nothing.
 	begin := time.Now()
 	warned := begin.Add(warnAfter - warnEvery)
 	retried := false
+
 	err := retry.Do(ctx, retry.Policy{
 		Backoff: retry.Redis,
 		Final:   func(err error) bool { return !fault.Unavailable(err) },
@@ -301,7 +317,8 @@ func (a *Attempt) retry(ctx context.Context, call func() error) error {
 
 	switch {
 	case errors.Is(err, guard.ErrRefused):
-		// The claim is void, which the next heartbeat would tell later.
+		// The claim is void. The poll after the next heartbeat would say so too, but half a second
+		// later.
 		a.batch.delivery.Revoke(a.AttemptID)
 	case retried && fault.Unavailable(err):
 		// The attempt was stopped while it waited. An error of the first call is the stage's, such

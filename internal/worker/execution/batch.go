@@ -46,6 +46,7 @@ var _ delivery.Stages = (*Batch)(nil)
 func (x *Executor) Open(ctx context.Context, task queue.Batch, d Delivery) (*Batch, []journal.AttemptID, error) {
 	run, err := journal.ParseRunID(task.Run)
 	if err != nil {
+		// A run with such an ID cannot exist. As ErrNotFound, the task is dropped, not repeated.
 		return nil, nil, errors.Join(journal.ErrNotFound, err)
 	}
 
@@ -63,6 +64,8 @@ func (x *Executor) Open(ctx context.Context, task queue.Batch, d Delivery) (*Bat
 		pipeline: p,
 		delivery: d,
 	}
+
+	// One bad item does not spoil the others.
 	attempts := make([]journal.AttemptID, 0, len(task.Items))
 	for _, item := range task.Items {
 		if p.accepts(item) && b.keep(item, attempts) {
@@ -142,6 +145,8 @@ func (b *Batch) Estimate(s dag.StageID) delivery.Estimate {
 	if known {
 		return delivery.Estimate{Took: took}
 	}
+
+	// Where each stage is a Go function, no two have the same kind, so all kinds are unknown.
 	took, atOnce := b.pipeline.durations.Guess(g)
 	return delivery.Estimate{Took: took, Guessed: true, AtOnce: atOnce}
 }
@@ -153,6 +158,7 @@ func (b *Batch) NewAttempt(id journal.AttemptID, before *journal.Outcome, chain 
 		AttemptID: id, batch: b, before: before, chain: chain,
 		begin: time.Now(), log: tasks.NewLogBuffer(tasks.DefaultLogLimit), revoked: make(chan struct{}),
 	}
+
 	// Not derived from a context of the worker: it is stopped by [Attempt.Stop], with a cause.
 	a.stopped, a.stop = context.WithCancelCause(context.Background())
 	return a

@@ -33,6 +33,8 @@ func (p *pipeline) condition(s dag.StageID) (*condition.Condition, error) {
 		Item: kind.ForEach != "" || kind.Item != nil,
 	})
 	if err != nil {
+		// The condition was checked when the run was submitted, and another attempt compiles the
+		// same text.
 		return nil, tasks.NoRetry(err)
 	}
 
@@ -55,6 +57,7 @@ func (in inputs) condition(ctx context.Context, item json.RawMessage, index int)
 	values := condition.Values{Outputs: make(map[string][]byte), Item: item, Index: index}
 	for _, name := range c.Outputs() {
 		value, err := in.readNamed(ctx, name)
+		// A condition may ask whether there is an output, so a missing one is null.
 		if err != nil && !errors.Is(err, tasks.ErrNoOutput) {
 			return false, err
 		}

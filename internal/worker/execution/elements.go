@@ -38,6 +38,8 @@ func countElements(output []byte, commands bool) (int, error) {
 			"it must be a JSON array")
 	}
 
+	// Each element is checked here, once. In the instances, one bad element would be found only
+	// after others had been executed.
 	list, err := parseElements(output)
 	for i := 0; i < len(list) && err == nil; i++ {
 		if err = checkElement(list[i], commands); err != nil {
@@ -53,6 +55,7 @@ func checkElement(element json.RawMessage, forCommand bool) error {
 		return fmt.Errorf("%w: write what is no text, such as names of files that are not UTF-8, "+
 			"in another form, such as base64", err)
 	}
+
 	if text, isText := jsontext.Text(element); isText && forCommand && strings.Contains(text, "\x00") {
 		return errors.New("it has the character U+0000, which no variable of a command can have")
 	}
@@ -68,6 +71,7 @@ func parseElements(stored []byte) (list []json.RawMessage, err error) {
 	if err != nil {
 		return nil, err
 	}
+	// Raw too: a command prints its list as text.
 	if codec != cache.JSON.Name() && codec != cache.Raw.Name() {
 		return nil, fmt.Errorf(mustBeArray+"has the codec %s", codec)
 	}
@@ -82,6 +86,7 @@ func parseElements(stored []byte) (list []json.RawMessage, err error) {
 	if err != nil || list == nil && string(payload) != "null" {
 		return nil, fmt.Errorf(mustBeArray+"begins with %.40q", payload)
 	}
+	// Checked before the report: a run with more instances could not be continued by anyone.
 	if len(list) > dag.MaxInstances {
 		return nil, fmt.Errorf("there is a stage for each element of the output: "+
 			"it can have %d elements, and has %d", dag.MaxInstances, len(list))
@@ -131,6 +136,8 @@ func (l *lists) get(key listKey) *list {
 		l.known = make(map[listKey]*list)
 	}
 
+	// Empty: the caller fetches it while it holds the lock of this list only, so that other lists
+	// can be read meanwhile.
 	l.known[key] = new(list)
 	l.order = append(l.order, key)
 	return l.known[key]
@@ -144,6 +151,8 @@ func (in inputs) element(ctx context.Context, i queue.Item) (json.RawMessage, er
 	if err != nil {
 		return nil, fmt.Errorf("element %d of %w", i.Index, err)
 	}
+	// The list is signed, and the task too. But the number of instances comes from the journal,
+	// which is not.
 	if i.Index >= len(list) {
 		return nil, fmt.Errorf("the output of stage %q has no element %d", in.kind().ForEach, i.Index)
 	}
@@ -156,6 +165,8 @@ func (in inputs) list(ctx context.Context, first dag.StageID, made string) ([]js
 	l := in.batch.lists.get(listKey{in.batch.origin, first, made})
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
+	// An error is not kept: the next instance tries again.
 	if l.elements != nil {
 		return l.elements, nil
 	}

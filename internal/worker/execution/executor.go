@@ -62,6 +62,8 @@ func (x *Executor) Executed() (total, failed int64) { return x.executed.Load(), 
 func (x *Executor) owner(err error) fault.Owner {
 	owner := fault.OwnerOf(err)
 	_, exited := errors.AsType[*tasks.ExitError](err)
+
+	// Only for errors that a fault of the worker may explain: the check starts a process.
 	if owner == fault.Stage && (exited || fault.Exhausted(err)) {
 		// What runs inside the stage may be the first to meet a fault that every stage would meet,
 		// such as a full disk. If the stage itself had used up the resource, it has freed it by

@@ -19,6 +19,7 @@ func (a *Attempt) handle(ctx context.Context, v *stageValues) (skipped bool, err
 	kind := a.kind()
 	item := kind.Item
 	index := kind.Index
+
 	if a.graphStage() != a.Stage {
 		i := b.items[a.Stage]
 		if item, err = v.element(ctx, i); err != nil {
@@ -27,6 +28,7 @@ func (a *Attempt) handle(ctx context.Context, v *stageValues) (skipped bool, err
 		index = i.Index
 	}
 
+	// Evaluated by the worker, as part of the attempt, because a worker can read outputs.
 	if kind.When != "" {
 		if holds, err := v.condition(ctx, item, index); !holds || err != nil {
 			return err == nil, err
@@ -42,6 +44,7 @@ func (a *Attempt) handle(ctx context.Context, v *stageValues) (skipped bool, err
 		return false, err
 	}
 
+	// Read for each attempt and only for stages that name them: no other handler can see them.
 	secrets, err := a.loadSecrets(kind.Secrets)
 	if err != nil {
 		return false, err
@@ -55,6 +58,7 @@ func (a *Attempt) handle(ctx context.Context, v *stageValues) (skipped bool, err
 		Revoked: a.revoked, User: b.User,
 	})
 
+	// A handler may skip its own stage, as a false condition does.
 	if errors.Is(err, tasks.ErrSkip) {
 		return true, nil
 	}

@@ -31,6 +31,7 @@ type source struct {
 func (in inputs) source(s dag.StageID) (source, error) {
 	from := source{Producer: values.Producer{Stage: s, Of: s}}
 	if in.before != nil && in.before.Record.Stage == s {
+		// Of a chain the task says nothing: it was made before that attempt was executed.
 		from.attempt = in.before.Record.Attempt
 		from.known = true
 		return from, nil
@@ -75,6 +76,8 @@ func attemptOf(attempts []dag.Attempt, i int) dag.Attempt {
 // [tasks.ErrNoOutput] if it has none.
 func (in inputs) verify(from source, signed []byte) ([]byte, error) {
 	b := in.batch
+
+	// Whatever Redis has then, it is not from an attempt that counts.
 	if from.known && from.attempt == 0 {
 		return nil, tasks.ErrNoOutput
 	}
@@ -95,6 +98,7 @@ func (in inputs) verify(from source, signed []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%w (it is of attempt %d, and attempt %d succeeded)",
 			values.Forged(b.origin.Run), attempt, from.attempt)
 	case values.IsNone(recorded):
+		// A signed absence, so nothing was deleted.
 		return nil, tasks.ErrNoOutput
 	}
 
@@ -149,6 +153,7 @@ func (in inputs) open(ctx context.Context, id dag.StageID, fetch func() ([]byte,
 	}
 
 	b := in.batch
+	// All steps are repeated together: the value may be in a store that is unavailable for a while.
 	err = in.retry(ctx, func() error {
 		signed, err := fetch()
 		if err != nil {
@@ -174,6 +179,8 @@ func (in inputs) recorded(ctx context.Context, id dag.StageID) ([]byte, error) {
 		return in.before.Output, nil // it may not be in Redis yet
 	}
 
+	// Handlers may read from several goroutines. The lock is held during the call, so that they
+	// share its result.
 	b := in.batch
 	b.outputs.mu.Lock()
 	defer b.outputs.mu.Unlock()
@@ -195,6 +202,7 @@ func (in inputs) recorded(ctx context.Context, id dag.StageID) ([]byte, error) {
 		return nil, err
 	}
 
+	// The old outputs go, so that a batch keeps at most one call's worth of them in memory.
 	b.outputs.fetched = make(map[dag.StageID][]byte, len(ids))
 	for i, fetched := range ids {
 		b.outputs.fetched[fetched] = list[i]

@@ -93,6 +93,7 @@ func (l *pipeline) partName(of part) string {
 // complete returns an error if the attempt gathers the outputs of instances, and there is not one
 // instance for each element of the list: the journal, which says how many there are, is not signed.
 func (in inputs) complete(ctx context.Context) error {
+	// The cells of a matrix are in the spec, whose digest is in the signed task.
 	if in.kind().Gather {
 		return nil
 	}
@@ -119,6 +120,7 @@ func (in inputs) gather(ctx context.Context) (output []byte, parts journal.Diges
 		return nil, parts, err
 	}
 
+	// A larger array would go to a store and be fetched whole by each reader.
 	p := in.gathered()
 	list := newArrayBuilder(values.MaxInline)
 	err = in.eachPart(ctx, in.Stage, p, values.MaxInline, list.add)
@@ -148,6 +150,7 @@ func (in inputs) digest(ctx context.Context, p values.Parts) (sum journal.Digest
 		return sum, err
 	}
 
+	// From the digests that are recorded: the parts themselves may have gigabytes.
 	h := sha256.New()
 	h.Write([]byte(values.PartsCodec + "\n")) // never fails
 	for some := range slices.Chunk(list, fetchedAtOnce) {
@@ -227,6 +230,7 @@ func (in inputs) recordedParts(ctx context.Context, some []part) (recorded [][]b
 		return nil, err
 	}
 
+	// Outside of retry: a bad signature stays bad.
 	for i, of := range some {
 		recorded[i], err = in.verify(of.source, recorded[i])
 		if errors.Is(err, tasks.ErrNoOutput) {

@@ -32,6 +32,7 @@ func newPipeline(sp *spec.Spec) *pipeline {
 		p.notices[i] = noticesAbsence(&kinds[i])
 	}
 
+	// Commands get an element in an environment variable, which cannot hold all that JSON can.
 	for i, rule := range sp.Rules().Kinds {
 		if rule.Each != nil {
 			p.lists[*rule.Each] = p.lists[*rule.Each] || kinds[i].Task == "command"
@@ -92,6 +93,7 @@ func (s *pipelines) get(ctx context.Context, run journal.RunID, digest string) (
 	if err != nil {
 		return nil, err
 	}
+	// The digest is in the signed task, so nothing but the submitted spec is executed.
 	if recorded != digest {
 		return nil, fmt.Errorf("run %s: %w", run, journal.ErrDigest)
 	}

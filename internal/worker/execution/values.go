@@ -43,6 +43,7 @@ func (v *stageValues) List(ctx context.Context, name string, each func(tasks.Par
 		return false, nil
 	}
 
+	// Not as one value: the caller wants the parts, and their list may be larger than memory.
 	stored, err := v.stored(ctx, stage)
 	if errors.Is(err, tasks.ErrNoOutput) {
 		return false, nil
@@ -83,6 +84,7 @@ func (v *stageValues) Get(ctx context.Context, name string) ([]byte, error) {
 		value, err = v.store.Get(ctx, v.key(name))
 		return err
 	})
+
 	if err == nil {
 		return values.VerifyNamed(v.batch.Key, v.batch.origin, name, value)
 	}
