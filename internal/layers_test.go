@@ -39,7 +39,7 @@ var layers = [][]string{
 	{"tasks", "cache"},
 	{"dag", "internal/api"},
 	{"internal/command"},
-	{"internal/nearest", "internal/version", "internal/sign", "internal/term", "internal/jsontext", "internal/fault"},
+	{"internal/nearest", "internal/version", "internal/sign", "internal/term", "internal/jsontext", "internal/fault", "internal/logtext"},
 	{"internal/owned", "internal/process", "internal/guard", "internal/retry"},
 }
 

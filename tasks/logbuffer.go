@@ -2,18 +2,19 @@ package tasks
 
 import (
 	"bytes"
-	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/godags/godags/internal/logtext"
 	"github.com/godags/godags/internal/term"
 )
 
 // DefaultLogLimit is the default of how many bytes of an attempt's output a [LogBuffer] keeps: 64
 // KiB.
-const DefaultLogLimit = 64 << 10
+const DefaultLogLimit = logtext.Limit
 
 // LogBuffer is a writer that keeps a limited part of the text: the beginning, with a quarter of the
 // limit, and the end, with the rest. The zero value keeps [DefaultLogLimit] bytes. Its methods may
@@ -64,9 +65,9 @@ func (b *LogBuffer) Write(p []byte) (int, error) {
 	}
 
 	b.total += int64(len(p))
-	kept := min(b.limit/4-len(b.head), len(p))
+	kept := min(b.headLimit()-len(b.head), len(p))
 	b.head = append(b.head, p[:kept]...)
-	b.keepLast(p[kept:], b.limit-b.limit/4)
+	b.keepLast(p[kept:], b.limit-b.headLimit())
 	return written, nil
 }
 
@@ -93,56 +94,59 @@ func (b *LogBuffer) Len() int64 {
 
 // Bytes returns a copy of the kept text. If bytes were left out in the middle, a line says how
 // many.
-func (b *LogBuffer) Bytes() []byte {
-	head, tail, left := b.parts()
-	if left == 0 {
-		return append(head, tail...)
-	}
+func (b *LogBuffer) Bytes() []byte { return b.Text().Bytes() }
 
-	if len(head) > 0 && head[len(head)-1] != '\n' {
-		head = append(head, '\n')
-	}
-
-	head = fmt.Appendf(head, "... %d bytes left out ...\n", left)
-	return append(head, tail...)
-}
-
-// parts returns copies of the kept text before and after the bytes left out.
-func (b *LogBuffer) parts() (head, tail []byte, left int64) {
+// Text returns a copy of the kept text with its offsets.
+func (b *LogBuffer) Text() logtext.Text {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	head = bytes.Clone(b.head)
-	tail = append(bytes.Clone(b.ring[b.next:]), b.ring[:b.next]...)
-	if left = b.total - int64(len(head)+len(tail)); left > 0 {
-		head, tail = wholeCharacters(head, tail)
-		left = b.total - int64(len(head)+len(tail))
+	t := b.since(0)
+
+	// Nothing follows for now, so what might have become a secret is none.
+	held := b.mask.end(b.held)
+	if len(t.Tail) == 0 && len(t.Head)+len(held) <= b.headLimit() {
+		t.Head = append(t.Head, held...)
+		return t
 	}
 
-	return head, append(tail, b.mask.end(b.held)...), left
+	if len(t.Tail) == 0 {
+		t.TailFrom = t.End()
+	}
+	t.Tail = append(t.Tail, held...)
+	return t
 }
 
-// wholeCharacters removes incomplete characters from the end of head and the start of tail.
-// Otherwise the rest of a UTF-8 text would not be valid.
-func wholeCharacters(head, tail []byte) (_, _ []byte) {
-	for i := max(0, len(head)-utf8.UTFMax+1); i < len(head); i++ {
-		if utf8.RuneStart(head[i]) && !utf8.FullRune(head[i:]) {
-			head = head[:i]
-		}
+// Since returns a copy of what was written after an offset, as far as it is kept. The end of the
+// text is missing while it may be the beginning of a secret.
+func (b *LogBuffer) Since(offset int64) logtext.Text {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.since(offset)
+}
+
+func (b *LogBuffer) since(offset int64) logtext.Text {
+	t := logtext.Text{From: offset, TailFrom: max(offset, b.total-int64(len(b.ring)))}
+	if offset < int64(len(b.head)) {
+		t.Head = bytes.Clone(b.head[offset:])
+	}
+	if ended := b.total - t.TailFrom; ended > 0 {
+		ring := slices.Concat(b.ring[b.next:], b.ring[:b.next])
+		t.Tail = ring[int64(len(ring))-ended:]
 	}
 
-	for i := 0; i < utf8.UTFMax-1 && len(tail) > 0 && !utf8.RuneStart(tail[0]); i++ {
-		tail = tail[1:]
-	}
-	return head, tail
+	return t
 }
+
+func (b *LogBuffer) headLimit() int { return b.limit / 4 }
 
 // LastLine returns the last line with printable characters, without control characters and cut to
 // 200 bytes, or "". A carriage return ends a line too, so that the last state of a progress bar is
 // found.
 func (b *LogBuffer) LastLine() string {
-	head, tail, left := b.parts()
-	if left == 0 {
-		tail = append(head, tail...)
+	text := b.Text()
+	tail := logtext.TrimStart(text.Tail)
+	if text.Gap() == 0 {
+		tail = slices.Concat(text.Head, text.Tail)
 	}
 
 	for len(tail) > 0 {
@@ -163,7 +167,7 @@ func printable(line []byte) string {
 	// removed, can be many times as long.
 	const most, enough = 200, 4096
 	if len(line) > enough {
-		line, _ = wholeCharacters(line[:enough], nil)
+		line = logtext.TrimEnd(line[:enough])
 	}
 
 	// Invalid bytes are replaced and not dropped: a shorter file name would be that of another

@@ -11,6 +11,7 @@ import (
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/fleet"
 	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/logtext"
 	"github.com/godags/godags/internal/redistest"
 	"github.com/godags/godags/internal/runstate"
 	"github.com/godags/godags/internal/spec"
@@ -143,7 +144,7 @@ func (f fixture) start(id journal.RunID, s dag.StageID, n dag.Attempt) journal.T
 func (f fixture) execution(id journal.RunID, r journal.Record, log string) {
 	f.Helper()
 	token := f.start(id, r.Stage, r.Attempt)
-	accepted, err := f.journal.Report(f.Context(), journal.Claim{Run: id, Worker: "hand", Token: token}, []journal.Outcome{{Record: r, Log: []byte(log)}})
+	accepted, err := f.journal.Report(f.Context(), journal.Claim{Run: id, Worker: "hand", Token: token}, []journal.Outcome{{Record: r, Log: logtext.Text{Head: []byte(log)}}})
 	f.check(err)
 	if !accepted[0] {
 		f.Fatal("the report was not accepted")
@@ -201,5 +202,14 @@ func (f fixture) check(err error) {
 	f.Helper()
 	if err != nil {
 		f.Fatal(err)
+	}
+}
+
+// saveLog saves the start of the log of an attempt that is running.
+func (f *fixture) saveLog(id journal.RunID, token journal.Token, a journal.AttemptID, text string) {
+	f.Helper()
+	holds, err := f.journal.SaveLog(f.Context(), id, token, a, logtext.Text{Head: []byte(text)})
+	if f.check(err); !holds {
+		f.Fatalf("the claim of %v does not hold", a)
 	}
 }

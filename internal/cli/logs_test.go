@@ -54,7 +54,7 @@ func TestLogsAreOfTheLastAttemptThatWasBegun(t *testing.T) {
 		t.Errorf("while the second attempt is due: %q", o.stdout)
 	}
 	token := f.start("demo-1", first, 2)
-	f.check(f.journal.SaveLog(t.Context(), "demo-1", token, journal.AttemptID{Stage: first, Attempt: 2}, []byte("second try\n")))
+	f.saveLog("demo-1", token, journal.AttemptID{Stage: first, Attempt: 2}, "second try\n")
 	for want, args := range map[string][]string{
 		"second try\n": {"logs", "demo-1", "first"},
 		"first try\n":  {"logs", "demo-1", "first", "--attempt=1"},
@@ -72,7 +72,7 @@ func TestTheLogsOfARunHaveWhatAStagePrintedThatWasEndedByForce(t *testing.T) {
 	f := newFixture(t)
 	f.submit("demo-1", driven)
 	token := f.start("demo-1", first, 1)
-	f.check(f.journal.SaveLog(t.Context(), "demo-1", token, journal.AttemptID{Stage: first, Attempt: 1}, []byte("so far\n")))
+	f.saveLog("demo-1", token, journal.AttemptID{Stage: first, Attempt: 1}, "so far\n")
 	f.decide("demo-1", journal.EndForced, journal.Record{Type: journal.StageCancelled, Stage: first, Attempt: 1, Text: "it was not waited for"})
 	f.execute("logs", "demo-1").expect(t, 0, "so far\n")
 }

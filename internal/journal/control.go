@@ -1,9 +1,6 @@
 package journal
 
-import (
-	"context"
-	"strconv"
-)
+import "context"
 
 // Control tells a worker what to do with an attempt that it executes.
 type Control int64
@@ -28,14 +25,4 @@ func (j *Journal) Check(ctx context.Context, run RunID, token Token, attempts []
 		controls[i] = Control(f)
 	}
 	return controls, err
-}
-
-// SaveLog keeps what an attempt has printed so far, while the claim with the token holds.
-func (j *Journal) SaveLog(ctx context.Context, run RunID, token Token, a AttemptID, log []byte) error {
-	keys := []string{j.key(run, "run"), j.key(run, "fence"), j.key(run, "log")}
-	return named(run, saveLogScript.Run(ctx, j.rdb, keys, uint32(a.Stage), uint16(a.Attempt), token[:], log).Err())
-}
-
-func logField(a AttemptID) string {
-	return strconv.Itoa(int(a.Stage)) + ":" + strconv.Itoa(int(a.Attempt))
 }

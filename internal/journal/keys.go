@@ -18,7 +18,7 @@
 //	{R}:journal   the stream
 //	{R}:fence     eight bytes a stage: newest attempt, its state, the token of its claim
 //	{R}:out       hash: outputs of stages, small ones whole, others as a reference
-//	{R}:log       hash: captured output by stage and attempt
+//	{R}:log       hash: captured output by stage and attempt, the end of a long one apart
 package journal
 
 import (

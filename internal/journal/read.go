@@ -343,12 +343,3 @@ func (j *Reader) Outputs(ctx context.Context, run RunID, stages ...dag.StageID) 
 
 	return outputs, nil
 }
-
-// Log returns what an attempt printed. It is empty if the attempt printed nothing.
-func (j *Reader) Log(ctx context.Context, run RunID, a AttemptID) ([]byte, error) {
-	log, err := j.rdb.HGet(ctx, j.key(run, "log"), logField(a)).Bytes()
-	if errors.Is(err, redis.Nil) {
-		return nil, j.exists(ctx, run)
-	}
-	return log, named(run, err)
-}

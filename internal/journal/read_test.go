@@ -216,7 +216,7 @@ func everyCall(ctx context.Context, j *journal.Journal, run journal.RunID) map[s
 	_, errs["claim"] = j.Claim(ctx, journal.Claim{Run: run, Digest: digest, Worker: "w1", Token: tokenA}, attempts)
 	_, errs["report"] = j.Report(ctx, journal.Claim{Run: run, Worker: "w1", Token: tokenA}, []journal.Outcome{ended(journal.StageSucceeded, 0, 1)})
 	_, errs["check"] = j.Check(ctx, run, tokenA, attempts)
-	errs["save log"] = j.SaveLog(ctx, run, tokenA, attempts[0], []byte("text"))
+	_, errs["save log"] = j.SaveLog(ctx, run, tokenA, attempts[0], head(0, "text"))
 	_, errs["read"] = j.Read(ctx, run, journal.Start, 0)
 	_, errs["wait"] = j.Read(ctx, run, journal.Start, time.Millisecond)
 	_, _, errs["spec"] = j.Spec(ctx, run)

@@ -30,6 +30,7 @@ var (
 	endScript         = script("end")
 	checkScript       = script("check")
 	saveLogScript     = script("savelog")
+	readLogScript     = script("readlog")
 	probeScript       = script("probe")
 )
 

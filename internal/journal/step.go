@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/logtext"
 )
 
 // AttemptID names one execution of a stage.
@@ -42,8 +43,8 @@ type Outcome struct {
 	// Record has the type StageSucceeded, StageFailed, StageSkipped (its condition is false),
 	// StageLost (requeued) or StageCancelled.
 	Record Record
-	Output []byte // recorded with a success; nil for none
-	Log    []byte // the attempt's captured output
+	Output []byte       // recorded with a success; nil for none
+	Log    logtext.Text // the captured output of the attempt
 }
 
 // Op is one operation of a [Journal.Step]: the claim of an attempt, or how an attempt ended.
@@ -104,6 +105,7 @@ const (
 	withLog      = 8
 	linked       = 16
 	cleanUp      = 32
+	withLogTail  = 64
 )
 
 func (m Op) kind() byte {
@@ -121,8 +123,11 @@ func (m Op) kind() byte {
 		k += withOutput
 	}
 
-	if len(m.Log) > 0 {
+	if len(m.Log.Head) > 0 {
 		k += withLog
+	}
+	if len(m.Log.Tail) > 0 {
+		k += withLogTail
 	}
 
 	if m.Linked {
@@ -167,8 +172,11 @@ func stepArgs(c Claim, ops []Op) []any {
 			args = append(args, uint32(m.Record.Stage), m.Output)
 		}
 
-		if len(m.Log) > 0 {
-			args = append(args, logField(m.Of()), m.Log)
+		if len(m.Log.Head) > 0 {
+			args = append(args, headField(m.Of()), m.Log.Head)
+		}
+		if len(m.Log.Tail) > 0 {
+			args = append(args, tailField(m.Of()), encodeTail(m.Log))
 		}
 	}
 

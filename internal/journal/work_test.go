@@ -183,7 +183,7 @@ func TestReport_RefusesAWorkerThatWasReplaced(t *testing.T) {
 					decision(journal.EndForced, journal.StageCancelled, 2, 1))
 				for s := range dag.StageID(3) {
 					late := ended(how, s, 1)
-					late.Output, late.Log = []byte("late"), []byte("late")
+					late.Output, late.Log = []byte("late"), head(0, "late")
 					f.report("w1", tokenA, late, false)
 				}
 				f.outputs([]dag.StageID{0, 1, 2}, nil, nil, nil)
@@ -268,8 +268,8 @@ func (f *fixture) outputs(stages []dag.StageID, want ...[]byte) {
 // log checks what an attempt printed.
 func (f *fixture) log(a journal.AttemptID, want string) {
 	f.t.Helper()
-	if got, err := f.Log(f.t.Context(), run, a); string(got) != want || err != nil {
-		f.t.Errorf("log of %v: %q, %v; want %q", a, got, err, want)
+	if got, err := f.Log(f.t.Context(), run, a); string(got.Bytes()) != want || err != nil {
+		f.t.Errorf("log of %v: %q, %v; want %q", a, got.Bytes(), err, want)
 	}
 }
 
@@ -331,7 +331,7 @@ func TestStep_RecordsAChainInOneEntry(t *testing.T) {
 		linked := journal.ClaimOp(at(7, 1))
 		linked.Linked = true
 		out := ended(journal.StageSucceeded, 0, 1)
-		out.Output, out.Log = []byte("output"), []byte("log")
+		out.Output, out.Log = []byte("output"), head(0, "log")
 		moves := []journal.Op{{Outcome: out}, linked, {Outcome: ended(journal.StageFailed, 7, 1)}}
 		for range 2 { // once by the worker itself
 			got, err := f.Step(f.t.Context(), journal.Claim{Run: run, Digest: digest, Worker: "w1", Token: tokenA}, moves)

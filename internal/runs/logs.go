@@ -42,5 +42,6 @@ func Printed(run *runstate.Run) []dag.StageID {
 // the last part, with a line between them that says how much is missing. It is empty if the attempt
 // printed nothing.
 func (s *Service) Log(ctx context.Context, id ID, stage dag.StageID, attempt dag.Attempt) ([]byte, error) {
-	return s.session.Journal.Log(ctx, id, journal.AttemptID{Stage: stage, Attempt: attempt})
+	log, err := s.session.Journal.Log(ctx, id, journal.AttemptID{Stage: stage, Attempt: attempt})
+	return log.Bytes(), err
 }

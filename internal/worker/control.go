@@ -21,8 +21,8 @@ func (w *Worker) Listen() {
 	}
 }
 
-// pollControls asks after each heartbeat what becomes of the worker's attempts, and saves their
-// logs. It also keeps the worker's handlers known.
+// pollControls asks after each heartbeat what becomes of the worker's attempts. It also keeps the
+// worker's handlers known.
 //
 // If the program has closed the client although a handler does not return, pollControls stops that
 // attempt and calls stopBeats.
@@ -70,12 +70,10 @@ func (w *Worker) pollBatches(ctx context.Context) error {
 	return nil
 }
 
-// pollControl asks what becomes of the attempts that are claimed, and saves the log of the running
-// one.
+// pollControl asks what becomes of the attempts that are claimed.
 func (b *batch) pollControl(ctx context.Context) error {
 	b.mu.Lock()
-	attempts, first := b.machine.Claimed()
-	current := b.current
+	attempts := b.machine.Claimed()
 	b.mu.Unlock()
 	if len(attempts) == 0 {
 		return nil
@@ -98,9 +96,5 @@ func (b *batch) pollControl(ctx context.Context) error {
 		}
 	}
 
-	if !first {
-		return nil // the journal does not know the running attempt, so it would refuse its log
-	}
-
-	return current.SaveLog(ctx)
+	return nil
 }

@@ -22,7 +22,7 @@ func (w *world) log(stage string) string {
 	id, _ := w.spec.Graph.Lookup(stage)
 	log, err := w.journal.Log(w.Context(), run, journal.AttemptID{Stage: id, Attempt: 1})
 	w.must(err)
-	return string(log)
+	return string(log.Bytes())
 }
 
 func TestSecret_StaysInTheWorker(t *testing.T) {

@@ -118,6 +118,7 @@ func (w *Worker) Run(drain, abort context.Context, ready func()) error {
 	var helpers sync.WaitGroup
 	helpers.Go(func() { w.sendHeartbeats(beats) })
 	helpers.Go(func() { w.pollControls(beats, stopBeats) })
+	helpers.Go(func() { w.saveLogs(beats) })
 	helpers.Go(func() { w.monitorHealth(beats) })
 
 	if ready != nil {

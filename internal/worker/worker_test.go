@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -32,8 +33,8 @@ func TestWorker_ExecutesAndRecordsAStage(t *testing.T) {
 		}
 		log, err := w.journal.Log(w.Context(), run, journal.AttemptID{Stage: 0, Attempt: 1})
 		outputs := w.outputs(0, 2)
-		if err != nil || string(log) != "first\nlast line\n" || outputs[0] != "vjson\n1" || outputs[1] != "" {
-			w.Errorf("%q %q %v", log, outputs, err)
+		if err != nil || string(log.Bytes()) != "first\nlast line\n" || outputs[0] != "vjson\n1" || outputs[1] != "" {
+			w.Errorf("%q %q %v", log.Bytes(), outputs, err)
 		}
 	})
 }
@@ -337,15 +338,25 @@ func TestReport_IsRetriedUntilRedisAnswers(t *testing.T) {
 	})
 }
 
+// The text of an attempt that is running is half a second old at the most. A call carries only what
+// is new.
 func TestLog_CanBeReadWhileTheStageRuns(t *testing.T) {
 	simulate(t, blocking, func(w *world) {
 		w.send("1", "s", 1)
-		_, err := (<-w.running).Log.Write([]byte("so far\n"))
-		w.must(err)
-		time.Sleep(2 * fleet.HeartbeatInterval)
-		log, err := w.journal.Log(w.Context(), run, journal.AttemptID{Stage: 0, Attempt: 1})
-		if err != nil || string(log) != "so far\n" {
-			w.Fatalf("%q %v", log, err)
+		log := (<-w.running).Log
+		a := journal.AttemptID{Stage: 0, Attempt: 1}
+		for _, want := range []string{"so far\n", "so far\nand on\n"} {
+			before, err := w.journal.Log(w.Context(), run, a)
+			w.must(err)
+			_, err = log.Write([]byte(strings.TrimPrefix(want, string(before.Bytes()))))
+			w.must(err)
+
+			time.Sleep(saveLogsEvery)
+			synctest.Wait()
+			got, err := w.journal.Log(w.Context(), run, a)
+			if err != nil || string(got.Bytes()) != want {
+				w.Fatalf("got %q, %v, want %q", got.Bytes(), err, want)
+			}
 		}
 	})
 }

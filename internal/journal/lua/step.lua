@@ -11,6 +11,7 @@
 --     + 4 with an output, + 8 with a log
 --     + 16 linked: accepted only if the op before was accepted and ended its stage
 --     + 32 granted even while the run is being cancelled
+--     + 64 with the end of a long log
 -- Returns '0' or '1' for each op
 local m = redis.call('HMGET', KEYS[1], 'state', 'digest', 'reopened')
 if not m[2] then return redis.error_reply('GONE the run is not in Redis') end
@@ -42,7 +43,7 @@ for i = 1, #ops, 7 do
   elseif newest == attempt and sub(cells[place], 4) == token then
     accepted, new = state == 1 or state == to or linked, state == 1 and to > 1
   else
-    accepted = to == 1 and state ~= 3 and attempt > newest and (m[1] == 'running' or kind >= 32 and m[1] == 'cancelling')
+    accepted = to == 1 and state ~= 3 and attempt > newest and (m[1] == 'running' or kind % 64 >= 32 and m[1] == 'cancelling')
     new = accepted
   end
   ended = to == 3
@@ -56,6 +57,10 @@ for i = 1, #ops, 7 do
     extra = extra + 2
   end
   if kind % 16 >= 8 then
+    if new then logs[#logs + 1] = ARGV[extra]; logs[#logs + 1] = ARGV[extra + 1] end
+    extra = extra + 2
+  end
+  if kind >= 64 then
     if new then logs[#logs + 1] = ARGV[extra]; logs[#logs + 1] = ARGV[extra + 1] end
     extra = extra + 2
   end

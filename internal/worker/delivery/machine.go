@@ -341,20 +341,21 @@ func (m *Machine) IsRunning(a journal.AttemptID) bool {
 	return m.running.active && m.running.AttemptID == a
 }
 
-// Claimed returns the attempts that are claimed and have not ended, and whether the first of them
-// is running.
-func (m *Machine) Claimed() (list []journal.AttemptID, first bool) {
-	if m.running.active && m.running.claimed {
+// RunningClaimed reports whether an attempt is running and claimed.
+func (m *Machine) RunningClaimed() bool { return m.running.active && m.running.claimed }
+
+// Claimed returns the attempts that are claimed and have not ended, the running one first.
+func (m *Machine) Claimed() (list []journal.AttemptID) {
+	if m.RunningClaimed() {
 		list = append(list, m.running.AttemptID)
 	}
 
-	first = len(list) > 0
 	m.schedule.upcoming(func(a journal.AttemptID) bool {
 		list = append(list, a)
 		return true
 	})
 
-	return list, first
+	return list
 }
 
 // Upcoming calls yield with the claimed attempts that are executed next, until it returns false.

@@ -26,7 +26,7 @@ type Attempt struct {
 	begin time.Time
 
 	log   *tasks.LogBuffer
-	saved int64       // size of the log when it was last saved
+	saved int64       // offset up to which the log was saved
 	mask  *tasks.Mask // of the stage's secrets; nil for none
 
 	stopped context.Context // done, with its cause, once the attempt was stopped or has ended
@@ -73,19 +73,22 @@ func (a *Attempt) isRevoked() bool {
 	}
 }
 
-// SaveLog saves what the attempt has printed so far, so that it can be read while the attempt is
-// running. Only one goroutine may call it.
+// SaveLog saves what the attempt has printed since the last call, so that it can be read while the
+// attempt is running. Only one goroutine may call it.
 func (a *Attempt) SaveLog(ctx context.Context) error {
-	size := a.log.Len()
-	if size == a.saved {
+	part := a.log.Since(a.saved)
+	if part.Empty() {
 		return nil
 	}
+
 	claim := a.batch.Claim
-	if err := a.batch.Journal.SaveLog(ctx, claim.Run, claim.Token, a.AttemptID, a.log.Bytes()); err != nil {
+	if _, err := a.batch.Journal.SaveLog(ctx, claim.Run, claim.Token, a.AttemptID, part); err != nil {
 		return err
 	}
 
-	a.saved = size
+	// Also if the claim is void: the attempt has ended, or the next control tells that it is
+	// revoked. Neither needs the text again.
+	a.saved = part.End()
 	return nil
 }
 
@@ -282,7 +285,7 @@ func (a *Attempt) outcome(r result, err error) *journal.Outcome {
 
 	if a.log.Len() > 0 {
 		o.Record.Note = a.log.LastLine()
-		o.Log = a.log.Bytes()
+		o.Log = a.log.Text()
 	}
 	return o
 }
