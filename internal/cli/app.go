@@ -68,17 +68,20 @@ func Main(ctx context.Context, p Program, args []string) int {
 }
 
 func (p Program) execute(ctx context.Context, app *ucli.App, args []string) int {
+	// Before arrange, which would reject the incomplete command lines that completion asks about.
 	if words, ok := completionRequest(args); ok {
 		p.complete(app, words)
 		return exitOK
 	}
 
+	// urfave/cli prints only app.Version. This line has the Go version and the platform too.
 	if slices.Equal(args, []string{"--version"}) {
 		return p.explain(p.printVersion())
 	}
 
 	args, err := arrange(app, args)
 	if err == nil {
+		// urfave/cli would print its own templates, which know no terminal width.
 		if asked, err := p.helpFor(app, args); asked {
 			return p.explain(err)
 		}
@@ -107,6 +110,7 @@ func (p Program) app() *ucli.App {
 		app.Commands = append(app.Commands, c)
 	}
 
+	// urfave/cli calls this action if no command matches the first word.
 	app.Action = func(c *ucli.Context) error {
 		if name := c.Args().First(); name != "" {
 			return p.unknownCommand(app, name)
@@ -130,6 +134,7 @@ func (p Program) base() *ucli.App {
 
 // wrongFlag explains a flag that cannot be parsed, and names the flag that was probably meant.
 func (p Program) wrongFlag(c *ucli.Context, err error, _ bool) error {
+	// Without a command, c.Command is a stand-in with the name of the program.
 	command := ""
 	flags := c.App.Flags
 	if name := c.Command.Name; name != p.Name {
@@ -147,6 +152,7 @@ func (p Program) wrongFlag(c *ucli.Context, err error, _ bool) error {
 
 	var names []string
 	for _, f := range flags {
+		// Aliases are single letters: each is near to every short typing error.
 		names = append(names, f.Names()[0])
 	}
 
@@ -184,6 +190,7 @@ func (p Program) explain(err error) int {
 		return exitOK
 	}
 
+	// An exitError without an error has been explained already: only its code is left.
 	code := classify(err)
 	shown := err
 	var exit *exitError

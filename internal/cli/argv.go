@@ -23,6 +23,7 @@ func arrange(app *ucli.App, args []string) ([]string, error) {
 		}
 	}
 
+	// A program that is only a worker has no commands: all its flags belong to the app.
 	var head []string
 	if command >= 0 && len(app.Commands) > 0 {
 		c := app.Command(args[command])
@@ -34,6 +35,7 @@ func arrange(app *ucli.App, args []string) ([]string, error) {
 		flags = c.Flags
 	}
 
+	// urfave/cli stops parsing flags at the first argument, so every flag goes before it.
 	var options, words []string
 	for i := 0; i < len(args); i++ {
 		switch arg := args[i]; {
@@ -51,6 +53,7 @@ func arrange(app *ucli.App, args []string) ([]string, error) {
 			if !takesValue(flags, arg) {
 				continue
 			}
+			// Checked here, because the "--" that is added below would be taken for the value.
 			if i++; i == len(args) {
 				return nil, usageError("the flag %s needs a value", arg)
 			}
@@ -58,12 +61,14 @@ func arrange(app *ucli.App, args []string) ([]string, error) {
 		}
 	}
 
+	// The "--" keeps an argument that starts with a dash from being parsed as a flag.
 	return slices.Concat(head, options, []string{"--"}, words), nil
 }
 
 // takesValue reports whether the word after a flag is its value.
 func takesValue(flags []ucli.Flag, arg string) bool {
 	name := strings.TrimLeft(arg, "-")
+	// In --flag=value the value is in the same word.
 	if strings.Contains(name, "=") {
 		return false
 	}

@@ -9,9 +9,11 @@ import (
 func defineAttach(p Program) *ucli.Command {
 	return &ucli.Command{
 		Name: "attach", Usage: "follow a run until it has finished", ArgsUsage: "RUN",
-		Description: "It shows what run shows, and exits with the exit code of the run. Ctrl-C stops this command and does not affect the run. " + runHelp,
-		Flags:       []ucli.Flag{redisFlag(), homeFlag(), outFlag(), progressFlag(), colorFlag()},
+		Description: "It shows what run shows, and exits with the exit code of the run.\n" +
+			"Ctrl-C stops this command and does not affect the run. " + runHelp,
+		Flags: []ucli.Flag{redisFlag(), homeFlag(), outFlag(), progressFlag(), colorFlag()},
 		Action: p.action(func(i invocation) error {
+			// Without driving flags: attach never becomes the coordinator.
 			f := &foreground{invocation: i}
 			return f.onRun((*engine.Session).Attach)
 		}),

@@ -8,14 +8,15 @@ import (
 	"strings"
 )
 
-// Call returns what a user types to start this program again. It is the name with which the process
-// was started; or its last part, if the shell finds the program by that; or "go run" and the
-// package, since `go run` removes the program that it has built.
+// Call returns what a user types to start this program again. It is one of these, in this order: the
+// last part of started, "go run" with the package, or started itself.
 func Call(started string) string {
 	name := filepath.Base(started)
+	// A shell finds the program by its name only if the first match on PATH is this program.
 	if found, err := exec.LookPath(name); err == nil && found == started {
 		return name
 	}
+	// `go run` removes the program that it has built, so its path cannot be started again.
 	if info, ok := debug.ReadBuildInfo(); ok && strings.Contains(started, "go-build") {
 		return goRun(name, info)
 	}
@@ -27,6 +28,7 @@ func goRun(name string, info *debug.BuildInfo) string {
 	if pkg == "command-line-arguments" { // `go run` was given files
 		return name
 	}
+	// In the root of the module the short form works too.
 	if _, err := os.Stat("go.mod"); err == nil {
 		pkg = "." + strings.TrimPrefix(pkg, info.Main.Path)
 	}

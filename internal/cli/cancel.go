@@ -29,10 +29,13 @@ func cancel(i invocation) error {
 			return err
 		}
 
+		// The request has been recorded at this point. The state decides who acts on it.
 		id := []string{string(run.ID)}
 		switch {
 		case !run.Finished.IsZero():
 			fmt.Fprintf(out, "run %s has already finished: it %s\n", run.ID, finishedState(run.State))
+		// Nothing happens until a coordinator takes the run, so the user must be told how to get
+		// one.
 		case !api.HasCoordinator(run.State):
 			fmt.Fprintf(out, "run %s: the request is recorded, but no coordinator owns the run; %s finishes it\n",
 				run.ID, i.hint("resume", id))
@@ -55,6 +58,7 @@ func finishedState(state string) string {
 
 // whoAmI returns user@host, for the journal of the run.
 func whoAmI() string {
+	// In a container neither may be known: a request to cancel must not fail because of that.
 	name := "unknown"
 	host := "unknown"
 	if u, err := user.Current(); err == nil {

@@ -46,6 +46,7 @@ func outFlag() *ucli.StringFlag {
 // short formats a duration for people, with about three digits.
 func short(d time.Duration) string {
 	switch {
+	// Rounding would give 0s, which looks like a stage that was not executed.
 	case d > 0 && d < time.Millisecond:
 		return "<1ms"
 	case d < time.Second:
@@ -60,6 +61,7 @@ func short(d time.Duration) string {
 // parseAge parses a duration with a number of days, such as 30d, or any form of
 // [time.ParseDuration].
 func parseAge(text string) (time.Duration, error) {
+	// time.ParseDuration has no days, and runs are kept for days.
 	if days, ok := strings.CutSuffix(text, "d"); ok {
 		// More days would overflow a duration.
 		if n, err := strconv.ParseFloat(days, 64); err == nil && n >= 0 && n < 100_000 {

@@ -43,6 +43,7 @@ func (p Program) complete(app *ucli.App, words []string) {
 	last := len(words) - 1
 	c := completer{app, p.Pipelines}
 	for _, candidate := range c.candidates(words[:last], words[last]) {
+		// The words that stand for file names pass, because the shell filters the names itself.
 		if strings.HasPrefix(candidate, words[last]) || candidate == anyFiles || candidate == pipelineFiles {
 			fmt.Fprintln(p.Out, candidate)
 		}
@@ -62,10 +63,12 @@ func (c completer) candidates(before []string, part string) []string {
 	l := parseLine(app, before)
 	name, _, assigned := strings.Cut(part, "=")
 	switch {
+	// No candidates: completing words of an unknown command would hide the error.
 	case l.lost:
 		return nil
 	case l.flag != "":
 		return flagValues[l.flag]
+	// The shell replaces the whole word, so each candidate repeats the flag.
 	case !l.noFlags && assigned && strings.HasPrefix(part, "-"):
 		var whole []string
 		for _, value := range flagValues[strings.TrimLeft(name, "-")] {
@@ -107,6 +110,7 @@ func parseLine(app *ucli.App, words []string) line {
 		case word == "--":
 			l.noFlags = true
 		case len(word) > 1 && word[0] == '-':
+			// The next word is then a value, even if it starts with a dash.
 			if takesValue(l.flags, word) {
 				l.flag = strings.TrimLeft(word, "-")
 			}
@@ -143,6 +147,7 @@ func flagNames(flags []ucli.Flag) []string {
 	for _, f := range flags {
 		usage := ""
 		if doc, ok := f.(ucli.DocGenerationFlag); ok {
+			// Backquotes mark the name of the value for the help.
 			usage = strings.ReplaceAll(doc.GetUsage(), "`", "")
 		}
 		if v, ok := f.(ucli.VisibleFlag); ok && v.IsVisible() {
@@ -166,6 +171,7 @@ func commandNames(app *ucli.App) (names []string) {
 // There, TARGET, RUN and FILE stand for values; lower-case words stand for themselves.
 func (c completer) arguments(usage string, n int, before []string) (all []string) {
 	kinds := strings.Fields(usage)
+	// An argument with dots may be repeated: the last kind fits all further arguments.
 	if len(kinds) > 0 && strings.HasSuffix(kinds[len(kinds)-1], "...") {
 		n = min(n, len(kinds)-1)
 	}
@@ -201,6 +207,7 @@ const completionTime = 300 * time.Millisecond
 
 // recentRuns returns run IDs if Redis is reachable and fast. It never starts a Redis.
 func recentRuns(words []string) []string {
+	// Flags come from the raw words, since an incomplete line cannot be parsed by urfave/cli.
 	redis := givenFlag(words, redisFlag())
 	if redis == "" {
 		if redis = privateRedis(givenFlag(words, homeFlag())); redis == "" {
@@ -211,18 +218,21 @@ func recentRuns(words []string) []string {
 	ctx, cancel := context.WithTimeout(context.Background(), completionTime)
 	defer cancel()
 
+	// Errors are dropped: a message would be printed into the command line that the user types.
 	session, err := engine.Open(ctx, engine.Config{Redis: redis})
 	if err != nil {
 		return nil
 	}
 	defer session.Close()
 
+	// More candidates would not fit on a screen.
 	const most = 50
 	list, err := runs.New(session).Newest(ctx, most)
 	if err != nil || len(list) == 0 {
 		return nil
 	}
 
+	// Newest is used and not List, which would first remove expired runs.
 	ids := []string{runs.Latest}
 	for _, r := range list {
 		ids = append(ids, fmt.Sprintf("%s\t%s, %s", r.ID, r.State, moment(r.Submitted, time.Now())))
@@ -232,6 +242,7 @@ func recentRuns(words []string) []string {
 
 // givenFlag returns the value of a flag among the words, or else in the environment.
 func givenFlag(words []string, f *ucli.StringFlag) string {
+	// From the right, because urfave/cli uses the last value of a repeated flag.
 	for i, word := range slices.Backward(words) {
 		name, value, assigned := strings.Cut(word, "=")
 		if name != "--"+f.Name && name != "-"+f.Name {
@@ -263,6 +274,7 @@ func privateRedis(home string) string {
 		return ""
 	}
 
+	// The socket is looked for and not dialled: opening the state folder would start a Redis.
 	socket := filepath.Join(home, "redis", "redis.sock")
 	if _, err := os.Stat(socket); err != nil {
 		return ""

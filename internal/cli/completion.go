@@ -33,13 +33,16 @@ func printCompletion(i invocation) error {
 		return usageError("completion needs the name of a shell: %s", c.Command.ArgsUsage)
 	}
 
+	// The names of the embedded scripts are the list of shells: any other word has no file.
 	script, err := scripts.ReadFile("scripts/completion." + c.Args().First())
 	if err != nil {
 		return usageError("no completion for the shell %.100q: use %s", c.Args().First(), c.Command.ArgsUsage)
 	}
 
 	return i.print(func(out *bufio.Writer) error {
-		_, err := strings.NewReplacer("PROGRAM", shellWord(i.Name), "FUNCTION", "_"+identifier(i.Name)).WriteString(out, string(script))
+		// The underscore parts the function from commands of the user with the same name.
+		names := strings.NewReplacer("PROGRAM", shellWord(i.Name), "FUNCTION", "_"+identifier(i.Name))
+		_, err := names.WriteString(out, string(script))
 		return err
 	})
 }

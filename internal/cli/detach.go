@@ -26,11 +26,13 @@ func (f *foreground) detach() error {
 			return f.explainStart(err)
 		}
 
+		// After the submission, so that the answer is about the moment in which the run waits.
 		served, err := s.Served(ctx)
 		if err != nil {
 			return err
 		}
 
+		// On standard error: standard output has the ID only.
 		fmt.Fprintf(f.Err, "submitted; follow it with %s\n", f.hint("attach", []string{string(id)}))
 
 		// Not an error: the coordinator may be started later, and finds the run then.
@@ -42,12 +44,14 @@ func (f *foreground) detach() error {
 }
 
 func (f *foreground) checkDetach(c *ucli.Context) error {
+	// Silently ignored, such a flag would look as if the coordinator obeyed it.
 	for _, name := range foregroundOnly {
 		if c.IsSet(name) {
 			return usageError("--%s has no effect on a detached run: omit it, or --detach", name)
 		}
 	}
 
+	// A private Redis stops with its last user, which may be this command.
 	if c.String("redis") == "" {
 		return usageError("--detach needs a Redis that outlives this command: give --redis URL or REDIS_URL, and start %s there", f.hint("serve", nil))
 	}
@@ -56,6 +60,7 @@ func (f *foreground) checkDetach(c *ucli.Context) error {
 
 func (f *foreground) printSubmitted(out *bufio.Writer, id runs.ID) error {
 	if !f.json {
+		// The ID alone, so that a script can capture it.
 		fmt.Fprintln(out, id)
 		return nil
 	}

@@ -53,6 +53,7 @@ func doctor(i invocation) error {
 	d.checkRedis(ctx)
 	d.OK = !slices.ContainsFunc(d.Checks, func(c check) bool { return c.Level == redisx.Error })
 
+	// An interrupted diagnosis would blame Redis for checks that the user has stopped.
 	var sig interrupted
 	if errors.As(context.Cause(ctx), &sig) {
 		return &exitError{code: sig.code()}
@@ -84,6 +85,7 @@ func (d *diagnosis) add(name string, level redisx.Level, what, fix string) {
 
 func (d *diagnosis) verdict() error {
 	switch {
+	// The error itself is among the checks, so only its exit code is passed on.
 	case d.err != nil:
 		return &exitError{code: classify(d.err)}
 	case !d.OK:
@@ -115,6 +117,7 @@ func (d *diagnosis) checkHome(home string) {
 		home = absolute
 	}
 
+	// Problems are warnings: with --redis no command needs the folder.
 	info, err := os.Stat(home)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -125,6 +128,7 @@ func (d *diagnosis) checkHome(home string) {
 		d.add("home", redisx.Warning, home+" is not a folder", "choose another with --home or GODAGS_HOME")
 	case owned.CheckFolder(home) != nil:
 		d.add("home", redisx.Warning, owned.CheckFolder(home).Error(), "choose another with --home or GODAGS_HOME")
+	// The folder has the key, and the socket of a private Redis.
 	case info.Mode().Perm()&0o077 != 0:
 		d.add("home", redisx.Warning, home+" is readable by other users", "make it private (chmod 700), or choose another with --home or GODAGS_HOME")
 	default:
@@ -141,6 +145,7 @@ func (d *diagnosis) checkServer(needed bool) {
 		}
 	}
 
+	// Only a warning, since the embedded Redis takes its place.
 	if needed {
 		d.add("server", redisx.Warning, "no redis-server on PATH: runs do not survive the command that starts them", "install redis-server, or give --redis URL")
 		return
@@ -166,6 +171,7 @@ func (d *diagnosis) checkRedis(ctx context.Context) {
 		return
 	}
 
+	// The parts are printed apart: the error text would put the remedy in the middle of a log.
 	what := unreachable.Reason
 	if unreachable.URL != "" {
 		what = unreachable.URL + ": " + what
@@ -184,10 +190,12 @@ func (d *diagnosis) checkSession(ctx context.Context, s *engine.Session) error {
 		return err
 	}
 
+	// Wrong settings of Redis do not end the diagnosis: the other checks are still of use.
 	for _, f := range findings {
 		d.add("redis", f.Level, f.What, f.Fix)
 	}
 
+	// Connecting was refused without that variable, so the user has allowed it on purpose.
 	if s.Conn.Exposed() {
 		d.add("redis", redisx.Warning, "the password is sent to another machine without TLS", "use rediss://, and unset GODAGS_ALLOW_PLAINTEXT")
 	}
@@ -212,6 +220,7 @@ func (d *diagnosis) checkSession(ctx context.Context, s *engine.Session) error {
 
 // checkUser checks the permissions of the user of an external Redis.
 func (d *diagnosis) checkUser(ctx context.Context, s *engine.Session) error {
+	// A private Redis has no users but the owner of its folder.
 	if !s.External() {
 		return nil
 	}
@@ -253,6 +262,7 @@ func (d *diagnosis) checkClock(ctx context.Context, s *engine.Session) error {
 			return fmt.Errorf("read the clock of Redis: %w", err)
 		}
 
+		// The fastest call bounds the error of the clock comparison best: half its time.
 		took := time.Since(begin)
 		if i == 0 || took < best {
 			best = took
@@ -276,6 +286,7 @@ func (d *diagnosis) compare(workers []runs.Worker, s *engine.Session) {
 	var mismatched, other, unhealthy []string
 	key, err := s.Key()
 	for _, w := range workers {
+		// Workers of one run belong to the command that started them, which may use another key.
 		if w.Alive() && err == nil && w.Run == "" && w.Key != key.Fingerprint() {
 			mismatched = append(mismatched, fmt.Sprintf("%s (%s)", w.ID, w.Key))
 		}
@@ -284,6 +295,7 @@ func (d *diagnosis) compare(workers []runs.Worker, s *engine.Session) {
 			unhealthy = append(unhealthy, fmt.Sprintf("%s (%s)", w.ID, w.Unhealthy))
 		}
 
+		// Another version is not an error: a worker requeues tasks of a format that it cannot read.
 		if w.Alive() && w.Version != version.String() {
 			other = append(other, fmt.Sprintf("%s (%s)", w.ID, w.Version))
 		}
@@ -322,6 +334,7 @@ func (d *diagnosis) checkWorkers(ctx context.Context, s *engine.Session) error {
 	for _, w := range workers {
 		if w.Alive() {
 			alive++
+			// An unhealthy worker is alive, but takes no stages.
 			if w.Unhealthy == "" {
 				slots += w.Slots
 			}
@@ -333,6 +346,7 @@ func (d *diagnosis) checkWorkers(ctx context.Context, s *engine.Session) error {
 	case alive > 0:
 		d.add("workers", redisx.OK, fmt.Sprintf("%s, %s (%s lists them)", count(alive, "live worker", "live workers"),
 			count(slots, "slot", "slots"), d.invocation.hint("workers", nil)), "")
+	// A run on an external Redis starts no workers of its own unless it is told to.
 	case s.External():
 		d.add("workers", redisx.Warning, "no live worker: a run would wait for one", fmt.Sprintf("start one with %s, or let a run start its own with --workers", d.invocation.hintWorker(spec.DefaultQueue)))
 	default:
@@ -371,6 +385,7 @@ func (d *diagnosis) checkCoordinators(ctx context.Context, s *engine.Session) er
 		names[i] = coordinator.ID
 	}
 
+	// Not a warning: a run drives itself unless it was submitted with --detach.
 	what := fmt.Sprintf("no coordinator serves: a run whose command dies must be resumed with %s", d.invocation.hint("resume", []string{"RUN"}))
 	if len(list) > 0 {
 		what = fmt.Sprintf("%s (%s)", count(len(list), "coordinator serves", "coordinators serve"), strings.Join(names, ", "))

@@ -20,9 +20,11 @@ func classify(err error) int {
 	var invalid *dag.InvalidError
 	var file *pipefile.FileError
 	switch {
+	// A caller may try these again: neither the pipeline nor the command line is wrong.
 	case errors.As(err, &unreachable), errors.Is(err, engine.ErrStateLost), errors.Is(err, runs.ErrFenced),
 		errors.Is(err, coordinator.ErrNoWorker):
 		return exitUnreachable
+	// Trying these again without a change gives the same error.
 	case errors.As(err, &url), errors.As(err, &invalid), errors.As(err, &file),
 		errors.Is(err, runs.ErrNotFound), errors.Is(err, runs.ErrExists), errors.Is(err, engine.ErrSharedMemory),
 		errors.Is(err, version.ErrNewer), errors.Is(err, engine.ErrActive), errors.Is(err, engine.ErrNoStage):

@@ -33,8 +33,10 @@ func (i invocation) findRun(ctx context.Context, s *runs.Service, word string) (
 	var ambiguous *runs.AmbiguousError
 	var invalid *runs.InvalidIDError
 	switch {
+	// The service does not know command lines, so the hint is added here.
 	case errors.As(err, &unknown):
 		return found, &exitError{exitUsage, fmt.Errorf("%w%s", err, i.listHint(unknown))}
+	// These say by themselves what to do.
 	case errors.As(err, &ambiguous), errors.As(err, &invalid), errors.Is(err, runs.ErrNotKept):
 		return found, &exitError{exitUsage, err}
 	}

@@ -31,8 +31,10 @@ type startFunc func(context.Context, engine.RunOptions) (*runstate.Run, error)
 
 // open connects to Redis and the screen for as long as do runs.
 func (f *foreground) open(do func() error) (err error) {
+	// A closed pipe must not end a coordinator: its run would be stalled.
 	defer surviveBrokenPipes()()
 
+	// Before the connection, whose warnings go to the screen.
 	if f.screen, err = f.newScreen(); err != nil {
 		return err
 	}
@@ -43,6 +45,7 @@ func (f *foreground) open(do func() error) (err error) {
 	}
 	defer func() { err = errors.Join(err, f.session.Close()) }()
 
+	// The deferred calls close the session first. Its last warnings still reach the screen.
 	f.screen.begin(f.session)
 	return do()
 }
@@ -58,6 +61,7 @@ func (f *foreground) onRun(start func(*engine.Session, context.Context, engine.R
 	}
 
 	return f.open(func() error {
+		// The run is looked up before start, so that an unknown run changes nothing.
 		service := runs.New(f.session)
 		found, err := f.findRun(f.c.Context, service, word)
 		if err != nil {
@@ -85,15 +89,18 @@ func (f *foreground) onRun(start func(*engine.Session, context.Context, engine.R
 // code.
 func (f *foreground) watch(start startFunc) error {
 	o := f.options
+	// No other process can execute stages there. On an external Redis the workers do.
 	if !f.session.External() && o.Children == 0 && o.Concurrency == 0 {
 		o.Concurrency = engine.DefaultConcurrency()
 	}
 
 	o.Observe = f.screen.observe
 	o.Tick = f.screen.tick
-	o.Tell = f.screen.tell
+	o.Tell = f.screen.showRole
 	hurry := make(chan struct{})
 	o.Hurry = hurry
+
+	// Only from here on does a run depend on this process. Before, a signal ends it by default.
 	ctx, stop := f.cancelOnSignal(o, hurry)
 	defer stop()
 
@@ -103,7 +110,9 @@ func (f *foreground) watch(start startFunc) error {
 		return &exitError{sig.code(), f.screen.Close()} // the run continues and has no result yet
 	}
 
+	// The live block must be gone before the result is printed below it.
 	err = errors.Join(err, f.screen.Close())
+	// There is no run to show: it could not be submitted or read.
 	if run == nil {
 		return f.explainStart(err)
 	}
@@ -129,8 +138,10 @@ func (f *foreground) verdict(run *runstate.Run, err error, cause error) error {
 	var sig interrupted
 	code := exitFailed
 	switch {
+	// A shell expects the code of the signal, whatever became of the run.
 	case errors.As(cause, &sig):
 		code = sig.code()
+	// The coordinator gave up: its error says more than the state of an unfinished run.
 	case err != nil && !run.State.Finished():
 		code = classify(err)
 	case run.State.Outcome() == dag.Succeeded && err == nil:
@@ -150,6 +161,7 @@ func (f *foreground) printResult(run *runstate.Run) error {
 	ctx := context.WithoutCancel(f.c.Context)
 	service := runs.New(f.session)
 
+	// A person does not read megabytes, but a program may need all of them.
 	most := runstate.ForPeople
 	if f.json {
 		most = runstate.AnySize
@@ -162,6 +174,7 @@ func (f *foreground) printResult(run *runstate.Run) error {
 
 	result := run.Result(time.Now())
 	result.Outputs = outputs
+	// A result without some outputs is printed too: the run itself is known.
 	if encodeErr := ignoreClosed(printJSON(f.Out, result)); encodeErr != nil {
 		err = errors.Join(err, fmt.Errorf("print result: %w", encodeErr))
 	}
@@ -170,6 +183,7 @@ func (f *foreground) printResult(run *runstate.Run) error {
 
 // summary prints the last block on standard output.
 func (f *foreground) summary(ctx context.Context, service *runs.Service, run *runstate.Run, outputs map[string]json.RawMessage) error {
+	// Decided again for standard output, which may be a pipe while standard error is a terminal.
 	color, err := progress.ParseColor(f.c.String("color"))
 	if err != nil {
 		return err
@@ -190,6 +204,7 @@ func (i invocation) nextSteps(service *runs.Service, run *runstate.Run) (hints [
 	switch {
 	case run.State.Outcome() == dag.Succeeded:
 		return nil
+	// Nothing else is possible before the run has finished.
 	case keeps && !run.State.Finished():
 		return []progress.Hint{i.hintAgain("resume", id).next("resume it")}
 	case keeps && len(run.Failures) > 0:
@@ -197,6 +212,7 @@ func (i invocation) nextSteps(service *runs.Service, run *runstate.Run) (hints [
 		hints = append(hints, i.hint("logs", []string{string(run.ID), stage}).next("look closer"))
 	}
 
+	// The summary shows only the first failures.
 	if keeps && len(run.Failures) > shownFailures {
 		hints = append(hints, i.hint("status", id, "--stages").next("see them all"))
 	}
@@ -205,6 +221,7 @@ func (i invocation) nextSteps(service *runs.Service, run *runstate.Run) (hints [
 		hints = append(hints, i.hintAgain("retry", id).next("retry it"))
 	}
 
+	// Other commands do not know which TARGET the run was started with.
 	if i.c.Command.Name == "run" {
 		hints = append(hints, i.hintAgain("run", i.c.Args().Slice()).next("run it again"))
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/picture"
 	"github.com/godags/godags/internal/runs"
+	"github.com/godags/godags/internal/runstate"
 )
 
 func defineGraph(p Program) *ucli.Command {
@@ -42,11 +43,14 @@ func showGraph(i invocation) error {
 		return err
 	}
 
+	// A pipeline first: drawing it needs no Redis.
 	word := c.Args().First()
 	sp, err := i.target(word)
 	if err == nil {
 		return i.draw(picture.Input{Name: sp.Name, Graph: sp.Graph}, o)
 	}
+
+	// Such a word cannot mean a run.
 	if isFile(word) || word == "" {
 		return err
 	}
@@ -73,24 +77,39 @@ func showGraph(i invocation) error {
 	})
 }
 
+// runPicture returns the graph of a run, with the state of each stage.
 func runPicture(status *runs.Status) picture.Input {
 	run := status.Run
-	return picture.Input{Name: run.Spec.Name, Run: string(run.ID), Graph: run.Spec.Graph,
+
+	// A mapped stage is drawn as one node, so its state sums up those of its instances.
+	state := func(s dag.StageID) dag.State {
+		state, _ := run.Standing(s)
+		return state
+	}
+
+	return picture.Input{
+		Name:   run.Spec.Name,
+		Run:    string(run.ID),
+		Graph:  run.Spec.Graph,
 		Reason: status.Reasons.Reason,
-		State: func(s dag.StageID) dag.State {
-			state, _ := run.Standing(s)
-			return state
-		},
-		Label: func(s dag.StageID) string {
-			if _, n, ok := run.State.Instances(s); ok {
-				_, succeeded := run.Standing(s)
-				return fmt.Sprintf("%d of %d", succeeded, n)
-			}
-			if d := run.Duration(s); d > 0 {
-				return short(d)
-			}
-			return ""
-		}}
+		State:  state,
+		Label:  func(s dag.StageID) string { return stageLabel(run, s) },
+	}
+}
+
+// stageLabel returns the second line of a node: how many instances succeeded, or the duration.
+func stageLabel(run *runstate.Run, s dag.StageID) string {
+	// The duration of a mapped stage is only that of gathering its outputs.
+	if _, n, ok := run.State.Instances(s); ok {
+		_, succeeded := run.Standing(s)
+		return fmt.Sprintf("%d of %d", succeeded, n)
+	}
+
+	// Zero: the stage has not been executed.
+	if d := run.Duration(s); d > 0 {
+		return short(d)
+	}
+	return ""
 }
 
 // pictureOptions are the format and the place of a picture.
@@ -106,7 +125,8 @@ var pictureExtensions = map[string]picture.Format{
 }
 
 func parsePictureOptions(c *ucli.Context) (o pictureOptions, err error) {
-	o.path, o.open = c.String("out"), c.Bool("open")
+	o.path = c.String("out")
+	o.open = c.Bool("open")
 	if c.IsSet("out") && o.path == "" {
 		return o, usageError("--out needs a file name")
 	}
@@ -122,10 +142,13 @@ func parsePictureOptions(c *ucli.Context) (o pictureOptions, err error) {
 		if o.format, err = picture.ParseFormat(c.String("format")); err != nil {
 			return o, &exitError{exitUsage, err}
 		}
+	// An explicit --format wins over the extension, even one that contradicts it.
 	case known:
 		o.format = byName
+	// A picture in a format that the file name does not announce would surprise its reader.
 	case ext != "":
 		return o, usageError("%s: the extension %s has no format: add --format dot, svg, mermaid, ascii or json", o.path, ext)
+	// Viewers and browsers show SVG, and none of the other formats as a picture.
 	case o.open && o.path == "":
 		o.format = picture.SVG
 	default:
@@ -139,9 +162,11 @@ func (i invocation) draw(in picture.Input, o pictureOptions) error {
 	write := func(w io.Writer) error { return picture.Draw(w, in, o.format) }
 	switch {
 	case o.path == "" && !o.open:
+		// Only text on a terminal has a width to keep to.
 		in.Width = i.columns()
 		return i.print(func(out *bufio.Writer) error { return write(out) })
 	case o.path == "":
+		// The file stays: the viewer may read it after this process has exited.
 		f, err := os.CreateTemp("", fmt.Sprintf("godags-*.%s", o.format))
 		if err != nil {
 			return fmt.Errorf("file for the picture: %w", err)
@@ -157,6 +182,7 @@ func (i invocation) draw(in picture.Input, o pictureOptions) error {
 		}
 	}
 
+	// On standard error, since standard output may be another result of the same script.
 	fmt.Fprintf(i.Err, "wrote %s\n", printable(o.path))
 	if !o.open {
 		return nil

@@ -67,6 +67,7 @@ type page struct {
 const pageWidth = 100
 
 func (p Program) showHelp(show func(page)) error {
+	// Longer lines are hard to read, however wide the terminal is.
 	width := pageWidth
 	if columns := p.columns(); columns > 0 {
 		width = min(columns, pageWidth)
@@ -84,11 +85,13 @@ func (p Program) helpFor(app *ucli.App, args []string) (asked bool, err error) {
 		return false, nil
 	}
 
+	// arrange reduces a request for help to at most a command and the flag.
 	if len(args) == 1 {
 		return true, p.showHelp(func(h page) { h.app(app) })
 	}
 
 	c := app.Command(args[0])
+	// The action of the app reports the unknown command.
 	if c == nil {
 		return false, nil
 	}
@@ -170,6 +173,7 @@ func describe(f ucli.DocGenerationFlag, names []string) [2]string {
 		usage = before + value + after
 	}
 
+	// Zero values mean "not given", and their usage texts name the default in words.
 	if d := strings.Trim(f.GetDefaultText(), `"`); f.TakesValue() && !slices.Contains([]string{"", "0", "0s"}, d) && !strings.Contains(usage, "(default") {
 		usage += " (default: " + d + ")"
 	}
@@ -189,6 +193,7 @@ func (h page) section(title string, rows [][2]string) {
 		widest = max(widest, term.Width(row[0]))
 	}
 
+	// On a narrow terminal a column of names would leave too little room for the descriptions.
 	margin := strings.Repeat(" ", 2+widest+2)
 	below := len(margin) > h.width/2
 	if below {

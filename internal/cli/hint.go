@@ -62,10 +62,12 @@ func (i invocation) hint(command string, args []string, flags ...string) hint {
 	masked := false
 	for _, name := range placeFlags {
 		value := given(i.c, name)
+		// A hint with a flag that the command lacks would fail when it is copied.
 		if value == "" || !takes(i.c.App, command, name) {
 			continue
 		}
 		if name == "redis" {
+			// Hints end up in terminals and in the logs of CI.
 			value, masked = redisx.Mask(value)
 		}
 		flags = append(slices.Clip(flags), "--"+name, value)
@@ -83,7 +85,9 @@ func (i invocation) hintAgain(command string, args []string) hint {
 	var flags []string
 	for _, name := range []string{"concurrency", "workers", "grace", "batch", "no-worker-timeout", "no-fuse", "keep", "values", "params"} {
 		switch {
+		// Defaults are left out: they would make the hint long and say nothing.
 		case !c.IsSet(name) || !takes(c.App, command, name):
+		// A boolean flag takes no value after a space.
 		case c.Value(name) == true:
 			flags = append(flags, "--"+name)
 		default:
@@ -91,6 +95,7 @@ func (i invocation) hintAgain(command string, args []string) hint {
 		}
 	}
 
+	// Each value is a flag of its own: a list with commas could not be parsed again.
 	if words, ok := c.Generic("param").(*texts); ok && takes(c.App, command, "param") {
 		for _, word := range *words {
 			flags = append(flags, "--param", word)
@@ -102,6 +107,7 @@ func (i invocation) hintAgain(command string, args []string) hint {
 
 // hintWorker returns the command that starts a worker for a queue.
 func (i invocation) hintWorker(queue string) hint {
+	// A worker listens on this queue by default.
 	if queue == spec.DefaultQueue {
 		return i.hint("worker", nil)
 	}
@@ -119,6 +125,7 @@ func given(c *ucli.Context, name string) string {
 		}
 
 		for _, variable := range text.EnvVars {
+			// The next command is started from the same shell.
 			if os.Getenv(variable) == value {
 				return ""
 			}

@@ -55,6 +55,7 @@ func initFolder(i invocation) error {
 		}
 	}
 
+	// The umask of the user narrows these permissions, as for files that an editor creates.
 	if err := os.MkdirAll(folder, 0o777); err != nil {
 		return fmt.Errorf("create the folder: %w", err)
 	}
@@ -79,6 +80,7 @@ func writeStarter(folder, name string) error {
 	}
 
 	path := filepath.Join(folder, name)
+	// O_EXCL, because the file may have appeared since initFolder looked.
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if errors.Is(err, fs.ErrExist) {
 		return usageError("%s exists and is not overwritten", path)
@@ -88,6 +90,7 @@ func writeStarter(folder, name string) error {
 	}
 
 	content := strings.ReplaceAll(string(text), "VERSION", "v"+version.Number)
+	// The go command cannot fetch the version of a clone, which may never have been pushed.
 	if folder := clone(); name == "go.mod" && folder != "" {
 		content += fmt.Sprintf("\n// The program that wrote this file was built in a clone.\nreplace github.com/godags/godags => %q\n", folder)
 	}
@@ -99,9 +102,15 @@ func writeStarter(folder, name string) error {
 // clone returns the folder of the Git clone in which this program was built. It returns "" for a
 // release, which the go command can fetch.
 func clone() string {
+	// The compiler records the path of this file: that of the module cache has an @v in it.
 	_, file, _, _ := runtime.Caller(0)
 	folder := filepath.Dir(filepath.Dir(filepath.Dir(file)))
-	if _, err := os.Stat(filepath.Join(folder, "go.mod")); err != nil || !filepath.IsAbs(folder) || strings.Contains(folder, "@v") {
+	if !filepath.IsAbs(folder) || strings.Contains(folder, "@v") { // relative: built with -trimpath
+		return ""
+	}
+
+	// The binary may have been copied to a machine without the clone.
+	if _, err := os.Stat(filepath.Join(folder, "go.mod")); err != nil {
 		return ""
 	}
 	return folder
@@ -110,9 +119,11 @@ func clone() string {
 // written says what was written, and how to run it.
 func (p Program) written(folder string, names []string) string {
 	wrote := "wrote " + printable(filepath.Join(folder, names[0]))
+	// A Go program cannot be run by this one: it must be built first.
 	if len(names) == 1 {
 		file := []string{filepath.Join(folder, names[0])}
 		return fmt.Sprintf("%s: %s runs it, %s draws it\n", wrote, p.hint("run", file), p.hint("graph", file))
 	}
-	return fmt.Sprintf("%s and %s: in that folder, `go mod tidy` fetches the dependencies, and `go run . run` runs it\n", wrote, names[1])
+	return fmt.Sprintf("%s and %s: in that folder, `go mod tidy` fetches the dependencies, and `go run . run` runs it\n",
+		wrote, names[1])
 }

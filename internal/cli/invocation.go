@@ -41,6 +41,7 @@ func (i invocation) asJSON() (bool, error) {
 	switch format := i.c.String("output"); format {
 	case "json":
 		return true, nil
+	// Commands without the flag --output have the empty value.
 	case "text", "":
 		return false, nil
 	default:
@@ -51,6 +52,7 @@ func (i invocation) asJSON() (bool, error) {
 // connect opens the Redis that the flags name. The caller closes the session. A command that needs
 // many connections at once gives their number; 0 means the default.
 func (i invocation) connect(ctx context.Context, logger *slog.Logger, connections int) (*engine.Session, error) {
+	// Commands that only read need the caches too: outputs may be stored in them.
 	registry, caches, err := engine.Collect(i.Pipelines...)
 	if err != nil {
 		return nil, err

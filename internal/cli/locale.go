@@ -58,6 +58,7 @@ func (t *terminal) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 
+	// A write may end within a character or a sequence, so the rest of the last one comes first.
 	t.text = append(t.text, p...)
 	whole, rest := safe(t.text)
 	text := string(whole)
@@ -68,6 +69,7 @@ func (t *terminal) Write(p []byte) (int, error) {
 	_, err := io.WriteString(t.File, text)
 	t.text = append(t.text[:0], rest...)
 	if err != nil {
+		// No part of p counts as written: after an error the caller writes no more.
 		return 0, err
 	}
 
@@ -87,6 +89,7 @@ func safe(text []byte) (whole, rest []byte) {
 	at := 0
 	for at < len(text) {
 		b := text[at]
+		// Nearly all bytes of progress are of this kind, and need no decoding.
 		if b >= ' ' && b < 0x7f || b == '\n' || b == '\r' || b == '\t' {
 			whole = append(whole, b)
 			at++
@@ -94,6 +97,7 @@ func safe(text []byte) (whole, rest []byte) {
 		}
 
 		if b == '\x1b' {
+			// The code that prints texts of stages has already removed these sequences from them.
 			if command := ours.Find(text[at:]); command != nil {
 				whole = append(whole, command...)
 				at += len(command)

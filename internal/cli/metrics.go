@@ -36,11 +36,13 @@ func serveMetrics(address string, healthy func() error, metrics func() []metric,
 		host = "127.0.0.1"
 	}
 
+	// Before the goroutine, so that an address in use ends the command with wrong usage.
 	listener, err := net.Listen("tcp", net.JoinHostPort(host, port))
 	if err != nil {
 		return nil, usageError("--metrics-addr: %v", err)
 	}
 
+	// Without the timeout, clients that send nothing would hold connections for ever.
 	server := &http.Server{Handler: metricsHandler(healthy, metrics), ReadHeaderTimeout: 5 * time.Second}
 	done := make(chan struct{})
 	go func() {
@@ -52,6 +54,7 @@ func serveMetrics(address string, healthy func() error, metrics func() []metric,
 
 	logger.Info("metrics served", "url", "http://"+listener.Addr().String()+"/metrics")
 	return func() {
+		// A slow scraper must not delay the exit of the worker.
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		if err := server.Shutdown(ctx); err != nil {
@@ -102,6 +105,7 @@ func serverMetrics(s engine.ServerStats) []metric {
 
 // withAge adds a metric with the seconds since an event, unless there was none yet.
 func withAge(last time.Time, name, help string, metrics ...metric) []metric {
+	// An age since the year 1 would raise every alert on it.
 	if last.IsZero() {
 		return metrics
 	}

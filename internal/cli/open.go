@@ -18,6 +18,7 @@ func writeFile(path string, write func(io.Writer) error) error {
 	}
 
 	info, err := os.Stat(path)
+	// Renaming a file over /dev/stdout or a named pipe would replace it.
 	if err == nil && !info.Mode().IsRegular() {
 		f, err := os.OpenFile(path, os.O_WRONLY, 0)
 		if err != nil {
@@ -26,11 +27,14 @@ func writeFile(path string, write func(io.Writer) error) error {
 		return errors.Join(write(f), f.Close())
 	}
 
+	// In the same folder, because a rename does not cross file systems. A reader sees a whole
+	// picture or none.
 	temporary := fmt.Sprintf("%s.%d.tmp", path, os.Getpid())
 	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return fmt.Errorf("write the picture: %w", err)
 	}
+	// Without Sync a power failure could leave the new name with an empty file.
 	if err := errors.Join(write(f), f.Sync(), f.Close()); err != nil {
 		return errors.Join(fmt.Errorf("write the picture: %w", err), os.Remove(temporary))
 	}

@@ -40,6 +40,7 @@ func withParams(c *ucli.Context, sp *spec.Spec) (*spec.Spec, error) {
 		return nil, &exitError{exitUsage, err}
 	}
 
+	// A copy: the pipeline belongs to the program, which may run it again with other values.
 	bound := *sp
 	if bound.Params, err = spec.Bind(sp.Params, given); err != nil {
 		return nil, usageError("pipeline %s: %w\nGive parameters with --param NAME=VALUE, or with --params FILE", sp.Name, err)
@@ -56,6 +57,7 @@ func givenParams(c *ucli.Context, declared []spec.Param) (map[string]json.RawMes
 		if err != nil {
 			return nil, err
 		}
+		// The file comes first, so that --param overrides it.
 		given = fromFile
 	}
 
@@ -64,6 +66,7 @@ func givenParams(c *ucli.Context, declared []spec.Param) (map[string]json.RawMes
 		return given, nil
 	}
 
+	// All problems are reported at once: a user who fixes one sees the others too.
 	var problems []error
 	for _, word := range *words {
 		name, text, found := strings.Cut(word, "=")
@@ -71,6 +74,7 @@ func givenParams(c *ucli.Context, declared []spec.Param) (map[string]json.RawMes
 			problems = append(problems, fmt.Errorf("--param %.100q: write it as NAME=VALUE", word))
 			continue
 		}
+		// JSON would replace bytes that are not UTF-8 silently.
 		if err := jsontext.CheckText(text); err != nil {
 			problems = append(problems, fmt.Errorf("--param %.100q: %w: pass binary data in a file", name, err))
 			continue
@@ -93,6 +97,7 @@ func paramTexts(params []spec.Param) string {
 	const most = 60 // characters of a value
 	list := make([]string, len(params))
 	for i, p := range params {
+		// Cut by characters: cutting by bytes could split one.
 		value := []rune(printable(p.Text()))
 		if len(value) > most {
 			value = append(value[:most:most], []rune("...")...)

@@ -13,6 +13,7 @@ import (
 // prune removes the runs that match, or without a filter those that have expired.
 func (i invocation) prune(form form, filter runs.Filter) error {
 	c := i.c
+	// Which runs a limit would leave out is not clear to a user who wants to remove them.
 	if c.IsSet("limit") {
 		return usageError("--limit is for the list: prune removes all runs that match")
 	}
@@ -28,6 +29,7 @@ func (i invocation) prune(form form, filter runs.Filter) error {
 			return err
 		}
 
+		// A program gets an empty list, and a person no table without rows.
 		if form.json || len(removed) > 0 {
 			err = printRuns(out, removed, form)
 		}

@@ -23,6 +23,7 @@ func (i invocation) read(do func(context.Context, *engine.Session, *bufio.Writer
 	ctx, stop := untilSignal(i.c.Context)
 	defer stop()
 
+	// Not returned at once on an error: after a signal the error is only that of the signal.
 	session, err := i.connect(ctx, slog.New(slog.NewTextHandler(i.Err, nil)), 0)
 	if err == nil {
 		err = i.print(func(out *bufio.Writer) error { return do(ctx, session, out) })
@@ -60,6 +61,7 @@ func (i invocation) readRun(most int, do func(context.Context, *runs.Service, ru
 // process at once.
 func untilSignal(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
+	// Notify drops a signal for which the channel has no room.
 	signals := make(chan os.Signal, 1)
 	notify(signals, os.Interrupt, syscall.SIGTERM)
 	done := make(chan struct{})
@@ -84,8 +86,10 @@ func untilSignal(ctx context.Context) (context.Context, func()) {
 // an error.
 func (p Program) print(do func(*bufio.Writer) error) error {
 	defer surviveBrokenPipes()()
+	// Events and lists have many short lines: 64 KiB is one write for some hundreds of them.
 	out := bufio.NewWriterSize(p.Out, 64<<10)
 	err := do(out)
+	// Flushed after an error too: what was found before helps the user.
 	if flushErr := out.Flush(); err == nil && flushErr != nil {
 		err = fmt.Errorf("print the result: %w", flushErr)
 	}

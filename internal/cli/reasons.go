@@ -34,10 +34,12 @@ const explainShare = 50
 // that the reason is shown at once.
 func (s *screen) readFleet(service *runs.Service) {
 	id, known := s.run.Load().(runs.ID)
+	// Reading the fleet takes several round trips. A run without ready stages does not need them.
 	if !known || s.quiet || s.reasons.ready.Load() == 0 {
 		return
 	}
 
+	// The next second brings a newer answer, so an older one is not worth waiting for.
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 
@@ -59,11 +61,13 @@ func (s *screen) tick(run *runstate.Run) {
 		return
 	}
 
+	// The time is measured, because it depends on the size of the run.
 	begin := time.Now()
 	if begin.Sub(s.reasons.explained) < s.reasons.pause {
 		return
 	}
 
+	// Each fleet is used once: reasons from an old one would contradict the journal.
 	fleet := s.reasons.fleet.Swap(nil)
 	if fleet == nil {
 		return
@@ -78,6 +82,7 @@ func (s *screen) tick(run *runstate.Run) {
 // it.
 func (i invocation) remedy(external bool, g runstate.Group) string {
 	switch {
+	// Their text names the key to delete, or the fault to repair.
 	case g.Reason.Code == api.ReasonPaused, g.Unhealthy != "":
 		return ""
 	case g.Reason.Code == api.ReasonKeyMismatch:

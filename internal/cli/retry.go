@@ -23,15 +23,18 @@ func defineRetry(p Program) *ucli.Command {
 }
 
 func retry(i invocation) error {
-	f := &foreground{invocation: i}
-	var err error
-	if f.options, err = i.drivingOptions(); err != nil {
+	options, err := i.drivingOptions()
+	if err != nil {
 		return err
 	}
 
+	f := &foreground{invocation: i, options: options}
 	return f.onRun(func(session *engine.Session, ctx context.Context, o engine.RunOptions) (*runstate.Run, error) {
 		run, err := session.Retry(ctx, o, i.c.String("stage"))
+		// The engine does not know the commands that help.
 		if errors.Is(err, engine.ErrActive) {
+			// Either may be right: only Redis knows whether the coordinator lives, and that may
+			// change.
 			id := []string{string(o.ID)}
 			err = fmt.Errorf("%w: follow it with %s, or resume it with %s if it has no coordinator",
 				err, i.hint("attach", id), i.hintAgain("resume", id))

@@ -62,6 +62,7 @@ func run(i invocation) error {
 // reported at once and has no effects.
 func (f *foreground) parseRun() (err error) {
 	c := f.c
+	// The empty text means the default pipeline in target. Here it is an unset shell variable.
 	if c.NArg() == 1 && c.Args().First() == "" {
 		return usageError("TARGET is an empty text")
 	}
@@ -69,6 +70,7 @@ func (f *foreground) parseRun() (err error) {
 	if c.NArg() > 1 {
 		return usageError("run takes one TARGET, but got %q", c.Args().Slice())
 	}
+	// Found after the run, a wrong format would lose the result.
 	if f.json, err = f.asJSON(); err != nil {
 		return err
 	}
@@ -84,6 +86,7 @@ func (f *foreground) parseRun() (err error) {
 		return usageError("--keep: %w", err)
 	}
 
+	// IsSet, because an empty ID is a mistake too, and not a request for a generated one.
 	if id := c.String("run-id"); c.IsSet("run-id") {
 		if f.options.ID, err = runs.ChooseID(id); err != nil {
 			return &exitError{exitUsage, err}
@@ -114,6 +117,7 @@ func (i invocation) drivingOptions() (o engine.RunOptions, err error) {
 	if o.Concurrency < 0 || o.Children < 0 || o.Grace < 0 || o.MaxBatch < 0 || o.NoWorker < 0 {
 		return o, usageError("--concurrency, --workers, --grace, --batch and --no-worker-timeout cannot be negative")
 	}
+	// 0 means the default in RunOptions, which is the opposite of what the user typed.
 	if o.Concurrency == 0 && c.IsSet("concurrency") {
 		return o, usageError("--concurrency 0 leaves no worker to execute stages: give 1 or more, or omit the flag for one per core")
 	}

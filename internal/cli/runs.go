@@ -49,6 +49,7 @@ func showRuns(i invocation) error {
 	if c.Args().Present() {
 		return i.prune(form, filter)
 	}
+	// A filter takes 0 for all runs, and a Redis may keep very many.
 	if filter.Limit = c.Int("limit"); filter.Limit < 1 {
 		return usageError("--limit must be at least 1")
 	}
@@ -62,10 +63,12 @@ func showRuns(i invocation) error {
 			return err
 		}
 
+		// Programs that need all runs give a limit. A line on standard error is for people.
 		if more && !form.json {
 			fmt.Fprintf(i.Err, "the newest %d: --limit lists more\n", filter.Limit)
 		}
 
+		// A table without rows does not say why it has none.
 		if len(list) == 0 && !form.json {
 			i.explainNoRuns(s, c.String("state") != "" || c.String("older-than") != "")
 			return nil
@@ -82,6 +85,7 @@ func printRuns(out *bufio.Writer, list []runs.Summary, form form) error {
 		return nil
 	}
 
+	// Never nil: an empty list is [] in JSON, and not null.
 	forms := make([]api.Run, len(list))
 	for i, r := range list {
 		forms[i] = r.API(now)
@@ -101,6 +105,7 @@ func runFilter(c *ucli.Context) (f runs.Filter, err error) {
 		if err != nil {
 			return f, usageError("--older-than: %w", err)
 		}
+		// A pointer, because an age of 0 is valid and selects every run.
 		f.Age = &age
 	}
 
@@ -122,6 +127,7 @@ func runTable(list []runs.Summary, now time.Time) table {
 	t := table{{"RUN", "PIPELINE", "STATE", "STAGES", "STARTED", "TOOK"}}
 	for _, r := range list {
 		took := "-"
+		// The time since the submission of a run that waits would look like work.
 		if api.HasCoordinator(r.State) {
 			took = short(r.Elapsed(now))
 		}

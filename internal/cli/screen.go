@@ -34,10 +34,12 @@ type screen struct {
 
 	reasons reasons
 
-	external atomic.Bool                               // Redis was given by URL
-	part     atomic.Value                              // engine.Role, as soon as it is known
-	standBy  bool                                      // take over if the coordinator dies
-	hint     func(command string, args ...string) hint // see [invocation.hintAgain]
+	external atomic.Bool  // Redis was given by URL
+	part     atomic.Value // engine.Role, as soon as it is known
+	standBy  bool         // take over if the coordinator dies
+
+	// hint is [invocation.hintAgain].
+	hint func(command string, args ...string) hint
 }
 
 func (i invocation) newScreen() (*screen, error) {
@@ -51,6 +53,7 @@ func (i invocation) newScreen() (*screen, error) {
 		return nil, &exitError{exitUsage, err}
 	}
 
+	// attach only follows: stopping it must not affect the run.
 	s := &screen{
 		quiet: mode == progress.Quiet, standBy: i.c.Command.Name != "attach", closed: make(chan struct{}),
 		hint: func(command string, args ...string) hint { return i.hintAgain(command, args) },
@@ -64,6 +67,7 @@ func (i invocation) newScreen() (*screen, error) {
 
 // logger prints warnings above the live block, or nothing with --progress quiet.
 func (s *screen) logger() *slog.Logger {
+	// Errors still appear: they are returned, and printed at the end.
 	if s.quiet {
 		return slog.New(slog.DiscardHandler)
 	}
@@ -102,6 +106,7 @@ func (s *screen) follow(service *runs.Service) {
 
 // logs reads what attempts have printed so far.
 func (s *screen) logs(service *runs.Service, attempts []runs.AttemptID) map[runs.AttemptID][]byte {
+	// A slow Redis must not delay the reasons, which the same goroutine reads next.
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 
@@ -119,6 +124,7 @@ func (s *screen) logs(service *runs.Service, attempts []runs.AttemptID) map[runs
 
 // Close restores the terminal. It may be called several times. A closed terminal is not an error.
 func (s *screen) Close() error {
+	// The goroutine ends first: it must not print below the result.
 	s.once.Do(func() { close(s.closed) })
 	s.tails.Wait()
 	return ignoreClosed(s.printer.Close())
@@ -131,31 +137,55 @@ func (s *screen) observe(run *runstate.Run, e runs.Entry) {
 	s.printer.Observe(run, e)
 }
 
-// tell says what this process does for the run, when that changes.
-func (s *screen) tell(part engine.Role, coordinator string) {
-	before, _ := s.part.Swap(part).(engine.Role)
-	switch {
-	case part == before:
-	case part == engine.Ended:
-		s.say("the run has already finished: showing its result")
-	case part == engine.Follows && before == engine.Owns:
-		s.say("%s has taken over the run: following it", coordinator)
-	case part == engine.Follows && s.standBy:
-		s.say("%s drives this run, or did until a moment ago: following it, and taking over if that coordinator is dead", coordinator)
-	case part == engine.Follows && before == engine.Waits:
-		s.say("%s drives the run now", coordinator)
-	case part == engine.Waits && coordinator == "":
-		s.say("no coordinator has taken the run yet: start one with %s, or run it here with %s", s.hint("serve"), s.about("resume"))
-	case part == engine.Waits:
-		s.say("stalled: the coordinator %s of the run is dead; resume the run with %s", coordinator, s.about("resume"))
-	case part == engine.Owns && before != "":
-		s.say("the coordinator of the run is dead: resuming the run here")
+// showRole says what this process does for the run, when that changes. The coordinator is that of
+// another process, or empty if there is none.
+func (s *screen) showRole(role engine.Role, coordinator string) {
+	before, _ := s.part.Swap(role).(engine.Role)
+	if role == before {
+		return
 	}
+
+	switch role {
+	case engine.Ended:
+		s.say("the run has already finished: showing its result")
+	case engine.Follows:
+		s.showFollowing(before, coordinator)
+	case engine.Waits:
+		s.showWaiting(coordinator)
+	case engine.Owns:
+		// A process that owns the run from the start has nothing to explain.
+		if before != "" {
+			s.say("the coordinator of the run is dead: resuming the run here")
+		}
+	}
+}
+
+func (s *screen) showFollowing(before engine.Role, coordinator string) {
+	switch {
+	case before == engine.Owns:
+		s.say("%s has taken over the run: following it", coordinator)
+	case s.standBy:
+		// A lease lasts up to 3 s after the death of its holder, so it does not tell which is true.
+		s.say("%s drives this run, or did until a moment ago: following it, and taking over if that coordinator is dead",
+			coordinator)
+	case before == engine.Waits:
+		s.say("%s drives the run now", coordinator)
+	}
+}
+
+func (s *screen) showWaiting(coordinator string) {
+	if coordinator == "" {
+		s.say("no coordinator has taken the run yet: start one with %s, or run it here with %s",
+			s.hint("serve"), s.about("resume"))
+		return
+	}
+	s.say("stalled: the coordinator %s of the run is dead; resume the run with %s", coordinator, s.about("resume"))
 }
 
 // about returns a command of this program for the run.
 func (s *screen) about(command string) hint {
 	id, _ := s.run.Load().(runs.ID)
+	// No entry has been read yet, so the ID is not known here.
 	if id == "" {
 		id = runs.Latest
 	}
@@ -170,8 +200,10 @@ func (s *screen) follows() bool {
 
 // stopping says what the first signal does.
 func (s *screen) stopping(why interrupted, grace time.Duration) {
+	// The run belongs to another process, or soon will: it must not be cancelled.
 	if s.follows() || why.handOver {
-		s.say("%s: exiting; the run continues: follow it with %s, stop it with %s", signalName(why.signal), s.about("attach"), s.about("cancel"))
+		s.say("%s: exiting; the run continues: follow it with %s, stop it with %s",
+			signalName(why.signal), s.about("attach"), s.about("cancel"))
 		return
 	}
 	s.say("%s: cancelling the run; running stages have %s to stop (once more: kill them)", signalName(why.signal), grace)

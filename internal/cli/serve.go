@@ -32,6 +32,7 @@ func serve(i invocation) error {
 		return err
 	}
 
+	// A private Redis is stopped by its last user, and its runs have coordinators already.
 	if i.c.String("redis") == "" {
 		return usageError("serve needs a Redis that workers use as well: give --redis URL or REDIS_URL")
 	}

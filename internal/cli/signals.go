@@ -66,6 +66,7 @@ const killTime = 2 * time.Second
 // stages, and ends the process soon after. A third one ends the process at once.
 func (f *foreground) cancelOnSignal(o engine.RunOptions, hurry chan<- struct{}) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(f.c.Context)
+	// Two, so that a second Ctrl-C is kept while the first is being handled.
 	signals := make(chan os.Signal, 2)
 	notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	done := make(chan struct{})
@@ -89,16 +90,19 @@ func (f *foreground) cancelOnSignal(o engine.RunOptions, hurry chan<- struct{}) 
 				cancel(why)
 			case 2:
 				f.screen.say("%s again: killing the running stages", signalName(last))
+				// Closed and not sent to: the engine may have returned, and nobody would receive.
 				close(hurry)
 				enough = time.After(killTime)
 			default:
 				f.screen.leave()
+				// Deferred calls are skipped on purpose: each of them may wait for Redis.
 				os.Exit(interrupted{signal: last}.code())
 			}
 		}
 	}()
 
 	return ctx, func() {
+		// From here on a signal has its default effect, since the run has finished.
 		signal.Stop(signals)
 		close(done)
 		cancel(nil)
@@ -108,6 +112,7 @@ func (f *foreground) cancelOnSignal(o engine.RunOptions, hurry chan<- struct{}) 
 // canHandOver reports whether a run can continue without this process: it has no workers here, and
 // a coordinator serves that will adopt it.
 func canHandOver(ctx context.Context, session *engine.Session, o engine.RunOptions) bool {
+	// Workers of this process end with it, and no other worker may have the handlers.
 	if !session.External() || o.Concurrency > 0 || o.Children > 0 {
 		return false
 	}
@@ -121,6 +126,7 @@ func canHandOver(ctx context.Context, session *engine.Session, o engine.RunOptio
 // called. Without it, the SIGPIPE of such a write ends the process.
 func surviveBrokenPipes() (stop func()) {
 	broken := make(chan os.Signal, 1)
+	// The channel is never read. Notify alone changes the default effect of the signal.
 	signal.Notify(broken, syscall.SIGPIPE)
 	return func() { signal.Stop(broken) }
 }

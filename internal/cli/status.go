@@ -25,6 +25,7 @@ func showStatus(i invocation) error {
 	if err != nil {
 		return err
 	}
+	// The JSON of a status must stay small: a run may have a million stages.
 	if form.json && i.c.Bool("stages") {
 		return usageError("--stages is for text: %s lists every stage with its state", i.hint("graph", []string{"RUN"}, "--format", "json"))
 	}

@@ -72,7 +72,8 @@ func (t *statusText) printOwner() {
 	resume := t.invocation.hint("resume", []string{string(t.ID)})
 	switch t.RunState {
 	case api.Queued:
-		fmt.Fprintf(t.out, "\nNo coordinator has taken this run yet: start one with %s, or run it here with %s.\n", t.invocation.hint("serve", nil), resume)
+		fmt.Fprintf(t.out, "\nNo coordinator has taken this run yet: start one with %s, or run it here with %s.\n",
+			t.invocation.hint("serve", nil), resume)
 	case api.Stalled:
 		fmt.Fprintf(t.out, "\nThe coordinator of this run is dead; the last entry of its journal is from %s.\nResume the run with %s.\n",
 			moment(t.Last, t.Now), resume)
@@ -159,6 +160,7 @@ func (t *statusText) printActive() {
 		a := t.Active[s]
 		worker := a.Worker
 		if !t.Alive(worker) {
+			// The stage is not lost yet: its worker may answer before the coordinator gives it up.
 			worker += " (silent)"
 		}
 		rows = append(rows, []string{t.Name(s), fmt.Sprint(a.Attempt), worker, short(max(0, t.Now.Sub(a.Since)))})
@@ -183,6 +185,7 @@ func (t *statusText) printFailures(ctx context.Context) error {
 
 	fmt.Fprintf(t.out, "\n%s\n", t.state("failed"))
 	for _, failed := range t.Failures[:min(len(t.Failures), shownFailures)] {
+		// Only for the failures that are shown: a log may have 64 KiB.
 		log, err := t.service.Log(ctx, t.ID, failed.Stage, failed.Attempt)
 		if err != nil {
 			return err
@@ -209,6 +212,7 @@ func (t *statusText) printSkipped() {
 		return
 	}
 
+	// By reason: one failure may skip thousands of stages.
 	skipped := make(map[string][]dag.StageID)
 	var reasons []string
 	for s := range t.Run.State.Stages() {
@@ -227,6 +231,7 @@ func (t *statusText) printSkipped() {
 
 // printReady lists the stages that are ready and not running, by reason.
 func (t *statusText) printReady(groups []runstate.Group) {
+	// Without a coordinator all groups have the same reason, which printOwner has given.
 	if len(groups) == 0 || !api.HasCoordinator(t.RunState) {
 		return
 	}
@@ -289,6 +294,7 @@ func (t *statusText) printStages() {
 		most = min(most, max(leastColumn, min(t.width/3, t.width-len("  succeeded  ATTEMPT       TOOK"))))
 	}
 
+	// A first pass finds the width, so that no row has to be kept.
 	for s := range t.Run.State.Stages() {
 		width = max(width, min(most, term.Width(t.Name(s))))
 	}
@@ -306,6 +312,7 @@ func (t *statusText) printStage(s dag.StageID, width int) {
 	state := t.Run.State.State(s)
 	attempt := "-"
 	took := "-"
+	// An instance of a reopened run continues the numbers of the one that it replaces.
 	if n := t.Begun(s); n >= t.First(s) {
 		attempt = strconv.Itoa(int(n))
 	}
@@ -331,6 +338,7 @@ func (t *statusText) printStage(s dag.StageID, width int) {
 // to know the widths of its columns: a run may have a million stages.
 func (f form) stageRow(out *bufio.Writer, width int, name, state, attempt, took, note string) {
 	name = term.Pad(name, width)
+	// Padded by hand, since a colour has bytes and no width. No state is longer than succeeded.
 	padding := strings.Repeat(" ", len(dag.Succeeded.String())-len(state))
 	rest := fmt.Sprintf("%s  %7s  %9s", padding, attempt, took)
 	if f.width > 0 {

@@ -44,12 +44,14 @@ const (
 // supervise runs n worker processes with the flags of this command until signals stop them.
 func (w workerCommand) supervise(n int) error {
 	c := w.c
+	// Several processes cannot listen on one address, nor share an ID.
 	for _, name := range []string{"metrics-addr", "id"} {
 		if c.String(name) != "" {
 			return usageError("--%s is for one worker, but --processes starts several: omit one of them", name)
 		}
 	}
 
+	// The name with which this process was started need not be a path.
 	program, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find the program of this process: %w", err)
@@ -64,6 +66,7 @@ func (w workerCommand) supervise(n int) error {
 	signals := make(chan os.Signal, 2)
 	notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
+		// The process itself survives both signals, and exits when its workers have.
 		for range signals {
 			s.signalAll()
 		}
@@ -81,6 +84,7 @@ func (w workerCommand) supervise(n int) error {
 	}
 
 	all.Wait()
+	// A worker that refused its flags has left its exit code there.
 	if err := context.Cause(s.stopping); err != context.Canceled {
 		return err
 	}
@@ -141,7 +145,9 @@ func (s *supervisor) runOne(name string) error {
 	cmd := exec.Command(s.program, append(slices.Clone(s.args), "--name", name)...)
 	cmd.Stdout = s.out
 	cmd.Stderr = s.err
+	// The last value of a variable counts, so this one overrides that of the environment.
 	cmd.Env = append(os.Environ(), "REDIS_URL="+s.redis)
+	// In a process group of its own: Ctrl-C must reach it once, through the supervisor.
 	cmd.SysProcAttr = engine.ChildAttr()
 
 	// Under the lock, so that signalAll either prevents the start or finds the process.
@@ -167,6 +173,7 @@ func (s *supervisor) runOne(name string) error {
 
 	s.children = slices.DeleteFunc(s.children, func(p *os.Process) bool { return p == cmd.Process })
 	if err == nil {
+		// Nobody asked the worker to exit, so it is replaced as if it had died.
 		err = errors.New("it exited with 0, without a signal")
 	}
 	return err

@@ -56,6 +56,7 @@ func (p painter) state(word string) string {
 // margin, which is as wide as the label.
 func (f form) paragraph(out *bufio.Writer, label, margin, text string) {
 	most := f.width - term.Width(margin)
+	// So narrow a column is harder to read than lines that the terminal wraps.
 	if most < leastColumn {
 		most = 0
 	}
@@ -99,6 +100,7 @@ func (t table) print(out *bufio.Writer, f form, indent string) {
 
 			line = line + gap
 			gap = strings.Repeat(" ", width-term.Width(text)+2)
+			// Coloured last: a colour has no width, and must not be cut off.
 			if i == state {
 				text = f.state(text)
 			}
@@ -132,10 +134,10 @@ func (t table) fit(most int) []int {
 	}
 
 	// The most important columns are on the left: columns are dropped from the right.
-
 	for i := len(widths) - 1; i > 0 && across(least) > most; i-- {
 		if t[0][i] != "STATE" {
-			widths[i], least[i] = 0, 0
+			widths[i] = 0
+			least[i] = 0
 		}
 	}
 
@@ -148,6 +150,7 @@ func (t table) fit(most int) []int {
 			}
 		}
 
+		// Every column is as narrow as it may be: the terminal wraps the lines.
 		if widths[widest] == least[widest] {
 			break
 		}

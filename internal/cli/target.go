@@ -15,12 +15,14 @@ import (
 // target returns the pipeline that a word names: a pipeline of this program, or a file. An empty
 // word names the first pipeline of this program.
 func (p Program) target(word string) (*spec.Spec, error) {
+	// By its extension and not by its existence: a misspelled file must be reported as a file.
 	if isFile(word) {
 		registry, _, err := engine.Collect(p.Pipelines...)
 		if err != nil {
 			return nil, err
 		}
 
+		// A file may use the handlers of all pipelines in this program.
 		sp, err := pipefile.Read(word, registry)
 		if err != nil {
 			return nil, &exitError{exitUsage, err}

@@ -39,6 +39,7 @@ func validate(i invocation) error {
 		return err
 	}
 
+	// All files are checked, also after an invalid one: an editor or CI wants every problem.
 	list := make([]checkedFile, c.NArg())
 	for n, path := range c.Args().Slice() {
 		sp, err := pipefile.Read(path, registry)
@@ -98,6 +99,7 @@ func checkFile(path string, sp *spec.Spec, err error) checkedFile {
 	}
 
 	g := sp.Graph
+	// With a weight of 1 for each stage, the longest path has one stage of each level.
 	longest, _ := g.CriticalPath(func(dag.StageID) int64 { return 1 })
 	f := checkedFile{File: path, OK: true, Name: sp.Name, Stages: g.Len(), Dependencies: g.Edges(), Levels: len(longest), Params: sp.Params}
 	for _, s := range longest {
@@ -117,6 +119,7 @@ func (p Program) printFiles(out *bufio.Writer, list []checkedFile, asJSON bool) 
 			if file, ok := errors.AsType[*pipefile.FileError](f.err); ok {
 				text = file.Show(len(file.Problems))
 			}
+			// Problems go to standard error, so that standard output has valid files only.
 			fmt.Fprintln(p.Err, printable(text))
 			continue
 		}
@@ -135,6 +138,7 @@ func (p Program) printFiles(out *bufio.Writer, list []checkedFile, asJSON bool) 
 func pathText(path []string) string {
 	const ends = 3
 	if len(path) > 2*ends+1 {
+		// The capacity is limited, because append must not overwrite the path of the caller.
 		path = append(append(path[:ends:ends], fmt.Sprintf("... %d more ...", len(path)-2*ends)), path[len(path)-ends:]...)
 	}
 	return strings.Join(path, " -> ")

@@ -69,6 +69,7 @@ func runWorker(i invocation) error {
 		options.ID = engine.NewWorkerID(i.c.String("name"))
 	}
 
+	// After the flags were checked: wrong usage must not wait for Redis.
 	session, err := i.awaitRedis(w.logger, 0)
 	if err != nil {
 		return err
@@ -108,6 +109,7 @@ func (w workerCommand) parse() (o engine.WorkerOptions, err error) {
 		}
 	}
 
+	// 0 would make a worker that is alive and takes nothing.
 	if o.Concurrency < 1 {
 		return o, usageError("--concurrency must be at least 1")
 	}
@@ -164,6 +166,7 @@ const connectEvery = 200 * time.Millisecond
 func queueNames(given []string) (names []string) {
 	for _, list := range given {
 		for name := range strings.SplitSeq(list, ",") {
+			// Lists with a space after the comma are common in environment variables.
 			names = append(names, strings.TrimSpace(name))
 		}
 	}
@@ -181,6 +184,7 @@ const abandonAfter = 5 * time.Second
 // serve runs a worker until signals stop it.
 func (w workerCommand) serve(worker *engine.Worker, o engine.WorkerOptions) error {
 	ctx := w.c.Context
+	// Two, so that a second signal is kept while the first is being handled.
 	signals := make(chan os.Signal, 2)
 	notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
@@ -191,6 +195,7 @@ func (w workerCommand) serve(worker *engine.Worker, o engine.WorkerOptions) erro
 	defer stopTaking()
 	defer stopNow()
 
+	// Before the worker takes stages, so that an address in use starts none of them.
 	stopServing, err := serveMetrics(w.c.String("metrics-addr"), worker.Healthy,
 		func() []metric { return workerMetrics(worker.Stats()) }, w.logger)
 	if err != nil {

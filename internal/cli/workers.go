@@ -47,6 +47,7 @@ func showWorkers(i invocation) error {
 			return nil
 		}
 
+		// Silent workers are listed too: a user looks here for the one that is missing.
 		workerTable(workers, time.Now()).print(out, form, "")
 
 		// The reason is too long for a column.
