@@ -63,7 +63,7 @@ func usageError(format string, args ...any) error {
 // Main executes the command that args name and returns the exit code. The args do not include the
 // name of the program.
 func Main(ctx context.Context, p Program, args []string) int {
-	p.Out, p.Err = readable(p.Out, os.Getenv), readable(p.Err, os.Getenv)
+	p.Out, p.Err = wrapTerminal(p.Out, os.Getenv), wrapTerminal(p.Err, os.Getenv)
 	return p.execute(ctx, p.app(), args)
 }
 
@@ -76,19 +76,19 @@ func (p Program) execute(ctx context.Context, app *ucli.App, args []string) int 
 
 	// urfave/cli prints only app.Version. This line has the Go version and the platform too.
 	if slices.Equal(args, []string{"--version"}) {
-		return p.explain(p.printVersion())
+		return p.reportError(p.printVersion())
 	}
 
 	args, err := arrange(app, args)
 	if err == nil {
 		// urfave/cli would print its own templates, which know no terminal width.
 		if asked, err := p.helpFor(app, args); asked {
-			return p.explain(err)
+			return p.reportError(err)
 		}
 		err = app.RunContext(ctx, append([]string{p.Name}, args...))
 	}
 
-	return p.explain(err)
+	return p.reportError(err)
 }
 
 // app returns the program with all its commands.
@@ -125,7 +125,7 @@ func (p Program) app() *ucli.App {
 func (p Program) base() *ucli.App {
 	return &ucli.App{
 		Name: p.Name, Writer: p.Out, ErrWriter: p.Err, HideVersion: true, HideHelpCommand: true,
-		// The default handler prints the error and exits the process. explain does both, in one
+		// The default handler prints the error and exits the process. reportError does both, in one
 		// place, for errors from before urfave/cli too.
 		ExitErrHandler: func(*ucli.Context, error) {},
 		OnUsageError:   p.wrongFlag,
@@ -184,8 +184,8 @@ func (p Program) unknownCommand(app *ucli.App, name string) error {
 	return usageError("unknown command %.200q: %s lists all", name, help)
 }
 
-// explain prints an error and returns the exit code for it.
-func (p Program) explain(err error) int {
+// reportError prints an error and returns the exit code for it.
+func (p Program) reportError(err error) int {
 	if err == nil {
 		return exitOK
 	}

@@ -12,7 +12,7 @@ import (
 // last part of started, "go run" with the package, or started itself.
 func Call(started string) string {
 	name := filepath.Base(started)
-	// A shell finds the program by its name only if the first match on PATH is this program.
+	// A shell finds the program by its name only if it is the first match on PATH.
 	if found, err := exec.LookPath(name); err == nil && found == started {
 		return name
 	}

@@ -64,7 +64,7 @@ func (c completer) candidates(before []string, part string) []string {
 	name, _, assigned := strings.Cut(part, "=")
 	switch {
 	// No candidates: completing words of an unknown command would hide the error.
-	case l.lost:
+	case l.unknownCommand:
 		return nil
 	case l.flag != "":
 		return flagValues[l.flag]
@@ -91,12 +91,12 @@ func (c completer) candidates(before []string, part string) []string {
 
 // line describes the words before the one to complete.
 type line struct {
-	command   *ucli.Command
-	lost      bool // the command is unknown
-	flags     []ucli.Flag
-	flag      string // the flag whose value comes next
-	noFlags   bool   // after "--"
-	arguments int
+	command        *ucli.Command
+	unknownCommand bool
+	flags          []ucli.Flag
+	flag           string // the flag whose value comes next
+	noFlags        bool   // after "--"
+	arguments      int
 }
 
 func parseLine(app *ucli.App, words []string) line {
@@ -116,7 +116,7 @@ func parseLine(app *ucli.App, words []string) line {
 			}
 		case l.command == nil && len(app.Commands) > 0:
 			if l.command = app.Command(word); l.command == nil {
-				l.lost = true
+				l.unknownCommand = true
 				return l
 			}
 			l.flags = l.command.Flags

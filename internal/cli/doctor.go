@@ -346,7 +346,7 @@ func (d *diagnosis) checkWorkers(ctx context.Context, s *engine.Session) error {
 	case alive > 0:
 		d.add("workers", redisx.OK, fmt.Sprintf("%s, %s (%s lists them)", count(alive, "live worker", "live workers"),
 			count(slots, "slot", "slots"), d.invocation.hint("workers", nil)), "")
-	// A run on an external Redis starts no workers of its own unless it is told to.
+	// A run on an external Redis starts workers only with --workers.
 	case s.External():
 		d.add("workers", redisx.Warning, "no live worker: a run would wait for one", fmt.Sprintf("start one with %s, or let a run start its own with --workers", d.invocation.hintWorker(spec.DefaultQueue)))
 	default:

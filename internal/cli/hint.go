@@ -95,8 +95,8 @@ func (i invocation) hintAgain(command string, args []string) hint {
 		}
 	}
 
-	// Each value is a flag of its own: a list with commas could not be parsed again.
-	if words, ok := c.Generic("param").(*texts); ok && takes(c.App, command, "param") {
+	// Each value gets a separate flag: a list with commas could not be parsed again.
+	if words, ok := c.Generic("param").(*repeatedTexts); ok && takes(c.App, command, "param") {
 		for _, word := range *words {
 			flags = append(flags, "--param", word)
 		}

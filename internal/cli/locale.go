@@ -10,8 +10,8 @@ import (
 	"github.com/godags/godags/internal/term"
 )
 
-// drawn replaces each mark and line that godags draws with ASCII of the same width.
-var drawn = strings.NewReplacer("✓", "+", "✗", "x", "↻", "~", "↷", ">", "⊘", "!", "·", "-", "…", "~", "→", ">", "×", "x", "µ", "u",
+// asciiForms replaces each mark and line that godags draws with ASCII of the same width.
+var asciiForms = strings.NewReplacer("✓", "+", "✗", "x", "↻", "~", "↷", ">", "⊘", "!", "·", "-", "…", "~", "→", ">", "×", "x", "µ", "u",
 	"⠋", "|", "⠙", "/", "⠹", "-", "⠸", `\`, "⠼", "|", "⠴", "/", "⠦", "-", "⠧", `\`, "⠇", "|", "⠏", "/",
 	"━", "=", "─", "-", "│", "|", "▼", "v", "╭", "+", "╮", "+", "╰", "+", "╯", "+", "├", "+", "┤", "+", "┬", "+", "┴", "+", "┼", "+")
 
@@ -21,8 +21,8 @@ type file interface {
 	Fd() uintptr
 }
 
-// readable wraps out in a [terminal] if it is one.
-func readable(out io.Writer, env func(string) string) io.Writer {
+// wrapTerminal wraps out in a [terminal] if it is one.
+func wrapTerminal(out io.Writer, env func(string) string) io.Writer {
 	if f, ok := out.(file); ok && term.IsTerminal(f) {
 		return &terminal{File: f, ascii: wantsASCII(env)}
 	}
@@ -60,10 +60,10 @@ func (t *terminal) Write(p []byte) (int, error) {
 
 	// A write may end within a character or a sequence, so the rest of the last one comes first.
 	t.text = append(t.text, p...)
-	whole, rest := safe(t.text)
+	whole, rest := escapeForeign(t.text)
 	text := string(whole)
 	if t.ascii {
-		text = drawn.Replace(text)
+		text = asciiForms.Replace(text)
 	}
 
 	_, err := io.WriteString(t.File, text)
@@ -76,16 +76,16 @@ func (t *terminal) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// ours matches the sequences that godags itself prints: colours, and the cursor movements of the
-// live block.
-var ours = regexp.MustCompile(`^\x1b\[(?:[0-9;]*m|[0-9]*A|[KJ]|\?(?:25|7)[lh])`)
+// ownSequence matches the sequences that godags itself prints: colours, and the cursor movements of
+// the live block.
+var ownSequence = regexp.MustCompile(`^\x1b\[(?:[0-9;]*m|[0-9]*A|[KJ]|\?(?:25|7)[lh])`)
 
-// begun matches an incomplete sequence that may become one of ours.
-var begun = regexp.MustCompile(`^\x1b(?:\[\??[0-9;]{0,8})?$`)
+// partialSequence matches an incomplete sequence that may become one of godags.
+var partialSequence = regexp.MustCompile(`^\x1b(?:\[\??[0-9;]{0,8})?$`)
 
-// safe escapes all control sequences but ours. The rest is an incomplete character or sequence at
-// the end of the text, which the next write completes.
-func safe(text []byte) (whole, rest []byte) {
+// escapeForeign escapes all control sequences but those of godags. The rest is an incomplete
+// character or sequence at the end of the text, which the next write completes.
+func escapeForeign(text []byte) (whole, rest []byte) {
 	at := 0
 	for at < len(text) {
 		b := text[at]
@@ -98,12 +98,12 @@ func safe(text []byte) (whole, rest []byte) {
 
 		if b == '\x1b' {
 			// The code that prints texts of stages has already removed these sequences from them.
-			if command := ours.Find(text[at:]); command != nil {
+			if command := ownSequence.Find(text[at:]); command != nil {
 				whole = append(whole, command...)
 				at += len(command)
 				continue
 			}
-			if begun.Match(text[at:]) {
+			if partialSequence.Match(text[at:]) {
 				return whole, text[at:]
 			}
 		}

@@ -59,7 +59,7 @@ func TestMarksAreASCIIWhereverTheTextIsCut(t *testing.T) {
 
 func TestWhatIsNoTerminalIsLeftAsItIs(t *testing.T) {
 	var out strings.Builder
-	if got := readable(&out, func(string) string { return "C" }); got != &out {
+	if got := wrapTerminal(&out, func(string) string { return "C" }); got != &out {
 		t.Errorf("got %T", got)
 	}
 }

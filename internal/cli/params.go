@@ -16,22 +16,22 @@ import (
 
 func paramFlags() []ucli.Flag {
 	return []ucli.Flag{
-		&ucli.GenericFlag{Name: "param", Value: new(texts), Usage: "set the parameter `NAME=VALUE` of the pipeline; may be repeated"},
+		&ucli.GenericFlag{Name: "param", Value: new(repeatedTexts), Usage: "set the parameter `NAME=VALUE` of the pipeline; may be repeated"},
 		&ucli.StringFlag{Name: "params", Usage: "read names and values of parameters from `FILE` (.yaml, .yml or .json); --param overrides it"},
 	}
 }
 
-// texts is a flag that may be repeated. The one of urfave/cli would split a value at commas.
-type texts []string
+// repeatedTexts is a flag that may be repeated. That of urfave/cli would split a value at commas.
+type repeatedTexts []string
 
 // Set adds a text.
-func (t *texts) Set(text string) error {
+func (t *repeatedTexts) Set(text string) error {
 	*t = append(*t, text)
 	return nil
 }
 
 // String returns "", because there is no default for the help to show.
-func (t *texts) String() string { return "" }
+func (t *repeatedTexts) String() string { return "" }
 
 // withParams returns the pipeline with the values of its parameters, from flags and defaults.
 func withParams(c *ucli.Context, sp *spec.Spec) (*spec.Spec, error) {
@@ -61,7 +61,7 @@ func givenParams(c *ucli.Context, declared []spec.Param) (map[string]json.RawMes
 		given = fromFile
 	}
 
-	words, ok := c.Generic("param").(*texts)
+	words, ok := c.Generic("param").(*repeatedTexts)
 	if !ok {
 		return given, nil
 	}

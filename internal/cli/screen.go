@@ -24,18 +24,18 @@ func progressFlag() *ucli.StringFlag {
 
 // screen is what a user sees of a run on standard error.
 type screen struct {
-	printer *progress.Printer
-	quiet   bool
-	run     atomic.Value // runs.ID, as soon as it is known
-	over    atomic.Bool  // the run has finished
-	tails   sync.WaitGroup
-	closed  chan struct{}
-	once    sync.Once
+	printer  *progress.Printer
+	quiet    bool
+	run      atomic.Value // runs.ID, as soon as it is known
+	finished atomic.Bool  // the run has finished
+	tails    sync.WaitGroup
+	closed   chan struct{}
+	once     sync.Once
 
 	reasons reasons
 
 	external atomic.Bool  // Redis was given by URL
-	part     atomic.Value // engine.Role, as soon as it is known
+	role     atomic.Value // engine.Role, as soon as it is known
 	standBy  bool         // take over if the coordinator dies
 
 	// hint is [invocation.hintAgain].
@@ -67,7 +67,7 @@ func (i invocation) newScreen() (*screen, error) {
 
 // logger prints warnings above the live block, or nothing with --progress quiet.
 func (s *screen) logger() *slog.Logger {
-	// Errors still appear: they are returned, and printed at the end.
+	// Errors still appear: they are returned, and printed last.
 	if s.quiet {
 		return slog.New(slog.DiscardHandler)
 	}
@@ -132,7 +132,7 @@ func (s *screen) Close() error {
 
 func (s *screen) observe(run *runstate.Run, e runs.Entry) {
 	s.run.Store(run.ID)
-	s.over.Store(run.State.Finished())
+	s.finished.Store(run.State.Finished())
 	s.reasons.ready.Store(int64(run.State.Count(dag.Ready)))
 	s.printer.Observe(run, e)
 }
@@ -140,7 +140,7 @@ func (s *screen) observe(run *runstate.Run, e runs.Entry) {
 // showRole says what this process does for the run, when that changes. The coordinator is that of
 // another process, or empty if there is none.
 func (s *screen) showRole(role engine.Role, coordinator string) {
-	before, _ := s.part.Swap(role).(engine.Role)
+	before, _ := s.role.Swap(role).(engine.Role)
 	if role == before {
 		return
 	}
@@ -176,14 +176,14 @@ func (s *screen) showFollowing(before engine.Role, coordinator string) {
 func (s *screen) showWaiting(coordinator string) {
 	if coordinator == "" {
 		s.say("no coordinator has taken the run yet: start one with %s, or run it here with %s",
-			s.hint("serve"), s.about("resume"))
+			s.hint("serve"), s.hintForRun("resume"))
 		return
 	}
-	s.say("stalled: the coordinator %s of the run is dead; resume the run with %s", coordinator, s.about("resume"))
+	s.say("stalled: the coordinator %s of the run is dead; resume the run with %s", coordinator, s.hintForRun("resume"))
 }
 
-// about returns a command of this program for the run.
-func (s *screen) about(command string) hint {
+// hintForRun returns a command of this program for the run.
+func (s *screen) hintForRun(command string) hint {
 	id, _ := s.run.Load().(runs.ID)
 	// No entry has been read yet, so the ID is not known here.
 	if id == "" {
@@ -194,30 +194,30 @@ func (s *screen) about(command string) hint {
 
 // follows reports whether another process owns the run.
 func (s *screen) follows() bool {
-	part, _ := s.part.Load().(engine.Role)
+	part, _ := s.role.Load().(engine.Role)
 	return part == engine.Follows || part == engine.Waits
 }
 
-// stopping says what the first signal does.
-func (s *screen) stopping(why interrupted, grace time.Duration) {
+// announceStop says what the first signal does.
+func (s *screen) announceStop(why interrupted, grace time.Duration) {
 	// The run belongs to another process, or soon will: it must not be cancelled.
 	if s.follows() || why.handOver {
 		s.say("%s: exiting; the run continues: follow it with %s, stop it with %s",
-			signalName(why.signal), s.about("attach"), s.about("cancel"))
+			signalName(why.signal), s.hintForRun("attach"), s.hintForRun("cancel"))
 		return
 	}
 	s.say("%s: cancelling the run; running stages have %s to stop (once more: kill them)", signalName(why.signal), grace)
 }
 
-// leave says what happens to a run that this process does not wait for.
-func (s *screen) leave() {
+// announceExit says what happens to a run that this process does not wait for.
+func (s *screen) announceExit() {
 	switch {
-	case s.over.Load():
+	case s.finished.Load():
 		s.say("exiting; the run has finished, and its remaining processes are being killed")
 	case s.follows():
 		s.say("exiting; the run continues")
 	default:
-		s.say("exiting; the run is still active: finish it with %s", s.about("resume"))
+		s.say("exiting; the run is still active: finish it with %s", s.hintForRun("resume"))
 	}
 
 	s.printer.Close() // an error cannot be shown any more: the process exits now

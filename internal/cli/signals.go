@@ -86,15 +86,15 @@ func (f *foreground) cancelOnSignal(o engine.RunOptions, hurry chan<- struct{}) 
 			case 1:
 				// A lost terminal does not mean that the user wants to stop the run.
 				why := interrupted{last, last == syscall.SIGHUP && canHandOver(ctx, f.session, o)}
-				f.screen.stopping(why, o.Grace)
+				f.screen.announceStop(why, o.Grace)
 				cancel(why)
 			case 2:
 				f.screen.say("%s again: killing the running stages", signalName(last))
-				// Closed and not sent to: the engine may have returned, and nobody would receive.
+				// Closed and not sent to: the engine may have returned, and a send would block.
 				close(hurry)
 				enough = time.After(killTime)
 			default:
-				f.screen.leave()
+				f.screen.announceExit()
 				// Deferred calls are skipped on purpose: each of them may wait for Redis.
 				os.Exit(interrupted{signal: last}.code())
 			}

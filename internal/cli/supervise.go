@@ -80,7 +80,7 @@ func (w workerCommand) supervise(n int) error {
 
 	var all sync.WaitGroup
 	for number := range n {
-		all.Go(func() { s.keep(number + 1) })
+		all.Go(func() { s.replaceDead(number + 1) })
 	}
 
 	all.Wait()
@@ -111,8 +111,8 @@ func workerArgs(c *ucli.Context) (args []string) {
 	return append(args, "--concurrency", fmt.Sprint(c.Int("concurrency")))
 }
 
-// keep runs one worker after the other until the supervisor stops.
-func (s *supervisor) keep(number int) {
+// replaceDead runs one worker, and replaces it whenever it dies, until the supervisor stops.
+func (s *supervisor) replaceDead(number int) {
 	name := fmt.Sprintf("%s-%d", engine.WorkerName(s.name), number)
 	for s.stopping.Err() == nil {
 		begin := time.Now()
@@ -147,7 +147,7 @@ func (s *supervisor) runOne(name string) error {
 	cmd.Stderr = s.err
 	// The last value of a variable counts, so this one overrides that of the environment.
 	cmd.Env = append(os.Environ(), "REDIS_URL="+s.redis)
-	// In a process group of its own: Ctrl-C must reach it once, through the supervisor.
+	// In a separate process group: Ctrl-C must reach it once, through the supervisor.
 	cmd.SysProcAttr = engine.ChildAttr()
 
 	// Under the lock, so that signalAll either prevents the start or finds the process.
@@ -173,7 +173,7 @@ func (s *supervisor) runOne(name string) error {
 
 	s.children = slices.DeleteFunc(s.children, func(p *os.Process) bool { return p == cmd.Process })
 	if err == nil {
-		// Nobody asked the worker to exit, so it is replaced as if it had died.
+		// No signal asked the worker to exit, so it is replaced as if it had died.
 		err = errors.New("it exited with 0, without a signal")
 	}
 	return err

@@ -12,19 +12,19 @@ import (
 	"github.com/godags/godags/internal/term"
 )
 
-// hues are the colours of states, as the parameters of escape sequences.
-var hues = map[string]string{
+// stateColors are the colours of states, as the parameters of escape sequences.
+var stateColors = map[string]string{
 	"succeeded": "32", "ok": "32", "running": "36", "failed": "1;31", "error": "1;31", "cancelled": "35", "cancelling": "35",
 	"stalled": "33", "queued": "33", "silent": "33", "unhealthy": "1;31", "warning": "33", "skipped": "2",
 }
 
-// painter colours states if it is true.
-type painter bool
+// colorizer colours states if it is true.
+type colorizer bool
 
 // form is how a command prints its result.
 type form struct {
 	json bool
-	painter
+	colorizer
 	width int // of the terminal; 0 without one
 }
 
@@ -39,13 +39,13 @@ func (i invocation) form() (f form, err error) {
 		return f, &exitError{exitUsage, err}
 	}
 
-	f.painter = painter(choice.Enabled(i.Out, os.LookupEnv))
+	f.colorizer = colorizer(choice.Enabled(i.Out, os.LookupEnv))
 	f.width = i.columns()
 	return f, nil
 }
 
-func (p painter) state(word string) string {
-	hue, ok := hues[word]
+func (p colorizer) state(word string) string {
+	hue, ok := stateColors[word]
 	if !bool(p) || !ok {
 		return word
 	}
@@ -134,7 +134,7 @@ func (t table) fit(most int) []int {
 	}
 
 	// The most important columns are on the left: columns are dropped from the right.
-	for i := len(widths) - 1; i > 0 && across(least) > most; i-- {
+	for i := len(widths) - 1; i > 0 && tableWidth(least) > most; i-- {
 		if t[0][i] != "STATE" {
 			widths[i] = 0
 			least[i] = 0
@@ -142,7 +142,7 @@ func (t table) fit(most int) []int {
 	}
 
 	// Then the column with the most to spare gives way, one step at a time.
-	for across(widths) > most {
+	for tableWidth(widths) > most {
 		widest := 0
 		for i := range widths {
 			if widths[i]-least[i] > widths[widest]-least[widest] {
@@ -161,8 +161,8 @@ func (t table) fit(most int) []int {
 	return widths
 }
 
-// across returns the width of a table with columns of these widths.
-func across(widths []int) int {
+// tableWidth returns the width of a table with columns of these widths.
+func tableWidth(widths []int) int {
 	sum := -2
 	for _, width := range widths {
 		if width > 0 {

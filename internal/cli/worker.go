@@ -45,7 +45,7 @@ const workerHelp = "The first SIGTERM or Ctrl-C drains the worker: it finishes i
 
 // WorkerMain is [Main] of a program that is only a worker.
 func WorkerMain(ctx context.Context, p Program, args []string) int {
-	p.Out, p.Err = readable(p.Out, os.Getenv), readable(p.Err, os.Getenv)
+	p.Out, p.Err = wrapTerminal(p.Out, os.Getenv), wrapTerminal(p.Err, os.Getenv)
 	app := p.base()
 	app.Usage = "executes stages for runs on a Redis"
 	app.Description = workerHelp

@@ -72,11 +72,11 @@ func (t *tty) active(a attempt, now time.Time) line {
 	}
 
 	if t.several {
-		remark = joined(remark, "on "+clean(a.worker))
+		remark = joinRemarks(remark, "on "+clean(a.worker))
 	}
 
-	remark = joined(remark, t.tails[journal.AttemptID{Stage: a.stage, Attempt: a.number}])
-	t.stage(&r, clean(a.name), statusStyle{word: "running", style: cyan}, lasts(t.clock(now).Sub(a.since)), remark)
+	remark = joinRemarks(remark, t.tails[journal.AttemptID{Stage: a.stage, Attempt: a.number}])
+	t.stage(&r, clean(a.name), statusStyle{word: "running", style: cyan}, formatRunning(t.clock(now).Sub(a.since)), remark)
 	return r
 }
 
@@ -92,7 +92,7 @@ func (t *tty) ready(w waitingGroup, now time.Time) line {
 	r := t.row()
 	r.put(look.style, mark)
 	r.gap(1)
-	t.stage(&r, w.label, look, lasts(now.Sub(w.since)), clean(w.Reason.Text))
+	t.stage(&r, w.label, look, formatRunning(now.Sub(w.since)), clean(w.Reason.Text))
 	return r
 }
 

@@ -28,7 +28,7 @@ type counters struct {
 	running    map[dag.StageID]attempt
 	worker     string // the first that was seen
 	several    bool   // and there was another
-	pace       pace
+	rate       rate
 }
 
 // attempt is one that is being executed.
@@ -132,17 +132,17 @@ func (t *counters) counts(now time.Time) (c counts) {
 	}
 
 	c = append(c, span{cyan, commas(len(t.running)) + " running"})
-	t.troubles(&c)
-	c = append(c, span{none, rough(t.elapsed(now))})
-	if left, ok := t.pace.left(now, t.executed(), t.total()-t.ended()); ok && !t.cancelling {
-		c = append(c, span{dim, "eta ~" + rough(left)})
+	t.problems(&c)
+	c = append(c, span{none, formatRough(t.elapsed(now))})
+	if left, ok := t.rate.left(now, t.executed(), t.total()-t.ended()); ok && !t.cancelling {
+		c = append(c, span{dim, "eta ~" + formatRough(left)})
 	}
 	return c
 }
 
-// troubles adds what did not simply succeed.
-func (t *counters) troubles(c *counts) {
-	c.add(loud, t.state[dag.Failed], "failed")
+// problems adds what did not simply succeed.
+func (t *counters) problems(c *counts) {
+	c.add(boldRed, t.state[dag.Failed], "failed")
 	c.add(yellow, t.retried, "retried")
 	c.add(none, t.state[dag.Skipped], "skipped")
 	c.add(magenta, t.state[dag.Cancelled], "cancelled")
@@ -152,7 +152,7 @@ func (t *counters) troubles(c *counts) {
 func (t *counters) soFar() (c counts) {
 	c.add(green, t.state[dag.Succeeded], "succeeded")
 	c.add(cyan, len(t.running), "running")
-	t.troubles(&c)
+	t.problems(&c)
 	c.add(none, t.total()-t.ended()-len(t.running), "to come")
 	return c
 }
@@ -166,13 +166,13 @@ func (t *counters) reopens() string {
 func (t *counters) cancels(r journal.Record) string {
 	text := clean(firstLine(r.Text))
 	if n := len(t.running); n > 0 {
-		text = joined(text, plural(n, "running stage")+" asked to stop")
+		text = joinRemarks(text, plural(n, "running stage")+" asked to stop")
 	}
 	return text
 }
 
-// pace is how fast stages end, lately: since base. What a resumed run did before is soon forgotten.
-type pace struct{ base, next sample }
+// rate is how fast stages end, lately: since base. What a resumed run did before is soon forgotten.
+type rate struct{ base, next sample }
 
 type sample struct {
 	at       time.Time
@@ -182,27 +182,27 @@ type sample struct {
 // How much must have been seen before an estimate is made, and before the first half of what was
 // seen is forgotten.
 const (
-	paceStages, paceTime = 3, 2 * time.Second
-	fadeStages, fadeTime = 20, 30 * time.Second
+	leastStages, leastTime = 3, 2 * time.Second
+	rateStages, rateTime   = 20, 30 * time.Second
 )
 
-func (p *pace) update(now time.Time, executed int) {
+func (p *rate) update(now time.Time, executed int) {
 	current := sample{now, executed}
 	switch {
 	case p.base.at.IsZero():
 		p.base = current
 		p.next = current
-	case now.Sub(p.next.at) >= fadeTime && executed-p.next.executed >= fadeStages:
+	case now.Sub(p.next.at) >= rateTime && executed-p.next.executed >= rateStages:
 		p.base = p.next
 		p.next = current
 	}
 }
 
 // left estimates the time until the given number of further stages have ended.
-func (p *pace) left(now time.Time, executed, further int) (time.Duration, bool) {
+func (p *rate) left(now time.Time, executed, further int) (time.Duration, bool) {
 	n := executed - p.base.executed
 	d := now.Sub(p.base.at)
-	if n < paceStages || d < paceTime || further == 0 {
+	if n < leastStages || d < leastTime || further == 0 {
 		return 0, false
 	}
 

@@ -19,7 +19,7 @@ import (
 const (
 	mostResults  = 10
 	mostFailures = 10
-	mostTold     = 4   // of these, with what they printed
+	mostDetailed = 4   // of these, with what they printed
 	mostLines    = 10  // of the end of a log
 	mostCells    = 200 // of a result, or of a line of a log
 	mostReasons  = 5   // for which stages were skipped
@@ -100,7 +100,7 @@ func value(out json.RawMessage) string {
 
 func (s *summary) failures() {
 	list := s.run.Failures
-	told := min(len(list), mostTold)
+	told := min(len(list), mostDetailed)
 	for _, f := range list[:told] {
 		s.failure(f)
 	}
@@ -126,11 +126,11 @@ func (s *summary) failure(f runstate.Failure) {
 	}
 
 	if d := s.run.Duration(f.Stage); d > 0 {
-		where = joined(where, "after "+took(d))
+		where = joinRemarks(where, "after "+formatTook(d))
 	}
 
 	if f.Worker != "" {
-		where = joined(where, "on "+clean(f.Worker))
+		where = joinRemarks(where, "on "+clean(f.Worker))
 	}
 
 	if where != "" {
@@ -138,7 +138,7 @@ func (s *summary) failure(f runstate.Failure) {
 	}
 
 	s.line()
-	s.line(span{loud, "✗ " + s.name(f.Stage) + " failed"}, span{dim, where})
+	s.line(span{boldRed, "✗ " + s.name(f.Stage) + " failed"}, span{dim, where})
 	for line := range strings.SplitSeq(strings.TrimRight(f.Text, "\n"), "\n") {
 		s.line(span{none, "  " + clean(line)})
 	}
@@ -222,7 +222,7 @@ func (s *summary) path() {
 		return
 	}
 
-	s.section("critical path", fmt.Sprintf("  %s, %s", plural(len(path), "stage"), took(sum)))
+	s.section("critical path", fmt.Sprintf("  %s, %s", plural(len(path), "stage"), formatTook(sum)))
 	slices.SortStableFunc(path, func(a, b dag.StageID) int { return cmp.Compare(s.run.Took(b), s.run.Took(a)) })
 	var names []string
 	for _, id := range path[:min(len(path), mostOfPath)] {
@@ -231,7 +231,7 @@ func (s *summary) path() {
 
 	s.table(names, func(i int, r *line) {
 		d := s.run.Took(path[i])
-		r.right(none, took(d), 7)
+		r.right(none, formatTook(d), 7)
 		r.put(dim, fmt.Sprintf("  %3.0f%%", 100*float64(d)/float64(sum)))
 	})
 }

@@ -18,7 +18,7 @@ const (
 	yellow  style = "33"
 	magenta style = "35"
 	cyan    style = "36"
-	loud    style = "1;31"
+	boldRed style = "1;31"
 )
 
 // line is a line of text that grows to the right, to a width.

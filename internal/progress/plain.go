@@ -53,7 +53,7 @@ func (p *plain) observe(buf []byte, run *runstate.Run, e journal.Entry, now time
 	}
 
 	for _, record := range e.Records {
-		look := lookOf(run, e, record)
+		look := styleOf(run, e, record)
 		switch {
 		case record.Type == journal.RunReopened:
 			buf = p.line(buf, at, look, func(r *line) { r.put(none, p.reopens()) })
@@ -90,7 +90,7 @@ func (p *plain) stage(r *line, run *runstate.Run, e journal.Entry, record journa
 	}
 
 	if record.Duration > 0 {
-		duration = took(record.Duration)
+		duration = formatTook(record.Duration)
 	}
 
 	r.gap(1)
@@ -120,7 +120,7 @@ func (p *plain) draw(buf []byte, now time.Time) []byte {
 		return buf
 	}
 
-	p.pace.update(now, p.executed())
+	p.rate.update(now, p.executed())
 	at := p.elapsed(now)
 	if len(p.running) > 0 && at-p.namedAt >= nameEvery {
 		p.namedAt = at
@@ -155,7 +155,7 @@ func (p *plain) runs(r *line, now time.Time) {
 			r.put(none, ", ")
 		}
 		r.put(none, clean(a.name))
-		r.put(dim, " ("+rough(p.clock(now).Sub(a.since))+")")
+		r.put(dim, " ("+formatRough(p.clock(now).Sub(a.since))+")")
 	}
 
 	if more := len(oldest) - namesShown; more > 0 {

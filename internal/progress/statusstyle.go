@@ -14,10 +14,10 @@ type statusStyle struct {
 	word  string
 }
 
-// looks are the events of a stage that are shown, by type.
-var looks = [...]statusStyle{
+// statusStyles are the events of a stage that are shown, by type.
+var statusStyles = [...]statusStyle{
 	journal.StageSucceeded: {"✓", green, "succeeded"},
-	journal.StageFailed:    {"✗", loud, "failed"},
+	journal.StageFailed:    {"✗", boldRed, "failed"},
 	journal.StageLost:      {"↻", yellow, "lost"},
 	journal.StageSkipped:   {"↷", dim, "skipped"},
 	journal.StageCancelled: {"⊘", magenta, "cancelled"},
@@ -25,12 +25,12 @@ var looks = [...]statusStyle{
 	journal.RunReopened:    {"↻", yellow, "reopened"},
 }
 
-// lookOf returns how a record of the entry is shown that the run was fed last.
-func lookOf(run *runstate.Run, e journal.Entry, r journal.Record) statusStyle {
+// styleOf returns how a record of the entry is shown that the run was fed last.
+func styleOf(run *runstate.Run, e journal.Entry, r journal.Record) statusStyle {
 	if _, retrying := run.Retry(e, r); retrying {
 		return statusStyle{"↻", yellow, "retrying"}
 	}
-	return looks[r.Type]
+	return statusStyles[r.Type]
 }
 
 const wordWidth = len("succeeded") // of the longest word of a stage
@@ -47,7 +47,7 @@ func remark(run *runstate.Run, e journal.Entry, r journal.Record) string {
 	pause, paused := run.Pauses[r.Stage]
 	switch {
 	case r.Type == journal.StageFailed && paused && pause.Attempt == r.Attempt+1:
-		text = "in " + took(pause.Until.Sub(run.Last)) + ": " + text
+		text = "in " + formatTook(pause.Until.Sub(run.Last)) + ": " + text
 	case r.Type == journal.StageSkipped:
 		text = run.WhySkipped(r.Stage)
 	case r.Type == journal.StageCancelled:

@@ -102,11 +102,11 @@ func (s *summary) verdict() {
 	if s.run.State.Finished() {
 		switch s.run.State.Outcome() {
 		case dag.Succeeded:
-			l = looks[journal.StageSucceeded]
+			l = statusStyles[journal.StageSucceeded]
 		case dag.Failed:
-			l = looks[journal.StageFailed]
+			l = statusStyles[journal.StageFailed]
 		case dag.Cancelled:
-			l = looks[journal.StageCancelled]
+			l = statusStyles[journal.StageCancelled]
 			l.word = "was cancelled"
 			if s.run.TimeLimit > 0 {
 				l.word = "timed out"
@@ -122,7 +122,7 @@ func (s *summary) verdict() {
 	s.line()
 	s.row(func(r *line) {
 		r.put(l.style, l.mark+" "+clean(s.run.Spec.Name)+" "+l.word)
-		r.put(bold, " after "+took(s.run.Elapsed(now))+":")
+		r.put(bold, " after "+formatTook(s.run.Elapsed(now))+":")
 		r.list(s.counts())
 	})
 }
@@ -131,7 +131,7 @@ func (s *summary) counts() (c counts) {
 	state := s.run.State
 	c.add(green, state.Count(dag.Succeeded), "succeeded")
 	c.add(cyan, state.Count(dag.Running), "running")
-	c.add(loud, state.Count(dag.Failed), "failed")
+	c.add(boldRed, state.Count(dag.Failed), "failed")
 	c.add(yellow, s.run.Lost+s.run.Retried, "retried")
 	c.add(none, state.Count(dag.Skipped), "skipped")
 	c.add(magenta, state.Count(dag.Cancelled), "cancelled")

@@ -27,8 +27,8 @@ func commas(n int) string {
 	return s
 }
 
-// joined puts a dot between two remarks if there are two.
-func joined(a, b string) string {
+// joinRemarks puts a dot between two remarks if there are two.
+func joinRemarks(a, b string) string {
 	if a == "" || b == "" {
 		return a + b
 	}
@@ -43,9 +43,9 @@ func plural(n int, thing string) string {
 	return commas(n) + " " + thing + "s"
 }
 
-// took writes how long something took that is over, in six columns at most if it was shorter than
+// formatTook writes the duration of something that has finished. It takes at most six columns below
 // 100 hours.
-func took(d time.Duration) string {
+func formatTook(d time.Duration) string {
 	switch s := d.Seconds(); {
 	case d < time.Millisecond:
 		return "<1ms"
@@ -57,19 +57,19 @@ func took(d time.Duration) string {
 		return strconv.FormatFloat(s, 'f', 1, 64) + "s"
 	}
 
-	return rough(d)
+	return formatRough(d)
 }
 
-// lasts writes how long something has been going on.
-func lasts(d time.Duration) string {
+// formatRunning writes how long something has been going on.
+func formatRunning(d time.Duration) string {
 	if d < 10*time.Second {
 		return strconv.FormatFloat(d.Truncate(100*time.Millisecond).Seconds(), 'f', 1, 64) + "s"
 	}
-	return rough(d)
+	return formatRough(d)
 }
 
-// rough writes a duration in seconds, minutes and seconds, or hours and minutes.
-func rough(d time.Duration) string {
+// formatRough writes a duration in seconds, minutes and seconds, or hours and minutes.
+func formatRough(d time.Duration) string {
 	switch s := int(d.Seconds()); {
 	case s < 60:
 		return fmt.Sprintf("%ds", s)

@@ -93,7 +93,7 @@ func TestDurations(t *testing.T) {
 		3725 * time.Second:       {"1h02m", "1h02m", "1h02m", "01:02:05.0"},
 		100 * 3600 * time.Second: {"100h00m", "100h00m", "100h00m", "100:00:00.0"},
 	} {
-		if got := [4]string{took(d), lasts(d), rough(d), stopwatch(d)}; got != want {
+		if got := [4]string{formatTook(d), formatRunning(d), formatRough(d), stopwatch(d)}; got != want {
 			t.Errorf("%v: got %q, want %q", d, got, want)
 		}
 	}

@@ -19,15 +19,15 @@ import (
 // erases all that is below the cursor.
 type tty struct {
 	counters
-	color  bool
-	size   func() (width, height int)
-	width  int    // as of the last draw
-	height int    // as of the last draw
-	names  int    // width of the column of names, where there is room
-	lines  []byte // that are to stay, and are not drawn yet
-	block  []byte // as last drawn
-	crowd  throttle
-	tails  map[journal.AttemptID]string // the last line that running attempts have printed
+	color    bool
+	size     func() (width, height int)
+	width    int    // as of the last draw
+	height   int    // as of the last draw
+	names    int    // width of the column of names, where there is room
+	lines    []byte // that are to stay, and are not drawn yet
+	block    []byte // as last drawn
+	throttle throttle
+	tails    map[journal.AttemptID]string // the last line that running attempts have printed
 
 	waiting []waitingGroup // ready stages, by the reason why they do not start
 }
@@ -66,15 +66,15 @@ func (t *tty) observe(buf []byte, run *runstate.Run, e journal.Entry, now time.T
 		return buf
 	}
 
-	t.turn(now)
+	t.nextSecond(now)
 	for _, r := range e.Records {
-		look := lookOf(run, e, r)
+		look := styleOf(run, e, r)
 		switch {
 		case r.Type == journal.RunReopened:
 			t.line(look.style, look.mark, func(row *line) { row.put(none, look.word+": "+t.reopens()) })
 		case r.Type == journal.RunCancelling:
 			t.line(look.style, look.mark, func(row *line) { row.put(none, look.word+": "+t.cancels(r)) })
-		case look.word != "" && !(routine(r.Type) && t.crowd.hides(r)):
+		case look.word != "" && !(routine(r.Type) && t.throttle.hide(r)):
 			t.line(look.style, look.mark, func(row *line) { t.end(row, run, e, r, look) })
 		}
 	}
@@ -140,11 +140,11 @@ func (t *tty) end(row *line, run *runstate.Run, e journal.Entry, r journal.Recor
 	duration := ""
 	remark := remark(run, e, r)
 	if r.Duration > 0 {
-		duration = took(r.Duration)
+		duration = formatTook(r.Duration)
 	}
 
 	if r.Attempt > 1 {
-		remark = joined("attempt "+strconv.Itoa(int(r.Attempt)), remark)
+		remark = joinRemarks("attempt "+strconv.Itoa(int(r.Attempt)), remark)
 	}
 
 	t.stage(row, clean(run.Name(r.Stage)), look, duration, remark)
@@ -172,9 +172,9 @@ func (t *tty) draw(buf []byte, now time.Time) []byte {
 		return buf
 	}
 
-	t.turn(now)
+	t.nextSecond(now)
 	if t.graph != nil {
-		t.pace.update(now, t.executed())
+		t.rate.update(now, t.executed())
 	}
 
 	block := t.render(now)
@@ -205,7 +205,7 @@ func (t *tty) resize() bool {
 
 // finish leaves the lines that stay, and nothing of the block.
 func (t *tty) finish(buf []byte, _ time.Time) []byte {
-	t.admit()
+	t.showHidden()
 	if len(t.lines) == 0 && t.block == nil {
 		return buf
 	}

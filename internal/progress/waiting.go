@@ -122,7 +122,7 @@ func (p *Printer) resolve(before map[blockKey]block, now time.Time) {
 		if _, still := p.blocks.now[key]; still || !b.announced || p.blocks.ending {
 			continue
 		}
-		p.say(message{resolved, "after " + rough(now.Sub(b.since)) + ": " + b.text})
+		p.say(message{resolved, "after " + formatRough(now.Sub(b.since)) + ": " + b.text})
 	}
 }
 
