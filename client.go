@@ -171,6 +171,7 @@ func (c *Client) Follow(ctx context.Context, run string) iter.Seq2[Event, error]
 }
 
 func newEvent(e api.Event) Event {
+	// Field by field: the JSON form may get fields that are no promise of this package.
 	return Event{
 		Seq:     e.Seq,
 		Time:    e.Time,

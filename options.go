@@ -127,6 +127,7 @@ func (Backoff) suitsEveryStage()            {}
 // that reads it.
 func (b Backoff) set(o *options) {
 	whole := spec.Backoff(b)
+
 	if b.Initial == 0 {
 		whole.Initial = spec.DefaultBackoff.Initial
 	}
@@ -134,14 +135,18 @@ func (b Backoff) set(o *options) {
 		whole.Factor = spec.DefaultBackoff.Factor
 	}
 	if b.Max == 0 {
+		// An initial wait above the default is meant, so it raises the maximum.
 		whole.Max = max(spec.DefaultBackoff.Max, whole.Initial)
 	}
+
+	// Zero stands for the default, as in the other fields, so a negative value stands for none.
 	switch {
 	case b.Jitter == 0:
 		whole.Jitter = spec.DefaultBackoff.Jitter
 	case b.Jitter < 0:
 		whole.Jitter = 0
 	}
+
 	o.policy.Backoff = whole
 }
 

@@ -80,6 +80,7 @@ func (e *RunError) Unwrap() []error {
 // newReport returns the report of a finished run, and a [*RunError] if the run did not succeed.
 func newReport(ctx context.Context, session *engine.Session, run *runstate.Run) (*Report, error) {
 	outputs, err := run.Outputs(ctx, session.Journal, session.Stores, runstate.AnySize)
+
 	r := run.Result(run.Finished)
 	// Counts come from the same projection as `status`, so that both say the same.
 	report := &Report{
@@ -94,6 +95,8 @@ func newReport(ctx context.Context, session *engine.Session, run *runstate.Run) 
 		Finished:  run.Finished,
 		Outputs:   outputs,
 	}
+
+	// The report is returned with the errors: what did succeed is worth having.
 	return report, errors.Join(outcome(run), err)
 }
 

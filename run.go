@@ -195,6 +195,7 @@ func Run(ctx context.Context, p *Pipeline, opts ...RunOption) (*Report, error) {
 // check returns what is wrong with the options.
 func (o *runOptions) check() []error {
 	problems := o.workerOptions.check(0)
+
 	// No other process can reach a Redis inside this one, so the run would wait for ever.
 	if o.concurrency == 0 && o.redis == "" {
 		problems = append(problems, errors.New(

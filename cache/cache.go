@@ -15,7 +15,7 @@ import (
 
 // Key names one value of one run. Both parts may hold any bytes and be of any length.
 type Key struct {
-	Run  string // id of the run; runs never see each other's values
+	Run  string // ID of the run; runs never see each other's values
 	Name string // name of the value within the run
 }
 
@@ -27,6 +27,7 @@ func (k Key) String() string {
 
 // quote makes s safe for a one-line message.
 func quote(s string) string {
+	// A name may hold megabytes, and an error is one line of a log.
 	const most = 100
 	if len(s) <= most {
 		return fmt.Sprintf("%q", s)

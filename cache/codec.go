@@ -59,10 +59,12 @@ func (jsonCodec) Encode(v any) ([]byte, error) {
 		return nil, err
 	}
 
-	return data, jsonRules.checkValue(v) // after package json has found that there is no cycle
+	// After package json, which refuses a cycle with a clear error.
+	return data, jsonRules.checkValue(v)
 }
 
 func (jsonCodec) Decode(data []byte, v any) error {
+	// Package json replaces text that is not UTF-8 without an error.
 	if err := jsontext.Check(data); err != nil {
 		return err
 	}
@@ -75,6 +77,7 @@ func (jsonCodec) Decode(data []byte, v any) error {
 		return err
 	}
 
+	// Only a type with an interface in it is decoded twice: a number becomes a float64 there.
 	return checkNumbers(data, t)
 }
 
@@ -85,13 +88,16 @@ func (gobCodec) Name() string { return "gob" }
 func (gobCodec) CheckType(t reflect.Type, read bool) error { return gobRules.check(t, read) }
 
 func (gobCodec) Encode(v any) ([]byte, error) {
+	// Package gob panics on a nil pointer.
 	if p := reflect.ValueOf(v); p.Kind() == reflect.Pointer && p.IsNil() {
-		return nil, errors.New("gob has no nil pointer") // package gob panics on it
+		return nil, errors.New("gob has no nil pointer")
 	}
 
+	// The value is checked before package gob sees it: a cycle overflows the stack there, which
+	// ends the process.
 	v, err := gobRules.prepare(v)
 	if err == nil {
-		err = gobRules.checkValue(v) // before package gob, which does not survive a cycle
+		err = gobRules.checkValue(v)
 	}
 	if err != nil {
 		return nil, err
@@ -114,6 +120,8 @@ func (gobCodec) Decode(data []byte, v any) error {
 	if err := gob.NewDecoder(r).Decode(v); err != nil {
 		return err
 	}
+
+	// Gob stops after the first value, so data with a second one would pass unnoticed.
 	if r.Len() > 0 {
 		return fmt.Errorf("%d bytes follow the value", r.Len())
 	}
@@ -145,6 +153,7 @@ func (rawCodec) Encode(v any) ([]byte, error) {
 func (rawCodec) Decode(data []byte, v any) error {
 	switch v := v.(type) {
 	case *[]byte:
+		// A codec must not keep data: its memory belongs to the caller.
 		*v = bytes.Clone(data)
 	case *string:
 		*v = string(data)

@@ -51,6 +51,7 @@ func (c *DiskCache) Get(ctx context.Context, key Key) ([]byte, error) {
 		return nil, failed("get", key, "from disk", err)
 	}
 
+	// The name of the file is a hash of the key's name, and a file may have been copied by hand.
 	entry, ours := bytes.CutPrefix(file, keyLine(key))
 	if !ours {
 		return nil, c.damaged(key, damage("it does not begin with its key"))
@@ -77,18 +78,22 @@ func (c *DiskCache) Put(ctx context.Context, key Key, value []byte) error {
 	if err := c.options.checkSize("disk", key, value); err != nil {
 		return err
 	}
+
 	header, payload := encode(key, value)
 	return failed("put", key, "on disk", replaceFile(c.path(key), keyLine(key), header, payload))
 }
 
 // replaceFile puts a file with the given content at path, at once and for good.
 func replaceFile(path string, parts ...[]byte) error {
+	// In the same folder: a rename is atomic only within a file system.
 	folder := filepath.Dir(path)
 	file, err := createTemp(folder)
 	if err != nil {
 		return err
 	}
 
+	// The content is synced before the rename. Otherwise a crash of the machine could leave the
+	// name with an empty file in place of the old value.
 	err = errors.Join(writeSynced(file, parts), file.Close())
 	if err == nil {
 		err = os.Rename(file.Name(), path)
@@ -102,6 +107,7 @@ func replaceFile(path string, parts ...[]byte) error {
 
 // createTemp makes a new file in folder, and first the folder when there is none.
 func createTemp(folder string) (*os.File, error) {
+	// The folder exists for all values of a run but the first, so it is not looked for.
 	file, err := os.CreateTemp(folder, "tmp-*")
 	if !errors.Is(err, fs.ErrNotExist) {
 		return file, err
@@ -109,6 +115,7 @@ func createTemp(folder string) (*os.File, error) {
 	if err := makeFolder(folder, syncFolder); err != nil {
 		return nil, err
 	}
+
 	return os.CreateTemp(folder, "tmp-*")
 }
 
@@ -126,7 +133,7 @@ func makeFolder(folder string, sync func(string) error) error {
 		return err
 	}
 
-	// also if another process has just made it, which may not have come to this yet
+	// Even if the folder was there: another process may have made it, and not synced it yet.
 	return sync(above)
 }
 
@@ -160,8 +167,10 @@ func (c *DiskCache) Delete(ctx context.Context, key Key) error {
 		return nil
 	}
 	if err == nil {
+		// Without it, the value could return after a crash of the machine.
 		err = syncFolder(filepath.Dir(path))
 	}
+
 	return failed("delete", key, "from disk", err)
 }
 
@@ -180,6 +189,7 @@ func (c *DiskCache) path(key Key) string {
 // runFolder is readable and, by the hash, distinct for each run, also where "A" and "a" are the
 // same file name.
 func (c *DiskCache) runFolder(run string) string {
+	// Short enough for every file system, with the hash behind it.
 	const most = 40
 	readable := strings.Map(fileSafe, run[:min(len(run), most)])
 	hash := sha256.Sum256([]byte(run))

@@ -104,6 +104,7 @@ func unpack(encoding string, payload []byte, size int) ([]byte, error) {
 		return nil, damage("its header is wrong")
 	}
 
+	// The capacity is the size that the header claims: the decoder makes nothing larger.
 	value, err := decompressor().DecodeAll(payload, make([]byte, 0, size))
 	if err != nil {
 		return nil, damage(err.Error())

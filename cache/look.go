@@ -27,9 +27,13 @@ var errCycle = errors.New("the value is part of itself: no codec can write it")
 func (l *looker) value(v reflect.Value, path string, inField bool) error {
 	t := v.Type()
 	kind := t.Kind()
+
+	// Gob sends no zero values, so it cannot tell a pointer to one from nil.
 	if l.gob && inField && kind == reflect.Pointer && !v.IsNil() && v.Elem().IsZero() && l.writesItself(t.Elem()) == nil {
 		return at(path, fmt.Errorf("gob makes nil of a pointer to %#v: use cache.JSON", v.Elem()))
 	}
+
+	// Most types can lose nothing. Their values, such as a long []float64, are not walked.
 	if !l.of(t).look || kind != reflect.Pointer && kind != reflect.Interface && l.writesItself(t) != nil {
 		return nil
 	}
@@ -58,6 +62,8 @@ func (l *looker) value(v reflect.Value, path string, inField bool) error {
 
 // inside looks at what v refers to, unless v is in that itself.
 func (l *looker) inside(v reflect.Value, length int, path string, do func() error) error {
+	// The length is part of the place: a slice and its own beginning share their address, and a
+	// slice that holds a shorter one of itself is no cycle.
 	here := place{v.Type(), v.Pointer(), length}
 	if l.above[here] && here.at != 0 {
 		return at(path, errCycle)
@@ -78,13 +84,17 @@ func (l *looker) dynamic(v reflect.Value, path string) error {
 		return nil
 	}
 
+	// The type of the value was unknown when the pipeline was checked.
 	t := v.Type()
 	if err := l.of(t).write; err != nil {
 		return at(path, err)
 	}
+
 	if l.of(t).byAddress && t.Kind() != reflect.Pointer {
 		return at(path, fmt.Errorf("an interface holds a %v, some methods of which need a pointer: let it hold a pointer", t))
 	}
+
+	// Without a path it is the value itself, which is read into a variable of its type.
 	if path != "" && !l.gob && !survivesAsFloat(v) {
 		return at(path, fmt.Errorf("an interface holds the number %v, which JSON reads back as another one: use a field of type %v, or cache.Gob", v, t))
 	}
@@ -96,6 +106,7 @@ func (l *looker) dynamic(v reflect.Value, path string) error {
 // makes of it in an interface.
 func survivesAsFloat(v reflect.Value) bool {
 	switch {
+	// A type that writes itself may write its number as text.
 	case v.Type().Implements(jsonRules.writers[0]) || v.Type().Implements(jsonRules.writers[1]):
 		return true
 	case v.CanInt():
@@ -124,6 +135,7 @@ func (l *looker) elements(v reflect.Value, path string) error {
 func (l *looker) entries(v reflect.Value, path string) error {
 	for key, value := range v.Seq2() {
 		here := fmt.Sprintf("%s[%.40q]", path, fmt.Sprint(key))
+		// Keys of JSON are text, which cannot lose anything here.
 		if l.gob {
 			if err := l.value(key, here, false); err != nil {
 				return err
@@ -188,6 +200,8 @@ func checkNumbers(data []byte, t reflect.Type) error {
 		return nil
 	}
 
+	// A second time, as json.Number, which keeps the digits. This is slow, but few values have such
+	// numbers.
 	again := reflect.New(t)
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()

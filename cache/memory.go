@@ -33,6 +33,8 @@ func (c *MemoryCache) Get(ctx context.Context, key Key) ([]byte, error) {
 	c.mu.RLock()
 	value, found := c.runs[key.Run][key.Name]
 	c.mu.RUnlock()
+
+	// Copied below without the lock, since a stored slice is never changed.
 	if !found {
 		return nil, &NotFoundError{Key: key}
 	}
@@ -50,6 +52,7 @@ func (c *MemoryCache) Put(ctx context.Context, key Key, value []byte) error {
 		return err
 	}
 
+	// Before the lock: a copy of a large value takes longer than the rest of this function.
 	value = bytes.Clone(value)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -70,6 +73,9 @@ func (c *MemoryCache) Delete(ctx context.Context, key Key) error {
 
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
+	// The map of a run goes with its last value, so that a long process does not collect empty
+	// maps.
 	delete(c.runs[key.Run], key.Name)
 	if len(c.runs[key.Run]) == 0 {
 		delete(c.runs, key.Run)
@@ -82,6 +88,7 @@ func (c *MemoryCache) RemoveRun(ctx context.Context, run string) error {
 	if err := ctx.Err(); err != nil {
 		return failedRun(run, "memory", err)
 	}
+
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.runs, run)

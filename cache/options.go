@@ -12,6 +12,7 @@ type options struct {
 // default: 1 GiB for [Memory], 64 GiB for [Disk], 512 MiB for [Redis].
 func MaxSize(bytes int64) Option {
 	return func(o *options) {
+		// A caller can pass on a setting of its user, in which 0 stands for the default.
 		if bytes > 0 {
 			o.maxSize = bytes
 		}

@@ -27,11 +27,13 @@ func (r *rules) plan(t reflect.Type) *plan {
 	}
 
 	if !r.gob {
+		// Package json drops all fields with a name that several have, without an error.
 		leaves := leavesOf(t, nil, nil)
 		p.lost = append(p.lost, hidden(leaves)...)
 		p.carriesAny = p.carriesAny || len(leaves) > 0
 	}
 
+	// Two goroutines may make the same plan. The first one is kept.
 	known, _ := r.plans.LoadOrStore(t, p)
 	return known.(*plan)
 }
@@ -40,7 +42,7 @@ func (p *plan) add(i int, f reflect.StructField) {
 	switch {
 	case f.Name == "_":
 	case !p.gob && f.Tag.Get("json") == "-":
-		// nothing of it is to be carried, and that is said
+		// Left out on purpose, so it counts neither as lost nor as nothing to carry.
 		p.carriesAny = p.carriesAny || f.IsExported()
 	case p.flat(f):
 		p.carried = append(p.carried, i)
@@ -57,10 +59,12 @@ func (p *plan) sends(f reflect.StructField) bool {
 	if !p.gob {
 		return f.IsExported() || f.Anonymous && f.Type.Kind() == reflect.Struct
 	}
+
 	t := f.Type
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
+
 	return f.IsExported() && t.Kind() != reflect.Func && t.Kind() != reflect.Chan
 }
 
@@ -96,6 +100,7 @@ type leaf struct {
 
 // leavesOf returns the fields of t and of the structs that are embedded in it.
 func leavesOf(t reflect.Type, index []int, above []reflect.Type) (leaves []leaf) {
+	// A struct may embed a pointer to its own type.
 	if slices.Contains(above, t) {
 		return nil
 	}

@@ -70,6 +70,7 @@ func (c *RedisCache) Get(ctx context.Context, key Key) ([]byte, error) {
 		if !damaged {
 			return nil, failed("get", key, "from Redis", err)
 		}
+
 		// A new head means that a Put has replaced the chunks during the read: read the new ones.
 		// The same head twice means that chunks are really missing.
 		if bytes.Equal(head, again) {
@@ -82,9 +83,11 @@ func (c *RedisCache) Get(ctx context.Context, key Key) ([]byte, error) {
 
 // fetch fails with the context's error when it is done, whatever the client does with a context.
 func (c *RedisCache) fetch(ctx context.Context, key string) ([]byte, error) {
+	// A go-redis client heeds a context only with ContextTimeoutEnabled.
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+
 	return c.client.Get(ctx, key).Bytes()
 }
 
@@ -127,6 +130,7 @@ func (c *RedisCache) Put(ctx context.Context, key Key, value []byte) error {
 
 func (c *RedisCache) put(ctx context.Context, key Key, value []byte) error {
 	header, payload := encode(key, value)
+	// Most values fit into one key, and need one call.
 	if len(payload) <= chunkSize {
 		return c.replace(ctx, key, slices.Concat(header, payload))
 	}
@@ -146,6 +150,7 @@ func (c *RedisCache) upload(ctx context.Context, version string, payload []byte)
 	var keys []string
 	for chunk := range slices.Chunk(payload, chunkSize) {
 		keys = append(keys, version+":"+strconv.Itoa(len(keys)))
+
 		err := ctx.Err()
 		if err == nil {
 			err = c.client.Set(ctx, keys[len(keys)-1], chunk, chunkLife).Err()
@@ -208,6 +213,8 @@ func (c *RedisCache) replace(ctx context.Context, key Key, head []byte) error {
 		return err
 	}
 
+	// A script, so that the head and the names of the run agree at all times, and so that the guard
+	// is checked in the same step.
 	keys, args := c.replaceArgs(ctx, key, head)
 	done, err := replaceScript.Run(ctx, c.client, keys, args...).Int()
 	if err == nil && done < 0 {
@@ -241,6 +248,7 @@ func formatHead(version string, count int, header []byte) []byte {
 // parseHead takes a head apart. A stored value that is no head, because it is an entry or damaged,
 // is not chunked.
 func parseHead(stored []byte) (version string, count int, header []byte, chunked bool) {
+	// A damaged value may be one long line, of which a head needs only the beginning.
 	line, header, _ := bytes.Cut(stored, []byte("\n"))
 	words := strings.Split(string(line[:min(len(line), 128)]), " ")
 	if len(words) != 3 || words[0] != "chunks" {

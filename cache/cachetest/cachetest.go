@@ -21,7 +21,7 @@ import (
 // A cache with a method MaxSize() int64 is not given larger values, and when that is at most 64
 // MiB, Run checks that it refuses one. A cache that is a [cache.Remover] is tested as one.
 func Run(t *testing.T, open func(t *testing.T) cache.Cache) {
-	for _, test := range []struct {
+	tests := []struct {
 		name  string
 		check func(t *testing.T, c cache.Cache)
 	}{
@@ -36,12 +36,16 @@ func Run(t *testing.T, open func(t *testing.T) cache.Cache) {
 		{"cancelled context", cancelledContext},
 		{"too large", tooLarge},
 		{"remove run", removeRun},
-	} {
+	}
+
+	// Each test has an empty cache, so that one failure does not cause the next.
+	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) { test.check(t, open(t)) })
 	}
 }
 
 func roundTrip(t *testing.T, c cache.Cache) {
+	// Large values are skipped in the inner loop: they take most of the time of the suite.
 	all := values(limit(c))
 	if !testing.Short() {
 		all = append(all, largeValues(limit(c))...)
@@ -80,6 +84,9 @@ func missingKey(t *testing.T, c cache.Cache) {
 
 func overwrite(t *testing.T, c cache.Cache) {
 	key := cache.Key{Run: "run", Name: "features"}
+
+	// From each size to a small and to the largest one: a backend that stores them in different
+	// ways must not leave parts of the old value.
 	sizes := values(limit(c))
 	for _, first := range sizes {
 		for _, second := range []value{sizes[1], sizes[len(sizes)-1]} {
@@ -94,6 +101,8 @@ func overwrite(t *testing.T, c cache.Cache) {
 
 func deleteKey(t *testing.T, c cache.Cache) {
 	key := cache.Key{Run: "run", Name: "a"}
+
+	// A backend that deletes by prefix or pattern would delete this one too.
 	neighbour := cache.Key{Run: "run", Name: "ab"}
 	put(t, c, neighbour, []byte("stays"))
 	for _, v := range values(limit(c)) {
@@ -119,6 +128,7 @@ func awkwardKeys(t *testing.T, c cache.Cache) {
 		want(t, c, key, []byte(key.Run+"\x00"+key.Name))
 	}
 
+	// Every other key, because keys that are alike stand next to each other.
 	for i := 0; i < len(keys); i += 2 {
 		remove(t, c, keys[i])
 	}
@@ -171,8 +181,11 @@ func scramble(b []byte) {
 func cancelledContext(t *testing.T, c cache.Cache) {
 	key := cache.Key{Run: "run", Name: "features"}
 	put(t, c, key, []byte("x"))
+
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
+
+	// "Not found" would be taken for a fact about the value.
 	_, err := c.Get(ctx, key)
 	if err == nil || errors.Is(err, cache.ErrNotFound) {
 		t.Errorf("Get with a cancelled context: got %v, want an error that is not ErrNotFound", err)
@@ -188,6 +201,7 @@ func cancelledContext(t *testing.T, c cache.Cache) {
 }
 
 func tooLarge(t *testing.T, c cache.Cache) {
+	// A larger value would need too much memory for a test.
 	most := limit(c)
 	if most > 64<<20 {
 		t.Logf("not checked: needs a cache with a method MaxSize() int64 that returns at most 64 MiB")
@@ -198,7 +212,7 @@ func tooLarge(t *testing.T, c cache.Cache) {
 	fits := bytes.Repeat([]byte("f"), int(most))
 	put(t, c, key, fits)
 
-	// compresses well, and is refused all the same
+	// It compresses well. The limit is on the value, so that it does not depend on the content.
 	err := c.Put(t.Context(), key, append(fits, 'f'))
 	if !errors.Is(err, cache.ErrTooLarge) {
 		t.Errorf("Put of %d bytes when at most %d are taken: got %v, want ErrTooLarge", most+1, most, err)
@@ -233,6 +247,7 @@ func removeRun(t *testing.T, c cache.Cache) {
 		}
 	}
 
+	// One run at a time: each removal must leave all other runs alone.
 	gone := map[string]bool{}
 	for _, key := range keys {
 		if gone[key.Run] {

@@ -28,6 +28,7 @@ func readersAndWriters(t *testing.T, c cache.Cache) {
 
 	put(t, c, key, versions[0])
 
+	// Each writer begins at another version, so that versions of different sizes meet.
 	var writing, reading sync.WaitGroup
 	written := make(chan struct{})
 	for w := range writers {

@@ -91,11 +91,13 @@ func endingOf(err error) ending {
 // tries again, if it does.
 func (a adoptions) drop(run journal.RunID, e ending, now time.Time) time.Duration {
 	delete(a.driving, run)
+
 	switch e {
 	case finished:
 		// The next failure under this ID is a new one, which starts with the shortest wait.
 		delete(a.failed, run)
 	case hopeless:
+		// Another try would fail alike. reconsider forgets this if another process takes the run.
 		a.abandoned[run] = true
 	case retryable:
 		if a.failed[run] == nil {
@@ -104,6 +106,7 @@ func (a adoptions) drop(run journal.RunID, e ending, now time.Time) time.Duratio
 		a.failed[run].fail(now)
 		return a.failed[run].delay
 	}
+
 	return 0
 }
 

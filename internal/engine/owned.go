@@ -135,6 +135,7 @@ func (r *ownedRun) drive(ctx context.Context, w workers) error {
 func (r *ownedRun) coordinatorConfig(w workers) coordinator.Config {
 	s := r.session
 	o := r.options
+
 	return coordinator.Config{
 		ID:       r.id,
 		Key:      r.queue.Fingerprint(),
@@ -171,11 +172,13 @@ func (r *ownedRun) cancel(ctx context.Context, leave context.CancelCauseFunc, ca
 	}
 }
 
-// removeQueues removes the queues of a finished run that had its own.
+// removeQueues removes the private queues of a finished run.
 func (r *ownedRun) removeQueues(ctx context.Context) (err error) {
 	if !r.state.State.Finished() || r.session.exclusive(r.options.ID) == "" {
 		return nil
 	}
+
+	// Even if ctx is done: queues that remain would be shown in asynqmon for ever.
 	for _, name := range queues(r.options.Spec) {
 		err = errors.Join(err, r.queue.RemoveQueue(context.WithoutCancel(ctx), name))
 	}

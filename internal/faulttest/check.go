@@ -85,12 +85,15 @@ func Check(t Trial) []error {
 
 	for i, e := range t.Events {
 		c.now = e
+
+		// A gap in the numbers would hide an event from all other rules.
 		if e.Seq != i+1 {
 			c.fail("I8", "it should have number %d", i+1)
 		}
 		c.apply(e)
 	}
 
+	// All findings are returned, not the first: together they show what has happened.
 	c.end()
 	return c.errs
 }
@@ -131,6 +134,7 @@ func (c *checker) fail(rule, format string, args ...any) {
 }
 
 func (c *checker) apply(e Event) {
+	// The end is recorded once, and nothing is recorded after it.
 	if c.finished != nil {
 		c.fail("I1", "the run was finished before")
 	}
@@ -187,6 +191,8 @@ func (c *checker) find(name string) *stage {
 		return nil
 	}
 
+	// The number of instances is unknown before the run, so an instance exists from its first
+	// event.
 	template.instances = append(template.instances, name)
 	instance := &stage{Stage: Stage{Name: name, After: template.After, Retries: template.Retries}}
 	c.stages[name] = instance
@@ -207,6 +213,8 @@ func (c *checker) start(s *stage, e Event) {
 		c.fail("I2", "%s", why)
 	}
 
+	// Retries are promised to wait, so a retry that is late breaks no rule here, and one that is early
+	// does.
 	if e.Time.Before(s.notBefore.Add(-clocks)) {
 		c.fail("I2", "it is tried again %s too early", s.notBefore.Sub(e.Time))
 	}
@@ -258,6 +266,7 @@ func (c *checker) forbidden(s *stage) string {
 		}
 	}
 
+	// After the triggers: a stage with all_done is executed in a cancelled run too.
 	if missing == "" && c.cancelling {
 		return "the run is being cancelled"
 	}
@@ -269,6 +278,8 @@ func (c *checker) forbidden(s *stage) string {
 // cancel one.
 func (c *checker) ended(s *stage, e Event) {
 	name := strings.TrimPrefix(e.Type, "stage.")
+
+	// A decision of the coordinator has no worker. Success is never one.
 	decided := e.Worker == "" && name != "succeeded"
 	switch {
 	case s.outcome != "":
@@ -315,9 +326,12 @@ func (c *checker) lost(s *stage, e Event) {
 	if !s.running || e.Attempt != s.attempt {
 		c.fail("I4", "attempt %d is lost, and attempt %d was claimed last (running: %v)", e.Attempt, s.attempt, s.running)
 	}
+
+	// Such an attempt was claimed and returned, so it counts as no execution for I5.
 	if strings.HasPrefix(e.Reason, "not begun") {
 		s.executions--
 	}
+
 	s.running = false
 }
 
@@ -329,6 +343,8 @@ func (c *checker) end() {
 		if tally[s.outcome]++; s.outcome == "" && c.finished != nil {
 			c.fail("I1", "%s has no outcome", s.Name)
 		}
+
+		// Each fault may cost an execution of any stage, and each failure is followed by a retry.
 		if most := 1 + c.Faults + s.failures; s.executions > most {
 			c.fail("I5", "%s was executed %d times; there were %d faults and %d failures", s.Name, s.executions, c.Faults, s.failures)
 		}

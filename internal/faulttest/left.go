@@ -18,6 +18,7 @@ import (
 // Leftovers names what remains of a finished run in Redis (I6): tasks of it that are in a queue or
 // leased, and claims that no worker will ever report on. No tasks of other runs may be there.
 func Leftovers(ctx context.Context, rdb redis.UniversalClient, run string) (left []string, err error) {
+	// In every state of Asynq: a task that was archived or waits for a retry is orphaned too.
 	prefix := strings.TrimSuffix(queue.TaskID(run, "", 0), ":0")
 	for _, kind := range []string{"active", "pending", "lease", "retry", "scheduled", "archived", "completed"} {
 		tasks, err := tasksIn(ctx, rdb, kind)
@@ -36,7 +37,7 @@ func Leftovers(ctx context.Context, rdb redis.UniversalClient, run string) (left
 	return append(left, claims...), err
 }
 
-// tasksIn returns the ids of the tasks in one state, of all queues.
+// tasksIn returns the IDs of the tasks in one state, of all queues.
 func tasksIn(ctx context.Context, rdb redis.UniversalClient, state string) (ids []string, err error) {
 	keys, err := rdb.Keys(ctx, "asynq:{*}:"+state).Result()
 	if err != nil {
@@ -49,6 +50,7 @@ func tasksIn(ctx context.Context, rdb redis.UniversalClient, state string) (ids 
 			return nil, fmt.Errorf("leftovers: %w", err)
 		}
 
+		// Pending and active tasks are lists, all others are sorted sets.
 		members := rdb.ZRange
 		if kind == "list" {
 			members = rdb.LRange
@@ -76,6 +78,7 @@ func Claims(ctx context.Context, rdb redis.UniversalClient, run string) (left []
 		return nil, fmt.Errorf("leftovers: fence of run %s: %w", run, err)
 	}
 
+	// Read without package journal, which might hide its own faults.
 	for stage := 0; len(fence) >= 8*(stage+1); stage++ {
 		if cell := fence[8*stage:]; cell[2] == 1 {
 			left = append(left, fmt.Sprintf("claim of attempt %d of stage %d", int(cell[0])<<8+int(cell[1]), stage))

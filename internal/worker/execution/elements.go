@@ -71,6 +71,7 @@ func parseElements(stored []byte) (list []json.RawMessage, err error) {
 	if err != nil {
 		return nil, err
 	}
+
 	// Raw too: a command prints its list as text.
 	if codec != cache.JSON.Name() && codec != cache.Raw.Name() {
 		return nil, fmt.Errorf(mustBeArray+"has the codec %s", codec)
@@ -86,7 +87,8 @@ func parseElements(stored []byte) (list []json.RawMessage, err error) {
 	if err != nil || list == nil && string(payload) != "null" {
 		return nil, fmt.Errorf(mustBeArray+"begins with %.40q", payload)
 	}
-	// Checked before the report: a run with more instances could not be continued by anyone.
+
+	// Checked before the report: the state machine refuses a success with a larger number.
 	if len(list) > dag.MaxInstances {
 		return nil, fmt.Errorf("there is a stage for each element of the output: "+
 			"it can have %d elements, and has %d", dag.MaxInstances, len(list))
@@ -151,6 +153,7 @@ func (in inputs) element(ctx context.Context, i queue.Item) (json.RawMessage, er
 	if err != nil {
 		return nil, fmt.Errorf("element %d of %w", i.Index, err)
 	}
+
 	// The list is signed, and the task too. But the number of instances comes from the journal,
 	// which is not.
 	if i.Index >= len(list) {
