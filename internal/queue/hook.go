@@ -34,8 +34,8 @@ const (
 
 // hook sits between an Asynq server and Redis.
 //
-//   - Asynq polls an empty queue. The hook parks the dequeue until a wake-up, the fallback timer, or
-//     the stop of the server.
+//   - Asynq polls an empty queue. The hook parks the dequeue until a wake-up, the fallback timer,
+//     or the stop of the server.
 //   - Nothing is dequeued while all slots are taken. A slot is free again as soon as the stages of
 //     its batch are executed. So the next batch is fetched while the last one reports.
 //   - Asynq calls no handler for a task that it cannot decode, or whose deadline is over. The slot

@@ -28,7 +28,9 @@ import (
 //	users.lock    shared while in use; who can have it exclusively is the last
 //	present.lock  shared from joining until after leaving, also by the worker
 //	              processes of a user: the watchdog waits for it
-//	server.lock   exclusive as long as a server lives: it inherits the open file
+//	server.lock   exclusive as long as a server lives: it inherits the open file.
+//	              Each server has a new file of this name, so that a watchdog
+//	              knows its own server from the next one
 type private struct {
 	binary  string
 	folder  string // Home/redis, absolute
@@ -144,7 +146,7 @@ func (p *private) ensureServer(ctx context.Context) error {
 		case p.started:
 			err = errors.Join(errStopped, free.Close())
 		default:
-			err = errors.Join(p.startServer(ctx, free), free.Close())
+			err = errors.Join(p.startServer(ctx), free.Close())
 			p.started = true
 		}
 		if err != nil {
@@ -165,17 +167,29 @@ func (p *private) watch() error {
 	return p.startWatchdog()
 }
 
-// startServer starts a redis-server which holds serverLock while it lives.
-func (p *private) startServer(ctx context.Context, serverLock *os.File) error {
-	// The last log is kept: it tells why the last server died.
+// startServer starts a redis-server which holds a new server.lock while it lives.
+// It must be called with start.lock held, and while no server lives.
+func (p *private) startServer(ctx context.Context) error {
+	// The last log is kept: it tells why the last server died. The last lock is not: its watchdog
+	// may wake up late, and must find the lock of its own server free, not that of this one taken.
 	for _, err := range []error{
 		os.Remove(p.socket),
+		os.Remove(p.path("server.lock")),
 		os.Rename(p.path("redis.log"), p.path("redis.log.old")),
 	} {
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 	}
+
+	serverLock, err := lockNow(p.path("server.lock"), syscall.LOCK_EX)
+	if err != nil {
+		return err
+	}
+	if serverLock == nil {
+		return errors.New("another process took server.lock without start.lock")
+	}
+	defer serverLock.Close()
 
 	log, err := os.OpenFile(p.path("redis.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {

@@ -178,6 +178,10 @@ func awaitEnd(t *testing.T, serverLock *os.File) {
 	for {
 		err := syscall.Flock(int(serverLock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
+			// The watchdog needs the lock too, to see that the server is gone.
+			if err := syscall.Flock(int(serverLock.Fd()), syscall.LOCK_UN); err != nil {
+				t.Fatal(err)
+			}
 			return
 		}
 		if pause(ctx) != nil {
@@ -234,6 +238,38 @@ func TestWatchdog_WaitsForTheChildrenOfAKilledProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	awaitEnd(t, server)
+}
+
+// A watchdog that wakes up late may find another server than its own. It must not wait for that
+// server with start.lock held: the server never gets its signal, which goes to the process number
+// of the old one.
+func TestWatchdog_EndsWhenItsServerIsReplaced(t *testing.T) {
+	needServer(t)
+	home := tempDir(t)
+	c := openPrivateIn(t, home)
+	late, err := lock(t.Context(), filepath.Join(home, "redis", "present.lock"), syscall.LOCK_SH)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer late.Close()
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	mustBeStopped(t, home)
+
+	holder := startHolder(t, home) // the next server
+	server := openLock(t, home)
+	if err := late.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := holder.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	holder.Wait()
+	awaitEnd(t, server)
+	if err := visit(t.Context(), home); err != nil {
+		t.Errorf("after both watchdogs: %v", err)
+	}
 }
 
 // A command that comes at the moment at which the watchdog stops the server gets the next one.

@@ -11,16 +11,18 @@ import (
 	"syscall"
 )
 
-// watchdogScript stops a server that no process uses any more because its users were killed. It
-// does what the last user does, by the same locks, and it has them open, so that it finds its way
-// even if the folder was removed.
+// watchdogScript stops a server whose users were all killed. It does what the last user does, by
+// the same locks. It has the files open, so that it works even if the folder was removed.
 //
-//	3  present.lock  taken when no user is left
+//	3  present.lock  can be taken when no user is left
 //	4  start.lock    held until the server is gone, so that no process joins a dying one
-//	5  server.lock   free as soon as it is
+//	5  server.lock   free as soon as this server is gone; the next server has another file
 //
 // The script waits in the kernel and wakes up once. A server that ignores SIGTERM is killed after
 // 10 s: its AOF has everything.
+//
+// A watchdog may wake up after the last user has stopped its server and others use the next one.
+// Then it waits until those are gone, finds its own server.lock free, signals no process and exits.
 const watchdogScript = `
 while flock 3 && flock -u 3 && flock 4; do
 	if flock -n 3; then
