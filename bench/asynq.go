@@ -43,10 +43,12 @@ func (a *asynqSide) start(n int) error {
 		if err != nil {
 			return err
 		}
+
 		a.workers = append(a.workers, p)
 		a.pipes = append(a.pipes, in)
 		a.heard.Go(func() { a.listen(out) })
 	}
+
 	a.world.stops = append(a.world.stops, a.stop)
 	return nil
 }
@@ -66,6 +68,8 @@ func (a *asynqSide) stop() (err error) {
 	for _, p := range a.workers {
 		err = errors.Join(err, p.stop())
 	}
+
+	// After the processes have ended, so that their last notices are read.
 	for _, p := range a.pipes {
 		err = errors.Join(err, p.Close())
 	}
@@ -90,17 +94,21 @@ func (a *asynqSide) startReady(n int) error {
 	if err := a.start(n); err != nil {
 		return err
 	}
+
+	// The first notice of a worker says that it is ready.
 	for range n {
-		if _, err := a.next(); err != nil { // the first that a worker says is that it is ready
+		if _, err := a.next(); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
 const enqueuers = 8
 
 func (a *asynqSide) fill(n int) error {
+	// Several at once, because each call waits for Redis.
 	group, ctx := errgroup.WithContext(a.world.ctx)
 	for i := range enqueuers {
 		group.Go(func() error {
@@ -112,6 +120,7 @@ func (a *asynqSide) fill(n int) error {
 			return nil
 		})
 	}
+
 	return group.Wait()
 }
 
@@ -123,9 +132,11 @@ func (a *asynqSide) drained() error {
 		if _, err := pipe.Exec(a.world.ctx); err != nil {
 			return err
 		}
+
 		if pending.Val()+active.Val() == 0 {
 			return nil
 		}
+
 		time.Sleep(10 * time.Millisecond)
 	}
 }

@@ -32,12 +32,14 @@ var (
 	}, "all:", []string{"-r", "-j2", "all", "-f"}}
 )
 
-// time is how long the tool takes, from its start to its end, for a shape of which every stage executes the program true.
+// time is how long the tool takes, from its start to its end, for a shape of which every stage
+// executes the program true.
 func (b builder) time(ctx context.Context, l *lab, shape shape) (seconds float64, err error) {
 	file := filepath.Join(l.folder, b.name+".file")
 	if err := b.write(file, shape); err != nil {
 		return 0, err
 	}
+	// The file is written before, since godags is measured from its submission.
 	begin := time.Now()
 	_, _, err = execute(ctx, l.folder, nil, b.name, append(b.args[:len(b.args):len(b.args)], file)...)
 	return time.Since(begin).Seconds(), err
@@ -48,6 +50,7 @@ func (b builder) write(file string, shape shape) (err error) {
 	if err != nil {
 		return err
 	}
+
 	defer func() { err = errors.Join(err, f.Close()) }()
 	out := bufio.NewWriter(f)
 	fmt.Fprint(out, b.header)
@@ -56,6 +59,7 @@ func (b builder) write(file string, shape shape) (err error) {
 		fmt.Fprint(out, b.rule(s))
 		all += " " + s.Name
 	}
+
 	fmt.Fprintln(out, all)
 	return out.Flush()
 }

@@ -38,7 +38,8 @@ func (r *report) bars(what string, rate func(float64) float64) (bars []bar) {
 	return bars
 }
 
-// Measures of the chart. Its scale is logarithmic: from 100 stages a second on, each decade has the same width.
+// Measures of the chart. Its scale is logarithmic: from 100 stages a second on, each decade has the
+// same width.
 const (
 	chartWidth = 920
 	labelWidth = 190
@@ -83,6 +84,7 @@ func (r *report) chart() string {
 			y = drawPanel(&body, y, p.title, bars)
 		}
 	}
+
 	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%[1]d" height="%[2]d" role="img" aria-labelledby="title about" font-family="system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif" font-size="14">
   <title id="title">Stages a second</title>
   <desc id="about">Bars for each system and shape, on a logarithmic scale. The figures are in the table of the page.</desc>
@@ -99,13 +101,16 @@ func drawPanel(out *strings.Builder, y int, title string, bars []bar) (bottom in
 		fmt.Fprintf(out, `  <path class="grid" d="M%d %dV%d"/>`+"\n", x, top-6, bottom-2)
 		fmt.Fprintf(out, `  <text class="note" x="%d" y="%d" text-anchor="middle">%s</text>`+"\n", x, top-11, thousands(firstRate*math.Pow10(i)))
 	}
+
 	for i, b := range bars {
 		drawBar(out, top+barStep*i, b)
 	}
+
 	return bottom
 }
 
-// drawBar draws the median, a line from the slowest sample to the fastest, and the median as a number.
+// drawBar draws the median, a line from the slowest sample to the fastest, and the median as a
+// number.
 func drawBar(out *strings.Builder, y int, b bar) {
 	end := place(b.typical)
 	fmt.Fprintf(out, `  <text class="text" x="%d" y="%d" text-anchor="end">%s</text>`+"\n", labelWidth-8, y+13, b.who)

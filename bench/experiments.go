@@ -88,24 +88,32 @@ func (l *lab) experiments(peers []peer, full bool) []experiment {
 			{who: oneByOne, sample: l.timed(chain200, each(chainHop, 200), "--batch=1", "--no-fuse")},
 			{who: rawAsynq, sample: l.one(chainHop, ms, asynqHop)},
 		}, l.sides(peers, chain200, each(chainHop, 200))...)},
+
 		{"hops alone", []side{{who: ours, sample: l.aloneHops(chain200)}}},
+
 		{"fan", append(l.flat(fanRate, fan5000), l.sides(peers, fan5000, rate(fanRate, fan5000.stages))...)},
 		{"layered", append(l.flat(layerRate, layers5000), l.sides(graphs(peers), layers5000, rate(layerRate, layers5000.stages))...)},
+
 		{"shell", []side{
 			{who: ours, sample: l.runs(shell500, func(o outcome) []figure { return rate(shellRate, shell500.stages)(o.wall.Seconds()) })},
 			ninja.side(l, shell500, rate(shellRate, shell500.stages)), gnuMake.side(l, shell500, rate(shellRate, shell500.stages)),
 		}},
+
 		{"functions", []side{{who: ours, sample: l.goFunctions(rate(functionRate, layers5000.stages))}}},
 		{"embedded", []side{{who: ours, sample: l.embedded(layers5000, rate(embeddedRate, layers5000.stages))}}},
+
 		{"straggler", []side{{who: ours, sample: l.timed(stragglers, func(seconds float64) []figure {
 			return []figure{{straggle, "x", seconds / criticalPath}}
 		})}}},
+
 		{"pick-up", []side{{who: ours, sample: l.pickUps(pauses)}, {who: rawAsynq, sample: l.sample(asynqPickUps)}}},
 		{"start", []side{{who: ours, sample: l.one(firstTime, ms, firstStage)}, {who: rawAsynq, sample: l.one(firstTime, ms, asynqFirstTask)}}},
+
 		{"idle", []side{
-			{who: ours, sample: l.idle(func(w *world) ([]*process, error) { return w.hire(2) })},
+			{who: ours, sample: l.idle(func(w *world) ([]*process, error) { return w.startWorkers(2) })},
 			{who: rawAsynq, sample: l.idle(asynqIdle)},
 		}},
+
 		{"file", []side{{who: ours, sample: l.runs(yaml10000, submission(fileYAML))}, {who: ours, sample: l.runs(json10000, submission(fileJSON))}}},
 	}
 	return append(list, l.scale(full)...)
@@ -116,17 +124,21 @@ func (l *lab) scale(full bool) []experiment {
 	var sides []side
 	for _, n := range costSizes {
 		s := side{who: ours, sample: l.driven(n/costWidth, costWidth, cost(n))}
+		// It takes minutes, so fewer samples are enough.
 		if n == largest {
 			s.most = mostLong
 			if !full {
 				s.lacks = fmt.Sprintf("pipelines of %s stages: say -full or BENCH_FULL=1", thousands(largest))
 			}
 		}
+
 		sides = append(sides, s)
 	}
+
 	if !full {
 		return []experiment{{"scale", sides}}
 	}
+
 	return []experiment{{"scale", sides}, {"million", []side{
 		{who: ours, most: mostLong, sample: l.driven(largest/1_000, 1_000, million)},
 		{who: rawAsynq, most: mostLong, sample: l.one(millionRate, stagesPerSecond, asynqFlat(1, asynqTasks))},
@@ -134,7 +146,8 @@ func (l *lab) scale(full bool) []experiment {
 	}}}
 }
 
-// flat is the sides of godags, and of raw Asynq with as many tasks that do not depend on each other.
+// flat is the sides of godags, and of raw Asynq with as many tasks that do not depend on each
+// other.
 func (l *lab) flat(what string, p pipeline) []side {
 	return []side{
 		{who: ours, sample: l.timed(p, rate(what, p.stages))},

@@ -7,11 +7,13 @@ import (
 	"github.com/godags/godags"
 )
 
-// programRole is the first argument of this program when it is to be a program of godags that has [functionPipeline] in it.
+// programRole is the first argument of this program when it is to be a program of godags that has
+// [functionPipeline] in it.
 const programRole = "program"
 
 // program does what the other arguments say.
 func program() {
+	// Main reads os.Args, as in a user's program.
 	os.Args = append(os.Args[:1], os.Args[2:]...)
 	godags.Main(functionPipeline())
 }
@@ -29,6 +31,7 @@ func functionPipeline() *godags.Pipeline {
 		}
 		stages[s.Name] = added
 	}
+
 	return p
 }
 
@@ -36,7 +39,7 @@ func functionPipeline() *godags.Pipeline {
 func (l *lab) goFunctions(read reading) sampler {
 	return l.sample(func(w *world) ([]figure, error) {
 		w.team = l.functions
-		if _, err := w.hire(2); err != nil {
+		if _, err := w.startWorkers(2); err != nil {
 			return nil, err
 		}
 		o, err := w.run(functionName)

@@ -41,12 +41,15 @@ type sighting struct {
 	at time.Time
 }
 
-// watched runs a pipeline file while somebody reads along in its journal, and calls see, if not nil, at each record.
+// watched runs a pipeline file and reads its journal meanwhile. It calls see, if not nil, at each
+// record.
 func (w *world) watched(file string, see func(sighting) error, args ...string) ([]sighting, error) {
 	const id = "watched"
 	ctx, cancel := context.WithCancel(w.ctx)
 	defer cancel()
 	var seen []sighting
+
+	// The watcher begins before the run is submitted, so that it misses no record.
 	watching := make(chan error, 1)
 	go func() {
 		watching <- w.watch(ctx, id, func(s sighting) error {
@@ -57,10 +60,12 @@ func (w *world) watched(file string, see func(sighting) error, args ...string) (
 			return see(s)
 		})
 	}()
+
 	if _, err := w.run(file, append(args, "--run-id", id)...); err != nil {
 		cancel()
 		return nil, errors.Join(err, <-watching)
 	}
+
 	return seen, <-watching
 }
 
@@ -71,6 +76,8 @@ func (w *world) watch(ctx context.Context, run journal.RunID, see func(sighting)
 		if err != nil && !errors.Is(err, journal.ErrNotFound) { // it has not been submitted yet
 			return err
 		}
+
+		// The time at which a reader sees a record. That of the entry has only milliseconds.
 		now := time.Now()
 		for _, e := range entries {
 			position = e.ID
@@ -95,6 +102,7 @@ func gaps(seen []sighting, from, to journal.Type) (ms []float64) {
 			since = s.at
 		}
 	}
+
 	return ms
 }
 

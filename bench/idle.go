@@ -24,17 +24,23 @@ func (l *lab) idle(start func(*world) ([]*process, error)) sampler {
 		if err != nil {
 			return nil, err
 		}
+
 		if err := pause(w.ctx, settleTime); err != nil {
 			return nil, err
 		}
+
+		// Of threads, in nanoseconds: the clock ticks of /proc/PID/stat are too coarse for an idle
+		// process.
 		before, err := processorTime(workers)
 		if err != nil {
 			return nil, err
 		}
+
 		sent, inside, err := w.commands(idleTime)
 		if err != nil {
 			return nil, err
 		}
+
 		after, err := processorTime(workers)
 		perSecond := float64(len(workers)) * idleTime.Seconds()
 		return []figure{
@@ -54,19 +60,25 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// commands counts for a while what Redis is asked to do, and what scripts do inside it because of that.
+// commands counts for a while what Redis is asked to do, and what scripts do inside it because of
+// that.
 func (w *world) commands(d time.Duration) (sent, inside int, err error) {
 	conn, err := net.Dial("tcp", w.addr)
 	if err != nil {
 		return 0, 0, err
 	}
+
 	defer conn.Close()
+
+	// MONITOR shows what scripts call too, which INFO does not tell from other commands.
 	if _, err := fmt.Fprint(conn, "MONITOR\r\n"); err != nil {
 		return 0, 0, err
 	}
+
 	if err := conn.SetReadDeadline(time.Now().Add(d)); err != nil {
 		return 0, 0, err
 	}
+
 	lines := bufio.NewScanner(conn)
 	for lines.Scan() {
 		switch _, rest, isCommand := strings.Cut(lines.Text(), " ["); {
@@ -77,9 +89,11 @@ func (w *world) commands(d time.Duration) (sent, inside int, err error) {
 			sent++
 		}
 	}
+
 	if err := lines.Err(); !errors.Is(err, os.ErrDeadlineExceeded) {
 		return 0, 0, fmt.Errorf("count commands: %w", errors.Join(err, w.ctx.Err()))
 	}
+
 	return sent, inside, nil
 }
 
@@ -90,21 +104,26 @@ func processorTime(processes []*process) (total time.Duration, err error) {
 		if err != nil {
 			return 0, err
 		}
+
 		if len(threads) == 0 {
 			return 0, fmt.Errorf("process %d has no threads in /proc: this needs Linux", p.pid)
 		}
+
 		for _, file := range threads {
 			text, err := os.ReadFile(file)
 			if errors.Is(err, os.ErrNotExist) {
 				continue // the thread has ended since
 			}
+
 			var spent time.Duration
 			if err == nil {
 				_, err = fmt.Sscan(string(text), &spent) // nanoseconds
 			}
+
 			if err != nil {
 				return 0, err
 			}
+
 			total += spent
 		}
 	}

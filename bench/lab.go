@@ -24,18 +24,23 @@ func openLab(ctx context.Context, root string) (*lab, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
+
 	folder, err := os.MkdirTemp("", "godags-bench-")
 	if err != nil {
 		return nil, err
 	}
+
 	l := &lab{folder: folder, self: self,
 		files:     team{[]string{filepath.Join(folder, "bin", "coordinator")}, []string{filepath.Join(folder, "bin", "worker")}},
 		functions: team{[]string{self, programRole}, []string{self, programRole, "worker"}},
 	}
+
+	// Built here, so that what is measured is what is in the folder.
 	_, _, err = execute(ctx, root, nil, "go", "build", "-o", filepath.Join(folder, "bin")+string(filepath.Separator), "./cmd/coordinator", "./cmd/worker")
 	if err != nil {
 		return nil, fmt.Errorf("build godags in %s: %w", root, err)
 	}
+
 	return l, nil
 }
 

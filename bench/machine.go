@@ -19,30 +19,37 @@ func (r *report) describe(ctx context.Context, root string) error {
 	if err != nil {
 		return fmt.Errorf("load of the machine: %w: this needs Linux", err)
 	}
+
 	r.Load, _, _ = strings.Cut(string(text), " ")
 	var load float64
 	if _, err := fmt.Sscan(r.Load, &load); err != nil {
 		return fmt.Errorf("load of the machine: %w", err)
 	}
+
 	if load > highLoad {
 		fmt.Fprintf(os.Stderr, "WARNING: the load of this machine is %s before anything is measured: the results will be worse than they could be\n", r.Load)
 	}
+
 	redis, _, err := execute(ctx, "", nil, "redis-server", "--version")
 	if err != nil {
 		return fmt.Errorf("%w: install redis-server", err)
 	}
+
 	commit, _, err := execute(ctx, root, nil, "git", "describe", "--always", "--dirty")
 	if err != nil {
 		commit = "unknown" // not in a clone
 	}
+
 	r.Machine = []string{
 		fmt.Sprintf("%d cores, %s, %s/%s", runtime.NumCPU(), first(`model name\s*: (.*)`, read("/proc/cpuinfo")), runtime.GOOS, runtime.GOARCH),
 		"Linux " + first(`^Linux version (\S+)`, read("/proc/version")),
 	}
+
 	r.Versions = map[string]string{
 		"godags": strings.TrimSpace(commit), "Go": runtime.Version(), "Redis": first(`v=(\S+)`, redis),
 		"ninja": ask(ctx, "ninja"), "make": ask(ctx, "make"), "Asynq": moduleVersion("github.com/hibiken/asynq"),
 	}
+
 	return nil
 }
 
@@ -78,5 +85,6 @@ func moduleVersion(path string) string {
 			}
 		}
 	}
+
 	return "unknown"
 }

@@ -1,5 +1,6 @@
-// Command bench measures godags beside raw Asynq, ninja, make and other runners of task graphs, on the same machine in the same run, and
-// prints one table. It needs Linux, Go and redis-server, and leaves out what else is not installed.
+// Command bench measures godags beside raw Asynq, ninja, make and other runners of task graphs, on
+// the same machine in the same run, and prints one table. It needs Linux, Go and redis-server, and
+// leaves out what else is not installed.
 package main
 
 import (
@@ -72,6 +73,7 @@ func parse() (c config) {
 		flag.Usage()
 		os.Exit(2)
 	}
+
 	return c
 }
 
@@ -80,18 +82,23 @@ func run(ctx context.Context, c config) error {
 	if err != nil {
 		return err
 	}
+
 	if err := report.print(os.Stdout); err != nil {
 		return err
 	}
+
 	if c.json != "" {
 		err = report.save(c.json)
 	}
+
 	if c.page != "" {
 		err = errors.Join(err, report.writePage(c.page))
 	}
+
 	if len(report.Failed) > 0 {
 		err = errors.Join(err, errors.New("not everything could be measured"))
 	}
+
 	return err
 }
 
@@ -109,23 +116,28 @@ func (c config) measure(ctx context.Context) (r *report, err error) {
 	if err := r.describe(ctx, c.root); err != nil {
 		return nil, err
 	}
+
 	l, err := openLab(ctx, c.root)
 	if err != nil {
 		return nil, err
 	}
+
 	defer func() { err = errors.Join(err, l.close()) }()
 	peers, err := l.findPeers(ctx, c.peers)
 	if err != nil {
 		return nil, err
 	}
+
 	for _, p := range peers {
 		r.Versions[p.who] = cmp.Or(p.version, "not found")
 	}
+
 	for _, e := range l.experiments(peers, c.full) {
 		if c.only.MatchString(e.name) {
 			e.measure(ctx, r, os.Stderr)
 		}
 	}
+
 	r.Seconds = time.Since(begin).Seconds()
 	return r, context.Cause(ctx)
 }

@@ -14,15 +14,19 @@ func (r *report) writePage(path string) error {
 	if err != nil {
 		return err
 	}
+
+	// Only the parts between the markers are written by this program; people write the rest.
 	page := string(text)
 	for name, part := range map[string]string{"machine": r.machineText(), "targets": r.targetText(), "figures": r.figureText()} {
 		if page, err = replace(page, name, part); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 	}
+
 	if err := os.WriteFile(path, []byte(page), 0o644); err != nil {
 		return err
 	}
+
 	return os.WriteFile(strings.TrimSuffix(path, ".md")+".svg", []byte(r.chart()), 0o644)
 }
 
@@ -44,10 +48,12 @@ func (r *report) machineText() string {
 	for _, line := range r.Machine {
 		fmt.Fprintf(&b, "- %s\n", line)
 	}
+
 	var versions []string
 	for _, name := range slices.Sorted(maps.Keys(r.Versions)) {
 		versions = append(versions, name+" "+r.Versions[name])
 	}
+
 	fmt.Fprintf(&b, "- %s\n", strings.Join(versions, ", "))
 	return b.String()
 }
@@ -67,8 +73,10 @@ func (r *report) figureText() string {
 	for _, l := range r.rows() {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", l.what, l.unit, l.who, l.min, l.median, l.max, l.ratio)
 	}
+
 	for _, s := range slices.Concat(r.Skipped, r.Failed) {
 		fmt.Fprintf(&b, "\nNot measured: %s.\n", s)
 	}
+
 	return b.String()
 }

@@ -13,15 +13,17 @@ import (
 	"time"
 )
 
-// scripts run a pipeline file once with another runner, on two worker processes, and print how long that took.
+// scripts run a pipeline file once with another runner, on two worker processes, and print how long
+// that took.
 //
 //go:embed peers/bench_*
 var scripts embed.FS
 
 // peer is another runner of task graphs, measured by a script.
 type peer struct {
-	who     string
-	command []string // program and script; its arguments are the URL of a Redis and a pipeline file, or "version"
+	who string
+	// program and script; its arguments are the URL of a Redis and a pipeline file, or "version"
+	command []string
 	version string
 	lacks   string // why it cannot be measured here
 	most    int    // samples
@@ -30,8 +32,10 @@ type peer struct {
 
 // What the environment says of peers.
 const (
-	pythonVariable = "BENCH_PYTHON"       // a Python that has celery, rq or distributed; default: python3
-	nodeVariable   = "BENCH_NODE_MODULES" // a folder node_modules with bullmq
+	// a Python that has celery, rq or distributed; default: python3
+	pythonVariable = "BENCH_PYTHON"
+	// a folder node_modules with bullmq
+	nodeVariable = "BENCH_NODE_MODULES"
 )
 
 // peerTime is how long a peer may take for one sample, with the start of its workers.
@@ -39,26 +43,33 @@ const peerTime = 90 * time.Second
 
 // findPeers says which peers there are. Each is to be sampled so many times at the most.
 func (l *lab) findPeers(ctx context.Context, most int) (peers []peer, err error) {
+	// The scripts are in the program, so that it can be started in any folder.
 	if err := os.CopyFS(l.folder, scripts); err != nil {
 		return nil, err
 	}
+
 	folder, python := filepath.Join(l.folder, "peers"), cmp.Or(os.Getenv(pythonVariable), "python3")
 	for _, p := range []struct{ who, module string }{{"Celery", "celery"}, {"RQ", "rq"}, {"Dask", "distributed"}} {
 		peers = append(peers, peer{who: p.who, command: []string{python, filepath.Join(folder, "bench_"+p.module+".py")},
 			lacks: fmt.Sprintf("%s cannot import %s: set %s to a Python that can", python, p.module, pythonVariable)})
 	}
+
 	peers = append(peers, peer{who: "BullMQ", trees: true, command: []string{"node", filepath.Join(folder, "bench_bullmq.js")},
 		lacks: fmt.Sprintf("node finds no bullmq: set %s to a folder node_modules that has it", nodeVariable)})
 	for i := range peers {
 		p := &peers[i]
 		p.most = most
+		// The script imports its library to print the version, so this is also the test that it
+		// can.
 		if version, err := p.call(ctx, "version"); err == nil {
 			p.version, p.lacks = strings.TrimSpace(version), ""
 		}
+
 		if most == 0 {
 			p.lacks = "not asked for"
 		}
 	}
+
 	return peers, nil
 }
 
@@ -71,18 +82,23 @@ func (p peer) call(ctx context.Context, args ...string) (string, error) {
 // errSlow is no failure of ours.
 var errSlow = fmt.Errorf("not done within %.0f s", peerTime.Seconds())
 
-// time is how long the peer takes for a pipeline file, by its own clock: its workers have been started before.
+// time is how long the peer takes for a pipeline file, by its own clock: its workers have been
+// started before.
 func (p peer) time(ctx context.Context, l *lab, file string) (seconds float64, err error) {
 	err = l.inWorld(ctx, func(w *world) error {
 		ctx, cancel := context.WithTimeoutCause(ctx, peerTime, errSlow)
 		defer cancel()
+
+		// Its own clock, since the start of an interpreter is no part of a run.
 		text, err := p.call(ctx, w.url(), file)
 		if err != nil {
 			return err
 		}
+
 		if err := json.Unmarshal([]byte(text), &seconds); err != nil {
 			return fmt.Errorf("%s: %w: %.200q", p.command[1], err, text)
 		}
+
 		return nil
 	})
 	return seconds, err

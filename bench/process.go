@@ -21,52 +21,63 @@ type process struct {
 // stopTime is how long a process may take for its end before it is killed.
 const stopTime = 5 * time.Second
 
-// launch starts a program that ends, at the latest, when ctx does. Its standard output goes to out, if that is not nil.
+// launch starts a program that ends, at the latest, when ctx does. Its standard output goes to out,
+// if that is not nil.
 func launch(ctx context.Context, out io.Writer, name string, args ...string) (*process, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	cmd, said := command(ctx, name, args...)
 	if out != nil {
 		cmd.Stdout = out
 	}
+
 	if err := cmd.Start(); err != nil {
 		cancel()
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
+
+	// Waited for at once, so that stop can tell a process that has crashed from one that it ends.
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		_ = cmd.Wait() // it was told to end, or stop finds that it was not
 	}()
+
 	return &process{cmd.Process.Pid, sync.OnceValue(func() (err error) {
 		select {
 		case <-ended:
 			err = fmt.Errorf("%s ended before its time: %s", name, said)
 		default:
 		}
+
 		cancel()
 		<-ended
 		return err
 	})}, nil
 }
 
-// execute runs a program to its end, with additions to its environment, and returns what it wrote to its standard output.
+// execute runs a program to its end, with additions to its environment, and returns what it wrote
+// to its standard output.
 func execute(ctx context.Context, folder string, env []string, name string, args ...string) (string, *exec.Cmd, error) {
 	var out bytes.Buffer
 	cmd, said := command(ctx, name, args...)
 	cmd.Stdout, cmd.Dir = &out, folder
 	cmd.Env = append(os.Environ(), env...)
 	if err := cmd.Run(); err != nil {
+		// The cause says why it was stopped, such as a peer that is too slow.
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
 		return "", cmd, fmt.Errorf("%s: %w: %s", name, err, said)
 	}
+
 	return out.String(), cmd, nil
 }
 
 func command(ctx context.Context, name string, args ...string) (*exec.Cmd, *tail) {
 	cmd, said := exec.CommandContext(ctx, name, args...), &tail{}
 	cmd.Stdout, cmd.Stderr = said, said
+	// A worker drains on SIGTERM. SIGKILL would leave its commands and its tasks for the next
+	// sample.
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = stopTime
 	return cmd, said

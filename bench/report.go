@@ -49,10 +49,12 @@ func readReport(path string) (*report, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	r := &report{}
 	if err := json.Unmarshal(text, r); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+
 	return r, nil
 }
 
@@ -96,8 +98,10 @@ func (s series) min() float64    { return slices.Min(s.Values) }
 func (s series) max() float64    { return slices.Max(s.Values) }
 func (s series) median() float64 { return quantile(s.Values, 0.5) }
 
-// quantile returns the value below which the given share of values lies, or between two values if it falls between them.
+// quantile returns the value below which the given share of values lies, or between two values if
+// it falls between them.
 func quantile(values []float64, share float64) float64 {
+	// A copy: the values stay in order of time.
 	sorted := slices.Sorted(slices.Values(values))
 	at := share * float64(len(sorted)-1)
 	low := int(at)

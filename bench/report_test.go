@@ -100,7 +100,9 @@ func TestTheChartIsXML(t *testing.T) {
 			t.Fatalf("%v\n%s", err, chart)
 		}
 	}
-	for _, want := range []string{"50,000", "20,000", "godags", "raw Asynq"} { // a hop of 0.05 ms is 20,000 stages/s
+
+	// A hop of 0.05 ms is 20,000 stages/s.
+	for _, want := range []string{"50,000", "20,000", "godags", "raw Asynq"} {
 		if !strings.Contains(chart, ">"+want+"<") {
 			t.Errorf("%s is not in it:\n%s", want, chart)
 		}

@@ -23,7 +23,8 @@ type stage struct {
 	Run    []string          `json:"run,omitempty"`
 }
 
-// shape is the stages of a pipeline, in an order in which each comes after those that it depends on.
+// shape is the stages of a pipeline, in an order in which each comes after those that it depends
+// on.
 type shape iter.Seq[stage]
 
 // pipeline is a pipeline file.
@@ -47,9 +48,11 @@ func naps(n int, duration string) shape {
 			if duration != "" {
 				s.Task, s.Params = "sleep", map[string]string{"duration": duration}
 			}
+
 			if i > 0 {
 				s.After = []string{fmt.Sprintf("s%d", i-1)}
 			}
+
 			if !yield(s) {
 				return
 			}
@@ -63,6 +66,7 @@ func fan(n int) shape {
 		if !yield(stage{Name: "src", Task: "noop"}) {
 			return
 		}
+
 		middle := make([]string, n)
 		for i := range middle {
 			middle[i] = fmt.Sprintf("m%d", i)
@@ -70,6 +74,7 @@ func fan(n int) shape {
 				return
 			}
 		}
+
 		yield(stage{Name: lastStage, After: middle, Task: "noop"})
 	}
 }
@@ -77,10 +82,12 @@ func fan(n int) shape {
 // lastStage is the name of the stage that comes after all others in the shapes that have one.
 const lastStage = "the-end"
 
-// layered is layers of stages that come after a few random ones of the layer before, and one after all. Names are numbers to the base
-// of 36, so that a million stages fit into the 64 MiB that a file may have.
+// layered is layers of stages that come after a few random ones of the layer before, and one after
+// all. Names are numbers to the base of 36, so that a million stages fit into the 64 MiB that a
+// file may have.
 func layered(layers, width, parents int, action stage) shape {
 	return func(yield func(stage) bool) {
+		// Made anew in each iteration, so that a shape is the same for every system.
 		random := rand.New(rand.NewPCG(layeredSeed, layeredSeed))
 		var before []string
 		for l := range layers {
@@ -93,8 +100,10 @@ func layered(layers, width, parents int, action stage) shape {
 					return
 				}
 			}
+
 			before = current
 		}
+
 		end := action
 		end.Name, end.After = lastStage, before
 		yield(end)
@@ -113,7 +122,8 @@ func pick(random *rand.Rand, names []string, n int) []string {
 	return picked
 }
 
-// straggler is chains whose stages take 200 and 10 ms in turn, every other chain the other way round, and one after all.
+// straggler is chains whose stages take 200 and 10 ms in turn, every other chain the other way
+// round, and one after all.
 func straggler(chains, length int) shape {
 	return func(yield func(stage) bool) {
 		end := stage{Name: lastStage, Task: "noop"}
@@ -124,23 +134,29 @@ func straggler(chains, length int) shape {
 				if (i+c)%2 == 1 {
 					s.Params = map[string]string{"duration": "10ms"}
 				}
+
 				if !yield(s) {
 					return
 				}
+
 				before = []string{s.Name}
 			}
+
 			end.After = append(end.After, before...)
 		}
+
 		yield(end)
 	}
 }
 
-// write writes a pipeline file: YAML in block style if its name says so, else JSON with a stage per line.
+// write writes a pipeline file: YAML in block style if its name says so, else JSON with a stage per
+// line.
 func (sh shape) write(path string) (err error) {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}
+
 	defer func() { err = errors.Join(err, f.Close()) }()
 	out := bufio.NewWriter(f)
 	if strings.HasSuffix(path, ".yaml") {
@@ -148,6 +164,7 @@ func (sh shape) write(path string) (err error) {
 	} else if err := sh.json(out); err != nil {
 		return err
 	}
+
 	return out.Flush()
 }
 
@@ -158,11 +175,14 @@ func (sh shape) json(out io.Writer) error {
 		if err != nil {
 			return err
 		}
+
 		if _, err := fmt.Fprintf(out, "%s%s", separator, text); err != nil {
 			return err
 		}
+
 		separator = ",\n"
 	}
+
 	_, err := io.WriteString(out, "]}\n")
 	return err
 }

@@ -19,12 +19,16 @@ func (r *report) rows() (rows []row) {
 		if mine, ok := r.find(s.What, ours); ok && s.Who != ours {
 			line.ratio = times(ratio(mine, s))
 		}
+
+		// A figure has one name in the table, above its systems.
 		if s.What == before {
 			line.what, line.unit = "", ""
 		}
+
 		before = s.What
 		rows = append(rows, line)
 	}
+
 	return rows
 }
 
@@ -35,6 +39,7 @@ func (r *report) grouped() (grouped []series) {
 		if done[first.What] {
 			continue
 		}
+
 		done[first.What] = true
 		for _, s := range r.Series {
 			if s.What == first.What {
@@ -42,6 +47,7 @@ func (r *report) grouped() (grouped []series) {
 			}
 		}
 	}
+
 	return grouped
 }
 
@@ -54,17 +60,21 @@ func (r *report) print(out io.Writer) error {
 		text := fmt.Sprintf("%-50s %-11s %-25s %10s %10s %10s  %s", line.what, line.unit, line.who, line.min, line.median, line.max, line.ratio)
 		b.WriteString(strings.TrimRight(text, " ") + "\n")
 	}
+
 	for _, t := range r.judge() {
 		if t.verdict != unknown {
 			fmt.Fprintf(&b, "%-7s %s: %s\n", t.verdict, t.text, t.measured)
 		}
 	}
+
 	for _, s := range r.Skipped {
 		fmt.Fprintf(&b, "not measured: %s\n", s)
 	}
+
 	for _, f := range r.Failed {
 		fmt.Fprintf(&b, "FAILED: %s\n", f)
 	}
+
 	_, err := io.WriteString(out, b.String())
 	return err
 }

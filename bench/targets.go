@@ -17,7 +17,8 @@ type judgement struct{ text, measured, verdict string }
 // unknown is the verdict on a target whose figures were not measured.
 const unknown = "-"
 
-// pydagsLayered is how many stages a second of the layered shape pydags executes on two such cores. It was measured by itself.
+// pydagsLayered is how many stages a second of the layered shape pydags executes on two such cores.
+// It was measured by itself.
 const pydagsLayered = 11_000
 
 var targets = []target{
@@ -71,6 +72,7 @@ func against(what, who string) func(*report) (float64, bool) {
 // growth is what a stage costs in the size where it costs most, compared with the smallest.
 func growth(r *report) (most float64, ok bool) {
 	small, ok := r.find(costOf(costSizes[0]), ours)
+	// Against the smallest size, where a cost that grows with the pipeline does not show yet.
 	for _, n := range costSizes[1:] {
 		if s, found := r.find(costOf(n), ours); found && ok {
 			most = math.Max(most, ratio(s, small))
@@ -89,6 +91,7 @@ func (r *report) judge() (list []judgement) {
 				j.verdict = "met"
 			}
 		}
+
 		list = append(list, j)
 	}
 	return list

@@ -15,7 +15,8 @@ import (
 	"github.com/godags/godags/internal/journal"
 )
 
-// world is a redis-server with nothing in it, and the processes that use it. Every sample is taken in one of its own.
+// world is a redis-server with nothing in it, and the processes that use it. Every sample has
+// a separate world.
 type world struct {
 	lab     *lab
 	team    team
@@ -39,13 +40,16 @@ func (l *lab) inWorld(ctx context.Context, f func(*world) error) (err error) {
 	defer cancel()
 	w := &world{lab: l, team: l.files, ctx: ctx}
 	defer func() {
+		// The last first: workers must end before their Redis does.
 		for i := range w.stops {
 			err = errors.Join(err, w.stops[len(w.stops)-1-i]())
 		}
 	}()
+
 	if err := w.startRedis(); err != nil {
 		return err
 	}
+
 	return f(w)
 }
 
@@ -53,21 +57,28 @@ func (l *lab) inWorld(ctx context.Context, f func(*world) error) (err error) {
 func (w *world) url() string { return "redis://" + w.addr }
 
 func (w *world) startRedis() (err error) {
+	// An append-only file that is synced once a second, as a production Redis has it.
 	if w.folder, err = os.MkdirTemp(w.lab.folder, "redis-"); err != nil {
 		return err
 	}
+
 	w.stops = append(w.stops, func() error { return os.RemoveAll(w.folder) })
+
 	if w.addr, err = freePort(); err != nil {
 		return err
 	}
+
 	_, port, err := net.SplitHostPort(w.addr)
 	if err != nil {
 		return err
 	}
+
 	if _, err := w.launch("redis-server", "--bind", "127.0.0.1", "--port", port, "--dir", w.folder, "--save", "",
 		"--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction"); err != nil {
 		return err
 	}
+
+	// Without retries: an error of this client is an error of the sample.
 	w.rdb = redis.NewClient(&redis.Options{Addr: w.addr, Protocol: 2, MaxRetries: -1})
 	w.stops = append(w.stops, w.rdb.Close)
 	w.journal = journal.New(w.rdb)
@@ -107,8 +118,9 @@ func (w *world) wait(what string, ready func() (bool, error)) error {
 	return fmt.Errorf("%s is not ready after %v", what, readyTime)
 }
 
-// hire starts worker processes of godags with one slot each, and has them execute a few stages, so that scripts and connections are there.
-func (w *world) hire(n int) (workers []*process, err error) {
+// startWorkers starts worker processes of godags with one slot each, and has them execute a few
+// stages, so that scripts and connections are there.
+func (w *world) startWorkers(n int) (workers []*process, err error) {
 	for range n {
 		p, err := w.startWorker()
 		if err != nil {
@@ -116,6 +128,7 @@ func (w *world) hire(n int) (workers []*process, err error) {
 		}
 		workers = append(workers, p)
 	}
+
 	err = w.wait("a worker", func() (bool, error) {
 		list, err := w.fleet.Workers(w.ctx)
 		return len(list) == n, err
@@ -123,10 +136,13 @@ func (w *world) hire(n int) (workers []*process, err error) {
 	if err != nil {
 		return nil, err
 	}
+
+	// The first run loads scripts and opens connections, which would be measured otherwise.
 	warm, err := w.lab.file(warmUp)
 	if err == nil {
 		_, err = w.run(warm)
 	}
+
 	return workers, err
 }
 

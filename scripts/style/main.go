@@ -64,8 +64,8 @@ func (r *report) add(file string, line int, format string, args ...any) {
 	r.findings = append(r.findings, fmt.Sprintf("%s:%d: %s", file, line, fmt.Sprintf(format, args...)))
 }
 
-// check reads the Go files, Markdown files and pipeline files of a module. Test data and nested
-// modules are left out.
+// check reads the Go files, Markdown files and pipeline files of a repository. Nested modules are
+// read too: their readers are the same. Test data is left out.
 func check(root fs.FS) (*report, error) {
 	r := new(report)
 	sizes := make(map[string]*typeSize)
@@ -76,7 +76,7 @@ func check(root fs.FS) (*report, error) {
 		}
 
 		if d.IsDir() {
-			if name != "." && skipped(root, name) {
+			if name != "." && skipped(name) {
 				return fs.SkipDir
 			}
 			return nil
@@ -93,14 +93,10 @@ func check(root fs.FS) (*report, error) {
 	return r, nil
 }
 
-// skipped reports whether a folder is not part of the module's own code.
-func skipped(root fs.FS, folder string) bool {
+// skipped reports whether a folder has nothing that people of this project wrote.
+func skipped(folder string) bool {
 	base := path.Base(folder)
-	if base == "testdata" || base == "bin" || base[0] == '.' && base != ".github" {
-		return true
-	}
-	_, err := fs.Stat(root, path.Join(folder, "go.mod"))
-	return err == nil
+	return base == "testdata" || base == "bin" || base[0] == '.' && base != ".github"
 }
 
 func (r *report) file(root fs.FS, name string, sizes map[string]*typeSize) error {

@@ -56,6 +56,21 @@ func TestCheck_LetsGoodCodePass(t *testing.T) {
 	}
 }
 
+func TestCheck_ReadsNestedModules(t *testing.T) {
+	report, err := check(fstest.MapFS{
+		"bench/go.mod": {Data: []byte("module example.org/bench\n")},
+		"bench/a.go":   {Data: []byte(body(maxUnbroken + 1))},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	want := "bench/a.go:3: f has 21 lines without a blank one"
+	if len(report.findings) == 0 || !strings.HasPrefix(report.findings[0], want) {
+		t.Errorf("got %q, want %q first", report.findings, want)
+	}
+}
+
 func TestCheck_CountsShares(t *testing.T) {
 	report, err := check(fstest.MapFS{"a.go": {Data: []byte("package p\n\nfunc f(a, b int) {\n\ta, b = b, a\n\n\t// Why.\n\ta++\n}\n")}})
 	if err != nil {
