@@ -38,6 +38,8 @@ func (f *Fleet) RemoveCoordinator(ctx context.Context, id string) error {
 func (f *Fleet) Coordinators(ctx context.Context) ([]Coordinator, error) {
 	var list []Coordinator
 	err := f.members(ctx, coordinatorsKey, func(id string, age time.Duration, info []byte) {
+		// A dead coordinator is of no use to the reader of this list. Dead workers are listed,
+		// since people look for the reason why a stage waits.
 		var c Coordinator
 		if age < WorkerTTL && json.Unmarshal(info, &c) == nil {
 			c.ID = id

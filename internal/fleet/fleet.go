@@ -64,10 +64,12 @@ func script(name string) *redis.Script {
 
 // heartbeat writes a member's description of itself into a list, with the time of Redis.
 func (f *Fleet) heartbeat(ctx context.Context, list, id string, info any) error {
+	// The script adds the time, so that heartbeats of hosts with different clocks can be compared.
 	text, err := json.Marshal(info)
 	if err != nil {
 		return err
 	}
+
 	return heartbeatScript.Run(ctx, f.rdb, []string{list}, id, text).Err()
 }
 
@@ -79,7 +81,8 @@ func (f *Fleet) members(ctx context.Context, list string, each func(id string, a
 	}
 
 	for ; len(got) >= 3; got = got[3:] {
-		// the info of an entry that another program wrote is nil
+		// An entry that another program wrote has no info. It must not keep the others from being
+		// listed.
 		if info, ok := got[2].(string); ok {
 			each(got[0].(string), time.Duration(got[1].(int64))*time.Millisecond, []byte(info))
 		}

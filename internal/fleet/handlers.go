@@ -24,6 +24,8 @@ const (
 // HandlersDigest identifies a sorted list of task names. Heartbeats carry it in place of the list,
 // which can be long and is the same for all workers of one program.
 func HandlersDigest(names []string) string {
+	// Eight bytes tell the programs of a fleet apart. After a collision, a task would only reach a
+	// worker without its handler, which requeues it.
 	sum := sha256.Sum256([]byte(strings.Join(names, "\n")))
 	return hex.EncodeToString(sum[:8])
 }
@@ -40,6 +42,9 @@ func (f *Fleet) PublishHandlers(ctx context.Context, names []string) error {
 // Handlers returns the task names with a digest, or nil if no such list is published.
 func (f *Fleet) Handlers(ctx context.Context, digest string) (map[string]bool, error) {
 	text, err := f.rdb.Get(ctx, handlersPrefix+digest).Result()
+
+	// The list has expired, or its worker is about to publish it. That is no error: without the
+	// list, the worker may have any handler.
 	if errors.Is(err, redis.Nil) {
 		return nil, nil
 	}
@@ -77,6 +82,7 @@ func (f *Fleet) Capabilities(ctx context.Context, workers []Worker, run journal.
 			c.byQueue[q][w.Handlers] = true
 		}
 
+		// Most workers run one program, so one list is fetched for all of them.
 		if c.tasks[w.Handlers] != nil || w.Handlers == "" {
 			continue
 		}
@@ -112,6 +118,8 @@ func (c *Capabilities) Lack(queue, task string) bool {
 		return false
 	}
 
+	// A worker whose list is unknown may have the handler. To wait for such a worker costs time,
+	// but to call a stage unschedulable by mistake may end the run.
 	for digest := range c.byQueue[queue] {
 		if tasks := c.tasks[digest]; tasks == nil || tasks[task] {
 			return false

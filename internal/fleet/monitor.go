@@ -62,6 +62,8 @@ func NewMonitor(run journal.RunID, key string) *Monitor {
 
 // Update takes in a listing of the workers, live and dead, and their capabilities.
 func (m *Monitor) Update(workers []Worker, c *Capabilities, now time.Time) {
+	// A gap between listings means that Redis was unreachable, or this process was paused. Either
+	// way, heartbeats were missed here that workers have sent.
 	if now.Sub(m.updated) > confirmAfter {
 		m.reachable = now
 	}
@@ -73,6 +75,8 @@ func (m *Monitor) Update(workers []Worker, c *Capabilities, now time.Time) {
 	m.delivered = m.delivered[:0]
 	m.queues = make(map[string]*Listeners)
 	for _, w := range workers {
+		// Only forward: when the clock of Redis jumps ahead, all ages grow at once, and live
+		// workers would seem silent.
 		if at := now.Add(-w.Age); at.After(m.seen[w.ID]) {
 			m.seen[w.ID] = at
 		}
@@ -123,12 +127,16 @@ func (m *Monitor) Unreachable() { m.updated = time.Time{} }
 
 // Dead reports whether a worker is dead, by the clocks of Redis and of this process.
 func (m *Monitor) Dead(worker string, now time.Time) bool {
+	// Both clocks must agree, since each of them may jump. A worker that is declared dead by
+	// mistake has its attempts executed twice.
 	return !m.alive[worker] && now.Sub(m.reachable) >= confirmAfter && now.Sub(m.seen[worker]) >= silentAfter
 }
 
 // Lacks reports whether a live worker does not hold an attempt that it claimed. Then the worker has
 // reported the outcome, and Redis has lost the report.
 func (m *Monitor) Lacks(worker string, a journal.AttemptID, claimed, now time.Time) bool {
+	// The heartbeat must be younger than the claim by some time: it may have been written before
+	// the worker learned that its claim was granted.
 	h, ok := m.holds[worker]
 	return ok && now.Add(-h.age).Sub(claimed) > settledAfter && !slices.Contains(h.attempts, a)
 }

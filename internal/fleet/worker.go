@@ -80,8 +80,9 @@ func (f *Fleet) Workers(ctx context.Context) ([]Worker, error) {
 	var workers []Worker
 	err := f.members(ctx, workersKey, func(id string, age time.Duration, info []byte) {
 		var w Worker
+		// Another program wrote this entry. A newer godags adds fields, which are no error.
 		if json.Unmarshal(info, &w) != nil {
-			return // another program wrote this entry
+			return
 		}
 		w.ID = id
 		w.Age = age

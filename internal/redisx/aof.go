@@ -11,13 +11,14 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// mendAOF writes the AOF anew if the server that p has started found its end cut off, as a power
-// failure leaves it.
+// repairAOF rewrites the AOF if the server that p has started found its end cut off, as after a
+// power failure.
 //
-// Redis then goes on without the last transaction, but leaves its beginning in the file: at the
-// next start what was written since would complete it, and bring it back, between the events of a
-// history that never had it. (Valkey mended this in 2026, pull request 4342.)
-func (p *private) mendAOF(ctx context.Context, client redis.UniversalClient) error {
+// Redis then starts without the last transaction, but leaves the first part of it in the file. At
+// the next start, later writes would complete that transaction and restore it, in the middle of a
+// history without it. (Valkey repairs this since 2026, pull request 4342.)
+func (p *private) repairAOF(ctx context.Context, client redis.UniversalClient) error {
+	// INFO does not tell that the AOF was truncated: only the log does. Each server has a new log.
 	log, err := os.ReadFile(p.path("redis.log"))
 	if err != nil || !p.started || !bytes.Contains(log, []byte("Truncating the AOF")) {
 		return err
@@ -30,6 +31,8 @@ func (p *private) mendAOF(ctx context.Context, client redis.UniversalClient) err
 		return err
 	}
 
+	// Redis rewrites in the background. Waiting for it keeps writes of runs out of the old file,
+	// which may be the one that the next start reads.
 	for {
 		i, err := readInfo(ctx, client)
 		if err != nil {
@@ -38,7 +41,7 @@ func (p *private) mendAOF(ctx context.Context, client redis.UniversalClient) err
 
 		if i["aof_rewrite_in_progress"] == "0" && i["aof_rewrite_scheduled"] == "0" {
 			if status := i["aof_last_bgrewrite_status"]; status != "ok" {
-				return fmt.Errorf("the end of its AOF was cut off, and writing it anew failed (%s)", status)
+				return fmt.Errorf("the end of its AOF was cut off, and the rewrite failed (%s)", status)
 			}
 			return nil
 		}

@@ -16,16 +16,16 @@ const (
 	Error   Level = "error"   // runs do not work
 )
 
-// Finding is one thing that Check looked at.
+// Finding is the result of one check.
 type Finding struct {
 	Level Level
 	What  string // one line
 	Fix   string // what to do; "" when OK
 }
 
-// Check looks whether a Redis is set up for runs: version, role, eviction and
-// persistence. It only reads INFO; a user who may not is told so in a warning.
-// The error is for a Redis that does not answer.
+// Check reports whether a Redis is set up for runs: version, role, eviction and persistence. It
+// only reads INFO. A user without the right to INFO gets a warning. The error is for a Redis that
+// does not answer.
 func Check(ctx context.Context, client redis.UniversalClient) ([]Finding, error) {
 	i, err := readInfo(ctx, client)
 	if err != nil {
@@ -38,6 +38,7 @@ func Check(ctx context.Context, client redis.UniversalClient) ([]Finding, error)
 			"allow it: ACL SETUSER name +info"}}, nil
 	}
 
+	// Only miniredis has no version.
 	if i["redis_version"] == "" {
 		return []Finding{{OK, "in-process Redis: nothing survives the process", ""}}, nil
 	}
@@ -63,6 +64,7 @@ func (i info) checkRole() Finding {
 }
 
 func (i info) checkEviction() Finding {
+	// An evicted key is part of a run: the run would have lost its spec, an output or its journal.
 	policy := i["maxmemory_policy"]
 	if policy != "" && policy != "noeviction" {
 		return Finding{Warning, "maxmemory-policy is " + policy + ": under memory pressure Redis drops parts of a run",

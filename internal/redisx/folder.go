@@ -23,7 +23,7 @@ const maxSocketPath = 103
 // logTailSize is how much of a log an error shows, in bytes.
 const logTailSize = 1500
 
-// prepare makes the state folder and says where the socket is.
+// prepare makes the state folder and chooses the path of the socket.
 func (p *private) prepare(home string) error {
 	home, err := makeHome(home)
 	if err != nil {
@@ -40,6 +40,8 @@ func (p *private) prepare(home string) error {
 		return nil
 	}
 
+	// The path is too long for a socket. All commands of this user must find the same other path,
+	// and other state folders must not: so its name is made from both.
 	hash := sha256.Sum256([]byte(home))
 	folder := filepath.Join(os.TempDir(), fmt.Sprintf("godags-%d-%x", os.Geteuid(), hash[:8]))
 	p.socket = filepath.Join(folder, socketName)
@@ -50,7 +52,7 @@ func (p *private) prepare(home string) error {
 	return makePrivate(folder)
 }
 
-// removeSocket takes away the folder which prepare made outside the state folder.
+// removeSocket removes the folder that prepare made outside the state folder.
 func (p *private) removeSocket() {
 	if folder := filepath.Dir(p.socket); folder != p.folder {
 		os.RemoveAll(folder)
@@ -72,12 +74,13 @@ func makeHome(home string) (string, error) {
 	return home, err
 }
 
-// makePrivate makes sure that path is a folder, and no link to one, which only we can enter.
+// makePrivate makes a folder that only this user can enter, or checks that path is one.
 func makePrivate(path string) error {
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
 
+	// Not through a link: in a folder that is open to all, such as /tmp, any user can make one.
 	stat, err := os.Lstat(path)
 	if err != nil {
 		return err
@@ -95,9 +98,9 @@ func makePrivate(path string) error {
 	return nil
 }
 
-// ask sends one command without arguments and returns the first line of the
-// answer, or "" without one.
+// ask sends one command without arguments. It returns the first line of the answer, or "".
 func (p *private) ask(command string) string {
+	// A single attempt, without a client that retries: the callers poll.
 	conn, err := net.DialTimeout("unix", p.socket, answerTimeout)
 	if err != nil {
 		return ""
@@ -125,6 +128,7 @@ func (p *private) logTail() string {
 	}
 
 	if len(log) > logTailSize {
+		// From the first whole line.
 		log = log[len(log)-logTailSize:]
 		_, log, _ = bytes.Cut(log, []byte("\n"))
 	}

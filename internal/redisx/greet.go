@@ -16,10 +16,10 @@ const (
 	pollInterval  = 10 * time.Millisecond
 )
 
-// info is what INFO tells: field -> value. Nil when Redis does not let us ask.
+// info holds the fields of INFO. It is nil if the user may not run INFO.
 type info map[string]string
 
-// greet waits until Redis answers and returns what it tells about itself.
+// greet waits until Redis answers, checks its version and returns its INFO.
 func greet(ctx context.Context, client redis.UniversalClient) (info, error) {
 	if err := awaitPong(ctx, client); err != nil {
 		return nil, err
@@ -36,10 +36,13 @@ func greet(ctx context.Context, client redis.UniversalClient) (info, error) {
 	return i, nil
 }
 
+// awaitPong waits until Redis answers and has loaded its data set.
 func awaitPong(ctx context.Context, client redis.UniversalClient) error {
 	loaded, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
 	for {
+		// A Redis that loads tells so at once, so each answer has a short limit of its kind. Only
+		// the loading as a whole may take long.
 		answered, cancel := context.WithTimeout(loaded, answerTimeout)
 		err := client.Ping(answered).Err()
 		cancel()
@@ -62,11 +65,13 @@ func pause(ctx context.Context) error {
 	}
 }
 
-// readInfo asks for INFO. A Redis that answers but refuses gives a nil info.
+// readInfo reads INFO. It returns nil if Redis refuses that.
 func readInfo(ctx context.Context, client redis.UniversalClient) (info, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 
+	// A user without the right to INFO can still have all rights that runs need. Then the version
+	// stays unknown, and that is no error.
 	text, err := client.Info(ctx).Result()
 	var refused redis.Error
 	if errors.As(err, &refused) {
@@ -86,8 +91,9 @@ func readInfo(ctx context.Context, client redis.UniversalClient) (info, error) {
 	return i, nil
 }
 
-// name is the product with its version, as far as it is known.
+// name returns the product and its version, as far as they are known.
 func (i info) name() string {
+	// Valkey also reports the Redis version with which it is compatible.
 	if v := i["valkey_version"]; v != "" {
 		return "Valkey " + v
 	}
@@ -96,7 +102,7 @@ func (i info) name() string {
 
 func (i info) tooOld() bool { return olderThan62(i["redis_version"]) }
 
-// olderThan62 tells whether version is known to be below 6.2.
+// olderThan62 reports whether a version is known to be below 6.2.
 func olderThan62(version string) bool {
 	var major, minor int
 	if n, _ := fmt.Sscanf(version, "%d.%d", &major, &minor); n < 2 {
@@ -105,7 +111,7 @@ func olderThan62(version string) bool {
 	return major < 6 || (major == 6 && minor < 2)
 }
 
-// tooOldError is a Redis below 6.2; it holds product and version.
+// tooOldError reports a Redis below 6.2. It holds product and version.
 type tooOldError string
 
 func (e tooOldError) Error() string { return "it is " + string(e) + ", and 6.2 or newer is needed" }

@@ -10,9 +10,10 @@ import (
 	"syscall"
 )
 
-// lock waits for a lock on the file at path, LOCK_EX or LOCK_SH. Closing the
-// file gives it back.
+// lock waits for a lock on the file at path, LOCK_EX or LOCK_SH. Closing the file releases the
+// lock.
 func lock(ctx context.Context, path string, how int) (*os.File, error) {
+	// Polled, because a wait in the kernel cannot be ended by a context.
 	for {
 		f, err := lockNow(path, how)
 		if f != nil || err != nil {
@@ -24,7 +25,7 @@ func lock(ctx context.Context, path string, how int) (*os.File, error) {
 	}
 }
 
-// lockNow is lock without waiting: nil when another has it.
+// lockNow is lock without waiting. It returns nil if another process has the lock.
 func lockNow(path string, how int) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

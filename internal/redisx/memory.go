@@ -14,15 +14,15 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// expiryInterval is how late a key of the in-process Redis may expire. With
-// very many keys it grows, so that expiry takes at most 1/expiryShare of the time.
+// expiryInterval is how late a key of the in-process Redis may expire. With very many keys it
+// grows, so that expiry takes at most 1/expiryShare of the time.
 const (
 	expiryInterval = 100 * time.Millisecond
 	expiryShare    = 20
 )
 
-// memory is a Redis inside this process. Clients of this process reach it by
-// pipes; share opens a socket for other processes.
+// memory is a Redis inside this process. Clients of this process reach it by pipes. The method
+// share opens a socket for other processes.
 type memory struct {
 	redis *miniredis.Miniredis
 	stop  context.CancelFunc
@@ -54,7 +54,9 @@ func openInProcess(ctx context.Context, lack string) (*Conn, error) {
 func (m *memory) dial(context.Context, string, string) (net.Conn, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.closed { // miniredis would start again
+
+	// A dial to a closed miniredis would start it again.
+	if m.closed {
 		return nil, net.ErrClosed
 	}
 
@@ -66,9 +68,9 @@ func (m *memory) dial(context.Context, string, string) (net.Conn, error) {
 	return newBuffered(conn), nil
 }
 
-// expire lets TTLs run by the clock. miniredis' own ClockTTL does the same
-// exactly, but sorts all keys at every command.
+// expire moves the TTLs of keys forward with the clock.
 func (m *memory) expire(ctx context.Context) {
+	// The ClockTTL of miniredis does this exactly, but sorts all keys at every command.
 	last := time.Now()
 	wait := expiryInterval
 	for {
@@ -104,7 +106,8 @@ func (m *memory) share(ctx context.Context) (string, error) {
 }
 
 func (m *memory) listen(ctx context.Context) error {
-	folder, err := os.MkdirTemp("", "godags-") // mode 0700: no password needed
+	// Only this user can enter the folder, so the Redis needs no password.
+	folder, err := os.MkdirTemp("", "godags-")
 	if err != nil {
 		return err
 	}
@@ -128,7 +131,9 @@ func (m *memory) accept() {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err != nil { // such as too many open files: try again
+
+		// Other errors pass, such as too many open files.
+		if err != nil {
 			time.Sleep(pollInterval)
 			continue
 		}
@@ -141,6 +146,8 @@ func (m *memory) close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
+	// First no new connection, then the goroutines, then miniredis: it must outlive those that call
+	// it.
 	m.closed = true
 	m.stop()
 	var err error

@@ -10,25 +10,27 @@ import (
 	"time"
 )
 
-// go-redis sets one deadline for a command and one for its reply, however large they are: on a link
-// of 500 KB/s a value of 2 MB, or the outputs of a few hundred stages in one reply, would take
-// longer than its read timeout of some seconds, and could never pass. A patient connection takes
-// the timeout for the longest time without progress instead.
+// patient is a connection whose timeouts limit the time without progress.
+//
+// go-redis sets one deadline for a command and one for its reply, however large they are. On a link
+// of 500 KB/s, a value of 2 MB takes longer than its read timeout of some seconds, and could never
+// pass. The same holds for the outputs of a few hundred stages in one reply.
 type patient struct {
 	net.Conn
 	read, write time.Duration // without progress; 0: no deadline is set
 	readUntil   time.Time
-	// bytes that were written since the last read; a subscription writes and reads at once
+	// unanswered is the number of bytes written since the last read. It is atomic because a
+	// subscription writes and reads at the same time.
 	unanswered atomic.Int64
 }
 
 const (
 	// pieceSize is how much is written within one timeout.
 	pieceSize = 64 << 10
-	// What was written may still be in buffers on its way: the reply has as much longer as
-	// slowestLink needs for it.
-	slowestLink = 64 << 10 // bytes a second
-	mostOnWay   = 4 << 20  // bytes that buffers hold
+	// Written bytes may still be in buffers of the system and the network. The reply gets the time
+	// that the slowest link needs for them.
+	slowestLink  = 64 << 10 // bytes a second
+	maxInTransit = 4 << 20  // bytes that buffers hold
 )
 
 // SetDeadline implements [net.Conn].
@@ -44,8 +46,8 @@ func (p *patient) SetReadDeadline(t time.Time) error {
 	p.read = 0
 	if !t.IsZero() {
 		p.read = time.Until(t)
-		if onWay := p.unanswered.Swap(0); onWay > pieceSize {
-			t = t.Add(time.Second * time.Duration(min(onWay, mostOnWay)) / slowestLink)
+		if inTransit := p.unanswered.Swap(0); inTransit > pieceSize {
+			t = t.Add(time.Second * time.Duration(min(inTransit, maxInTransit)) / slowestLink)
 		}
 	}
 
@@ -62,11 +64,12 @@ func (p *patient) SetWriteDeadline(t time.Time) error {
 	return p.Conn.SetWriteDeadline(t)
 }
 
-// Read implements [net.Conn]. What follows may take as long as the first byte.
+// Read implements [net.Conn]. Each further part of a reply may take as long as the first.
 func (p *patient) Read(b []byte) (int, error) {
 	n, err := p.Conn.Read(b)
 	if n > 0 && err == nil && p.read > 0 {
-		// Most replies are read at once: only one that is late already moves the deadline.
+		// Most replies arrive in one part. To set a deadline costs time, so only a reply that is
+		// late already moves it.
 		if now := time.Now(); p.readUntil.Sub(now) < p.read/2 {
 			p.readUntil = now.Add(p.read)
 			err = p.Conn.SetReadDeadline(p.readUntil)
@@ -78,6 +81,8 @@ func (p *patient) Read(b []byte) (int, error) {
 
 // Write implements [net.Conn].
 func (p *patient) Write(b []byte) (written int, err error) {
+	// In pieces, each with a full timeout: a single write of a large value has one deadline, and
+	// does not tell how far it has come.
 	for {
 		piece := b[written:min(len(b), written+pieceSize)]
 		n, err := p.Conn.Write(piece)
@@ -104,10 +109,11 @@ func (p *patient) SyscallConn() (syscall.RawConn, error) {
 	return nil, os.ErrInvalid
 }
 
-// patiently returns a dialer of patient connections, encrypted if config is not nil. The timeout is
-// for the TLS handshake too, which go-redis' own dialer does not stop when its context is done.
+// patiently returns a dialer of patient connections, encrypted if config is not nil.
 func patiently(dial dialFunc, config *tls.Config, timeout time.Duration) dialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		// The timeout covers the TLS handshake too, which go-redis' dialer does not stop when its
+		// context is done.
 		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
 		conn, err := dial(ctx, network, addr)
@@ -126,7 +132,7 @@ func patiently(dial dialFunc, config *tls.Config, timeout time.Duration) dialFun
 
 type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// handshake does what [tls.Dialer] does with a connection that it has made.
+// handshake starts TLS on a connection, as [tls.Dialer] does.
 func handshake(ctx context.Context, conn net.Conn, addr string, config *tls.Config) (net.Conn, error) {
 	if config.ServerName == "" {
 		host, _, err := net.SplitHostPort(addr)

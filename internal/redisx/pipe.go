@@ -6,15 +6,16 @@ import (
 	"time"
 )
 
-// buffered is a connection whose writes do not wait for the other side to read. Both ends of a pipe
-// in memory write before they read: a client that sends many commands at once, and a server that
+// buffered is a connection whose writes do not wait for the other side to read.
+//
+// A pipe in memory has no buffer. A client that sends many commands at once, and a server that
 // answers the first of them, would wait for each other for ever.
 type buffered struct {
 	net.Conn
 	writer sync.WaitGroup
 
 	mu     sync.Mutex
-	more   sync.Cond // there is something to write, or the end of it
+	more   sync.Cond // buf has data, or the connection was closed
 	buf    []byte
 	err    error // of the last write
 	closed bool
@@ -27,7 +28,7 @@ func newBuffered(c net.Conn) *buffered {
 	return b
 }
 
-// Write takes all of data, or none and returns why an earlier write has failed.
+// Write takes all of data, or none: then it returns the error of an earlier write.
 func (b *buffered) Write(data []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -43,11 +44,13 @@ func (b *buffered) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
-// write passes on what was written until the connection is closed.
+// write sends written data until the connection is closed.
 func (b *buffered) write() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 
+	// Two buffers take turns, so that a busy connection allocates nothing. The lock is released
+	// during a write: that is when Write must not wait.
 	var spare []byte
 	for {
 		for len(b.buf) == 0 && !b.closed {
@@ -70,15 +73,17 @@ func (b *buffered) write() {
 	}
 }
 
-// SetWriteDeadline does nothing: a write does not wait.
+// SetWriteDeadline does nothing: writes do not wait.
 func (b *buffered) SetWriteDeadline(time.Time) error { return nil }
 
-// Close ends the connection. What is not passed on yet is lost.
+// Close closes the connection. Data that was not sent yet is lost.
 func (b *buffered) Close() error {
 	b.mu.Lock()
 	b.closed = true
 	b.more.Signal()
 	b.mu.Unlock()
+
+	// The writer may be inside a write, which only the end of the connection interrupts.
 	err := b.Conn.Close()
 	b.writer.Wait()
 	return err

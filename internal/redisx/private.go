@@ -57,22 +57,25 @@ func openPrivate(ctx context.Context, home, binary string) (*Conn, error) {
 		return nil, err
 	}
 
+	// If the server does not answer, connect calls leave itself.
 	o := tune(&redis.Options{Network: "unix", Addr: p.socket})
 	c, info, err := connect(ctx, target{Options: o}, p.leave)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.mendAOF(ctx, c.Client()); err != nil {
+	if err := p.repairAOF(ctx, c.Client()); err != nil {
 		return nil, errors.Join(p.serverError(err), c.Close())
 	}
 
-	c.Kind, c.URL, c.Presence = Private, socketURL(p.socket), p.present
+	c.Kind = Private
+	c.URL = socketURL(p.socket)
+	c.Presence = p.present
 	server := strings.Replace(strings.ToLower(info.name()), " ", "-server ", 1)
 	c.Note = fmt.Sprintf("private %s in %s (runs survive)", server, home)
 	return c, nil
 }
 
-// join makes us a user of the server, and starts it if it does not run.
+// join makes this process a user of the server, and starts the server if it does not run.
 func (p *private) join(ctx context.Context, home string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, joinTimeout, errBusy)
 	defer cancel()
@@ -82,6 +85,8 @@ func (p *private) join(ctx context.Context, home string) error {
 		return folderError(home, err)
 	}
 
+	// All that follows happens while no other process joins or leaves. Otherwise two could start a
+	// server each, or one could stop the server under a process that has just found it.
 	start, err := lock(ctx, p.path("start.lock"), syscall.LOCK_EX)
 	if err != nil {
 		return folderError(home, err)
@@ -101,21 +106,23 @@ func (p *private) join(ctx context.Context, home string) error {
 	return nil
 }
 
-// leave gives up our use. The last one out stops the server.
+// leave ends the use of the server by this process. The last user stops the server.
 func (p *private) leave() error {
 	ctx, cancel := context.WithTimeout(context.Background(), joinTimeout)
 	defer cancel()
 	start, err := lock(ctx, p.path("start.lock"), syscall.LOCK_EX)
 	if err != nil {
+		// The locks go all the same. The watchdog then stops the server.
 		return errors.Join(fmt.Errorf("leave the private Redis: %w", err), p.users.Close(), p.present.Close())
 	}
 	defer start.Close()
 	return p.stopIfLast()
 }
 
-// stopIfLast must be called with start.lock held.
+// stopIfLast stops the server if no other process uses it. It must be called with start.lock held.
 func (p *private) stopIfLast() error {
-	defer p.present.Close() // at last: else the watchdog would stop the server as well
+	// Closed last: otherwise the watchdog would stop the server at the same time.
+	defer p.present.Close()
 	if err := p.users.Close(); err != nil {
 		return err
 	}
@@ -128,14 +135,15 @@ func (p *private) stopIfLast() error {
 	return p.stopServer()
 }
 
-// ensureServer returns when the server answers; it starts it if there is none.
-// It must be called with start.lock held.
+// ensureServer starts a server if there is none, and returns when the server answers. It must be
+// called with start.lock held.
 func (p *private) ensureServer(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, loadTimeout, errSilent)
 	defer cancel()
 
 	for {
-		// The server holds this lock while it lives. If the lock is free, there is no server.
+		// The server holds this lock while it lives, and the kernel frees it however the server
+		// dies. A pid file or a socket can be orphaned.
 		free, err := lockNow(p.path("server.lock"), syscall.LOCK_EX)
 		switch {
 		case err != nil:
@@ -159,7 +167,7 @@ func (p *private) ensureServer(ctx context.Context) error {
 	}
 }
 
-// watch has a server that we have started looked after.
+// watch starts a watchdog for a server that this process has started.
 func (p *private) watch() error {
 	if !p.started {
 		return nil
@@ -170,8 +178,8 @@ func (p *private) watch() error {
 // startServer starts a redis-server which holds a new server.lock while it lives.
 // It must be called with start.lock held, and while no server lives.
 func (p *private) startServer(ctx context.Context) error {
-	// The last log is kept: it tells why the last server died. The last lock is not: its watchdog
-	// may wake up late, and must find the lock of its own server free, not that of this one taken.
+	// The last log is kept: it tells why the last server died. The last lock is not: the watchdog
+	// of that server may wake up late. It must find its lock free, and not taken by this server.
 	for _, err := range []error{
 		os.Remove(p.socket),
 		os.Remove(p.path("server.lock")),
@@ -206,7 +214,9 @@ func (p *private) startServer(ctx context.Context) error {
 		// a separate session: Ctrl-C must not end it, and it outlives this process if others use it
 		"--daemonize", "yes")
 
-	cmd.Env = process.Public(os.Environ()) // others can read that of a process
+	// Without private variables: the server outlives this process, and has its environment in
+	// memory.
+	cmd.Env = process.Public(os.Environ())
 	cmd.Stdout = log
 	cmd.Stderr = log
 	cmd.ExtraFiles = []*os.File{serverLock}
@@ -217,10 +227,13 @@ func (p *private) startServer(ctx context.Context) error {
 	return nil
 }
 
-// stopServer returns when the server is gone.
+// stopServer stops the server and returns when it is gone.
 func (p *private) stopServer() error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
+
+	// Redis writes its last data before it exits. The next server must not read the files before
+	// that, so start.lock stays held until the lock of this server is free.
 	reply := p.ask("SHUTDOWN") // answered only if refused
 	for {
 		gone, err := isFree(p.path("server.lock"))
@@ -236,7 +249,7 @@ func (p *private) stopServer() error {
 
 func (p *private) path(name string) string { return filepath.Join(p.folder, name) }
 
-// folderError is for a state folder that cannot be used.
+// folderError is the error for a state folder that cannot be used.
 func folderError(home string, err error) error {
 	return &UnreachableError{
 		Reason: fmt.Sprintf("the state folder %s: %v", home, err),
@@ -245,7 +258,7 @@ func folderError(home string, err error) error {
 	}
 }
 
-// serverError is for a server that cannot be used.
+// serverError is the error for a server that cannot be used.
 func (p *private) serverError(err error) error {
 	return &UnreachableError{
 		URL:    socketURL(p.socket),
@@ -258,8 +271,8 @@ func (p *private) serverError(err error) error {
 
 var serverVersion = regexp.MustCompile(`\bv=(\S+)`)
 
-// findServer returns the path of a redis-server or valkey-server that is new
-// enough, or "" and what is lacking.
+// findServer returns the path of a redis-server or valkey-server that is new enough. Without one,
+// it returns "" and the reason.
 func findServer(ctx context.Context) (binary, lack string) {
 	lack = "no redis-server on PATH"
 	for _, name := range []string{"redis-server", "valkey-server"} {
@@ -268,6 +281,8 @@ func findServer(ctx context.Context) (binary, lack string) {
 			continue
 		}
 
+		// A server that does not tell its version is tried all the same: its own error says more
+		// than this program could.
 		out, _ := exec.CommandContext(ctx, path, "--version").Output()
 		version := serverVersion.FindSubmatch(out)
 		if version == nil || !olderThan62(string(version[1])) {

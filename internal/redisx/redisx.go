@@ -1,6 +1,6 @@
-// Package redisx says where Redis is and connects to it: one given by URL, a
-// private redis-server shared by all commands that use the same state folder,
-// or, where no redis-server is installed, one inside this process.
+// Package redisx finds a Redis and connects to it: the one that a URL names, or a private
+// redis-server that all commands with the same state folder share. Without an installed
+// redis-server, it is a Redis inside this process.
 package redisx
 
 import (
@@ -23,7 +23,7 @@ type Config struct {
 	// (rediss-sentinel:// with TLS). Connection options of go-redis may follow
 	// as query parameters (pool_size=20, read_timeout=3s), for TLS the files
 	// ca, cert and key, and sentinel_username and sentinel_password.
-	// Empty means the embedded one.
+	// Empty means an embedded Redis.
 	URL string
 	// InProcess asks for a Redis inside this process. It touches no file, no
 	// environment and no network. URL and Home are not used.
@@ -78,7 +78,7 @@ type Conn struct {
 	client  *redis.Client
 	watch   *watch
 	memory  *memory      // InProcess only
-	release func() error // gives back what stands behind the client
+	release func() error // gives up the Redis behind the client
 	close   func() error
 }
 
@@ -89,9 +89,9 @@ type Conn struct {
 // Errors: *URLError when cfg.URL cannot be used, *UnreachableError when there
 // is no usable Redis behind it, or the cause of a cancelled ctx.
 //
-// Open silences the log lines which go-redis writes to stderr: every failure
-// they tell of also comes as an error.
+// Open disables the log lines that go-redis writes to stderr.
 func Open(ctx context.Context, cfg Config) (*Conn, error) {
+	// Every failure in those lines is also returned as an error.
 	logging.Disable()
 	if cfg.Home == "" {
 		cfg.Home = ".godags"
@@ -147,8 +147,8 @@ func openExternal(ctx context.Context, cfg Config) (*Conn, error) {
 	return c, nil
 }
 
-// connect makes a Conn whose Redis has answered. When it has not, connect
-// calls release itself.
+// connect returns a Conn whose Redis has answered. After an error, connect has called release
+// itself.
 func connect(ctx context.Context, t target, release func() error) (*Conn, info, error) {
 	c := &Conn{target: t, client: t.client(), release: release}
 	c.close = sync.OnceValue(func() error {
@@ -173,14 +173,12 @@ func (c *Conn) NewClient() redis.UniversalClient {
 	return client
 }
 
-// Logger returns cfg.Logger for all who use this Conn, without those of their
-// warnings that only repeat that Redis cannot be reached, or does not take
-// writes.
+// Logger returns cfg.Logger for all users of this Conn. It drops their warnings that only repeat
+// that Redis is unreachable, or does not accept writes.
 func (c *Conn) Logger() *slog.Logger { return slog.New(quiet{c.watch.log.Handler(), c.watch}) }
 
-// Share returns a URL at which child processes reach this Redis. One inside
-// the process gets a unix socket in a private folder for this; others have
-// Conn.URL. Close ends the sharing.
+// Share returns a URL at which child processes reach this Redis: Conn.URL, or for a Redis inside
+// this process a new unix socket in a private folder. Close removes the socket.
 func (c *Conn) Share(ctx context.Context) (string, error) {
 	if c.memory == nil {
 		return c.URL, nil

@@ -30,7 +30,7 @@ func (t target) client() *redis.Client {
 
 	o := t.Options
 	return redis.NewFailoverClient(&redis.FailoverOptions{
-		// it puts them into another order
+		// A copy, because go-redis sorts the addresses in place.
 		MasterName: t.primary, SentinelAddrs: append([]string(nil), t.sentinels...),
 		SentinelUsername: t.sentinelUser, SentinelPassword: t.sentinelPassword,
 		Dialer: o.Dialer, Protocol: o.Protocol, Username: o.Username, Password: o.Password, DB: o.DB, ClientName: o.ClientName,
@@ -42,7 +42,7 @@ func (t target) client() *redis.Client {
 	})
 }
 
-// redacted is the URL to print: without users, passwords and options.
+// redacted returns the URL for output: without users, passwords and options.
 func (t target) redacted() string {
 	scheme := "redis"
 	db := strconv.Itoa(t.DB)
@@ -66,6 +66,8 @@ func (t target) exposed() bool {
 	if addresses == nil {
 		addresses = []string{t.Addr}
 	}
+
+	// Sentinels say only later where the primary is: see guard.
 	return t.Password != "" && t.TLSConfig == nil && t.Network == "tcp" && slices.ContainsFunc(addresses, func(addr string) bool {
 		host, _, err := net.SplitHostPort(addr)
 		return err != nil || !isLoopback(host)
@@ -75,9 +77,8 @@ func (t target) exposed() bool {
 // sentinelPort is where Sentinels listen unless told otherwise.
 const sentinelPort = ":26379"
 
-// parseSentinels reads what follows the scheme of a URL with Sentinels:
-// [user:password@]host[:port],.../name[/db][?options]. Each host makes a URL of the usual form, so
-// that the same rules hold for all parts.
+// parseSentinels parses the part of a URL with Sentinels after its scheme:
+// [user:password@]host[:port],.../name[/db][?options].
 func parseSentinels(scheme, rest string) (t target, err error) {
 	authority, path, _ := strings.Cut(rest, "/")
 	path, query, _ := strings.Cut(path, "?")
@@ -108,6 +109,8 @@ func parseSentinels(scheme, rest string) (t target, err error) {
 
 	options.Del("sentinel_username")
 	options.Del("sentinel_password")
+
+	// Each host makes a URL of the usual form, so that the same rules hold for all parts.
 	for host := range strings.SplitSeq(hosts, ",") {
 		if host == "" {
 			return target{}, errPrimary
@@ -130,7 +133,7 @@ func parseSentinels(scheme, rest string) (t target, err error) {
 	return t, nil
 }
 
-// guard has every connection checked as the URL was: the Sentinels say later where the primary is.
+// guard makes every connection pass the checks of the URL.
 func (t *target) guard() {
 	if t.TLSConfig != nil {
 		t.TLSConfig.ServerName = "" // each address is verified by its own name
@@ -141,6 +144,8 @@ func (t *target) guard() {
 		return
 	}
 
+	// The Sentinels name the primary when a connection is made. An address that was fine when the
+	// URL was parsed tells nothing about the next primary.
 	dial := t.Dialer
 	t.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		if host, _, err := net.SplitHostPort(addr); err != nil || !isLoopback(host) {

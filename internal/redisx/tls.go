@@ -7,11 +7,11 @@ import (
 	"os"
 )
 
-// certificates are files that a URL names: of the authority that has signed the server's
-// certificate, and of the client certificate and its key.
+// certificates are the files that a URL names: that of the authority which signed the certificate
+// of the server, and those of the client certificate and its key.
 type certificates struct{ ca, cert, key string }
 
-// takeCertificates takes the options that name files out of the URL.
+// takeCertificates removes the options that name files from the URL, and returns them.
 func takeCertificates(u *url.URL) (c certificates) {
 	q := u.Query()
 	c = certificates{q.Get("ca"), q.Get("cert"), q.Get("key")}
@@ -19,6 +19,7 @@ func takeCertificates(u *url.URL) (c certificates) {
 		return c
 	}
 
+	// go-redis refuses options that it does not know.
 	q.Del("ca")
 	q.Del("cert")
 	q.Del("key")
@@ -37,6 +38,8 @@ func (c certificates) apply(config *tls.Config) error {
 
 	if c.ca != "" {
 		pem, err := os.ReadFile(c.ca)
+
+		// A new pool in place of the system's: a user who names an authority trusts only that one.
 		config.RootCAs = x509.NewCertPool()
 		if err != nil || !config.RootCAs.AppendCertsFromPEM(pem) {
 			return errCA

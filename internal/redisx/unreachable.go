@@ -17,9 +17,9 @@ import (
 	"github.com/godags/godags/internal/fault"
 )
 
-// UnreachableError is a Redis that cannot be used.
+// UnreachableError reports a Redis that cannot be used.
 type UnreachableError struct {
-	URL    string // without user and password; "" if it never came to an address
+	URL    string // without user and password; "" if no address was tried
 	Reason string // in plain words
 	Fix    string // what to do
 	Log    string // the end of the log of a private redis-server, or ""
@@ -42,12 +42,13 @@ func (e *UnreachableError) Error() string {
 
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
-// Passing reports whether a Redis that [Open] could not use may be usable later, without anybody
-// changing how it is reached.
+// Passing reports whether a Redis that [Open] could not use may become usable by itself.
 func Passing(err error) bool {
 	if _, unusable := errors.AsType[*UnreachableError](err); !unusable || !fault.Unavailable(err) {
 		return false
 	}
+
+	// These last until a user changes the URL or the rights.
 	return !redis.IsAuthError(err) && !redis.IsPermissionError(err) && !redis.HasErrorPrefix(err, "NOAUTH")
 }
 
@@ -85,7 +86,7 @@ func unreachable(t target, err error) error {
 	return e
 }
 
-// explainReply explains an error that Redis itself answered.
+// explainReply explains an error that Redis itself returned.
 func (e *UnreachableError) explainReply(err error) bool {
 	switch {
 	case redis.HasErrorPrefix(err, "NOAUTH"):
@@ -113,10 +114,10 @@ func (e *UnreachableError) explainReply(err error) bool {
 	return true
 }
 
-// explainTransport explains a connection on which no Redis answered.
+// explainTransport explains a connection without an answer of Redis.
 func (e *UnreachableError) explainTransport(err error, encrypted bool) bool {
-	// A server that speaks TLS and a client that does not, or the other way
-	// round, mostly hang or hang up.
+	// If only one side speaks TLS, both wait for each other, or the server closes the connection.
+	// Neither error names TLS, so all those cases get a hint.
 	hint := "if it expects TLS, write rediss:// in place of redis://"
 	if encrypted {
 		hint = "if it does not use TLS, write redis:// in place of rediss://; if it wants a certificate of ours, name two files in the URL: ?cert=/path/cert.pem&key=/path/key.pem"
@@ -152,9 +153,9 @@ func (e *UnreachableError) explainTransport(err error, encrypted bool) bool {
 	return true
 }
 
-// scrub takes a password out of an error text: some servers repeat the
-// arguments of a command they do not know.
+// scrub removes a password from an error text.
 func scrub(text, password string) string {
+	// Some servers repeat the arguments of an unknown command, and AUTH may be one.
 	if password == "" {
 		return text
 	}

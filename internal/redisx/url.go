@@ -55,6 +55,7 @@ var (
 
 // parseURL returns the Redis at raw, or a *URLError.
 func parseURL(raw string) (target, error) {
+	// url.Parse refuses several hosts.
 	if scheme, rest, _ := strings.Cut(raw, "-sentinel://"); scheme == "redis" || scheme == "rediss" {
 		return parseSentinels(scheme, rest)
 	}
@@ -70,6 +71,7 @@ func parseURL(raw string) (target, error) {
 		return target{}, err
 	}
 
+	// Its errors are not shown: they may repeat a password. Each check has a reason of its kind.
 	files := takeCertificates(u)
 	o, err := redis.ParseURL(u.String())
 	if err != nil || o.DB < 0 {
@@ -95,9 +97,9 @@ const mask = "***"
 
 var sentinelPasswords = regexp.MustCompile(`([?&]sentinel_password=)[^&]+`)
 
-// Mask returns a URL of a Redis that can be used, with *** in place of passwords, and whether there
-// are any.
+// Mask returns the URL of a Redis with *** in place of passwords, and whether it has any.
 func Mask(raw string) (masked string, any bool) {
+	// Not by url.Parse, which cannot read several hosts, and would write the other parts anew.
 	masked = sentinelPasswords.ReplaceAllString(raw, "${1}"+mask)
 	scheme, rest, _ := strings.Cut(masked, "://")
 	end := strings.IndexAny(rest, "/?")
@@ -114,13 +116,15 @@ func Mask(raw string) (masked string, any bool) {
 	return masked, masked != raw
 }
 
-// checkShape refuses what go-redis would read as something other than meant,
-// such as the tail of an unescaped password as the host.
+// checkShape refuses URLs that go-redis would misread, such as the tail of an unescaped password as
+// the host.
 func checkShape(u *url.URL) error {
 	if u.Opaque != "" {
 		return errScheme
 	}
 
+	// An '@' behind the host, or a fragment, is what an unescaped '/', '?' or '#' in a password
+	// makes.
 	afterHost := u.EscapedPath() + u.RawQuery
 	stray := strings.Contains(afterHost, "@") && (u.User != nil || u.Scheme != "unix")
 	if stray || u.Fragment != "" {

@@ -15,21 +15,22 @@ import (
 )
 
 const (
-	awayAfter   = time.Second // of failures only: shorter gaps are not worth a word
+	awayAfter   = time.Second // without an answer; shorter outages are not reported
 	remindEvery = time.Minute
-	maxCauses   = 64 // texts of errors to remember
+	maxCauses   = 64 // error texts to remember
 )
 
-// watch tells once that Redis cannot be reached, now and then that this is still so, and once that
-// it answers again. Those who use Redis would each say so for every command that fails: see quiet.
+// watch logs when Redis becomes unreachable, once a minute while that lasts, and when Redis answers
+// again. Users of Redis would each log every command that fails: see quiet.
 type watch struct {
 	log     *slog.Logger
 	failing atomic.Bool
 
 	mu    sync.Mutex
 	since time.Time // of the first failure after the last answer
-	said  time.Time // when that was last said; zero if it was not
-	// texts of errors that Redis was the cause of lately, and until when they need not be repeated
+	said  time.Time // of the last log line about this outage; zero without one
+
+	// causes has the texts of recent errors of Redis, and until when they need not be logged.
 	causes map[string]time.Time
 }
 
@@ -59,12 +60,14 @@ func (w *watch) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proces
 	}
 }
 
-// note takes notice of how a command ended.
+// note takes in how a command ended.
 func (w *watch) note(err error) {
+	// A reply with an error is an answer too, unless it says that Redis has no data to answer with.
 	var reply redis.Error
 	answered := err == nil || err == redis.Nil || errors.As(err, &reply) && !redis.IsLoadingError(err) && !redis.IsMasterDownError(err)
 	switch {
 	case answered:
+		// Every command comes here, so the usual case takes no lock.
 		if w.failing.Load() {
 			w.back()
 		}
@@ -75,21 +78,23 @@ func (w *watch) note(err error) {
 		}
 
 	case !errors.Is(err, context.Canceled) && !errors.Is(err, redis.ErrClosed):
-		// which are our own doing
+		// The two exceptions come from this process: it gave the command up, or closed its client.
 		w.away(err)
 	}
 }
 
-// refusal returns the beginning of the text with which a Redis that answers refuses a command that
-// it may accept later.
+// refusal returns the start of the text with which Redis refuses a command that it may accept
+// later.
 func refusal(err error) (string, bool) {
 	if !fault.Refused(err) {
 		return "", false
 	}
 	var reply redis.Error
 	errors.As(err, &reply)
+
+	// The rest may name the script, and would make the same cause look like several.
 	text := reply.Error()
-	return text[:min(len(text), 24)], true // what follows may name the script
+	return text[:min(len(text), 24)], true
 }
 
 func (w *watch) away(err error) {
@@ -122,8 +127,10 @@ func (w *watch) back() {
 	w.failing.Store(false)
 }
 
-// remember notes a cause. It stays quiet at least until then.
+// remember notes a cause, which need not be logged until the given time.
 func (w *watch) remember(cause string, until time.Time) {
+	// Texts may hold addresses or numbers, so their number has a limit. To forget all costs a few
+	// repeated lines.
 	if len(w.causes) >= maxCauses {
 		clear(w.causes)
 	}
@@ -132,7 +139,7 @@ func (w *watch) remember(cause string, until time.Time) {
 	}
 }
 
-// covers reports whether a text says no more than what was said already.
+// covers reports whether a text only repeats a cause that was logged.
 func (w *watch) covers(text string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -144,13 +151,13 @@ func (w *watch) covers(text string) bool {
 		if now.Before(until) {
 			return true
 		}
-		w.causes[cause] = now.Add(remindEvery) // this time it is heard
+		w.causes[cause] = now.Add(remindEvery) // this text is logged, the next ones are not
 	}
 
 	return false
 }
 
-// quiet is a handler of logs that drops warnings which say no more than the watch does.
+// quiet is a log handler that drops warnings which only repeat what the watch has logged.
 type quiet struct {
 	slog.Handler
 	watch *watch

@@ -38,8 +38,8 @@ while flock 3 && flock -u 3 && flock 4; do
 	flock -u 4
 done`
 
-// startWatchdog starts the watchdog of the server that runs. Without sh and flock, which only Linux
-// has everywhere, there is none, and a server whose users were all killed runs until the next
+// startWatchdog starts the watchdog of the running server. It needs sh and flock, which only Linux
+// has everywhere. Without a watchdog, a server whose users were all killed runs until the next
 // command that uses its folder stops it.
 func (p *private) startWatchdog() error {
 	sh, err := exec.LookPath("sh")
@@ -60,13 +60,18 @@ func (p *private) startWatchdog() error {
 		outside = ""
 	}
 
-	// The shell that we wait for is not the one that stays: a process that we have not waited for
-	// would be there for as long as we are.
+	// The shell that is waited for is not the one that stays. A child that ends before this process
+	// would remain as a zombie.
 	cmd := exec.Command(sh, "-c", "("+watchdogScript+"\n) &", "godags-redis-watchdog", strings.TrimSpace(string(pid)), outside)
-	cmd.Dir, cmd.Env = "/", []string{"PATH=" + os.Getenv("PATH")}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // Ctrl-C is not for it
+	cmd.Dir = "/"
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+
+	// Ctrl-C goes to the group of this process, and must not end the watchdog.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+
+	// Opened anew: a lock belongs to an open file, and those of this process are locked already.
 	for _, name := range []string{"present.lock", "start.lock", "server.lock"} {
-		f, err := os.OpenFile(p.path(name), os.O_CREATE|os.O_RDWR, 0o600) // a separate lock
+		f, err := os.OpenFile(p.path(name), os.O_CREATE|os.O_RDWR, 0o600)
 		if err != nil {
 			return fmt.Errorf("watchdog: %w", err)
 		}

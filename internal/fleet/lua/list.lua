@@ -1,6 +1,7 @@
--- Lists workers or coordinators with the age of their last heartbeat in milliseconds, and removes those that are too old.
--- A heartbeat from the future was written while the clock was ahead. Its age is unknown, so it counts from now.
--- KEYS workers or coordinators   ARGV age(ms) above which a member is removed
+-- Lists workers or coordinators with the age of their last heartbeat in milliseconds, and removes
+-- those that are too old. A heartbeat from the future was written while the clock was ahead. Its
+-- age is unknown, so it counts from now.
+-- KEYS workers or coordinators   ARGV age (ms) above which a member is removed
 -- Returns {id, age, info, ...}
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
