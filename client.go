@@ -13,11 +13,14 @@ import (
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/runs"
+	"github.com/godags/godags/internal/runstate"
 	"github.com/godags/godags/internal/spec"
 )
 
 // Client submits runs to a Redis, and lists, follows and changes the runs that are there. Its
 // methods may be called from several goroutines. The caller closes it.
+//
+// A run is named by its whole ID. A run that the Redis does not have gives [ErrUnknownRun].
 //
 // A client does not execute anything: the Redis needs a worker (`worker`, or [Client.Worker] in
 // this process) and a coordinator (`coordinator serve`, or [Client.Coordinator] in this process).
@@ -44,7 +47,9 @@ func (f clientOption) applyClient(o *clientOptions) { f(o) }
 // Open connects to a Redis: redis://, rediss://, unix:// or redis-sentinel://. It waits up to 5
 // seconds for an answer.
 //
-// The key that signs pipelines is GODAGS_KEY, or the key file of the user: see docs/security.md.
+// The key that signs pipelines is the environment variable GODAGS_KEY, of at least 16 bytes. Without
+// the variable it is the file godags/key in the settings folder of the user ([os.UserConfigDir]),
+// which is made when it is first needed. A key that cannot be used gives an error.
 func Open(ctx context.Context, url string, opts ...ClientOption) (*Client, error) {
 	if url == "" {
 		return nil, errors.New("godags.Open needs the URL of a Redis, such as redis://localhost:6379")
@@ -60,6 +65,11 @@ func Open(ctx context.Context, url string, opts ...ClientOption) (*Client, error
 	session, err := engine.Open(ctx, engine.Config{Redis: url, Logger: o.logger})
 	if err != nil {
 		return nil, err
+	}
+
+	// Workers and coordinators need the key as well. They would fail when the service has started.
+	if err := session.CheckKey(); err != nil {
+		return nil, errors.Join(err, session.Close())
 	}
 
 	return &Client{session, runs.New(session), o, newFailures()}, nil
@@ -85,6 +95,11 @@ func (c *Client) Close() error { return c.session.Close() }
 // Submit submits a pipeline and returns the ID of its run, without waiting for it. A run of the
 // same pipeline that has this ID already is left as it is. So with a [RunID] Submit can be repeated
 // after an error.
+//
+// Parameters that do not fit give a [*ParamError]. If the run that has the ID has another pipeline
+// or other parameters, the error is [ErrRunExists]. Other errors say that the pipeline or an option
+// is wrong, or that Redis did not answer. Then the run may have been submitted although there is an
+// error: an ID that is returned beside the error can be given to [Client.Status] to find out.
 func (c *Client) Submit(ctx context.Context, p *Pipeline, opts ...SubmitOption) (string, error) {
 	o := defaultSubmitOptions()
 	problems := apply(opts, func(option SubmitOption) { option.applySubmit(&o) })
@@ -105,16 +120,47 @@ func (c *Client) Submit(ctx context.Context, p *Pipeline, opts ...SubmitOption) 
 	return string(id), err
 }
 
-// Wait waits until a run is finished and returns its report. A run that did not succeed gives a
-// [*RunError] beside the report. When ctx is done, Wait returns and the run continues.
+// ErrRunExists says that the ID of a new run is the ID of a run with another pipeline or other
+// parameters.
+var ErrRunExists = journal.ErrExists
+
+// Wait waits until a run is finished and returns its report. If the run did
+// not succeed, errors.As finds a [*RunError] in the error beside the report. When ctx is done, Wait returns and the run continues.
 func (c *Client) Wait(ctx context.Context, run string) (*Report, error) {
-	finished, err := c.session.Attach(ctx, engine.RunOptions{ID: journal.RunID(run)})
+	id, err := parseRun(run)
+	if err != nil {
+		return nil, err
+	}
+
+	finished, err := c.session.Attach(ctx, engine.RunOptions{ID: id})
 	if err != nil {
 		return nil, unknownRun(run, err)
 	}
 
 	// The run is finished, so its report is read even if ctx is done by now.
-	report, err := newReport(context.WithoutCancel(ctx), c.session, finished)
+	return c.report(context.WithoutCancel(ctx), finished)
+}
+
+// Report returns the report of a finished run, as [Client.Wait] does, without waiting. An active
+// run gives [ErrActive].
+func (c *Client) Report(ctx context.Context, run string) (*Report, error) {
+	id, err := parseRun(run)
+	if err != nil {
+		return nil, err
+	}
+
+	found, err := c.session.View(ctx, id)
+	if err != nil {
+		return nil, unknownRun(run, err)
+	}
+	if !found.State.Finished() {
+		return nil, fmt.Errorf("run %s: %w", id, ErrActive)
+	}
+	return c.report(ctx, found)
+}
+
+func (c *Client) report(ctx context.Context, finished *runstate.Run) (*Report, error) {
+	report, err := newReport(ctx, c.session, finished)
 	c.failures.explain(err)
 	return report, err
 }
@@ -124,12 +170,19 @@ var ErrUnknownRun = errors.New("unknown run")
 
 // unknownRun makes errors about a missing run match [ErrUnknownRun].
 func unknownRun(run string, err error) error {
-	var unknown *runs.UnknownError
-	// A run may be missing when it is looked up, or removed while it is read.
-	if errors.As(err, &unknown) || errors.Is(err, journal.ErrNotFound) {
-		return fmt.Errorf("%w %q", ErrUnknownRun, run)
+	if errors.Is(err, journal.ErrNotFound) {
+		return fmt.Errorf("%w %.100q", ErrUnknownRun, run)
 	}
 	return err
+}
+
+// parseRun checks a run ID, which may be the input of a user of the service.
+func parseRun(run string) (journal.RunID, error) {
+	id, err := journal.ParseRunID(run)
+	if err != nil {
+		return "", fmt.Errorf("%w %.100q", ErrUnknownRun, run) // no run can have this ID
+	}
+	return id, nil
 }
 
 // Event is something that happened in a run. Fields that do not apply are empty.
@@ -155,7 +208,13 @@ type Event struct {
 // it ends with the error of ctx.
 func (c *Client) Follow(ctx context.Context, run string) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
-		for events, err := range c.runs.Events(ctx, runs.ID(run), runs.EventOptions{Follow: true}) {
+		id, err := parseRun(run)
+		if err != nil {
+			yield(Event{}, err)
+			return
+		}
+
+		for events, err := range c.runs.Events(ctx, id, runs.EventOptions{Follow: true}) {
 			if err != nil {
 				yield(Event{}, unknownRun(run, err))
 				return
@@ -192,18 +251,26 @@ func newEvent(e api.Event) Event {
 // Cancel asks the coordinator of a run to cancel it: nothing more starts, and running stages are
 // asked to stop. The reason is recorded. A finished run stays as it is, and that is not an error.
 func (c *Client) Cancel(ctx context.Context, run, reason string) error {
-	_, err := c.runs.Cancel(ctx, runs.ID(run), reason)
+	id, err := parseRun(run)
+	if err != nil {
+		return err
+	}
+	_, err = c.runs.Cancel(ctx, id, reason)
 	return unknownRun(run, err)
 }
 
-// ErrActive says that a run cannot be retried because it is not finished.
+// ErrActive says that a run is not finished, and so can neither be retried nor has a report.
 var ErrActive = engine.ErrActive
 
 // Retry executes again what failed or was cancelled in a finished run, and everything after it.
 // What succeeded is kept. Retry does not wait: a coordinator that serves the Redis takes the run.
 // An active run gives [ErrActive].
 func (c *Client) Retry(ctx context.Context, run string) error {
-	return unknownRun(run, c.session.RequestRetry(ctx, journal.RunID(run), ""))
+	id, err := parseRun(run)
+	if err != nil {
+		return err
+	}
+	return unknownRun(run, c.session.RequestRetry(ctx, id, ""))
 }
 
 // RunInfo is a run in a list.
@@ -276,10 +343,14 @@ type WaitingStage struct {
 	Reason string // the reason as a sentence
 }
 
-// Status returns the state of a run: what runs, what waits and why, and what failed. RUN is a run
-// ID, a unique prefix of one, or "latest".
+// Status returns the state of a run: what runs, what waits and why, and what failed.
 func (c *Client) Status(ctx context.Context, run string) (*RunStatus, error) {
-	found, err := c.runs.Find(ctx, run)
+	id, err := parseRun(run)
+	if err != nil {
+		return nil, err
+	}
+
+	found, err := c.runs.Get(ctx, id)
 	if err != nil {
 		return nil, unknownRun(run, err)
 	}
@@ -314,8 +385,28 @@ func (c *Client) Status(ctx context.Context, run string) (*RunStatus, error) {
 	return s, nil
 }
 
-// Logs writes what the newest attempt of a stage printed. With follow it continues until the stage
-// is finished.
-func (c *Client) Logs(ctx context.Context, w io.Writer, run, stage string, follow bool) error {
-	return unknownRun(run, c.runs.CopyLog(ctx, w, runs.ID(run), stage, follow))
+// ErrUnknownStage says that a run has no stage of a name.
+var ErrUnknownStage = errors.New("unknown stage")
+
+// LogOptions say which part of the output of a stage is wanted. The zero value means what the
+// newest attempt has printed until now.
+type LogOptions struct {
+	Attempt int  // from 1; 0: the newest
+	Follow  bool // continue until the stage is finished; excludes Attempt
+}
+
+// Logs writes what an attempt of a stage printed. The instances of a stage "fetch" made by [Map]
+// are "fetch[0]", "fetch[1]" and so on. A stage that the run does not have gives [ErrUnknownStage].
+func (c *Client) Logs(ctx context.Context, w io.Writer, run, stage string, o LogOptions) error {
+	id, err := parseRun(run)
+	if err != nil {
+		return err
+	}
+
+	err = c.runs.CopyLog(ctx, w, id, stage, runs.LogOptions(o))
+	var unknown *runs.UnknownStageError
+	if errors.As(err, &unknown) {
+		return fmt.Errorf("%w: %w", ErrUnknownStage, err)
+	}
+	return unknownRun(run, err)
 }

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/godags/godags"
 	"github.com/godags/godags/cache"
@@ -72,7 +75,7 @@ func TestClient_SubmitsFollowsAndShowsARun(t *testing.T) {
 		t.Errorf("got %q, %v", got, err)
 	}
 	var log bytes.Buffer
-	if err := client.Logs(t.Context(), &log, "greet-1", "hello", true); err != nil || !strings.Contains(log.String(), "msg=greeting who=Ada") {
+	if err := client.Logs(t.Context(), &log, "greet-1", "hello", godags.LogOptions{Follow: true}); err != nil || !strings.Contains(log.String(), "msg=greeting who=Ada") {
 		t.Errorf("the log is %q, %v", &log, err)
 	}
 	list, err := client.List(t.Context(), godags.ListOptions{Pipeline: "greet", State: "succeeded"})
@@ -81,22 +84,169 @@ func TestClient_SubmitsFollowsAndShowsARun(t *testing.T) {
 	}
 }
 
-func TestClient_SaysThatARunIsUnknown(t *testing.T) {
-	client := openClient(t)
-	_, waitErr := client.Wait(t.Context(), "none")
-	_, statusErr := client.Status(t.Context(), "none")
+// callsOf calls every method that takes a run ID, and returns the errors.
+func callsOf(t *testing.T, client *godags.Client, id string) map[string]error {
+	t.Helper()
+	_, waitErr := client.Wait(t.Context(), id)
+	_, statusErr := client.Status(t.Context(), id)
+	_, reportErr := client.Report(t.Context(), id)
 	var followErr error
-	for _, err := range client.Follow(t.Context(), "none") {
+	for _, err := range client.Follow(t.Context(), id) {
 		followErr = err
 	}
-	for name, err := range map[string]error{
-		"Wait": waitErr, "Status": statusErr, "Follow": followErr,
-		"Cancel": client.Cancel(t.Context(), "none", "enough"),
-		"Retry":  client.Retry(t.Context(), "none"),
-		"Logs":   client.Logs(t.Context(), new(bytes.Buffer), "none", "a", true),
+	return map[string]error{
+		"Wait": waitErr, "Status": statusErr, "Report": reportErr, "Follow": followErr,
+		"Cancel": client.Cancel(t.Context(), id, "enough"),
+		"Retry":  client.Retry(t.Context(), id),
+		"Logs":   client.Logs(t.Context(), io.Discard, id, "a", godags.LogOptions{Follow: true}),
+	}
+}
+
+// IDs reach a service from its users. A prefix must not show them a run of another user.
+func TestClient_TakesWholeRunIDsOnly(t *testing.T) {
+	p := godags.New("p")
+	client := openClient(t, p)
+	for _, id := range []string{"secret-1", "secret-2", "other"} {
+		if _, err := client.Submit(t.Context(), p, godags.RunID(id)); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	for _, id := range []string{"none", "", "o", "secret", "latest", "*", "a}b", strings.Repeat("x", 1000)} {
+		for name, err := range callsOf(t, client, id) {
+			if !errors.Is(err, godags.ErrUnknownRun) || strings.Contains(err.Error(), "secret-") {
+				t.Errorf("%s(%.20q): got %v, want ErrUnknownRun", name, id, err)
+			}
+		}
+	}
+}
+
+// A service tells its user's mistakes from its own troubles.
+func TestClient_SubmitNamesMistakesOfTheCaller(t *testing.T) {
+	p := godags.New("p")
+	godags.NewParam[string](p, "city")
+	client := openClient(t, p)
+
+	for name, values := range map[string]map[string]any{
+		"wrong type": {"city": 3}, "missing": {}, "unknown": {"city": "Oslo", "town": "Oslo"}, "no JSON": {"city": func() {}},
 	} {
-		if !errors.Is(err, godags.ErrUnknownRun) {
-			t.Errorf("%s: got %v, want ErrUnknownRun", name, err)
+		var wrong *godags.ParamError
+		if _, err := client.Submit(t.Context(), p, godags.Params(values)); !errors.As(err, &wrong) || wrong.Pipeline != "p" {
+			t.Errorf("%s: got %v, want a ParamError", name, err)
+		}
+	}
+
+	submit := func(city string) error {
+		_, err := client.Submit(t.Context(), p, godags.RunID("one"), godags.Params(map[string]any{"city": city}))
+		return err
+	}
+	if err := errors.Join(submit("Oslo"), submit("Oslo")); err != nil {
+		t.Error(err)
+	}
+	if err := submit("Bergen"); !errors.Is(err, godags.ErrRunExists) {
+		t.Errorf("other parameters: got %v, want ErrRunExists", err)
+	}
+}
+
+func TestOpen_RefusesABadKey(t *testing.T) {
+	url := redistest.Start(t).URL()
+	t.Setenv("GODAGS_KEY", "short")
+	if _, err := godags.Open(t.Context(), url); err == nil || !strings.Contains(err.Error(), "GODAGS_KEY: a key of 5 bytes is too short") {
+		t.Errorf("got %v, want an error about the key", err)
+	}
+
+	// No key yet: it is made when it is first needed.
+	t.Setenv("GODAGS_KEY", "")
+	folder := t.TempDir()
+	t.Setenv("XDG_CONFIG_HOME", folder)
+	client, err := godags.Open(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Close(); err != nil {
+		t.Error(err)
+	}
+	if files, err := os.ReadDir(folder); err != nil || len(files) > 0 {
+		t.Errorf("Open made %v, %v", files, err)
+	}
+}
+
+func TestClient_ReportDoesNotWait(t *testing.T) {
+	started := make(chan struct{})
+	release := make(chan struct{})
+	p := godags.New("p")
+	answer := godags.Produce(p, "answer", func(context.Context) (int, error) {
+		close(started)
+		<-release
+		return 42, nil
+	})
+	client := openClient(t, p)
+	id, err := client.Submit(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	<-started
+	if report, err := client.Report(t.Context(), id); report != nil || !errors.Is(err, godags.ErrActive) {
+		t.Errorf("got %+v, %v; want ErrActive", report, err)
+	}
+	close(release)
+
+	if _, err := client.Wait(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	report, err := client.Report(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := godags.Result(report, answer); got != 42 || err != nil {
+		t.Errorf("got %d, %v; want 42", got, err)
+	}
+}
+
+func TestClient_LogsShowsEachAttempt(t *testing.T) {
+	p := godags.New("p")
+	p.Do("flaky", func(ctx context.Context) error {
+		info, _ := godags.InfoOf(ctx)
+		godags.Printf(ctx, "this is attempt %d\n", info.Attempt)
+		if info.Attempt == 1 {
+			return errors.New("not yet")
+		}
+		return nil
+	}, godags.Retries(1), godags.Backoff{Initial: time.Millisecond})
+	client := openClient(t, p)
+	id, err := client.Submit(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Wait(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+
+	for o, want := range map[godags.LogOptions]string{
+		{}:             "this is attempt 2\n",
+		{Attempt: 1}:   "this is attempt 1\n",
+		{Attempt: 2}:   "this is attempt 2\n",
+		{Follow: true}: "this is attempt 2\n",
+	} {
+		var log bytes.Buffer
+		if err := client.Logs(t.Context(), &log, id, "flaky", o); err != nil || !strings.HasSuffix(log.String(), want) {
+			t.Errorf("%+v: got %q, %v; want %q", o, &log, err, want)
+		}
+	}
+	for o, want := range map[godags.LogOptions]string{
+		{Attempt: 3}:               `stage "flaky" has no attempt 3: its last is 2`,
+		{Attempt: -1}:              `stage "flaky" has no attempt -1`,
+		{Attempt: 1, Follow: true}: "Attempt and Follow exclude each other",
+	} {
+		if err := client.Logs(t.Context(), io.Discard, id, "flaky", o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: got %v, want %q", o, err, want)
+		}
+	}
+	for _, follow := range []bool{false, true} {
+		err := client.Logs(t.Context(), io.Discard, id, "flakey", godags.LogOptions{Follow: follow})
+		if !errors.Is(err, godags.ErrUnknownStage) || !strings.Contains(err.Error(), `did you mean "flaky"?`) {
+			t.Errorf("follow %t: got %v, want ErrUnknownStage", follow, err)
 		}
 	}
 }
@@ -171,7 +321,7 @@ func TestResult_DecodesWithTheCodecOfTheStage(t *testing.T) {
 	if got, err := godags.Result(report, large); err != nil || len(got) != 100_000 {
 		t.Errorf("large: got %d, %v", len(got), err)
 	}
-	if _, err := godags.Result(report, inner); err == nil || !strings.Contains(err.Error(), `result of stage "inner"`) {
+	if _, err := godags.Result(report, inner); err == nil || !strings.Contains(err.Error(), `stage "outer" depends on it`) {
 		t.Errorf("a stage that is no sink: %v", err)
 	}
 }

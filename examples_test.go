@@ -301,7 +301,7 @@ func ExampleLog() {
 		return
 	}
 	var log strings.Builder
-	err = client.Logs(ctx, &log, run, "load", true)
+	err = client.Logs(ctx, &log, run, "load", godags.LogOptions{Follow: true})
 	for line := range strings.Lines(log.String()) {
 		_, withoutTime, found := strings.Cut(line, "level=")
 		if !found {
@@ -442,7 +442,7 @@ func ExampleClient_Status() {
 	}
 	_, _ = client.Wait(ctx, run)
 
-	status, err := client.Status(ctx, "latest")
+	status, err := client.Status(ctx, run)
 	if err != nil {
 		fmt.Println(err)
 		return

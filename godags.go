@@ -35,7 +35,7 @@
 //	err = errors.Join(<-stopped, <-stopped, client.Close())
 //
 // Processes that share a Redis must share a signing key: set the environment variable GODAGS_KEY to
-// the same secret text in each. A worker finds the function of a stage by the names of pipeline and
+// the same secret text, of at least 16 bytes, in each. A worker finds the function of a stage by the names of pipeline and
 // stage, so any process that builds the same pipeline can execute it.
 //
 // As a program: [Main] makes a command line of it, with run, worker, graph, status and more.

@@ -139,7 +139,7 @@ func TestDelete_RemovesAValue(t *testing.T) {
 func TestGet_NeedsTheContextOfAStage(t *testing.T) {
 	_, err := godags.Get[int](t.Context(), "k")
 	for _, err := range []error{err, godags.Put(t.Context(), "k", 1), godags.Delete(t.Context(), "k")} {
-		if !errors.Is(err, godags.ErrNoStage) {
+		if !errors.Is(err, godags.ErrNotInStage) {
 			t.Error(err)
 		}
 	}

@@ -113,7 +113,7 @@ func (p Param[T]) Name() string { return p.name }
 func (p Param[T]) Get(ctx context.Context) (v T, err error) {
 	s := tasks.FromContext(ctx)
 	if s == nil {
-		return v, fmt.Errorf("parameter %q: %w", p.name, ErrNoStage)
+		return v, fmt.Errorf("parameter %q: %w", p.name, ErrNotInStage)
 	}
 
 	value, ok := s.RunParams[p.name]
@@ -131,10 +131,23 @@ func (p Param[T]) Get(ctx context.Context) (v T, err error) {
 }
 
 // Params sets parameters of a run, by the names given to [NewParam]. Values become JSON. A
-// parameter that is unknown, has the wrong type or is missing is an error.
+// parameter that is unknown, has the wrong type or is missing gives a [*ParamError].
 func Params(values map[string]any) SubmitOption {
 	return submitOption(func(o *submitOptions) { o.params = values })
 }
+
+// ParamError says that the parameters of a run do not fit its pipeline. Usually who requested the
+// run has to correct them.
+type ParamError struct {
+	Pipeline string
+	Err      error // names each parameter that is unknown, missing or of the wrong type
+}
+
+// Error names the pipeline and the parameters.
+func (e *ParamError) Error() string { return fmt.Sprintf("pipeline %q: %v", e.Pipeline, e.Err) }
+
+// Unwrap returns Err.
+func (e *ParamError) Unwrap() error { return e.Err }
 
 // bind gives the pipeline the parameters of one run.
 func bind(sp *spec.Spec, values map[string]any) (*spec.Spec, error) {
@@ -142,14 +155,14 @@ func bind(sp *spec.Spec, values map[string]any) (*spec.Spec, error) {
 	for name, v := range values {
 		value, err := cache.JSON.Encode(v)
 		if err != nil {
-			return nil, fmt.Errorf("parameter %q: %w", name, err)
+			return nil, &ParamError{sp.Name, fmt.Errorf("parameter %q: %w", name, err)}
 		}
 		given[name] = value
 	}
 
 	params, err := spec.Bind(sp.Params, given)
 	if err != nil {
-		return nil, fmt.Errorf("pipeline %q: %w", sp.Name, err)
+		return nil, &ParamError{sp.Name, err}
 	}
 
 	// The pipeline may be run again with other parameters.

@@ -44,7 +44,8 @@ func (e *StageError) Error() string { return fmt.Sprintf("stage %q: %s", e.Stage
 // attempt; else nil.
 func (e *StageError) Unwrap() error { return e.err }
 
-// RunError says that a run failed or was cancelled. errors.As finds its [StageError] values.
+// RunError says that a run failed or was cancelled. Use errors.As to find it in an error: the error
+// may say more. errors.As finds the first of its [StageError] values, too.
 type RunError struct {
 	Run    string
 	State  string        // "failed" or "cancelled"

@@ -3,8 +3,10 @@ package godags
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/godags/godags/cache"
+	"github.com/godags/godags/internal/runstate"
 )
 
 // Result returns the output of a stage without dependents, of any size, in its own type:
@@ -12,8 +14,8 @@ import (
 //	report, err := godags.Run(ctx, p)
 //	total, err := godags.Result(report, sum) // sum is the godags.Output[int] of the stage
 //
-// The error says that the stage has no output in the report: it did not succeed, or another stage
-// comes after it.
+// The error says why the stage has no output in the report: it did not succeed, or another stage
+// depends on it.
 func Result[T any](report *Report, of Output[T]) (v T, err error) {
 	if report == nil || of.Stage == nil {
 		return v, fmt.Errorf("result: the report or the stage is nil")
@@ -21,8 +23,7 @@ func Result[T any](report *Report, of Output[T]) (v T, err error) {
 
 	shown, ok := report.Outputs[of.Name()]
 	if !ok {
-		return v, fmt.Errorf(
-			"result of stage %q: the report has none: the stage did not succeed, or another stage comes after it", of.Name())
+		return v, fmt.Errorf("result of stage %q: run %s: %s", of.Name(), report.Run, whyNoOutput(report, of.Stage))
 	}
 
 	// The report shows outputs as JSON, for people and other programs. The codec wants its own
@@ -36,6 +37,19 @@ func Result[T any](report *Report, of Output[T]) (v T, err error) {
 	}
 
 	return v, nil
+}
+
+// whyNoOutput says why a report has no output of a stage.
+func whyNoOutput(report *Report, s *Stage) string {
+	for _, other := range s.pipeline.stages {
+		if slices.Contains(other.after, s) {
+			return fmt.Sprintf("stage %q depends on it: a report has outputs of stages without dependents only", other.name)
+		}
+	}
+	if report.Total > runstate.MaxOutputs {
+		return fmt.Sprintf("it did not succeed, or is not among the %d outputs that a report holds", runstate.MaxOutputs)
+	}
+	return "it did not succeed"
 }
 
 // payloadOf returns the bytes that a codec made, from the form that a report shows them in.

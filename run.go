@@ -66,8 +66,7 @@ func (f workerOption) applyClient(o *clientOptions) { f(&o.workerOptions) }
 // Redis keeps the run in the Redis of a URL: redis://, rediss://, unix:// or redis-sentinel://.
 // Then other processes can see the run, and workers elsewhere can execute its stages.
 //
-// The key that signs the run is the environment variable GODAGS_KEY, or the key file of the user:
-// see docs/security.md.
+// The key that signs the run is that of [Open].
 func Redis(url string) RunOption { return runOption(func(o *runOptions) { o.redis = url }) }
 
 // Home keeps the run in a private redis-server whose data is in the folder dir, so that later
@@ -106,8 +105,8 @@ func Grace(d time.Duration) WorkerOption {
 	return workerOption(func(o *workerOptions) { o.grace = d })
 }
 
-// Logger sets where warnings go, such as an unreachable Redis. The default is [slog.Default]. What
-// stages print is not logged there: see [Log].
+// Logger sets where godags logs what it does and what goes wrong, such as an unreachable Redis. The
+// default is [slog.Default]. What stages print is not logged there: see [Log].
 func Logger(l *slog.Logger) WorkerOption {
 	return workerOption(func(o *workerOptions) {
 		if o.logger = l; l == nil {
@@ -150,10 +149,13 @@ func (o *workerOptions) check(leastConcurrency int) []error {
 // environment variable, file, network connection or child process. Such a run leaves nothing behind
 // except its [Report].
 //
-// A run that failed or was cancelled gives a [*RunError] beside its report. When ctx is done the
-// run is cancelled, unless another process coordinates it; the error then wraps the cause of ctx as
-// well. Any other error says that the pipeline is invalid ([*dag.InvalidError]) or that Redis is
-// unreachable.
+// A run that failed or was cancelled has a report, and errors.As finds a [*RunError] in the error.
+// When ctx is done the run is cancelled, unless another process coordinates it; the error then wraps
+// the cause of ctx as well.
+//
+// Parameters that do not fit give a [*ParamError]. If the run that has the ID has another pipeline
+// or other parameters, the error is [ErrRunExists]. Other errors say that the pipeline or an option
+// is wrong, or that Redis did not answer.
 func Run(ctx context.Context, p *Pipeline, opts ...RunOption) (*Report, error) {
 	o := runOptions{submitOptions: defaultSubmitOptions(), workerOptions: defaultWorkerOptions()}
 	problems := apply(opts, func(option RunOption) { option.applyRun(&o) })

@@ -10,9 +10,9 @@ import (
 	"github.com/godags/godags/tasks"
 )
 
-// ErrNoStage says that a function which needs the context of a stage was called with another
+// ErrNotInStage says that a function which needs the context of a stage was called with another
 // context.
-var ErrNoStage = errors.New("godags: the context is not that of a stage")
+var ErrNotInStage = errors.New("godags: the context is not that of a stage")
 
 type stageKey struct{}
 
@@ -29,7 +29,7 @@ func codecOf(ctx context.Context) cache.Codec {
 func Get[T any](ctx context.Context, key string) (v T, err error) {
 	s := tasks.FromContext(ctx)
 	if s == nil {
-		return v, fmt.Errorf("get %q: %w", key, ErrNoStage)
+		return v, fmt.Errorf("get %q: %w", key, ErrNotInStage)
 	}
 
 	// Values adds the run to the key, so that runs cannot see each other.
@@ -53,7 +53,7 @@ func Get[T any](ctx context.Context, key string) (v T, err error) {
 func Put[T any](ctx context.Context, key string, v T) error {
 	s := tasks.FromContext(ctx)
 	if s == nil {
-		return fmt.Errorf("put %q: %w", key, ErrNoStage)
+		return fmt.Errorf("put %q: %w", key, ErrNotInStage)
 	}
 
 	value, err := cache.Marshal(codecOf(ctx), v)
@@ -76,7 +76,7 @@ func Put[T any](ctx context.Context, key string, v T) error {
 func Delete(ctx context.Context, key string) error {
 	s := tasks.FromContext(ctx)
 	if s == nil {
-		return fmt.Errorf("delete %q: %w", key, ErrNoStage)
+		return fmt.Errorf("delete %q: %w", key, ErrNotInStage)
 	}
 	if err := s.Values.Delete(ctx, key); err != nil {
 		return fmt.Errorf("delete %q: %w", key, err)
@@ -97,7 +97,7 @@ func Printf(ctx context.Context, format string, args ...any) {
 func Secret(ctx context.Context, name string) (string, error) {
 	s := tasks.FromContext(ctx)
 	if s == nil {
-		return "", fmt.Errorf("secret %q: %w", name, ErrNoStage)
+		return "", fmt.Errorf("secret %q: %w", name, ErrNotInStage)
 	}
 
 	// Only declared secrets are there: what is not declared would not be masked in logs.

@@ -110,11 +110,16 @@ func (s *Service) cancel(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusAccepted)
 }
 
-// fail answers with 404 for a run that does not exist, and with 500 for everything else.
+// fail answers with 404 for a run that does not exist, with 400 for parameters that do not fit, and
+// with 500 for everything else, such as a Redis that does not answer.
 func fail(w http.ResponseWriter, err error) {
 	code := http.StatusInternalServerError
-	if errors.Is(err, godags.ErrUnknownRun) {
+	var params *godags.ParamError
+	switch {
+	case errors.Is(err, godags.ErrUnknownRun):
 		code = http.StatusNotFound
+	case errors.As(err, &params):
+		code = http.StatusBadRequest
 	}
 	http.Error(w, err.Error(), code)
 }

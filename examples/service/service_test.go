@@ -106,4 +106,5 @@ func TestService_RefusesWhatItCannotDo(t *testing.T) {
 	_, server := open(t, false)
 	call(t, "POST", server.URL+"/reports", http.StatusBadRequest)
 	call(t, "GET", server.URL+"/reports/none", http.StatusNotFound)
+	call(t, "POST", server.URL+"/reports?city=%ff", http.StatusBadRequest)
 }

@@ -5,6 +5,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
 	"sync"
@@ -112,6 +113,15 @@ func Open(ctx context.Context, cfg Config) (*Session, error) {
 func (s *Session) Key() (sign.Key, error) {
 	signing, err := s.signing()
 	return signing.key, err
+}
+
+// CheckKey returns an error if there is a key that cannot be used. It makes no key.
+func (s *Session) CheckKey() error {
+	_, err := s.specs.existingKey()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // TaskID returns the ID under which an attempt of a stage is in its queue.

@@ -2,6 +2,7 @@ package runs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -55,20 +56,29 @@ func (s *Service) FollowLogs(ctx context.Context, id ID, name string, yield func
 
 // logsDone reports whether a stage, or with no name any stage, will print nothing more.
 func logsDone(run *runstate.Run, name string) (bool, error) {
-	if run.State.Finished() || name == "" {
+	if name == "" {
 		return run.State.Finished(), nil
 	}
 	stage, err := Stage(run, name)
 	if err != nil {
 		return false, err
 	}
-	return run.State.State(stage).Terminal(), nil
+	return run.State.Finished() || run.State.State(stage).Terminal(), nil
 }
 
-// CopyLog writes what the newest attempt of a stage printed. With follow it continues until the
-// stage is finished.
-func (s *Service) CopyLog(ctx context.Context, w io.Writer, id ID, name string, follow bool) error {
-	if follow {
+// LogOptions say which part of the output of a stage is wanted.
+type LogOptions struct {
+	Attempt int  // from 1; 0: the newest
+	Follow  bool // continue until the stage is finished; excludes Attempt
+}
+
+// CopyLog writes what an attempt of a stage printed.
+func (s *Service) CopyLog(ctx context.Context, w io.Writer, id ID, name string, o LogOptions) error {
+	if o.Follow && o.Attempt != 0 {
+		return errors.New("logs: Attempt and Follow exclude each other: Follow continues with the newest attempt")
+	}
+
+	if o.Follow {
 		return s.FollowLogs(ctx, id, name, func(l Line) error {
 			_, err := fmt.Fprintf(w, "%s\n", l.Text)
 			return err
@@ -85,7 +95,15 @@ func (s *Service) CopyLog(ctx context.Context, w io.Writer, id ID, name string, 
 		return err
 	}
 
-	log, err := s.Log(ctx, id, stage, run.Begun(stage))
+	attempt := run.Begun(stage)
+	if o.Attempt < 0 || o.Attempt > int(attempt) {
+		return fmt.Errorf("logs: stage %q has no attempt %d: its last is %d", name, o.Attempt, attempt)
+	}
+	if o.Attempt > 0 {
+		attempt = dag.Attempt(o.Attempt)
+	}
+
+	log, err := s.Log(ctx, id, stage, attempt)
 	if err == nil {
 		_, err = w.Write(log)
 	}

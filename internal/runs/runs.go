@@ -188,6 +188,13 @@ func (s *Service) Find(ctx context.Context, word string) (Summary, error) {
 	return pick(word, list)
 }
 
+// Get returns the run that has an ID. The error is [ErrNotFound], or that of Redis. If the journal
+// is [Unreadable], the summary holds what is known nevertheless.
+func (s *Service) Get(ctx context.Context, id ID) (Summary, error) {
+	found, err := s.session.Journal.Summary(ctx, id)
+	return summaryOf(found), err
+}
+
 // InvalidIDError says that a word cannot be a run ID.
 type InvalidIDError struct{ err error }
 

@@ -26,8 +26,8 @@ const (
 // fetchedAtOnce is how many recorded outputs are asked for in one call to Redis.
 const fetchedAtOnce = 256
 
-// maxOutputs is the number of sink stages whose outputs a [Result] shows.
-const maxOutputs = 1000
+// MaxOutputs is the number of sink stages whose outputs a [Result] shows.
+const MaxOutputs = 1000
 
 // Outputs returns the outputs of the stages that nothing depends on, as JSON: a JSON value as it
 // is, text as a string, other bytes as {"codec": ..., "base64": ...}, and one of more than most
@@ -36,7 +36,7 @@ const maxOutputs = 1000
 // other bytes.
 func (r *Run) Outputs(ctx context.Context, j *journal.Journal, stores *values.Stores, most int) (map[string]json.RawMessage, error) {
 	sinks := slices.Collect(r.Spec.Graph.Sinks())
-	sinks = sinks[:min(len(sinks), maxOutputs)]
+	sinks = sinks[:min(len(sinks), MaxOutputs)]
 	recorded, err := j.Outputs(ctx, r.ID, sinks...)
 	if err != nil {
 		return nil, err
