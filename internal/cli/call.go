@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// Call returns what a user types to start this program again. It is one of these, in this order: the
-// last part of started, "go run" with the package, or started itself.
+// Call returns what a user types to start this program again: the last part of started, "go run"
+// with the package, or started itself.
 func Call(started string) string {
 	name := filepath.Base(started)
-	// A shell finds the program by its name only if it is the first match on PATH.
+	// A shell finds the program by its name only if it is first on PATH.
 	if found, err := exec.LookPath(name); err == nil && found == started {
 		return name
 	}

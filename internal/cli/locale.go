@@ -84,7 +84,7 @@ var ownSequence = regexp.MustCompile(`^\x1b\[(?:[0-9;]*m|[0-9]*A|[KJ]|\?(?:25|7)
 var partialSequence = regexp.MustCompile(`^\x1b(?:\[\??[0-9;]{0,8})?$`)
 
 // escapeForeign escapes all control sequences but those of godags. The rest is an incomplete
-// character or sequence at the end of the text, which the next write completes.
+// last character or sequence, which the next write completes.
 func escapeForeign(text []byte) (whole, rest []byte) {
 	at := 0
 	for at < len(text) {

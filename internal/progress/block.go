@@ -17,8 +17,8 @@ const (
 	maxWaiting = 3 // reasons why ready stages do not start
 )
 
-// render makes the block: an empty line, running stages, a line that sums up; then the cursor goes
-// back to the top.
+// render draws the block: an empty line, the running stages, the reasons of waiting stages and a
+// line with the counts. Last, the cursor returns to the top.
 func (t *tty) render(now time.Time) []byte {
 	var block []byte
 	rows := 0
@@ -27,6 +27,7 @@ func (t *tty) render(now time.Time) []byte {
 		rows++
 	}
 	block = append(block, eraseLine...)
+	// A block that is taller than the terminal would scroll, and leave a copy for every draw.
 	if t.graph == nil || t.height < 2 {
 		return append(block, eraseDown...)
 	}
@@ -38,7 +39,7 @@ func (t *tty) render(now time.Time) []byte {
 	running := t.oldest()
 	show := len(running)
 	if most := min(maxRunning, room-len(waiting)); show > most {
-		show = max(0, most-1) // and a row for how many there are besides
+		show = max(0, most-1) // one row says how many more there are
 	}
 
 	for _, a := range running[:show] {
@@ -56,6 +57,7 @@ func (t *tty) render(now time.Time) []byte {
 	}
 
 	add(t.footer(now))
+	// The previous block may have had more rows.
 	block = append(block, eraseDown...)
 	return append(block, fmt.Sprintf("\r\x1b[%dA", rows)...)
 }
@@ -71,10 +73,12 @@ func (t *tty) active(a attempt, now time.Time) line {
 		remark = "attempt " + strconv.Itoa(int(a.number))
 	}
 
+	// With one worker the name would be the same on every row.
 	if t.several {
 		remark = joinRemarks(remark, "on "+clean(a.worker))
 	}
 
+	// The log comes last, because what does not fit is cut off on the right.
 	remark = joinRemarks(remark, t.tails[journal.AttemptID{Stage: a.stage, Attempt: a.number}])
 	t.stage(&r, clean(a.name), statusStyle{word: "running", style: cyan}, formatRunning(t.clock(now).Sub(a.since)), remark)
 	return r
@@ -84,6 +88,7 @@ func (t *tty) active(a attempt, now time.Time) line {
 func (t *tty) ready(w waitingGroup, now time.Time) line {
 	mark := "·"
 	look := statusStyle{word: "ready", style: dim}
+	// These do not pass by themselves: a user must act.
 	if w.Blocked() || w.Reason.Code == api.ReasonRedis {
 		mark = "!"
 		look.style = yellow
@@ -100,6 +105,7 @@ func (t *tty) footer(now time.Time) line {
 	r := t.row()
 	r.put(bold, t.done())
 	r.list(t.counts(now))
+	// The bar takes what room is left: it repeats the counts before it.
 	if width := min(r.left-3, 24); width >= 8 {
 		r.gap(r.left - width)
 		t.bar(&r, width)
@@ -111,6 +117,7 @@ func (t *tty) footer(now time.Time) line {
 func (t *tty) bar(r *line, width int) {
 	total := max(1, t.total())
 	ended := t.ended() * width / total
+	// Computed from the sum, so that the rounded parts never exceed the bar.
 	bad := min(ended, (t.ended()-t.state[dag.Succeeded])*width/total)
 	for _, part := range []struct {
 		style style

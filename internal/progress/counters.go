@@ -12,26 +12,28 @@ import (
 	"github.com/godags/godags/internal/runstate"
 )
 
-// counters is what a display remembers of a run between two entries, when the run itself may not be
-// looked at. Its times are by the clock of Redis.
+// counters is what a display knows of a run between two entries. The run itself may be read only
+// while an entry is observed. Times are by the clock of Redis.
 type counters struct {
 	graph     *dag.Graph       // nil before the first entry
-	past      journal.Position // the last entry of which only a summary is shown
+	past      journal.Position // entries up to this one are only summed up
 	submitted time.Time
-	// from an entry's time to when it was seen: the least of all, so about what the clocks differ
-	// by
-	lag        time.Duration
-	state      [dag.Cancelled + 1]int
-	stages     int // that count
-	retried    int
+
+	// lag is the least time from an entry's time to its arrival. It is about the difference of the
+	// two clocks.
+	lag time.Duration
+
+	state      [dag.Cancelled + 1]int // the number of stages in each state
+	stages     int                    // the total of these
+	retried    int                    // attempts that failed and were retried, or were lost
 	cancelling bool
 	running    map[dag.StageID]attempt
-	worker     string // the first that was seen
-	several    bool   // and there was another
+	worker     string // the worker of the first attempt
+	several    bool   // more than one worker was seen
 	rate       rate
 }
 
-// attempt is one that is being executed.
+// attempt is a running attempt.
 type attempt struct {
 	stage  dag.StageID
 	name   string
@@ -40,7 +42,7 @@ type attempt struct {
 	since  time.Time
 }
 
-// observe learns from an entry. It reports whether that is the first.
+// observe updates the counters from an entry. It reports whether the entry is the first.
 func (t *counters) observe(run *runstate.Run, e journal.Entry, now time.Time) (first bool) {
 	if first = t.graph == nil; first {
 		t.graph = run.Spec.Graph
@@ -49,6 +51,7 @@ func (t *counters) observe(run *runstate.Run, e journal.Entry, now time.Time) (f
 		t.lag = now.Sub(e.Time)
 	}
 
+	// Entries that were read late, such as those of a resumed run, have a longer lag.
 	t.lag = min(t.lag, now.Sub(e.Time))
 	for _, r := range e.Records {
 		switch r.Type {
@@ -65,20 +68,23 @@ func (t *counters) observe(run *runstate.Run, e journal.Entry, now time.Time) (f
 	}
 
 	t.several = t.several || e.Worker != "" && e.Worker != t.worker
+	// Copied, because the block is drawn by another goroutine than the one that owns the run.
 	for s := range t.state {
 		t.state[s] = run.State.Count(dag.State(s))
 	}
 
-	t.stages, t.retried, t.cancelling = run.State.Total(), run.Lost+run.Retried, run.State.Cancelling()
+	t.stages = run.State.Total()
+	t.retried = run.Lost + run.Retried
+	t.cancelling = run.State.Cancelling()
 	return first
 }
 
-// isPast reports whether an entry is only part of a summary, and whether that is due.
+// isPast reports whether an entry is only summed up, and whether it is the last of these.
 func (t *counters) isPast(e journal.Entry) (past, last bool) {
 	return t.past != "" && !e.ID.After(t.past), e.ID == t.past
 }
 
-// clock returns what the clock of Redis shows.
+// clock returns the time by the clock of Redis, about.
 func (t *counters) clock(now time.Time) time.Time { return now.Add(-t.lag) }
 
 // elapsed returns the time since the run was submitted.
@@ -91,12 +97,12 @@ func (t *counters) elapsed(now time.Time) time.Duration {
 
 func (t *counters) total() int { return t.stages }
 
-// executed is the number of stages that came to an end by themselves; ended is that of all that are
-// finished.
+// executed is the number of stages that succeeded or failed. ended is the number of all finished
+// stages.
 func (t *counters) executed() int { return t.state[dag.Succeeded] + t.state[dag.Failed] }
 func (t *counters) ended() int    { return t.executed() + t.state[dag.Skipped] + t.state[dag.Cancelled] }
 
-// oldest returns the running attempts, those first that have been running for the longest.
+// oldest returns the running attempts, longest running first.
 func (t *counters) oldest() []attempt {
 	return slices.SortedFunc(maps.Values(t.running), func(a, b attempt) int {
 		return cmp.Or(a.since.Compare(b.since), cmp.Compare(a.stage, b.stage))
@@ -115,7 +121,7 @@ func (t *counters) done() string {
 	return fmt.Sprintf("[%*s/%s]", len(total), commas(t.ended()), total)
 }
 
-// counts are spans that say how many there are of what.
+// counts are spans such as "3 failed".
 type counts []span
 
 // add adds a number, unless it is 0.
@@ -125,7 +131,7 @@ func (c *counts) add(s style, n int, word string) {
 	}
 }
 
-// counts says how the run stands, most important first.
+// counts returns the state of the run, most important first.
 func (t *counters) counts(now time.Time) (c counts) {
 	if t.cancelling {
 		c = append(c, span{magenta, "cancelling"})
@@ -134,13 +140,14 @@ func (t *counters) counts(now time.Time) (c counts) {
 	c = append(c, span{cyan, commas(len(t.running)) + " running"})
 	t.problems(&c)
 	c = append(c, span{none, formatRough(t.elapsed(now))})
+	// A run that is being cancelled finishes as soon as its running stages have stopped.
 	if left, ok := t.rate.left(now, t.executed(), t.total()-t.ended()); ok && !t.cancelling {
 		c = append(c, span{dim, "eta ~" + formatRough(left)})
 	}
 	return c
 }
 
-// problems adds what did not simply succeed.
+// problems adds the stages that did not succeed at once.
 func (t *counters) problems(c *counts) {
 	c.add(boldRed, t.state[dag.Failed], "failed")
 	c.add(yellow, t.retried, "retried")
@@ -148,7 +155,7 @@ func (t *counters) problems(c *counts) {
 	c.add(magenta, t.state[dag.Cancelled], "cancelled")
 }
 
-// soFar says how the run stood when it was resumed.
+// soFar returns the state of the run at the time when it was resumed.
 func (t *counters) soFar() (c counts) {
 	c.add(green, t.state[dag.Succeeded], "succeeded")
 	c.add(cyan, len(t.running), "running")
@@ -157,12 +164,12 @@ func (t *counters) soFar() (c counts) {
 	return c
 }
 
-// reopens says what a run is reopened for.
+// reopens says how many stages a reopened run executes again.
 func (t *counters) reopens() string {
 	return plural(t.total()-t.ended(), "stage") + " to be executed again"
 }
 
-// cancels says what the request of the run's end means.
+// cancels returns the reason of a cancellation, and how many running stages it stops.
 func (t *counters) cancels(r journal.Record) string {
 	text := clean(firstLine(r.Text))
 	if n := len(t.running); n > 0 {
@@ -171,7 +178,8 @@ func (t *counters) cancels(r journal.Record) string {
 	return text
 }
 
-// rate is how fast stages end, lately: since base. What a resumed run did before is soon forgotten.
+// rate is the recent speed of the run: stages executed since base. The first base is the first
+// draw, so stages that finished before a resume do not count.
 type rate struct{ base, next sample }
 
 type sample struct {
@@ -192,6 +200,7 @@ func (p *rate) update(now time.Time, executed int) {
 	case p.base.at.IsZero():
 		p.base = current
 		p.next = current
+	// The window is between one and two periods long, so the estimate does not jump.
 	case now.Sub(p.next.at) >= rateTime && executed-p.next.executed >= rateStages:
 		p.base = p.next
 		p.next = current
@@ -207,6 +216,7 @@ func (p *rate) left(now time.Time, executed, further int) (time.Duration, bool) 
 	}
 
 	left := time.Duration(float64(d) / float64(n) * float64(further))
+	// Rounded to what an estimate can know: exact digits would change with every draw.
 	switch {
 	case left < 10*time.Second:
 		return max(time.Second, left.Round(time.Second)), true

@@ -15,21 +15,21 @@ import (
 	"github.com/godags/godags/internal/term"
 )
 
-// What a summary shows at the most.
+// Limits of a summary.
 const (
 	mostResults  = 10
 	mostFailures = 10
-	mostDetailed = 4   // of these, with what they printed
-	mostLines    = 10  // of the end of a log
-	mostCells    = 200 // of a result, or of a line of a log
-	mostReasons  = 5   // for which stages were skipped
-	mostNames    = 3   // of the stages that were skipped for one
+	mostDetailed = 4   // failures that are shown with their log
+	mostLines    = 10  // lines of a log, from the last
+	mostCells    = 200 // columns of a result, or of a line of a log
+	mostReasons  = 5   // reasons of skipped stages
+	mostNames    = 3   // stages that are named for each reason
 	mostOfPath   = 3   // stages of the critical path
 
-	shortestPath = 10 * time.Millisecond // that is worth telling
+	shortestPath = 10 * time.Millisecond // a shorter critical path is not shown
 )
 
-// results shows what the stages returned that nothing depends on, or else printed last.
+// results shows the output of each stage without dependents, or else its last printed line.
 func (s *summary) results() {
 	var names, texts []string
 	more := 0
@@ -40,6 +40,7 @@ func (s *summary) results() {
 		}
 
 		switch {
+		// A failed stage may have printed something, but has no result.
 		case text == "" || s.run.State.State(id) != dag.Succeeded:
 		case len(names) == mostResults:
 			more++
@@ -54,6 +55,7 @@ func (s *summary) results() {
 	}
 
 	s.section("results", "")
+	// Results of one line are aligned in a table. Longer ones follow, each below its name.
 	var single, lines []string
 	for i, text := range texts {
 		if !strings.Contains(text, "\n") {
@@ -81,9 +83,11 @@ func (s *summary) block(name string, lines []string) {
 	s.more(max(0, len(lines)-mostLines), " lines")
 }
 
-// value shows an output: text without its quotes, line by line, everything else as JSON in a line.
+// value formats an output: text without quotes, line by line, and anything else as JSON on one
+// line.
 func value(out json.RawMessage) string {
 	var text string
+	// Not a string. Compact, because the JSON of a value may be indented.
 	if json.Unmarshal(out, &text) != nil {
 		var b bytes.Buffer
 		if text = string(out); json.Compact(&b, out) == nil {
@@ -100,22 +104,24 @@ func value(out json.RawMessage) string {
 
 func (s *summary) failures() {
 	list := s.run.Failures
-	told := min(len(list), mostDetailed)
-	for _, f := range list[:told] {
+	detailed := min(len(list), mostDetailed)
+	for _, f := range list[:detailed] {
 		s.failure(f)
 	}
 
-	if told == len(list) {
+	if detailed == len(list) {
 		return
 	}
 
+	// One broken cause often fails many stages: the rest get one line each.
+
 	s.section("failed as well", "")
 	var names []string
-	for _, f := range list[told:min(len(list), mostFailures)] {
+	for _, f := range list[detailed:min(len(list), mostFailures)] {
 		names = append(names, s.name(f.Stage))
 	}
 
-	s.table(names, func(i int, r *line) { r.put(none, clean(firstLine(list[told+i].Text))) })
+	s.table(names, func(i int, r *line) { r.put(none, clean(firstLine(list[detailed+i].Text))) })
 	s.more(len(list)-mostFailures, "")
 }
 
@@ -129,6 +135,7 @@ func (s *summary) failure(f runstate.Failure) {
 		where = joinRemarks(where, "after "+formatTook(d))
 	}
 
+	// Without a worker, the coordinator recorded the failure.
 	if f.Worker != "" {
 		where = joinRemarks(where, "on "+clean(f.Worker))
 	}
@@ -148,13 +155,14 @@ func (s *summary) failure(f runstate.Failure) {
 
 const bar = "  │ " // before lines of a log
 
-// log shows the end of what a failed attempt printed.
+// log shows the last lines that a failed attempt printed.
 func (s *summary) log(f runstate.Failure) {
 	if s.Log == nil {
 		return
 	}
 
 	log, err := s.Log(journal.AttemptID{Stage: f.Stage, Attempt: f.Attempt})
+	// A failure without its log is better than no summary.
 	if err != nil {
 		s.line(span{yellow, "  its log cannot be read: " + clean(err.Error())})
 		return
@@ -166,6 +174,7 @@ func (s *summary) log(f runstate.Failure) {
 	}
 
 	lines := strings.Split(string(log), "\n")
+	// The cause of a failure is usually in the last lines.
 	if more := len(lines) - mostLines; more > 0 {
 		s.line(span{dim, bar + "... " + plural(more, "line") + " before"})
 		lines = lines[more:]
@@ -178,7 +187,7 @@ func (s *summary) log(f runstate.Failure) {
 	}
 }
 
-// skips says which stages were skipped, and why.
+// skips lists the skipped stages by reason, the most frequent reason first.
 func (s *summary) skips() {
 	count := make(map[string]int)
 	names := make(map[string][]string)
@@ -193,6 +202,7 @@ func (s *summary) skips() {
 			reasons = append(reasons, why)
 		}
 
+		// Only the names that are shown are kept: a run may skip a million stages.
 		if count[why] <= mostNames {
 			names[why] = append(names[why], s.name(id))
 		}
@@ -215,7 +225,7 @@ func (s *summary) skips() {
 	s.more(len(reasons)-mostReasons, " stages made others be skipped")
 }
 
-// path shows the stages that took the longest of those that the end of the run waited for.
+// path shows the stages of the critical path that took longest.
 func (s *summary) path() {
 	path, sum := s.run.CriticalPath()
 	if sum < shortestPath || len(path) < 2 {
@@ -223,6 +233,7 @@ func (s *summary) path() {
 	}
 
 	s.section("critical path", fmt.Sprintf("  %s, %s", plural(len(path), "stage"), formatTook(sum)))
+	// Longest first, since these are worth making faster.
 	slices.SortStableFunc(path, func(a, b dag.StageID) int { return cmp.Compare(s.run.Took(b), s.run.Took(a)) })
 	var names []string
 	for _, id := range path[:min(len(path), mostOfPath)] {

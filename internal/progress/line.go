@@ -6,7 +6,7 @@ import (
 	"github.com/godags/godags/internal/term"
 )
 
-// style is how text is coloured, as in the escape sequence that does so.
+// style is the colour of a text, as the parameters of its escape sequence.
 type style string
 
 const (
@@ -21,16 +21,17 @@ const (
 	boldRed style = "1;31"
 )
 
-// line is a line of text that grows to the right, to a width.
+// line is a line of text that is written from the left, up to a width.
 type line struct {
 	buf   []byte
-	left  int // columns
+	left  int // columns that are still free
 	color bool
 }
 
-// put adds text, or as much of it as there is room for.
+// put adds text, and cuts off what does not fit.
 func (r *line) put(s style, text string) {
 	text = term.Truncate(text, r.left)
+	// A colour takes no columns, so only the text counts.
 	r.left -= term.Width(text)
 	if !r.color || s == none || text == "" {
 		r.buf = append(r.buf, text...)
@@ -47,22 +48,23 @@ func (r *line) put(s style, text string) {
 // gap adds spaces.
 func (r *line) gap(n int) { r.put(none, strings.Repeat(" ", max(0, min(n, r.left)))) }
 
-// column adds text and fills up with spaces to a width.
+// column adds text, padded on the right to a width.
 func (r *line) column(s style, text string, width int) {
 	r.put(s, text)
 	r.gap(width - term.Width(text))
 }
 
-// right adds text with spaces before it, to a width.
+// right adds text, padded on the left to a width.
 func (r *line) right(s style, text string, width int) {
 	r.gap(width - term.Width(text))
 	r.put(s, text)
 }
 
-// list adds as many spans as there is room for, with dots between them.
+// list adds spans with dots between them, and stops at the first that does not fit.
 func (r *line) list(spans []span) {
 	sep := " "
 	for _, s := range spans {
+		// A number that was cut off would be read as a smaller one.
 		if term.Width(sep)+term.Width(s.text) > r.left {
 			return
 		}

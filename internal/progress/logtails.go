@@ -8,8 +8,8 @@ import (
 	"github.com/godags/godags/internal/term"
 )
 
-// Shown returns the running attempts that a terminal shows at the moment: at most ten, and none in
-// another mode.
+// Shown returns the running attempts that the terminal shows now: at most ten. In other modes it
+// returns none.
 func (p *Printer) Shown() []journal.AttemptID {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -28,10 +28,15 @@ func (p *Printer) Shown() []journal.AttemptID {
 
 // Logs shows beside each running attempt the last line of what it has printed so far.
 func (p *Printer) Logs(logs map[journal.AttemptID][]byte) {
+	// Before the lock, which every entry of the journal needs too.
 	tails := make(map[journal.AttemptID]string, len(logs))
 	for a, log := range logs {
 		log = bytes.TrimRight(log, " \r\n\t")
-		tails[a] = term.Truncate(clean(strings.TrimSpace(term.Visible(string(log[bytes.LastIndexByte(log, '\n')+1:])))), mostCells)
+		last := string(log[bytes.LastIndexByte(log, '\n')+1:])
+
+		// Made visible before it is cleaned: a progress bar redraws its line with control
+		// characters.
+		tails[a] = term.Truncate(clean(strings.TrimSpace(term.Visible(last))), mostCells)
 	}
 
 	p.mu.Lock()

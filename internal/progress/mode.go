@@ -16,7 +16,7 @@ type Mode string
 // The modes.
 const (
 	Auto  Mode = "auto"  // TTY if the writer is a terminal that can move its cursor, else Plain
-	TTY   Mode = "tty"   // a block at the bottom of the terminal that is drawn again and again
+	TTY   Mode = "tty"   // a block at the bottom of the terminal, redrawn ten times a second
 	Plain Mode = "plain" // lines of text in columns
 	JSON  Mode = "json"  // the journal, one JSON object per line; see [Encoder]
 	Quiet Mode = "quiet" // nothing
@@ -54,13 +54,14 @@ var Colors = []Color{ColorAuto, ColorAlways, ColorNever}
 // ParseColor returns the choice with the given name. The error suggests the nearest one.
 func ParseColor(name string) (Color, error) { return parse("color", name, Colors) }
 
-// Enabled decides whether text for out is coloured: the choice, if there is one, else NO_COLOR,
-// else CLICOLOR_FORCE, else TERM=dumb, else whether out is a terminal.
+// Enabled reports whether text for out is coloured. The first that is given decides: the choice,
+// NO_COLOR, CLICOLOR_FORCE, TERM=dumb. Otherwise only a terminal gets colours.
 func (c Color) Enabled(out io.Writer, env func(string) (string, bool)) bool {
 	if c == ColorAlways || c == ColorNever {
 		return c == ColorAlways
 	}
 
+	// Both variables are conventions that other programs follow: no-color.org and bixense.com.
 	if v, _ := env("NO_COLOR"); v != "" {
 		return false
 	}

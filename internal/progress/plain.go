@@ -11,22 +11,22 @@ import (
 	"github.com/godags/godags/internal/runstate"
 )
 
-// plain shows a run as lines in columns: time since the start, status, stage, attempt, duration,
-// remark.
+// plain shows a run as lines of text in columns: time since the submission, status, stage, attempt,
+// duration, remark.
 type plain struct {
 	counters
 	color      bool
 	names      int           // width of the column of names
-	reportedAt time.Duration // the last line of counts
-	reported   int           // stages that were finished then
-	namedAt    time.Duration // the last line that names what runs
+	reportedAt time.Duration // when the counts were last printed
+	reported   int           // the number of finished stages at that time
+	namedAt    time.Duration // when the running stages were last printed
 }
 
 const (
-	manyStages = 1000             // a run of more shows counts in place of a line for every success
-	nameEvery  = 30 * time.Second // between two lines that name what runs
-	namesShown = 8                // stages that such a line names
-	widestName = 32               // columns that every name can have for itself
+	manyStages = 1000             // a run with more prints counts instead of a line for each success
+	nameEvery  = 30 * time.Second // between two lines with the running stages
+	namesShown = 8                // stages on such a line
+	widestName = 32               // columns of the column of names, at most
 )
 
 func (p *plain) observe(buf []byte, run *runstate.Run, e journal.Entry, now time.Time) []byte {
@@ -38,6 +38,7 @@ func (p *plain) observe(buf []byte, run *runstate.Run, e journal.Entry, now time
 		})
 	}
 
+	// A fan-out adds instances, whose names are longer.
 	if p.total() != known {
 		p.names = max(p.names, nameWidth(run, widestName))
 	}
@@ -67,8 +68,9 @@ func (p *plain) observe(buf []byte, run *runstate.Run, e journal.Entry, now time
 	return buf
 }
 
-// line adds a line. Without a word it has no columns.
+// line adds a line. Without a word it has only what rest adds.
 func (p *plain) line(buf []byte, at time.Duration, look statusStyle, rest func(*line)) []byte {
+	// Never cut: a log in CI has no width, and is searched for whole texts.
 	r := line{buf: buf, left: math.MaxInt, color: p.color}
 	if look.word != "" {
 		r.put(dim, stopwatch(at))
@@ -114,7 +116,7 @@ func (p *plain) say(buf []byte, m message, now time.Time) []byte {
 	return p.line(buf, p.elapsed(now), look, func(r *line) { r.put(none, clean(m.text)) })
 }
 
-// draw adds the lines that come with time.
+// draw adds the lines that are due by time and not by an entry.
 func (p *plain) draw(buf []byte, now time.Time) []byte {
 	if p.graph == nil {
 		return buf
@@ -122,6 +124,7 @@ func (p *plain) draw(buf []byte, now time.Time) []byte {
 
 	p.rate.update(now, p.executed())
 	at := p.elapsed(now)
+	// A log that is silent for minutes looks as if the run hung.
 	if len(p.running) > 0 && at-p.namedAt >= nameEvery {
 		p.namedAt = at
 		p.reportedAt = at
@@ -135,19 +138,21 @@ func (p *plain) draw(buf []byte, now time.Time) []byte {
 	return buf
 }
 
-// report says how a run of many stages stands, if that has changed.
+// report prints the counts of a run with many stages, if they have changed.
 func (p *plain) report(buf []byte, at time.Duration, now time.Time) []byte {
 	if p.total() <= manyStages || p.ended() == p.reported {
 		return buf
 	}
-	p.reportedAt, p.reported = at, p.ended()
+
+	p.reportedAt = at
+	p.reported = p.ended()
 	return p.line(buf, at, statusStyle{word: "progress"}, func(r *line) {
 		r.put(none, p.done())
 		r.list(p.counts(now))
 	})
 }
 
-// runs names the stages that have been running for the longest.
+// runs prints the running stages, longest running first.
 func (p *plain) runs(r *line, now time.Time) {
 	oldest := p.oldest()
 	for i, a := range oldest[:min(len(oldest), namesShown)] {
@@ -167,5 +172,5 @@ func (p *plain) finish(buf []byte, now time.Time) []byte {
 	if p.graph == nil {
 		return buf
 	}
-	return append(p.report(buf, p.elapsed(now), now), '\n') // what comes of the run follows
+	return append(p.report(buf, p.elapsed(now), now), '\n') // the summary follows
 }

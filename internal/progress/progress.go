@@ -1,4 +1,4 @@
-// Package progress shows a run while it is active, and sums it up when it is finished.
+// Package progress shows a run while it is active, and a summary when it has finished.
 package progress
 
 import (
@@ -20,33 +20,35 @@ type Config struct {
 	Mode  Mode                        // Auto if empty
 	Color Color                       // ColorAuto if empty
 	Env   func(string) (string, bool) // looks up environment variables; nil: os.LookupEnv
-	// of the terminal; nil: Out is asked; 80 x 24 if it does not know
+
+	// Size returns the size of the terminal. Nil: that of Out, or 80 x 24 if it is unknown.
 	Size func() (width, height int)
+
 	// Remedy returns what to do about stages that no live worker can run, such as the command that
-	// starts one; empty: nothing. Nil: nothing is suggested.
+	// starts one. Nil or an empty text: nothing is suggested.
 	Remedy func(runstate.Group) string
 }
 
-// Printer shows one run. All its methods may be called at the same time. None of them waits for Out
-// except Close: a terminal that is stopped does not stop the run.
+// Printer shows one run. It is safe for concurrent use. Only Close waits for Out, so a stopped
+// terminal (Ctrl-S) does not stop the run.
 type Printer struct {
 	out    io.Writer
 	remedy func(runstate.Group) string
 	stop   chan struct{} // closed by Close
-	done   chan struct{} // closed when the goroutine that writes has ended
+	done   chan struct{} // closed when the writing goroutine has exited
 	once   sync.Once
 
 	mu      sync.Mutex
-	display display // nil: nothing is shown, or no longer
-	buf     []byte  // what is not written yet
-	spare   []byte  // what buf was before the last write
-	partial []byte  // of a message whose line is not complete
+	display display // nil: quiet, closed, or Out has failed
+	buf     []byte  // output that is not written yet
+	spare   []byte  // the buffer of the last write, to be used again
+	partial []byte  // an incomplete line of Write
 	blocks  blocks
-	err     error // the first that Out returned
+	err     error // the first error of Out
 }
 
-// display is one form of progress. Each method appends what is to be written to buf; a Printer
-// never calls two at the same time.
+// display is one form of progress. Each method appends its output to buf. The lock of the Printer
+// is held during a call.
 type display interface {
 	observe(buf []byte, run *runstate.Run, e journal.Entry, now time.Time) []byte
 	say(buf []byte, m message, now time.Time) []byte
@@ -66,7 +68,7 @@ type messageKind string
 const (
 	logLine  messageKind = "message"
 	waiting  messageKind = "waiting"  // no live worker can run some ready stages
-	resolved messageKind = "resolved" // that is over
+	resolved messageKind = "resolved" // this is no longer so
 )
 
 // drawEvery is the time between two writes to Out.
@@ -89,6 +91,7 @@ func New(cfg Config) *Printer {
 		p.display = newTTY(color, cfg.Size)
 	case JSON:
 		p.display = &stream{}
+	// No goroutine is started. Close must not wait for one.
 	case Quiet:
 		close(p.done)
 		return p
@@ -100,8 +103,8 @@ func New(cfg Config) *Printer {
 	return p
 }
 
-// Past sums up in a line what a terminal or a log is shown of the entries up to the given one. It
-// is called before the first of them is observed.
+// Past sets the last entry of the past: entries up to it are shown as one line that sums them up.
+// It must be called before the first entry is observed. JSON shows every entry all the same.
 func (p *Printer) Past(entry journal.Position) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -113,8 +116,8 @@ func (p *Printer) Past(entry journal.Position) {
 	}
 }
 
-// Observe shows what an entry says. It is called for each entry of the journal, in order, after the
-// entry was applied to run; run is not used after Observe returns.
+// Observe shows an entry. It must be called for each entry of the journal, in order, after the
+// entry was applied to run. The run is not used after Observe returns.
 func (p *Printer) Observe(run *runstate.Run, e journal.Entry) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -130,6 +133,7 @@ func (p *Printer) Write(text []byte) (int, error) {
 	defer p.mu.Unlock()
 	p.partial = append(p.partial, text...)
 	for {
+		// A part of a line would be torn apart by the next line of progress.
 		line, rest, whole := bytes.Cut(p.partial, []byte("\n"))
 		if !whole {
 			return len(text), nil
@@ -145,15 +149,15 @@ func (p *Printer) say(m message) {
 	}
 }
 
-// Close writes what is left and leaves the terminal clean. It returns the first error that Out
-// returned, after which nothing was written. Further calls do nothing and return the same.
+// Close writes the rest and erases the block. It returns the first error of Out, after which
+// nothing was written. Further calls return the same error.
 func (p *Printer) Close() error {
 	p.once.Do(func() { close(p.stop) })
 	<-p.done
 	return p.err
 }
 
-// write writes to Out until the printer is closed. No other goroutine does.
+// write writes to Out until the printer is closed. No other goroutine writes to Out.
 func (p *Printer) write() {
 	defer close(p.done)
 	ticker := time.NewTicker(drawEvery)
@@ -179,6 +183,7 @@ func (p *Printer) end() {
 	p.flush(display.finish)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	// After the last line, so that a late call shows nothing below the summary.
 	p.display = nil
 }
 
@@ -192,10 +197,12 @@ func (p *Printer) flush(last func(display, []byte, time.Time) []byte) {
 		return
 	}
 
+	// Two buffers take turns: one is written without the lock while the other collects output.
 	out := last(p.display, p.buf, time.Now())
 	p.buf = p.spare[:0]
 	p.mu.Unlock()
 
+	// Without the lock: the terminal may be stopped, and then blocks a write for hours.
 	var err error
 	if len(out) > 0 {
 		_, err = p.out.Write(out)
@@ -204,6 +211,7 @@ func (p *Printer) flush(last func(display, []byte, time.Time) []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
+	// One burst of a million entries must not keep its memory for the rest of the run.
 	if p.spare = nil; cap(out) <= maxSpare {
 		p.spare = out
 	}

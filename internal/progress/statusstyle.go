@@ -7,14 +7,14 @@ import (
 	"github.com/godags/godags/internal/term"
 )
 
-// statusStyle is how a status is shown. It is always a word too.
+// statusStyle is how a status is shown. It always has a word, for readers without colours.
 type statusStyle struct {
 	mark  string
 	style style
 	word  string
 }
 
-// statusStyles are the events of a stage that are shown, by type.
+// statusStyles are the styles of records that are shown, by type.
 var statusStyles = [...]statusStyle{
 	journal.StageSucceeded: {"✓", green, "succeeded"},
 	journal.StageFailed:    {"✗", boldRed, "failed"},
@@ -25,7 +25,7 @@ var statusStyles = [...]statusStyle{
 	journal.RunReopened:    {"↻", yellow, "reopened"},
 }
 
-// styleOf returns how a record of the entry is shown that the run was fed last.
+// styleOf returns the style of a record. Its entry must be the last that was applied to run.
 func styleOf(run *runstate.Run, e journal.Entry, r journal.Record) statusStyle {
 	if _, retrying := run.Retry(e, r); retrying {
 		return statusStyle{"↻", yellow, "retrying"}
@@ -33,19 +33,20 @@ func styleOf(run *runstate.Run, e journal.Entry, r journal.Record) statusStyle {
 	return statusStyles[r.Type]
 }
 
-const wordWidth = len("succeeded") // of the longest word of a stage
+const wordWidth = len("succeeded") // the longest word of a stage
 
-// routine reports whether an event of a stage is of no interest by itself when there are very many.
+// routine reports whether single events of this type are uninteresting when there are very many.
 func routine(t journal.Type) bool {
 	return t == journal.StageSucceeded || t == journal.StageSkipped || t == journal.StageCancelled
 }
 
-// remark says in a line what there is to say about an event of the entry that the run was fed last:
-// why, or what the stage printed last.
+// remark returns the reason of an event, or else the last line that the stage printed. The entry
+// must be the last that was applied to run.
 func remark(run *runstate.Run, e journal.Entry, r journal.Record) string {
 	text := firstLine(r.Text)
 	pause, paused := run.Pauses[r.Stage]
 	switch {
+	// The pause belongs to this failure only if it is the one before the next attempt.
 	case r.Type == journal.StageFailed && paused && pause.Attempt == r.Attempt+1:
 		text = "in " + formatTook(pause.Until.Sub(run.Last)) + ": " + text
 	case r.Type == journal.StageSkipped:
@@ -60,14 +61,15 @@ func remark(run *runstate.Run, e journal.Entry, r journal.Record) string {
 	return clean(text)
 }
 
-// sampled is the number of stages whose names are looked at to find the width of their column.
+// sampled is the number of names that are measured to find the width of their column.
 const sampled = 1000
 
-// nameWidth is the width of the longest name of a stage, or of its instances, or most if that is
-// less. While it is not known how many instances there will be it takes them for a few.
+// nameWidth returns the width of the longest name of a stage or instance, but at most most. Before
+// the number of instances is known, two digits are assumed.
 func nameWidth(run *runstate.Run, most int) int {
 	width := 1
 	n := run.Spec.Graph.Len()
+	// From the last stage: where names end in numbers, the last has the most digits.
 	for s := n - 1; s >= 0; s -= max(1, n/sampled) {
 		name := run.Name(dag.StageID(s))
 		if base, instances, ok := run.State.Instances(dag.StageID(s)); ok && instances > 0 {

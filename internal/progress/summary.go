@@ -13,34 +13,35 @@ import (
 	"github.com/godags/godags/internal/term"
 )
 
-// SummaryConfig says what a summary tells besides what the run itself knows. All of it may be left
-// out.
+// SummaryConfig is what a summary shows besides the run itself. Every field is optional.
 type SummaryConfig struct {
-	Color bool // see [Color.Enabled]
-	// for a run that has not ended; zero: the time of its last entry
-	Now     time.Time
+	Color   bool                                    // see [Color.Enabled]
 	Log     func(journal.AttemptID) ([]byte, error) // returns what an attempt printed
 	Outputs map[string]json.RawMessage              // by stage; see [runstate.Run.Outputs]
-	// of the terminal, where the lines of logs are broken; 0: they are not
+	Next    []Hint                                  // what to do next, such as to resume the run
+
+	// Now is the time up to which an active run has lasted. Zero: the time of its last entry.
+	Now time.Time
+
+	// Width is that of the terminal, at which lines of logs are wrapped. 0: they are not wrapped.
 	Width int
-	// what to do next, such as the command that resumes the run
-	Next []Hint
 }
 
 // Hint is a command and what it is for.
 type Hint struct{ What, Command string }
 
-// Summary writes what became of a run: what its last stages returned or printed, why stages failed
-// and others were skipped, where the time went, the counts, and what to do next. The error is that
-// of w.
+// Summary writes the result of a run: outputs, failures, skipped stages, the critical path, the
+// counts, and what to do next. The error is that of w.
 func Summary(w io.Writer, run *runstate.Run, cfg SummaryConfig) error {
 	s := summary{SummaryConfig: cfg, run: run}
 	s.results()
 	s.failures()
 	s.skips()
 	s.path()
+	// After the details, so that the outcome is the last thing on the screen, above the hints.
 	s.verdict()
 	s.hints()
+	// Every section starts with an empty line, which the first one does not need.
 	_, err := w.Write(bytes.TrimPrefix(s.buf, []byte("\n")))
 	return err
 }
@@ -74,7 +75,7 @@ func (s *summary) section(title, about string) {
 	s.line(span{bold, title}, span{dim, about})
 }
 
-// table adds a line for each name, with something after it, aligned.
+// table adds a line for each name. What rest adds is aligned in a column.
 func (s *summary) table(names []string, rest func(i int, r *line)) {
 	width := 0
 	for _, name := range names {
@@ -96,32 +97,34 @@ func (s *summary) more(n int, what string) {
 	}
 }
 
-// verdict says in a line how the run ended.
+// verdict adds one line with the outcome of the run.
 func (s *summary) verdict() {
-	l := statusStyle{"!", yellow, "has not ended"}
+	verdict := statusStyle{"!", yellow, "has not finished"}
 	if s.run.State.Finished() {
 		switch s.run.State.Outcome() {
 		case dag.Succeeded:
-			l = statusStyles[journal.StageSucceeded]
+			verdict = statusStyles[journal.StageSucceeded]
 		case dag.Failed:
-			l = statusStyles[journal.StageFailed]
+			verdict = statusStyles[journal.StageFailed]
 		case dag.Cancelled:
-			l = statusStyles[journal.StageCancelled]
-			l.word = "was cancelled"
+			verdict = statusStyles[journal.StageCancelled]
+			verdict.word = "was cancelled"
+			// A run that exceeded its time limit was cancelled, but by no user.
 			if s.run.TimeLimit > 0 {
-				l.word = "timed out"
+				verdict.word = "timed out"
 			}
 		}
 	}
 
 	now := s.run.Last
+	// The clock of Redis may be ahead: the duration must not end before the last entry.
 	if s.Now.After(now) {
 		now = s.Now
 	}
 
 	s.line()
 	s.row(func(r *line) {
-		r.put(l.style, l.mark+" "+clean(s.run.Spec.Name)+" "+l.word)
+		r.put(verdict.style, verdict.mark+" "+clean(s.run.Spec.Name)+" "+verdict.word)
 		r.put(bold, " after "+formatTook(s.run.Elapsed(now))+":")
 		r.list(s.counts())
 	})

@@ -92,7 +92,7 @@ func TestSummaryOfCancellation(t *testing.T) {
 skipped
   c  because b was cancelled
 
-! demo has not ended after 4.00s: 1 running · 1 skipped · 1 cancelled
+! demo has not finished after 4.00s: 1 running · 1 skipped · 1 cancelled
 `)
 	s.end("w1", journal.StageCancelled, "a", time.Second, journal.Record{})
 	s.finish()

@@ -12,13 +12,13 @@ import (
 // clean makes a line of text harmless to a terminal.
 func clean(s string) string { return term.Clean(s) }
 
-// firstLine returns the first line of a text that says something.
+// firstLine returns the first line of a text that is not empty.
 func firstLine(s string) string {
 	line, _, _ := strings.Cut(strings.TrimLeft(s, "\r\n"), "\n")
 	return strings.TrimRight(line, " \r\t")
 }
 
-// commas writes 1234567 as 1,234,567.
+// commas formats 1234567 as 1,234,567.
 func commas(n int) string {
 	s := strconv.Itoa(n)
 	for i := len(s) - 3; i > 0; i -= 3 {
@@ -27,7 +27,7 @@ func commas(n int) string {
 	return s
 }
 
-// joinRemarks puts a dot between two remarks if there are two.
+// joinRemarks joins two remarks with a dot. Either may be empty.
 func joinRemarks(a, b string) string {
 	if a == "" || b == "" {
 		return a + b
@@ -35,7 +35,7 @@ func joinRemarks(a, b string) string {
 	return a + " · " + b
 }
 
-// plural writes a number of things.
+// plural formats a number of things.
 func plural(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
@@ -43,12 +43,13 @@ func plural(n int, thing string) string {
 	return commas(n) + " " + thing + "s"
 }
 
-// formatTook writes the duration of something that has finished. It takes at most six columns below
-// 100 hours.
+// formatTook formats the duration of something that has finished. It takes at most six columns
+// below 100 hours.
 func formatTook(d time.Duration) string {
 	switch s := d.Seconds(); {
 	case d < time.Millisecond:
 		return "<1ms"
+	// The limits are where rounding would give a further digit, such as 1000ms or 10.00s.
 	case s < 0.9995:
 		return strconv.FormatInt(d.Round(time.Millisecond).Milliseconds(), 10) + "ms"
 	case s < 9.995:
@@ -60,15 +61,16 @@ func formatTook(d time.Duration) string {
 	return formatRough(d)
 }
 
-// formatRunning writes how long something has been going on.
+// formatRunning formats the duration of something that is still running.
 func formatRunning(d time.Duration) string {
+	// Truncated and not rounded, as a clock shows it.
 	if d < 10*time.Second {
 		return strconv.FormatFloat(d.Truncate(100*time.Millisecond).Seconds(), 'f', 1, 64) + "s"
 	}
 	return formatRough(d)
 }
 
-// formatRough writes a duration in seconds, minutes and seconds, or hours and minutes.
+// formatRough formats a duration in seconds, minutes and seconds, or hours and minutes.
 func formatRough(d time.Duration) string {
 	switch s := int(d.Seconds()); {
 	case s < 60:
@@ -80,7 +82,7 @@ func formatRough(d time.Duration) string {
 	}
 }
 
-// stopwatch writes a duration as hours, minutes, seconds and tenths, in ten columns.
+// stopwatch formats a duration as hours, minutes, seconds and tenths, in ten columns.
 func stopwatch(d time.Duration) string {
 	t := int(d / (100 * time.Millisecond))
 	return fmt.Sprintf("%02d:%02d:%02d.%d", t/36000, t/600%60, t/10%60, t%10)

@@ -6,21 +6,23 @@ import (
 	"github.com/godags/godags/internal/journal"
 )
 
-// throttle holds back the lines of routine events when there are more in a second than a person can
-// read: first those beyond the limit, and then all of them until there are fewer again. It always
-// holds back the stages that a cancelled run does not come to.
+// throttle hides the lines of routine events when there are more in a second than a person can
+// read. In the first such second it hides those beyond the limit, and in the next ones all of them.
+// It always hides stages that a cancelled run did not start.
 type throttle struct {
 	since      time.Time // when this second began
-	events     int       // routine ones in it
-	overloaded bool      // there were too many in the last
+	events     int       // routine events in this second
+	overloaded bool      // the last second had more than the limit
 	hidden     [len(statusStyles)]int
 }
 
-const shownPerSecond = 200 // routine events in a second that are shown
+const shownPerSecond = 200 // routine events
 
-// hide counts a routine event, and reports whether its line is held back.
+// hide counts a routine event, and reports whether its line is hidden.
 func (c *throttle) hide(r journal.Record) bool {
 	c.events++
+
+	// A cancellation ends all waiting stages in one entry, and the summary counts them.
 	unexecuted := r.Type == journal.StageCancelled && r.Attempt == 0
 	if !c.overloaded && c.events <= shownPerSecond && !unexecuted {
 		return false
@@ -29,23 +31,25 @@ func (c *throttle) hide(r journal.Record) bool {
 	return true
 }
 
-// nextSecond begins another second if it is time.
+// nextSecond starts a new second of the throttle if the last one is over.
 func (t *tty) nextSecond(now time.Time) {
 	if now.Sub(t.throttle.since) < time.Second {
 		return
 	}
 
-	dense := t.throttle.events > shownPerSecond
-	if !dense {
+	overloaded := t.throttle.events > shownPerSecond
+
+	// While events keep coming, one line for all of them is enough.
+	if !overloaded {
 		t.showHidden()
 	}
 
 	t.throttle.since = now
 	t.throttle.events = 0
-	t.throttle.overloaded = dense
+	t.throttle.overloaded = overloaded
 }
 
-// showHidden adds a line that says what was held back.
+// showHidden adds a line with the numbers of hidden events.
 func (t *tty) showHidden() {
 	text := "..."
 	for kind, n := range t.throttle.hidden {

@@ -11,28 +11,27 @@ import (
 	"github.com/godags/godags/internal/term"
 )
 
-// tty shows a run on a terminal: lines that stay, and below them a block that is drawn again and
-// again.
+// tty shows a run on a terminal: lines that stay, and below them a block that is redrawn.
 //
-// Between two draws the cursor rests on the empty line at the top of the block, not below it. So a
-// draw need not know how many rows the last block has become since, by a resize that wrapped it: it
-// erases all that is below the cursor.
+// Between two draws the cursor rests on the empty line at the top of the block, not below it. A
+// resize may wrap the block to any number of rows. A draw need not know it: it erases all below the
+// cursor.
 type tty struct {
 	counters
 	color    bool
 	size     func() (width, height int)
 	width    int    // as of the last draw
 	height   int    // as of the last draw
-	names    int    // width of the column of names, where there is room
-	lines    []byte // that are to stay, and are not drawn yet
+	names    int    // width of the column of names, at most
+	lines    []byte // permanent lines that are not drawn yet
 	block    []byte // as last drawn
 	throttle throttle
-	tails    map[journal.AttemptID]string // the last line that running attempts have printed
+	tails    map[journal.AttemptID]string // the last line that each running attempt printed
 
 	waiting []waitingGroup // ready stages, by the reason why they do not start
 }
 
-// The escape sequences that are used.
+// Escape sequences.
 const (
 	hideCursor = "\x1b[?25l"
 	showCursor = "\x1b[?25h"
@@ -56,6 +55,7 @@ func (t *tty) observe(buf []byte, run *runstate.Run, e journal.Entry, now time.T
 	}
 
 	if t.total() != known {
+		// The column only grows: lines that stay cannot be aligned again.
 		t.names = max(t.names, nameWidth(run, widestName))
 	}
 
@@ -97,11 +97,11 @@ func (t *tty) wait(groups []waitingGroup) {
 	}
 }
 
-// row begins a row of the terminal. It ends a column early: a character in the last one may make
-// the terminal wrap.
+// row begins a row of the terminal. It is one column narrower than the terminal, since a character
+// in the last column makes some terminals wrap.
 func (t *tty) row() line { return line{left: t.width - 1, color: t.color} }
 
-// line adds a line that stays.
+// line adds a permanent line.
 func (t *tty) line(s style, mark string, rest func(*line)) {
 	r := t.row()
 	r.buf = t.lines
@@ -113,9 +113,9 @@ func (t *tty) line(s style, mark string, rest func(*line)) {
 	t.lines = append(append(r.buf, eraseLine...), newLine...)
 }
 
-// stage adds what is known of a stage. Columns for which there is no room are left out, from the
-// right.
+// stage adds the columns of a stage. Columns that do not fit are omitted, from the right.
 func (t *tty) stage(r *line, name string, look statusStyle, duration, remark string) {
+	// Long names must leave room for the state and the reason.
 	width := min(t.names, max(8, t.width/3))
 	r.column(none, term.Shorten(name, min(width, r.left)), width)
 	if r.left < 2+wordWidth {
@@ -151,7 +151,7 @@ func (t *tty) end(row *line, run *runstate.Run, e journal.Entry, r journal.Recor
 }
 
 func (t *tty) say(buf []byte, m message, _ time.Time) []byte {
-	// wraps: there may be a command in it to copy
+	// Not cut but wrapped by the terminal: the message may contain a command to copy.
 	r := line{buf: append(t.lines, eraseDown...), left: math.MaxInt, color: t.color}
 	switch m.kind {
 	case waiting:
@@ -178,14 +178,15 @@ func (t *tty) draw(buf []byte, now time.Time) []byte {
 	}
 
 	block := t.render(now)
+	// An idle run writes nothing, so that a selection with the mouse stays.
 	if len(t.lines) == 0 && bytes.Equal(block, t.block) && !resized {
 		return buf
 	}
 
 	buf = append(buf, hideCursor...)
 	if resized {
-		// or rows that the terminal wrapped would be joined, some day, with those that take their
-		// place
+		// The terminal remembers which rows it wrapped. Without this, a later resize would join new
+		// rows with the old ones.
 		buf = append(buf, eraseDown...)
 	}
 
@@ -195,7 +196,7 @@ func (t *tty) draw(buf []byte, now time.Time) []byte {
 	return append(append(buf, doWrap...), showCursor...)
 }
 
-// resize learns the size of the terminal, and reports whether it has changed.
+// resize reads the size of the terminal, and reports whether it has changed.
 func (t *tty) resize() bool {
 	width := t.width
 	height := t.height
@@ -203,7 +204,7 @@ func (t *tty) resize() bool {
 	return t.width != width || t.height != height
 }
 
-// finish leaves the lines that stay, and nothing of the block.
+// finish writes the permanent lines and erases the block.
 func (t *tty) finish(buf []byte, _ time.Time) []byte {
 	t.showHidden()
 	if len(t.lines) == 0 && t.block == nil {
@@ -215,5 +216,5 @@ func (t *tty) finish(buf []byte, _ time.Time) []byte {
 		return buf
 	}
 
-	return append(buf, newLine...) // what comes of the run follows
+	return append(buf, newLine...) // the summary follows
 }

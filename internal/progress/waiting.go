@@ -14,11 +14,11 @@ import (
 // need about a second until their first heartbeat.
 const announceAfter = 2 * time.Second
 
-// blocks remembers what no live worker can run, so that each block is announced once and its end
-// too.
+// blocks remembers which stages no live worker can run, so that each block is announced once, and
+// resolved once.
 type blocks struct {
 	now    map[blockKey]block
-	ending bool // the run is cancelled or finished: what ends now was not resolved
+	ending bool // the run is cancelled or finished: a block that ends now was not resolved
 }
 
 // blockKey identifies a block. The text of a reason does not: a worker that cannot execute stages
@@ -33,7 +33,7 @@ type block struct {
 
 func keyOf(g runstate.Group) blockKey { return blockKey{g.Reason.Code, g.Queue, g.Task} }
 
-// observe learns from the run whether stages stop waiting because nothing starts any more.
+// observe notes whether the run is ending: then stages stop waiting without having been started.
 func (b *blocks) observe(run *runstate.Run) {
 	b.ending = run.State.Cancelling() || run.State.Finished()
 }
@@ -61,11 +61,12 @@ func labelOf(run *runstate.Run, g runstate.Group) string {
 	return term.Shorten(name, widestName-len(more)) + more
 }
 
-// Waiting shows why ready stages do not start. It is called again and again with all of them, as by
-// [runstate.Explainer.Groups]. A terminal shows every reason for as long as it holds. What no live
-// worker can run is also announced in a line once it has lasted 2 s, and again when it is resolved.
+// Waiting shows why ready stages do not start. It must be called regularly with all groups, as
+// [runstate.Explainer.Groups] returns them. A terminal shows each reason while it holds. A block,
+// which no live worker can end, is also announced in a line after 2 s, and again when it is
+// resolved.
 //
-// That Redis is unreachable is not announced here: the connection logs it.
+// An unreachable Redis is not announced here: the connection logs it.
 func (p *Printer) Waiting(run *runstate.Run, groups []runstate.Group) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -76,6 +77,7 @@ func (p *Printer) Waiting(run *runstate.Run, groups []runstate.Group) {
 	list := make([]waitingGroup, 0, len(groups))
 	for _, g := range groups {
 		key := keyOf(g)
+		// Several groups may have one key, and are one block.
 		b, known := p.blocks.now[key]
 		if !known {
 			b, known = before[key]
@@ -94,6 +96,7 @@ func (p *Printer) Waiting(run *runstate.Run, groups []runstate.Group) {
 		list = append(list, waitingGroup{g, labelOf(run, g), b.since})
 	}
 
+	// Nothing is known about the workers, so every earlier block may still exist.
 	if unknown(groups) {
 		maps.Copy(p.blocks.now, before)
 	}
@@ -104,8 +107,8 @@ func (p *Printer) Waiting(run *runstate.Run, groups []runstate.Group) {
 	}
 }
 
-// unknown reports whether reasons that come first hide what workers there are. Then a block that
-// was announced is not resolved.
+// unknown reports whether a group has a reason that hides the state of the workers. Announced
+// blocks are not resolved then.
 func unknown(groups []runstate.Group) bool {
 	return slices.ContainsFunc(groups, func(g runstate.Group) bool {
 		switch g.Reason.Code {
@@ -116,7 +119,7 @@ func unknown(groups []runstate.Group) bool {
 	})
 }
 
-// resolve says what was announced and is over.
+// resolve announces the end of blocks that were announced.
 func (p *Printer) resolve(before map[blockKey]block, now time.Time) {
 	for key, b := range before {
 		if _, still := p.blocks.now[key]; still || !b.announced || p.blocks.ending {
