@@ -23,7 +23,7 @@ type plain struct {
 }
 
 const (
-	manyStages = 1000             // a run with more prints counts instead of a line for each success
+	manyStages = 1000             // with more, counts replace the lines of successes
 	nameEvery  = 30 * time.Second // between two lines with the running stages
 	namesShown = 8                // stages on such a line
 	widestName = 32               // columns of the column of names, at most
