@@ -1,61 +1,26 @@
 package dag
 
 import (
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/godags/godags/internal/scripttest"
 )
 
-var update = flag.Bool("update", false, "write what the scripts in testdata print into them")
-
-// TestScripts plays the scripts in testdata. A script is a graph, then steps; lines that begin with
-// two spaces are what the step before prints. Lines of a graph after a step begin a new case. See
-// [script.rules] for what a graph may say besides, and [script.step] for the steps.
+// TestScripts plays the scripts in testdata, of which each case is a graph. See [script.rules] for
+// what a graph may say, and [script.step] for the steps.
 func TestScripts(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no scripts: %v", err)
-	}
 	var seen [numStates][selfSkipped + 1]bool
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := play(t, file, string(text), &seen)
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			compareLines(t, file, got, string(text))
-		})
-	}
+	scripttest.Run(t, "testdata/*.txt", func(t *testing.T) scripttest.Case { return &script{t: t, seen: &seen} })
+
 	for s := range numStates {
 		for e := range selfSkipped + 1 {
 			if !seen[s][e] {
 				t.Errorf("no script applies %q to a stage that is %s", e, s)
 			}
 		}
-	}
-}
-
-func compareLines(t *testing.T, file, got, want string) {
-	t.Helper()
-	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
-	for i := range min(len(g), len(w)) {
-		if g[i] != w[i] {
-			t.Fatalf("%s:%d: got %q, want %q (go test ./dag -run TestScripts -update, if what is printed is right)", file, i+1, g[i], w[i])
-		}
-	}
-	if len(g) != len(w) {
-		t.Fatalf("%s: got %d lines, want %d", file, len(g), len(w))
 	}
 }
 
@@ -70,41 +35,18 @@ type script struct {
 	seen    *[numStates][selfSkipped + 1]bool
 }
 
-// play returns the text with what its steps print now.
-func play(t *testing.T, file, text string, seen *[numStates][selfSkipped + 1]bool) string {
-	var out strings.Builder
-	s := &script{t: t, seen: seen}
-	for i, line := range strings.SplitAfter(text, "\n") {
-		bare := strings.TrimSpace(line)
-		if strings.HasPrefix(line, "  ") {
-			continue
-		}
-		out.WriteString(line)
-		switch {
-		case bare == "" || strings.HasPrefix(bare, "#"):
-		case strings.Contains(bare, ":"):
-			if s.run != nil {
-				s = &script{t: t, seen: seen}
-			}
-			s.graph = append(s.graph, bare)
-		default:
-			s.place = fmt.Sprintf("%s:%d", file, i+1)
-			for _, printed := range s.play(bare) {
-				out.WriteString("  " + printed + "\n")
-			}
-		}
-	}
-	return out.String()
-}
+// Define implements [scripttest.Case].
+func (s *script) Define(_, line string) { s.graph = append(s.graph, line) }
 
-// play plays a step, and makes sure that a new driver that replays the events would find the same
-// to do as the old one has.
-func (s *script) play(step string) []string {
+// Step plays a step. It also checks that a new coordinator, which replays the events, would find the
+// same commands pending.
+func (s *script) Step(place, line string) []string {
+	s.place = place
 	if s.run == nil {
 		s.run = NewRun(s.rules())
 		s.pending = newOutstanding(s.run)
 	}
-	printed := s.step(strings.Fields(step))
+	printed := s.step(strings.Fields(line))
 	if got, want := replayed(s.t, s.run.Graph(), s.run.rules, s.events).Pending(nil), s.pending.list(); !slices.Equal(got, want) {
 		s.t.Errorf("%s: after a replay %v is pending, and %v is outstanding", s.place, s.commands(got), s.commands(want))
 	}

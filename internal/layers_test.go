@@ -23,7 +23,7 @@ const module = "github.com/godags/godags"
 // layer.
 var layers = [][]string{
 	// nothing but tests may import these
-	{"cmd", "bench", "scripts", "internal/redistest", "internal/faulttest"},
+	{"cmd", "bench", "scripts", "internal/redistest", "internal/faulttest", "internal/scripttest"},
 	{"examples"},
 	{"."},
 	{"internal/cli"},

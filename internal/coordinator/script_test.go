@@ -2,11 +2,8 @@ package coordinator
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,81 +11,21 @@ import (
 	"time"
 
 	"github.com/godags/godags/dag"
+	"github.com/godags/godags/internal/scripttest"
 	"github.com/godags/godags/internal/spec"
 )
 
-var update = flag.Bool("update", false, "write what the scripts in testdata print into them")
-
-// TestScheduler_Scripts plays the scripts in testdata/scheduler. A script is a pipeline, then
-// steps; lines that begin with two spaces are what the step before prints. Lines of a pipeline
-// after a step begin a new case. See [script.stage] for what a pipeline may say, and [script.step]
-// for the steps.
+// TestScheduler_Scripts plays the scripts in testdata/scheduler, of which each case is a pipeline.
+// See [script.Define] for what a pipeline may say, and [script.step] for the steps.
 func TestScheduler_Scripts(t *testing.T) {
-	files, err := filepath.Glob("testdata/scheduler/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no scripts: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := play(t, file, string(text))
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			compareLines(t, file, got, string(text))
-		})
-	}
-}
-
-func compareLines(t *testing.T, file, got, want string) {
-	t.Helper()
-	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
-	for i := range min(len(g), len(w)) {
-		if g[i] != w[i] {
-			t.Fatalf("%s:%d: got %q, want %q (go test ./internal/coordinator -run Scripts -update, if what is printed is right)", file, i+1, g[i], w[i])
-		}
-	}
-	if len(g) != len(w) {
-		t.Fatalf("%s: got %d lines, want %d", file, len(g), len(w))
-	}
-}
-
-// play returns the text with what its steps print now.
-func play(t *testing.T, file, text string) string {
-	var out strings.Builder
-	s := newScript(t, "")
-	for i, line := range strings.SplitAfter(text, "\n") {
-		bare := strings.TrimSpace(line)
-		if strings.HasPrefix(line, "  ") {
-			continue
-		}
-		out.WriteString(line)
-		s.place = fmt.Sprintf("%s:%d", file, i+1)
-		switch {
-		case bare == "" || strings.HasPrefix(bare, "#"):
-		case strings.Contains(bare, ":"):
-			if s.scheduler != nil {
-				s = newScript(t, s.place)
-			}
-			s.stage(bare)
-		default:
-			s.begin()
-			s.step(&out, strings.Fields(bare))
-		}
-	}
-	return out.String()
+	scripttest.Run(t, "testdata/scheduler/*.txt", func(t *testing.T) scripttest.Case { return newScript(t) })
 }
 
 // script is a case that is being played: a scheduler, and as much of a coordinator as it needs.
 type script struct {
 	t         *testing.T
-	place     string // of the step, for messages
+	place     string   // of the line, for messages
+	printed   []string // by the step
 	builder   *spec.Builder
 	maxBatch  int
 	stages    *stages
@@ -107,15 +44,16 @@ type fakeWorkers struct {
 func (w *fakeWorkers) Slots(queue string) int       { return w.slots[queue] }
 func (w *fakeWorkers) Lack(queue, task string) bool { return w.slots[queue] > 0 && w.lacking[task] }
 
-func newScript(t *testing.T, place string) *script {
-	return &script{t: t, place: place, builder: &spec.Builder{Name: "p"}, maxBatch: 8,
+func newScript(t *testing.T) *script {
+	return &script{t: t, builder: &spec.Builder{Name: "p"}, maxBatch: 8,
 		workers: &fakeWorkers{slots: make(map[string]int), lacking: make(map[string]bool)}}
 }
 
-// stage reads a line of a pipeline: "NAME SETTING=VALUE ...: DEPENDENCY ...", or "batch N: " for
+// Define reads a line of a pipeline: "NAME SETTING=VALUE ...: DEPENDENCY ...", or "batch N: " for
 // the stages that a batch may have, which is 8 otherwise.
-func (s *script) stage(line string) {
+func (s *script) Define(place, line string) {
 	s.t.Helper()
+	s.place = place
 	before, after, _ := strings.Cut(line, ":")
 	words := strings.Fields(before)
 	if words[0] == "batch" {
@@ -155,6 +93,16 @@ func (s *script) stage(line string) {
 	s.builder.Add(words[0], strings.Fields(after), kind)
 }
 
+// Step implements [scripttest.Case].
+func (s *script) Step(place, line string) []string {
+	s.t.Helper()
+	s.place = place
+	s.printed = nil
+	s.begin()
+	s.step(strings.Fields(line))
+	return s.printed
+}
+
 func (s *script) begin() {
 	if s.scheduler != nil {
 		return
@@ -179,7 +127,7 @@ func (s *script) begin() {
 //	STAGE lost [paused]         so does a lost one that is paused
 //	resume                      all pauses are over
 //	why STAGE ...               prints why the stages are not sent
-func (s *script) step(out *strings.Builder, words []string) {
+func (s *script) step(words []string) {
 	s.t.Helper()
 	switch words[0] {
 	case "workers":
@@ -209,12 +157,12 @@ func (s *script) step(out *strings.Builder, words []string) {
 			if why == admitted {
 				why = "admitted"
 			}
-			fmt.Fprintf(out, "  %s: %s\n", name, why)
+			s.printed = append(s.printed, fmt.Sprintf("%s: %s", name, why))
 		}
 	default:
 		s.event(s.lookup(words[0]), words[1:])
 	}
-	s.print(out)
+	s.print()
 }
 
 // event applies what has happened to a stage, as a coordinator does.
@@ -281,14 +229,14 @@ func (s *script) carryOut(commands []dag.Command) {
 }
 
 // print prints the batches that are sent now.
-func (s *script) print(out *strings.Builder) {
+func (s *script) print() {
 	for _, queue := range slices.Sorted(maps.Keys(s.scheduler.ready)) {
 		for _, b := range s.scheduler.schedule(queue) {
-			fmt.Fprintf(out, "  %s:", queue)
+			line := queue + ":"
 			for _, id := range b.stages {
-				fmt.Fprintf(out, " %s#%d", s.stages.state.Name(id), s.stages.state.Attempt(id))
+				line += fmt.Sprintf(" %s#%d", s.stages.state.Name(id), s.stages.state.Attempt(id))
 			}
-			out.WriteByte('\n')
+			s.printed = append(s.printed, line)
 		}
 	}
 }

@@ -2,9 +2,6 @@ package delivery
 
 import (
 	"errors"
-	"flag"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,13 +10,11 @@ import (
 
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/scripttest"
 )
 
-var update = flag.Bool("update", false, "write what the scripts in testdata print into them")
-
 // TestMachine_Scripts plays the scripts in testdata. A case begins with the stages of a batch, one
-// a line, and continues with steps. Lines that begin with two spaces are the commands that the
-// machine gives after the step above.
+// a line. A step prints the commands that the machine gives after it.
 //
 // A stage is its name, a colon and the stage that it follows, if any. After a semicolon it may have
 //
@@ -29,67 +24,19 @@ var update = flag.Bool("update", false, "write what the scripts in testdata prin
 //
 // The steps are the methods [script.step] calls.
 func TestMachine_Scripts(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no scripts: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := play(t, string(text))
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			compareLines(t, file, got, string(text))
-		})
-	}
+	scripttest.Run(t, "testdata/*.txt", func(t *testing.T) scripttest.Case { return newScript(t) })
 }
 
-func compareLines(t *testing.T, file, got, want string) {
-	t.Helper()
-	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
-	for i := range max(len(g), len(w)) {
-		if i >= len(g) || i >= len(w) {
-			t.Fatalf("%s: got %d lines, want %d", file, len(g), len(w))
-		}
-		if g[i] != w[i] {
-			t.Fatalf("%s:%d: got %q, want %q (go test ./internal/worker/delivery -run Scripts -update, if what is printed is right)", file, i+1, g[i], w[i])
-		}
-	}
+// Define implements [scripttest.Case].
+func (s *script) Define(_, line string) {
+	s.stages = append(s.stages, parseStage(s.T, s, line))
 }
 
-// play returns the text with what its steps print now.
-func play(t *testing.T, text string) string {
-	var out strings.Builder
-	s := newScript(t)
-	for line := range strings.Lines(text) {
-		bare := strings.TrimSpace(line)
-		if strings.HasPrefix(line, "  ") {
-			continue
-		}
-		out.WriteString(line)
-		switch {
-		case bare == "" || strings.HasPrefix(bare, "#"):
-		case strings.Contains(bare, ":"):
-			if s.machine != nil {
-				s = newScript(t)
-			}
-			s.stages = append(s.stages, parseStage(t, s, bare))
-		default:
-			s.printed = nil
-			s.step(strings.Fields(bare))
-			for _, printed := range s.printed {
-				out.WriteString("  " + printed + "\n")
-			}
-		}
-	}
-	return out.String()
+// Step implements [scripttest.Case].
+func (s *script) Step(_, line string) []string {
+	s.printed = nil
+	s.step(strings.Fields(line))
+	return s.printed
 }
 
 // stage is a stage of a script.
