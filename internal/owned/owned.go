@@ -25,6 +25,7 @@ func MakeFolder(path string) (string, bool, error) {
 		return "", false, err
 	}
 
+	// Not MkdirAll: only Mkdir tells whether the folder is new.
 	err = os.Mkdir(path, 0o700)
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", false, err
@@ -37,6 +38,7 @@ func MakeFolder(path string) (string, bool, error) {
 		return "", false, err
 	}
 
+	// The real path, so that a link that is changed later leads this process nowhere else.
 	path, err = filepath.EvalSymlinks(path)
 	return path, made, err
 }

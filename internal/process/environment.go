@@ -1,15 +1,14 @@
-// Package process separates this process from the one that has started it, and from those that it
-// starts.
+// Package process separates this process from its caller and from the processes that it starts.
 package process
 
 import "strings"
 
-// Private reports whether a variable of the environment is for coordinators and workers alone.
+// Private reports whether an environment variable is for coordinators and workers only.
 func Private(name string) bool {
 	return name == "GODAGS_KEY" || name == "REDIS_URL" || strings.HasPrefix(name, "GODAGS_SECRET_")
 }
 
-// Public returns the entries, NAME=VALUE, of an environment that other programs may have.
+// Public returns the entries, NAME=VALUE, of an environment that other programs may get.
 func Public(entries []string) []string {
 	public := make([]string, 0, len(entries))
 	for _, entry := range entries {

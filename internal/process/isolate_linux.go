@@ -13,22 +13,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Isolate is for the beginning of a program. It
+// Isolate separates this process from its caller. It is called at the start of a program. It
 //
-//   - executes the program anew if its caller has blocked signals: commands of stages would inherit
-//     that, and not end when they are told to;
-//   - keeps what its caller has left open, such as the pipe of a jobserver, from commands of
-//     stages, which would hold it open;
+//   - executes the program again if the caller has blocked signals: commands of stages would
+//     inherit that, and ignore SIGTERM;
+//   - closes descriptors that the caller left open, such as the pipe of a jobserver, in commands of
+//     stages, which would hold them open;
 //   - conceals private variables: see conceal.
 //
-// What fails does not harm this process, but the error says what others may see or get.
+// A failure does not harm this process. The error says what other processes may see or inherit.
 func Isolate() error {
 	return errors.Join(unblockSignals(), closeOnExec(), conceal())
 }
 
-// unblockSignals cannot be done in place: Go gives the mask that the process began with to every
-// thread, and to every process it starts.
+// unblockSignals executes the program again with no signal blocked, if some are.
 func unblockSignals() error {
+	// To unblock them in this thread is not enough. Go gives the mask with which the process
+	// started to every new thread, and to every process that it starts.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
@@ -54,7 +55,8 @@ func closeOnExec() error {
 		return nil
 	}
 
-	open, err := os.ReadDir("/proc/self/fd") // Linux before 5.11
+	// Linux before 5.11 does not have the call with this flag.
+	open, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		return fmt.Errorf("list open descriptors: %w", err)
 	}
@@ -77,11 +79,12 @@ func closeOnExec() error {
 // core dump.
 func conceal() error {
 	if dumpable, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0); err == nil && dumpable != 1 {
-		// it is sealed already, as that of a program which its user may execute but not read
+		// The kernel has done it already, as for a program that its user may execute but not read.
 		return nil
 	}
 
-	blank := blankBlock() // before the process is sealed: then it could not open its own memory
+	// First the memory: a process that is not dumpable cannot open its own.
+	blank := blankBlock()
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("conceal the environment: %w", err)
 	}
@@ -89,7 +92,7 @@ func conceal() error {
 	return blank
 }
 
-// blankBlock overwrites private variables where the kernel has put them when the process began.
+// blankBlock overwrites private variables in the environment that the kernel gave to the process.
 func blankBlock() error {
 	block, err := os.ReadFile("/proc/self/environ")
 	if err != nil {
@@ -107,6 +110,7 @@ func blankBlock() error {
 	}
 	defer memory.Close()
 
+	// Go has copied the environment, so only other processes lose sight of the variables.
 	for offset := 0; offset < len(block); {
 		entry, _, _ := bytes.Cut(block[offset:], []byte{0})
 		name, _, _ := bytes.Cut(entry, []byte{'='})
@@ -128,7 +132,8 @@ func environStart() (int64, error) {
 		return 0, err
 	}
 
-	// the name, field 2, may contain anything
+	// Field 2, the name of the program, may contain spaces and brackets. So fields are counted from
+	// the last bracket.
 	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
 	const envStart = 50 - 3
 	if len(fields) <= envStart {

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// Authority signs certificates for 127.0.0.1, which it keeps as files. Its own is "ca".
+// Authority signs certificates for 127.0.0.1 and keeps them as files. Its certificate is "ca".
 type Authority struct {
 	t      testing.TB
 	folder string
@@ -35,16 +35,16 @@ func NewAuthority(t testing.TB, names ...string) *Authority {
 	return a
 }
 
-// Path returns the file of a certificate, or, with -key behind its name, that of its key.
+// Path returns the file of a certificate, or of its key if the name ends in -key.
 func (a *Authority) Path(name string) string { return filepath.Join(a.folder, name+".pem") }
 
-// Options are the options of a URL with which the named certificate is shown, and those of the
-// authority are believed.
+// Options returns the options of a URL for a client that has the named certificate and trusts the
+// authority.
 func (a *Authority) Options(name string) string {
 	return "?ca=" + a.Path("ca") + "&cert=" + a.Path(name) + "&key=" + a.Path(name+"-key")
 }
 
-// Config is the same for a client of Go.
+// Config returns the same as a configuration for Go clients.
 func (a *Authority) Config(name string) *tls.Config {
 	a.t.Helper()
 	own, err := tls.LoadX509KeyPair(a.Path(name), a.Path(name+"-key"))
@@ -59,8 +59,15 @@ func (a *Authority) make(name string, signs bool) (*x509.Certificate, *ecdsa.Pri
 	a.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	a.must(err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: signs, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature}
+	template := &x509.Certificate{
+		SerialNumber:          big.NewInt(1),
+		Subject:               pkix.Name{CommonName: name},
+		NotAfter:              time.Now().Add(time.Hour),
+		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA:                  signs,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+	}
 	parent := a.cert
 	signer := a.key
 	if signs {

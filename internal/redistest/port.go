@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Each process begins at another port, and tries none twice.
+// Each process starts at a random port, and tries no port twice.
 var (
 	firstPort = rand.Int32N(ports)
 	lastPort  atomic.Int32
@@ -17,11 +17,12 @@ var (
 
 const ports = 20_000 // that may be tried
 
-// FreePort is a port of loopback on which no process listens, and which no other test of the
-// process is given. It is below those that systems hand out by themselves, so that no listener or
-// connection of another process gets it before it is used.
+// FreePort returns a port of loopback on which no process listens. No other test of this process
+// gets the same port.
 func FreePort(t testing.TB) string {
 	t.Helper()
+	// Below the ports that systems assign by themselves. So no listener or connection of another
+	// process gets the port before it is used.
 	var err error
 	for range 100 {
 		port := strconv.Itoa(10_000 + int((firstPort+lastPort.Add(1))%ports))

@@ -16,16 +16,15 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Both runs a subtest on a redis-server ("redis") and one on miniredis ("miniredis"), each with
-// nothing stored yet.
+// Both runs a test on an empty redis-server ("redis") and on an empty miniredis ("miniredis").
 func Both(t *testing.T, test func(t *testing.T, rdb *redis.Client)) {
 	t.Helper()
 	t.Run("redis", func(t *testing.T) { test(t, Start(t).Client()) })
 	t.Run("miniredis", func(t *testing.T) { test(t, Mini(t)) })
 }
 
-// Mini returns a client of a miniredis that lives as long as the test. It is reached without a
-// socket, so that it works in a testing/synctest bubble too.
+// Mini returns a client of a miniredis that lives as long as the test. The client uses no socket,
+// so it works in a testing/synctest bubble too.
 func Mini(t testing.TB) *redis.Client {
 	t.Helper()
 	m := miniredis.NewMiniRedis()
@@ -51,6 +50,7 @@ func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
 	program, err := exec.LookPath("redis-server")
 	if err != nil {
+		// On a machine that is meant to run everything, a skipped test must not look like success.
 		const advice = "redis-server is not on PATH: install Debian's package redis-server to run this test"
 		if os.Getenv("GODAGS_TEST_STRICT") == "1" {
 			t.Fatal(advice)
@@ -58,7 +58,8 @@ func Start(t testing.TB, args ...string) *Server {
 		t.Skip(advice)
 	}
 
-	dir, err := os.MkdirTemp("", "godags") // the path of t.TempDir may be too long for a socket
+	// The path of t.TempDir may be too long for a socket.
+	dir, err := os.MkdirTemp("", "godags")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,6 +70,7 @@ func Start(t testing.TB, args ...string) *Server {
 		}
 	})
 
+	// No port, so that servers of tests that run at once cannot meet, and no eviction, as for runs.
 	s := &Server{t: t, program: program, socket: filepath.Join(dir, "s")}
 	s.args = append([]string{"--port", "0", "--unixsocket", s.socket, "--dir", dir, "--save", "", "--maxmemory-policy", "noeviction"}, args...)
 	s.launch()
@@ -76,7 +78,7 @@ func Start(t testing.TB, args ...string) *Server {
 	return s
 }
 
-// launch returns when the server has loaded its data and takes connections.
+// launch starts the server. It returns when the server has loaded its data and accepts connections.
 func (s *Server) launch() {
 	s.t.Helper()
 	said := &output{ready: make(chan struct{})}
@@ -87,12 +89,13 @@ func (s *Server) launch() {
 		s.t.Fatal(err)
 	}
 
+	// A server with a wrong argument exits without ever being ready. Its output then tells why.
 	exited := make(chan struct{})
 	s.process = cmd.Process
 	s.exited = exited
 	go func() {
 		defer close(exited)
-		cmd.Wait() // it was killed, or its output tells why it ended
+		cmd.Wait() // the error says no more than the output
 	}()
 	select {
 	case <-said.ready:
@@ -101,7 +104,7 @@ func (s *Server) launch() {
 	}
 }
 
-// URL is what a program needs for finding the server.
+// URL returns the URL of the server.
 func (s *Server) URL() string { return "unix://" + s.socket }
 
 // Client returns a new client, which is closed when the test ends.
@@ -110,14 +113,13 @@ func (s *Server) Client() *redis.Client {
 	return connect(s.t, &redis.Options{Network: "unix", Addr: s.socket})
 }
 
-// Kill kills the server with SIGKILL and waits until it is gone. Killing it twice is fine.
+// Kill kills the server with SIGKILL and waits until it is gone. A second call does nothing.
 func (s *Server) Kill() {
-	s.process.Kill() // fails only if it is gone already
+	s.process.Kill() // fails only if the server is gone
 	<-s.exited
 }
 
-// Restart starts the server again, on the same folder and socket, and kills it first if it still
-// runs.
+// Restart kills the server if it runs, and starts it again with the same folder and socket.
 func (s *Server) Restart() {
 	s.t.Helper()
 	s.Kill()
@@ -137,7 +139,7 @@ func connect(t testing.TB, o *redis.Options) *redis.Client {
 	return client
 }
 
-// output keeps what a redis-server says, and closes ready when it is.
+// output keeps the output of a redis-server. It closes ready when the server accepts connections.
 type output struct {
 	mu    sync.Mutex
 	text  bytes.Buffer
@@ -151,7 +153,7 @@ func (o *output) Write(p []byte) (int, error) {
 	o.text.Write(p)
 	said := o.text.Bytes()
 
-	// the latter by a Sentinel
+	// A Sentinel prints the second text.
 	if bytes.Contains(said, []byte("eady to accept connections")) || bytes.Contains(said, []byte("+monitor")) {
 		o.once.Do(func() { close(o.ready) })
 	}

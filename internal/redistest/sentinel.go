@@ -21,13 +21,14 @@ type Sentinels struct {
 	authority                  *Authority // nil without TLS
 }
 
-// patience is how long a test waits for the servers to agree. A Sentinel that was not given the
-// processor for two seconds does nothing for thirty.
+// patience is how long a test waits for the servers to agree. A Sentinel that got no processor time
+// for two seconds does nothing for thirty.
 const patience = 2 * time.Minute
 
-// StartSentinels starts them on loopback, for as long as the test lives. It returns when the
-// replica has all data and the Sentinel knows it. With an authority, which may be nil, they speak
-// TLS only, have its certificate "server", and want one of their clients, such as "client".
+// StartSentinels starts the servers on loopback, for as long as the test lives. It returns when the
+// replica has all data and the Sentinel knows the replica. With an authority, which may be nil, the
+// servers speak TLS only. They have its certificate "server", and require one of their clients,
+// such as "client".
 func StartSentinels(t testing.TB, a *Authority) *Sentinels {
 	t.Helper()
 	primary := FreePort(t)
@@ -37,11 +38,14 @@ func StartSentinels(t testing.TB, a *Authority) *Sentinels {
 	s.primary = Start(t, append(s.listen(primary), "--repl-diskless-sync-delay", "0")...)
 	s.replica = Start(t, append(s.listen(replica), "--replicaof", "127.0.0.1", primary)...)
 
-	// The replica's own view is not enough: until its first acknowledgement the primary keeps new
+	// The view of the replica is not enough: until its first acknowledgement the primary keeps new
 	// writes back.
 	s.until("the primary sends its writes to the replica", func(ctx context.Context) bool {
 		return strings.Contains(s.primary.Client().Info(ctx, "replication").Val(), "state=online")
 	})
+
+	// A Sentinel writes what it learns into its configuration, so the file needs a folder of the
+	// test.
 	folder := filepath.Dir(s.replica.socket)
 	config := filepath.Join(folder, "sentinel.conf")
 	text := strings.ReplaceAll(strings.Join(s.listen(sentinel), " "), " --", "\n")
@@ -60,7 +64,7 @@ func StartSentinels(t testing.TB, a *Authority) *Sentinels {
 	return s
 }
 
-// listen are the arguments of a server on a port.
+// listen returns the arguments of a server on a port.
 func (s *Sentinels) listen(port string) []string {
 	args := []string{"--bind", "127.0.0.1", "--port", port}
 	if a := s.authority; a != nil {
@@ -70,7 +74,7 @@ func (s *Sentinels) listen(port string) []string {
 	return args
 }
 
-// URL is what a program needs for finding the primary.
+// URL returns the URL with which a program finds the primary.
 func (s *Sentinels) URL() string {
 	if s.authority != nil {
 		return "rediss-sentinel://" + s.sentinelAddr + "/main" + s.authority.Options("client")
@@ -82,6 +86,8 @@ func (s *Sentinels) URL() string {
 // when the Sentinel has made the replica the primary.
 func (s *Sentinels) FailOver() {
 	s.t.Helper()
+	// Without this wait the fail-over may lose the last writes, as Redis permits. A test could not
+	// tell that from a fault of the program.
 	written := s.primary.offset(context.Background())
 	s.until("the replica has what was written", func(ctx context.Context) bool { return s.replica.offset(ctx) >= written })
 	s.primary.Kill()
@@ -93,7 +99,7 @@ func (s *Sentinels) FailOver() {
 	})
 }
 
-// offset is how far the server is in the primary's stream of writes.
+// offset returns the position of the server in the stream of writes of the primary.
 func (s *Server) offset(ctx context.Context) int64 {
 	s.t.Helper()
 	text := s.Client().InfoMap(ctx, "replication").Item("Replication", "master_repl_offset")
