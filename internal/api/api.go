@@ -17,15 +17,14 @@ const Version = 1
 
 // Run is one run of a pipeline.
 type Run struct {
-	Run      string     `json:"run"` // the run ID
-	Pipeline string     `json:"pipeline"`
-	State    string     `json:"state"` // see the State constants
-	Stages   Counts     `json:"stages"`
-	Started  time.Time  `json:"started"`  // when the run was submitted
-	Finished *time.Time `json:"finished"` // null while the run is active
-	// from submission to the end, or until now
-	Seconds float64                    `json:"seconds"`
-	Outputs map[string]json.RawMessage `json:"outputs,omitzero"`
+	Run      string                     `json:"run"` // the run ID
+	Pipeline string                     `json:"pipeline"`
+	State    string                     `json:"state"` // see the State constants
+	Stages   Counts                     `json:"stages"`
+	Started  time.Time                  `json:"started"`  // when the run was submitted
+	Finished *time.Time                 `json:"finished"` // null while the run is active
+	Seconds  float64                    `json:"seconds"`  // until it finished, or until now
+	Outputs  map[string]json.RawMessage `json:"outputs,omitzero"`
 }
 
 // The states of a run. The first three are final.
@@ -108,10 +107,10 @@ type Reason struct {
 // The codes of a [Reason].
 const (
 	ReasonDependencies = "dependencies" // stages that it depends on are not finished
-	ReasonRetry        = "retry"        // the back-off before the next attempt is not over
+	ReasonRetry        = "retry"        // the next attempt waits for its back-off
 	ReasonNoWorker     = "no_worker"    // no live worker can run it
 	ReasonKeyMismatch  = "key_mismatch" // the live workers have another signing key than the run
-	ReasonMaxParallel  = "max_parallel" // as many instances run as max_parallel allows
+	ReasonMaxParallel  = "max_parallel" // max_parallel instances are running
 	// every slot of its queue is busy, or a worker is about to take it
 	ReasonQueued     = "queued"
 	ReasonPaused     = "queue_paused" // its queue is paused in Redis

@@ -19,20 +19,21 @@ type Event struct {
 	Stages   int    `json:"stages,omitempty"`
 
 	// Of stage events. Attempt counts from 1.
-	Stage   string `json:"stage,omitempty"`
-	Attempt int    `json:"attempt,omitempty"`
-	// the worker that reported it; empty for decisions of the coordinator
-	Worker  string  `json:"worker,omitempty"`
+	Stage   string  `json:"stage,omitempty"`
+	Attempt int     `json:"attempt,omitempty"`
+	Worker  string  `json:"worker,omitempty"`  // empty: the coordinator decided
 	Seconds float64 `json:"seconds,omitempty"` // duration of the attempt
 	Note    string  `json:"note,omitempty"`    // the last line that the attempt printed
-	// of stage.succeeded: the number of instances that the output makes
+
+	// Elements, of stage.succeeded, is the number of instances that a fan-out makes of the output.
 	Elements int `json:"elements,omitempty"`
 
 	Error  string `json:"error,omitempty"`  // of stage.failed and stage.retrying
 	Reason string `json:"reason,omitempty"` // of stage.lost, stage.cancelled and run.cancelling
-	// of stage.skipped: the stage because of which it is skipped
-	Cause string    `json:"cause,omitempty"`
-	Next  time.Time `json:"next,omitzero"` // of stage.retrying: when the next attempt is due
+	Cause  string `json:"cause,omitempty"`  // of stage.skipped: the stage that caused the skip
+
+	// Next is when the next attempt is due, of stage.retrying.
+	Next time.Time `json:"next,omitzero"`
 
 	// Digest is that of the spec in run.submitted, and that of the output in stage.succeeded.
 	Digest string `json:"digest,omitempty"`
@@ -41,7 +42,7 @@ type Event struct {
 	State  string         `json:"state,omitempty"`
 	Counts map[string]int `json:"counts,omitempty"`
 
-	// a record that this version cannot interpret, as it is stored
+	// Text is a stored record that this version cannot interpret.
 	Text string `json:"text,omitempty"`
 }
 

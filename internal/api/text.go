@@ -6,18 +6,20 @@ import (
 	"github.com/godags/godags/internal/term"
 )
 
-// AppendString appends a JSON string, as encoding/json does without its escapes for HTML, but
-// without allocating. What a terminal might obey is escaped as by [term.EscapeJSON].
+// AppendString appends a JSON string. It escapes what encoding/json escapes without HTML, and
+// hidden characters as [term.EscapeJSON] does. It does not allocate.
 func AppendString(buf []byte, s string) []byte {
 	buf = append(buf, '"')
 	start := 0
 	for i := 0; i < len(s); {
 		b := s[i]
+		// Nearly all bytes are of this kind. They are copied in runs, below, and not one by one.
 		if b >= ' ' && b < 0x7f && b != '"' && b != '\\' {
 			i++
 			continue
 		}
 
+		// A byte that is not UTF-8 decodes to the replacement character, as in encoding/json.
 		r, size := utf8.DecodeRuneInString(s[i:])
 		if r >= utf8.RuneSelf && !term.Hidden(r, size) {
 			i += size

@@ -10,11 +10,11 @@ var (
 	ErrFenced   = journal.ErrFenced   // another coordinator owns the run
 )
 
-// Unreadable reports whether an error about a run stays however often it is read: its journal is
-// damaged, or a newer godags wrote it.
+// Unreadable reports whether an error about a run is permanent: its journal is damaged, or a newer
+// godags wrote it.
 func Unreadable(err error) bool { return journal.Unreadable(err) }
 
-// Types of the journal that a display of a run is fed with.
+// Types of the journal that displays of a run use.
 type (
 	Entry     = journal.Entry
 	AttemptID = journal.AttemptID

@@ -13,11 +13,11 @@ import (
 	"github.com/godags/godags/internal/runstate"
 )
 
-// followWait is the longest that one request waits for the next event, and so the longest that a
-// done context goes unnoticed.
+// followWait is how long one request waits for the next event. A cancelled context is noticed
+// within the same time.
 const followWait = 500 * time.Millisecond
 
-// EventOptions say which events of a run are wanted.
+// EventOptions select the events of a run.
 type EventOptions struct {
 	Follow bool // wait for events until the run is finished
 
@@ -26,9 +26,8 @@ type EventOptions struct {
 	OnStalled func()
 }
 
-// Events yields the events of a run in order, from the first. The slice is valid until the next
-// one: one entry of the journal may hold thousands of events. An error is yielded last, with no
-// events.
+// Events yields the events of a run in order, from the first. Each slice has the events of one
+// entry of the journal, and is valid until the next one. An error is yielded last, with no events.
 func (s *Service) Events(ctx context.Context, id ID, o EventOptions) iter.Seq2[[]api.Event, error] {
 	return func(yield func([]api.Event, error) bool) {
 		if err := s.events(ctx, id, o, yield); err != nil {
@@ -37,7 +36,7 @@ func (s *Service) Events(ctx context.Context, id ID, o EventOptions) iter.Seq2[[
 	}
 }
 
-// events returns nil when the caller has had enough, too.
+// events calls yield for each entry. It returns nil if yield stops the iteration.
 func (s *Service) events(ctx context.Context, id ID, o EventOptions, yield func([]api.Event, error) bool) error {
 	run, err := s.before(ctx, id)
 	if err != nil {
@@ -47,11 +46,12 @@ func (s *Service) events(ctx context.Context, id ID, o EventOptions, yield func(
 	var events []api.Event
 	var wait time.Duration
 	stopped := false
-	told := false
+	reported := false // OnStalled was called since the last event
 	for {
-		// A run that was reopened goes on after its first end: only an empty answer means that
-		// there is nothing more.
+		// A reopened run continues after its first run.finished: only an empty answer ends the
+		// events.
 		n, err := run.Follow(ctx, s.session.Journal, wait, func(e journal.Entry) {
+			// One slice for all entries, since an entry may have thousands of events.
 			events = run.Events(e, events[:0])
 			stopped = stopped || !yield(events, nil)
 		})
@@ -61,16 +61,17 @@ func (s *Service) events(ctx context.Context, id ID, o EventOptions, yield func(
 		case err != nil:
 			return stateLost(err)
 		case n > 0:
-			told = false
+			reported = false
 		case !o.Follow || run.State.Finished():
 			return nil
 		case wait == 0:
+			// Only once all existing entries were read: a wait would delay each of them.
 			wait = followWait
-		case !told && o.OnStalled != nil:
-			if told, err = s.stalled(ctx, id); err != nil {
+		case !reported && o.OnStalled != nil:
+			if reported, err = s.stalled(ctx, id); err != nil {
 				return err
 			}
-			if told {
+			if reported {
 				o.OnStalled()
 			}
 		}
@@ -95,8 +96,7 @@ func (s *Service) stalled(ctx context.Context, id ID) (bool, error) {
 	return !api.HasCoordinator(summary.State), nil
 }
 
-// stateLost adds [engine.ErrStateLost] to an error that says that a run is gone which was there a
-// moment ago.
+// stateLost adds [engine.ErrStateLost] to journal.ErrNotFound, for a run that existed a moment ago.
 func stateLost(err error) error {
 	if errors.Is(err, journal.ErrNotFound) {
 		return fmt.Errorf("%w: %w", engine.ErrStateLost, err)

@@ -1,7 +1,7 @@
-// Package runs lists, shows, follows and steers the runs of one Redis.
+// Package runs lists, shows, follows and cancels the runs of one Redis.
 //
-// It is the floor between the engine and everything that people and programs touch: the command
-// line, the Go client and the page call it, and none of them reads the journal itself.
+// It is the layer between the engine and its users. The command line and the Go client call it, and
+// neither of them reads the journal itself.
 package runs
 
 import (
@@ -27,8 +27,8 @@ type Position = journal.Position
 // ParseID checks the text of a run ID: 1 to 100 letters, digits, '.', '_' and '-'.
 func ParseID(text string) (ID, error) { return journal.ParseRunID(text) }
 
-// ChooseID checks the text of an ID for a new run. It must not be a word that commands take for
-// something else, such as [Latest].
+// ChooseID checks the text of an ID for a new run. Words with a meaning in commands, such as
+// [Latest], are refused.
 func ChooseID(text string) (ID, error) { return journal.ChooseRunID(text) }
 
 // Latest is the word that names the newest run.
@@ -42,7 +42,7 @@ type Service struct {
 	session *engine.Session
 }
 
-// New returns the service of a session. The session stays the caller's.
+// New returns the service of a session. The caller closes the session.
 func New(s *engine.Session) *Service { return &Service{s} }
 
 // Summary is a run as a list shows it.
@@ -62,7 +62,9 @@ func (s Summary) Elapsed(now time.Time) time.Duration {
 	if !s.Finished.IsZero() {
 		now = s.Finished
 	}
-	return max(0, now.Sub(s.Submitted)) // the two clocks may differ
+
+	// now is of the local clock, which may be behind the clock of Redis.
+	return max(0, now.Sub(s.Submitted))
 }
 
 // API returns the JSON form of the run.
@@ -118,7 +120,7 @@ type UnknownError struct {
 	None bool   // there are no runs at all
 }
 
-// Error names the word, and what is spelled like it.
+// Error names the word, and suggests the nearest run ID.
 func (e *UnknownError) Error() string {
 	if e.Near != "" {
 		return fmt.Sprintf("unknown run %q: did you mean %s?", e.Word, e.Near)
@@ -155,7 +157,7 @@ func (e *AmbiguousError) Error() string {
 //
 // The error is [ErrNotKept], an [*UnknownError], an [*AmbiguousError], an [*InvalidIDError], or
 // that of Redis. If the journal is [Unreadable], the summary
-// holds what is known nevertheless.
+// has what is known without it.
 func (s *Service) Find(ctx context.Context, word string) (Summary, error) {
 	if !s.session.Keeps() {
 		return Summary{}, ErrNotKept
@@ -166,6 +168,7 @@ func (s *Service) Find(ctx context.Context, word string) (Summary, error) {
 		return Summary{}, &InvalidIDError{err}
 	}
 
+	// Before the lookup: an expired run must not be found and then vanish.
 	s.session.Sweep(ctx, "")
 
 	// A whole ID wins over a prefix of another one, but nothing wins over the word for the newest
@@ -206,6 +209,7 @@ func (e *InvalidIDError) Unwrap() error { return e.err }
 // pick returns the only run whose ID begins with the word.
 func pick(word string, list []journal.Summary) (Summary, error) {
 	var matches []Summary
+	// A misspelled "latest" is suggested too.
 	names := []string{Latest}
 	for _, r := range list {
 		names = append(names, string(r.Run))
@@ -224,19 +228,22 @@ func pick(word string, list []journal.Summary) (Summary, error) {
 	return Summary{}, &AmbiguousError{word, matches}
 }
 
-// Filter says which runs are meant. The zero value means all.
+// Filter selects runs. The zero value selects all.
 type Filter struct {
 	State    string // one of [api.RunStates]; empty: any
 	Pipeline string // its name; empty: any
-	// only runs that ended, or while they are active were submitted, longer ago than this; nil: any
-	Age   *time.Duration
-	Limit int // at most this many, newest first; 0: all
+	Limit    int    // at most this many, newest first; 0: all
+
+	// Age is the least time since the run finished, or since its submission while it is active.
+	// Nil: any.
+	Age *time.Duration
 }
 
 func (f Filter) all() bool { return f.State == "" && f.Pipeline == "" && f.Age == nil }
 
-// match returns whether a run is meant. Its age is by the clock of Redis, as its times are.
+// match reports whether the filter selects a run.
 func (f Filter) match(r journal.Summary) bool {
+	// All times are of the clock of Redis, so that a wrong local clock selects no other runs.
 	at := r.Finished
 	if at.IsZero() {
 		at = r.Submitted
@@ -291,23 +298,27 @@ func (s *Service) Prune(ctx context.Context, f Filter, dryRun bool) (removed []S
 	for _, r := range found {
 		done := dryRun
 		if !dryRun {
+			// Redis checks the condition again in the same step: the run may have been resumed.
 			if done, err = s.session.Remove(ctx, r.Run, f.removable(r, now)); err != nil {
 				return removed, err
 			}
 		}
 
-		if done { // else another process removed or resumed the run first
+		// Otherwise another process has removed or resumed the run since it was listed.
+		if done {
 			removed = append(removed, summaryOf(r))
 		}
 	}
 
 	if !dryRun {
-		s.session.Sweep(ctx, "") // finishes removals that another process began
+		// The remover of a run may have died between the two steps of the removal.
+		s.session.Sweep(ctx, "")
 	}
 	return removed, nil
 }
 
-// removable returns the condition under which a run may be removed; empty if it may not.
+// removable returns the condition under which a run may be removed. It is empty if the run must
+// stay.
 func (f Filter) removable(r journal.Summary, now time.Time) journal.Condition {
 	switch {
 	case f.all() && !r.Expires.IsZero() && r.Expires.Before(now):
@@ -316,6 +327,7 @@ func (f Filter) removable(r journal.Summary, now time.Time) journal.Condition {
 		return ""
 	case !r.Finished.IsZero():
 		return journal.WhenEnded
+	// Only while it stays so: WhenIdle is checked again when the run is removed.
 	case !api.HasCoordinator(r.State) || r.State == api.Damaged:
 		return journal.WhenIdle
 	}
@@ -323,9 +335,9 @@ func (f Filter) removable(r journal.Summary, now time.Time) journal.Condition {
 	return ""
 }
 
-// Cancel asks the coordinator of a run to cancel it: nothing more starts, and running stages are
-// asked to stop. The reason is recorded. It returns the run as it is then; a finished run stays as
-// it is, and that is no error.
+// Cancel asks the coordinator of a run to cancel it: no more stages start, and running stages are
+// asked to stop. The reason is recorded. Cancel returns the summary after the request. A finished
+// run does not change, and is not an error.
 func (s *Service) Cancel(ctx context.Context, id ID, reason string) (Summary, error) {
 	if _, err := s.session.Journal.RequestCancel(ctx, id, reason); err != nil {
 		return Summary{}, err

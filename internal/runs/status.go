@@ -22,7 +22,7 @@ func (s *Service) Load(ctx context.Context, id ID) (*runstate.Run, error) {
 	return s.session.View(ctx, id)
 }
 
-// Status is a run at one moment, with what its fleet looks like.
+// Status is a run at one moment, with its workers.
 type Status struct {
 	*runstate.Run
 	Summary  Summary
@@ -61,7 +61,7 @@ func (s *Service) Status(ctx context.Context, found Summary) (*Status, error) {
 	return status, nil
 }
 
-// Fleet reads what decides, beside the journal, whether ready stages of a run can start.
+// Fleet reads the workers, handlers and paused queues, which decide whether ready stages can start.
 func (s *Service) Fleet(ctx context.Context, id ID) (runstate.Fleet, error) {
 	found, err := s.session.Journal.Summary(ctx, id)
 	if err != nil {
@@ -70,10 +70,10 @@ func (s *Service) Fleet(ctx context.Context, id ID) (runstate.Fleet, error) {
 	return s.fleet(ctx, summaryOf(found))
 }
 
-// fleet reads the workers, their handlers and the paused queues. Of a finished run nothing is read:
-// none of its stages waits.
+// fleet is Fleet for a run whose summary is known.
 func (s *Service) fleet(ctx context.Context, run Summary) (runstate.Fleet, error) {
 	fleet := runstate.Fleet{State: run.State, Now: time.Now(), TaskID: engine.TaskID}
+	// No stage of a finished run waits, so that nothing has to be explained.
 	if !run.Finished.IsZero() {
 		return fleet, nil
 	}
@@ -97,7 +97,7 @@ func (s *Service) fleet(ctx context.Context, run Summary) (runstate.Fleet, error
 	paused, err := s.session.PausedQueues(ctx)
 	fleet.Paused = make(map[string]string)
 	for _, q := range paused {
-		// Queues of other keys and runs are others in Redis, although their names may be the same.
+		// Each key and each private Redis has separate queues, which may have the same names.
 		if q.Of == "key:"+fleet.Key || q.Of == string(run.ID) {
 			fleet.Paused[q.Name] = q.Key
 		}
@@ -134,6 +134,7 @@ func (st *Status) API(redis string) api.Status {
 		Unserved: []api.UnservedQueue{},
 	}
 
+	// Result knows the journal only. Whether a coordinator lives is known from the lease.
 	status.State = st.RunState
 
 	if len(st.Spec.Params) > 0 {
@@ -163,21 +164,22 @@ func (st *Status) API(redis string) api.Status {
 	return status
 }
 
-// Outputs returns the outputs of the stages that nothing depends on, as JSON, and of one with more
-// than most bytes its size: see [runstate.Run.Outputs]. With an error it returns those that could
-// be read.
+// Outputs returns the outputs of the stages without dependents, as JSON. An output of more than
+// most bytes is replaced by its size: see [runstate.Run.Outputs]. With an error it returns the
+// outputs that could be read.
 func (s *Service) Outputs(ctx context.Context, run *runstate.Run, most int) (map[string]json.RawMessage, error) {
 	return run.Outputs(ctx, s.session.Journal, s.session.Stores, most)
 }
 
-// UnknownStageError says that a run has no stage of a name.
+// UnknownStageError says that a run has no stage with this name.
 type UnknownStageError struct {
 	Pipeline, Name string
 	Near           string // a stage whose name is spelled much like Name, or empty
 }
 
-// Error names the stage, and what is spelled like it.
+// Error names the stage, and suggests the nearest name.
 func (e *UnknownStageError) Error() string {
+	// The name comes from a command line or a request, and may be of any length.
 	name := e.Name
 	if len(name) > 200 {
 		name = strings.ToValidUTF8(name[:200], "") + "..."

@@ -5,11 +5,12 @@ import (
 	"unicode/utf8"
 )
 
-// EscapeJSON returns valid JSON with the same meaning that is safe for a terminal. Characters that
-// are not visible, which JSON may have in strings as they are, become \uXXXX. Bytes that are not
-// UTF-8 become \ufffd. Line feeds and tabs between values stay.
+// EscapeJSON makes JSON safe for a terminal without changing its meaning. Hidden characters in
+// strings become \uXXXX, and bytes that are not UTF-8 become \ufffd. Line feeds and tabs between
+// values stay.
 func EscapeJSON(text []byte) []byte {
 	at := hidden(text)
+	// Nearly all JSON needs no change: then nothing is copied.
 	if at == len(text) {
 		return text
 	}
@@ -47,11 +48,11 @@ func hidden(text []byte) int {
 	return len(text)
 }
 
-// Hidden reports whether a character must not reach a terminal as it is. Its size in bytes tells a
-// replacement character from a byte that is not UTF-8.
+// Hidden reports whether a character must be escaped for a terminal. The size in bytes
+// distinguishes a replacement character from a byte that is not UTF-8.
 func Hidden(r rune, size int) bool { return r == utf8.RuneError && size <= 1 || !visible(r) }
 
-// AppendEscaped appends a character as \uXXXX, or as two of these.
+// AppendEscaped appends a character as \uXXXX, or as a surrogate pair of two.
 func AppendEscaped(text []byte, r rune) []byte {
 	if high, low := utf16.EncodeRune(r); high != utf8.RuneError {
 		return appendUnit(appendUnit(text, high), low)

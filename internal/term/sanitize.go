@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// escapes matches what terminals take as commands, in the forms of 7 and of 8 bits: CSI and OSC,
+// escapes matches terminal commands in their 7-bit and 8-bit forms: CSI and OSC,
 // the strings of DCS, SOS, PM and APC, and short ones such as ESC ( B, which `tput sgr0` prints.
 //
 // It is not ansi.Strip, which reads bytes: the 8-bit forms stay if they are UTF-8, as xterm obeys
@@ -19,11 +19,11 @@ var escapes = regexp.MustCompile(`(?:\x1b\[|\x{9b})[0-?]*[ -/]*[@-~]|` +
 	`\x1b[PX^_][^\x1b]*(?:\x1b\\)?|` +
 	`\x1b[ -/]*[0-OQ-WYZ\\\x60-~]`)
 
-// Strip removes what terminals take as commands: colours, moves of the cursor, titles.
+// Strip removes terminal commands: colours, cursor movements, titles.
 func Strip(s string) string { return escapes.ReplaceAllString(s, "") }
 
-// Visible returns what a person would see of a line of output: it is stripped, and of what was
-// drawn over and over, such as a progress bar, only the last text is left.
+// Visible returns the text that a person would see of a line of output. The line is stripped. Of a
+// text that was drawn again and again, such as a progress bar, the last version is returned.
 func Visible(line string) string {
 	for {
 		start := strings.LastIndexByte(line, '\r') + 1
@@ -63,11 +63,11 @@ func overwrite(line string) string {
 	return string(cells)
 }
 
-// joiner makes one picture of several. It is not graphic, but it does nothing else.
+// joiner is the zero-width joiner, which emoji contain. It is not graphic, but harmless.
 const joiner = '\u200D'
 
-// visible reports whether a terminal shows a character and does nothing else with it. What moves
-// the cursor, hides text, ends a line, or changes the direction of writing is not visible.
+// visible reports whether a terminal only shows a character. Characters that move the cursor, hide
+// text, end a line or change the direction of writing are not visible.
 func visible(r rune) bool { return unicode.IsGraphic(r) || r == joiner }
 
 // Clean makes one line of text safe for a terminal: characters that are not visible are escaped as

@@ -1,5 +1,4 @@
-// Package term measures and shortens text for a terminal, and keeps out of text what a terminal
-// would take for a command.
+// Package term measures and shortens text for a terminal, and removes terminal commands from text.
 //
 // Widths are those of package ansi: a terminal shows a grapheme cluster, such as a letter with its
 // accents or an emoji of several code points, in one or two columns. Text must be clean: see
@@ -47,7 +46,7 @@ func Clusters(s string) iter.Seq2[string, int] {
 	}
 }
 
-// Truncate leaves out the end of a text that is wider than most columns.
+// Truncate cuts off the end of a text that is wider than most columns.
 func Truncate(s string, most int) string {
 	if len(s) <= most && plainASCII(s) {
 		return s
@@ -55,8 +54,8 @@ func Truncate(s string, most int) string {
 	return ansi.Truncate(s, most, ellipsis)
 }
 
-// Shorten leaves out the middle of a text that is wider than most columns: names that are much
-// alike often differ in their last characters.
+// Shorten cuts out the middle of a text that is wider than most columns. Similar names often differ
+// in their last characters.
 func Shorten(s string, most int) string {
 	width := Width(s)
 	if width <= most || most < 3 {
@@ -65,7 +64,7 @@ func Shorten(s string, most int) string {
 
 	head := Truncate(s, most-(most-1)/2)
 
-	// ansi.TruncateLeft leaves too much of some scripts: it counts a spacing mark as nothing.
+	// Not ansi.TruncateLeft, which counts a spacing mark as nothing: some scripts get too wide.
 	tail := s
 	for cluster, columns := range Clusters(s) {
 		if width <= most-Width(head) {
@@ -81,15 +80,15 @@ func Shorten(s string, most int) string {
 // Pad adds spaces to a text up to a width.
 func Pad(s string, width int) string { return s + strings.Repeat(" ", max(0, width-Width(s))) }
 
-// Wrap breaks a line of text into lines of at most so many columns: at spaces, except for words
-// that are longer. A most below 1 breaks nothing.
+// Wrap breaks a line of text into lines of at most most columns. It breaks at spaces, or within a
+// word that is longer than a line. A most below 1 breaks nothing.
 //
 // It is not ansi.Wrap, whose lines are too wide if they begin with spaces, as those of logs do.
 func Wrap(s string, most int) (lines []string) {
 	for most > 0 && Width(s) > most {
 		end := fitting(s, most)
 		if end == 0 {
-			break // one character that is wider
+			break // a single character is wider than the line
 		}
 
 		// A space at which nothing but indentation would be left on the line is no place to break.
@@ -105,7 +104,7 @@ func Wrap(s string, most int) (lines []string) {
 	return append(lines, s)
 }
 
-// fitting returns how many bytes of a text take at most so many columns.
+// fitting returns how many bytes of a text fit into most columns.
 func fitting(s string, most int) (end int) {
 	for cluster, columns := range Clusters(s) {
 		if most -= columns; most < 0 {
