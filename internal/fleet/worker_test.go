@@ -1,11 +1,9 @@
 package fleet_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"reflect"
-	"strings"
 	"testing"
 	"time"
 
@@ -34,29 +32,10 @@ func fleets(t *testing.T, test func(f *fixture)) {
 	})
 	t.Run("sent twice", func(t *testing.T) {
 		redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
-			rdb.AddHook(resend{})
+			rdb.AddHook(redistest.Resend{})
 			test(&fixture{fleet.New(rdb), t, rdb})
 		})
 	})
-}
-
-// resend loses the first reply to every script.
-type resend struct{}
-
-func (resend) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (resend) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
-}
-
-func (resend) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		if strings.HasPrefix(cmd.Name(), "eval") {
-			next(ctx, cmd) // the reply that is lost
-			cmd.SetErr(nil)
-		}
-		return next(ctx, cmd)
-	}
 }
 
 func (f *fixture) workers() []fleet.Worker {

@@ -51,7 +51,7 @@ func journals(t *testing.T, test func(f *fixture)) {
 	})
 	t.Run("sent twice", func(t *testing.T) {
 		redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
-			rdb.AddHook(resend{})
+			rdb.AddHook(redistest.Resend{})
 			test(newFixture(t, rdb))
 		})
 	})
@@ -70,25 +70,6 @@ func newFixture(t *testing.T, rdb *redis.Client) *fixture {
 
 func submission() journal.Submission {
 	return journal.Submission{Run: run, Pipeline: "wine", Stages: 10, Digest: digest, Spec: []byte(specText), Coordinator: "ann", Lease: lease}
-}
-
-// resend loses the first reply to every script.
-type resend struct{}
-
-func (resend) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (resend) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
-}
-
-func (resend) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		if strings.HasPrefix(cmd.Name(), "eval") {
-			next(ctx, cmd) // the reply that is lost
-			cmd.SetErr(nil)
-		}
-		return next(ctx, cmd)
-	}
 }
 
 func at(stage dag.StageID, attempt dag.Attempt) journal.AttemptID {
