@@ -9,6 +9,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/api"
 	"github.com/godags/godags/internal/engine"
 	"github.com/godags/godags/internal/journal"
@@ -185,11 +186,12 @@ func parseRun(run string) (journal.RunID, error) {
 	return id, nil
 }
 
-// Event is something that happened in a run. Fields that do not apply are empty.
+// Event is something that happened in a run. Fields that do not apply are empty. Its JSON form is
+// that of the command `events`.
 type Event struct {
 	Seq  int       // number of the event in its run, from 1
 	Time time.Time // of the Redis clock, to the millisecond
-	Type string    // such as "stage.succeeded": docs/commands.md lists them
+	Type EventType
 
 	Stage   string // of stage events
 	Attempt int    // from 1
@@ -200,7 +202,36 @@ type Event struct {
 	Reason  string    // of stage.lost, stage.cancelled and run.cancelling
 	Cause   string    // of stage.skipped: the stage because of which it is skipped
 	Next    time.Time // of stage.retrying: when the next attempt is due
-	State   string    // of run.finished: succeeded, failed or cancelled
+	State   RunState  // of run.finished
+}
+
+// MarshalJSON gives the duration in seconds, and leaves out what is empty.
+func (e Event) MarshalJSON() ([]byte, error) {
+	return json.Marshal(api.Event{
+		Seq:     e.Seq,
+		Time:    e.Time,
+		Type:    string(e.Type),
+		Stage:   e.Stage,
+		Attempt: e.Attempt,
+		Worker:  e.Worker,
+		Seconds: e.Took.Seconds(),
+		Note:    e.Note,
+		Error:   e.Error,
+		Reason:  e.Reason,
+		Cause:   e.Cause,
+		Next:    e.Next,
+		State:   string(e.State),
+	})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (e *Event) UnmarshalJSON(text []byte) error {
+	var form api.Event
+	if err := json.Unmarshal(text, &form); err != nil {
+		return err
+	}
+	*e = newEvent(form)
+	return nil
 }
 
 // Follow yields the events of a run from its first to its last, and waits for those to come. It
@@ -234,7 +265,7 @@ func newEvent(e api.Event) Event {
 	return Event{
 		Seq:     e.Seq,
 		Time:    e.Time,
-		Type:    e.Type,
+		Type:    EventType(e.Type),
 		Stage:   e.Stage,
 		Attempt: e.Attempt,
 		Worker:  e.Worker,
@@ -244,7 +275,7 @@ func newEvent(e api.Event) Event {
 		Reason:  e.Reason,
 		Cause:   e.Cause,
 		Next:    e.Next,
-		State:   e.State,
+		State:   RunState(e.State),
 	}
 }
 
@@ -275,25 +306,42 @@ func (c *Client) Retry(ctx context.Context, run string) error {
 
 // RunInfo is a run in a list.
 type RunInfo struct {
-	ID       string
-	Pipeline string
-	// running, cancelling, queued, stalled, succeeded, failed, cancelled, damaged or newer
-	State    string
-	Stages   int
-	Started  time.Time // when it was submitted
-	Finished time.Time // zero while the run is active
+	ID       string    `json:"run"`
+	Pipeline string    `json:"pipeline"`
+	State    RunState  `json:"state"`
+	Stages   Counts    `json:"stages"`
+	Started  time.Time `json:"started"`           // when it was submitted
+	Finished time.Time `json:"finished,omitzero"` // zero while the run is active
+}
+
+// Counts are numbers of stages. A stage made by [Map] counts as one, and so does each of its
+// instances as soon as its input is known.
+type Counts struct {
+	Total     int `json:"total"`
+	Succeeded int `json:"succeeded"`
+	Failed    int `json:"failed"`
+	Skipped   int `json:"skipped"`
+	Cancelled int `json:"cancelled"`
+}
+
+func newCounts(total int, outcomes *api.Outcomes) Counts {
+	if outcomes == nil {
+		return Counts{Total: total}
+	}
+	return Counts{total, outcomes.Succeeded, outcomes.Failed, outcomes.Skipped, outcomes.Cancelled}
 }
 
 // ListOptions say which runs are listed. The zero value means all.
 type ListOptions struct {
-	State    string // of [RunInfo]; empty: any
-	Pipeline string // its name; empty: any
-	Limit    int    // at most this many; 0: all
+	State    RunState // empty: any
+	Pipeline string   // its name; empty: any
+	Limit    int      // at most this many, the newest; 0: all
 }
 
-// List returns runs, newest first.
+// List returns runs, newest first. Of an active run it has the number of stages that were submitted,
+// and no other counts: [Client.Status] has them.
 func (c *Client) List(ctx context.Context, o ListOptions) ([]RunInfo, error) {
-	found, _, err := c.runs.List(ctx, runs.Filter{State: o.State, Pipeline: o.Pipeline, Limit: o.Limit})
+	found, _, err := c.runs.List(ctx, runs.Filter{State: string(o.State), Pipeline: o.Pipeline, Limit: o.Limit})
 	if err != nil {
 		return nil, err
 	}
@@ -309,41 +357,46 @@ func newRunInfo(r runs.Summary) RunInfo {
 	return RunInfo{
 		ID:       string(r.ID),
 		Pipeline: r.Pipeline,
-		State:    r.State,
-		Stages:   r.Stages,
+		State:    RunState(r.State),
+		Stages:   newCounts(r.Stages, r.Outcomes),
 		Started:  r.Submitted,
 		Finished: r.Finished,
 	}
 }
 
-// RunStatus is a run at one moment.
+// RunStatus is a run at one moment. Its JSON form has the fields of `status --output json`.
 type RunStatus struct {
 	RunInfo
-	Succeeded, Failed, Skipped, Cancelled int // stages
-
-	Params   map[string]json.RawMessage
-	Active   []ActiveStage  // longest running first
-	Waiting  []WaitingStage // in the order of the pipeline
-	Failures []*StageError  // in the order in which they failed
+	Params   map[string]json.RawMessage `json:"params,omitempty"`
+	Active   []ActiveStage              `json:"active"`   // longest running first
+	Waiting  []WaitingStage             `json:"waiting"`  // in the order of the pipeline
+	Failures []*StageError              `json:"failures"` // in the order in which they failed
 }
 
-// ActiveStage is a stage that a worker executes now.
+// ActiveStage is a stage that a worker executes now. A worker that died is named until another
+// worker gets the attempt.
 type ActiveStage struct {
-	Stage   string
-	Attempt int
-	Worker  string
-	Since   time.Time
+	Stage   string    `json:"stage"`
+	Attempt int       `json:"attempt"`
+	Worker  string    `json:"worker"`
+	Since   time.Time `json:"since"`
 }
 
 // WaitingStage is a stage that is neither running nor finished, and why.
 type WaitingStage struct {
-	Stage  string
-	State  string // waiting, ready or retrying
-	Code   string // the reason as a word: docs/commands.md lists them
-	Reason string // the reason as a sentence
+	Stage  string `json:"stage"`
+	State  string `json:"state"` // waiting, ready or retrying
+	Reason Reason `json:"reason"`
+}
+
+// Reason says why a stage is not running.
+type Reason struct {
+	Code ReasonCode `json:"code"`
+	Text string     `json:"text"` // one sentence for people
 }
 
 // Status returns the state of a run: what runs, what waits and why, and what failed.
+// [Client.Stages] returns all stages.
 func (c *Client) Status(ctx context.Context, run string) (*RunStatus, error) {
 	id, err := parseRun(run)
 	if err != nil {
@@ -359,30 +412,76 @@ func (c *Client) Status(ctx context.Context, run string) (*RunStatus, error) {
 	if err != nil {
 		return nil, unknownRun(run, err)
 	}
+	return newRunStatus(status.API("")), nil
+}
 
-	form := status.API("")
+func newRunStatus(form api.Status) *RunStatus {
 	s := &RunStatus{
-		RunInfo:   newRunInfo(found),
-		Succeeded: form.Stages.Succeeded,
-		Failed:    form.Stages.Failed,
-		Skipped:   form.Stages.Skipped,
-		Cancelled: form.Stages.Cancelled,
-		Params:    form.Params,
+		RunInfo: RunInfo{
+			ID:       form.Run.Run,
+			Pipeline: form.Pipeline,
+			State:    RunState(form.State),
+			Stages:   newCounts(form.Stages.Total, form.Stages.Outcomes),
+			Started:  form.Started,
+		},
+		Params:   form.Params,
+		Active:   make([]ActiveStage, len(form.Active)),
+		Waiting:  make([]WaitingStage, len(form.Waiting)),
+		Failures: make([]*StageError, len(form.Failures)),
+	}
+	if form.Finished != nil {
+		s.Finished = *form.Finished
 	}
 
-	s.State = status.RunState
-	for _, a := range form.Active {
-		s.Active = append(s.Active, ActiveStage(a))
+	for i, a := range form.Active {
+		s.Active[i] = ActiveStage(a)
 	}
 
-	for _, w := range form.Waiting {
-		s.Waiting = append(s.Waiting, WaitingStage{w.Stage, w.State, w.Reason.Code, w.Reason.Text})
+	for i, w := range form.Waiting {
+		s.Waiting[i] = WaitingStage{w.Stage, w.State, Reason{ReasonCode(w.Reason.Code), w.Reason.Text}}
 	}
 
-	for _, f := range form.Failures {
-		s.Failures = append(s.Failures, &StageError{Stage: f.Stage, Attempt: f.Attempt, Message: f.Error})
+	for i, f := range form.Failures {
+		s.Failures[i] = &StageError{Stage: f.Stage, Attempt: f.Attempt, Message: f.Error}
 	}
-	return s, nil
+	return s
+}
+
+// StageStatus is a stage at one moment.
+type StageStatus struct {
+	Stage string `json:"stage"`
+	// waiting, ready, running, retrying, succeeded, failed, skipped or cancelled
+	State   string  `json:"state"`
+	Attempt int     `json:"attempt"`           // the newest that was started; 0: none
+	Seconds float64 `json:"seconds,omitempty"` // duration of the attempt that ended the stage
+	Note    string  `json:"note,omitempty"`    // the last line that an attempt printed
+}
+
+// Stages returns all stages of a run in the order of the pipeline, each after its instances.
+func (c *Client) Stages(ctx context.Context, run string) ([]StageStatus, error) {
+	id, err := parseRun(run)
+	if err != nil {
+		return nil, err
+	}
+
+	found, err := c.runs.Load(ctx, id)
+	if err != nil {
+		return nil, unknownRun(run, err)
+	}
+
+	stages := make([]StageStatus, 0, found.State.Total())
+	for s := range dag.StageID(found.Spec.Graph.Len()) {
+		for s := range found.Family(s) {
+			stages = append(stages, StageStatus{
+				Stage:   found.Name(s),
+				State:   found.State.State(s).String(),
+				Attempt: int(found.Begun(s)),
+				Seconds: found.Duration(s).Seconds(),
+				Note:    found.Notes[s],
+			})
+		}
+	}
+	return stages, nil
 }
 
 // ErrUnknownStage says that a run has no stage of a name.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -56,14 +57,14 @@ func TestClient_SubmitsFollowsAndShowsARun(t *testing.T) {
 			t.Fatalf("got %q, %v", id, err)
 		}
 	}
-	var types []string
+	var types []godags.EventType
 	for event, err := range client.Follow(t.Context(), "greet-1") {
 		if err != nil {
 			t.Fatal(err)
 		}
 		types = append(types, event.Type)
 	}
-	if want := []string{"run.submitted", "stage.started", "stage.succeeded", "run.finished"}; !slices.Equal(types, want) {
+	if want := []godags.EventType{"run.submitted", "stage.started", "stage.succeeded", "run.finished"}; !slices.Equal(types, want) {
 		t.Errorf("events are %q, want %q", types, want)
 	}
 
@@ -90,12 +91,13 @@ func callsOf(t *testing.T, client *godags.Client, id string) map[string]error {
 	_, waitErr := client.Wait(t.Context(), id)
 	_, statusErr := client.Status(t.Context(), id)
 	_, reportErr := client.Report(t.Context(), id)
+	_, stagesErr := client.Stages(t.Context(), id)
 	var followErr error
 	for _, err := range client.Follow(t.Context(), id) {
 		followErr = err
 	}
 	return map[string]error{
-		"Wait": waitErr, "Status": statusErr, "Report": reportErr, "Follow": followErr,
+		"Wait": waitErr, "Status": statusErr, "Report": reportErr, "Stages": stagesErr, "Follow": followErr,
 		"Cancel": client.Cancel(t.Context(), id, "enough"),
 		"Retry":  client.Retry(t.Context(), id),
 		"Logs":   client.Logs(t.Context(), io.Discard, id, "a", godags.LogOptions{Follow: true}),
@@ -248,6 +250,58 @@ func TestClient_LogsShowsEachAttempt(t *testing.T) {
 		if !errors.Is(err, godags.ErrUnknownStage) || !strings.Contains(err.Error(), `did you mean "flaky"?`) {
 			t.Errorf("follow %t: got %v, want ErrUnknownStage", follow, err)
 		}
+	}
+}
+
+// The count of a run has the instances of a mapped stage once their number is known.
+func TestClient_StatusCountsInstances(t *testing.T) {
+	started := make(chan struct{}, 2)
+	release := make(chan struct{})
+	p := godags.New("p")
+	list := godags.Produce(p, "list", func(context.Context) ([]int, error) { return []int{1, 2}, nil })
+	godags.Map(p, "each", func(ctx context.Context, n int) (int, error) {
+		godags.Printf(ctx, "got %d\n", n)
+		started <- struct{}{}
+		<-release
+		return n, nil
+	}, list)
+	client := openClient(t, p)
+	id, err := client.Submit(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	<-started
+	<-started
+	status, err := client.Status(t.Context(), id)
+	if err != nil || status.Stages != (godags.Counts{Total: 4, Succeeded: 1}) || len(status.Active) != 2 {
+		t.Errorf("got %+v, %v; want 4 stages of which 2 are active", status, err)
+	}
+	close(release)
+
+	report, err := client.Wait(t.Context(), id)
+	mustSucceed(t, report, err)
+	infos, err := client.List(t.Context(), godags.ListOptions{State: godags.StateSucceeded})
+	if err != nil || len(infos) != 1 || infos[0].Stages != (godags.Counts{Total: 4, Succeeded: 4}) {
+		t.Errorf("listed are %+v, %v", infos, err)
+	}
+
+	stages, err := client.Stages(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(map[string]string)
+	for _, s := range stages {
+		got[s.Stage] = strings.TrimSpace(s.State + " " + s.Note)
+		if s.Attempt != 1 && s.Stage != "each" {
+			t.Errorf("%s: attempt %d, want 1", s.Stage, s.Attempt)
+		}
+	}
+	want := map[string]string{
+		"list": "succeeded", "each[0]": "succeeded got 1", "each[1]": "succeeded got 2", "each": "succeeded",
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("stages are %v, want %v", got, want)
 	}
 }
 

@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -283,6 +285,63 @@ func ExampleMiddleware() {
 	//   stage "b": broken
 }
 
+// A service stops its coordinator and its worker together: when SIGTERM arrives, and when one of
+// them ends early, for example because its program is invalid.
+func ExampleClient_Worker() {
+	p := godags.New("nightly")
+	done := godags.Produce(p, "measure", func(context.Context) (int, error) { return 42, nil })
+	url, stopRedis := exampleRedis()
+	defer stopRedis()
+
+	serve := func(ctx context.Context, request func(context.Context, *godags.Client) error) error {
+		ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+		defer stop()
+
+		client, err := godags.Open(ctx, url, godags.Logger(slog.New(slog.DiscardHandler)))
+		if err != nil {
+			return err
+		}
+
+		parts := []func(context.Context) error{
+			client.Coordinator().Run,
+			client.Worker(p).Run, // finishes the running stages first
+			func(ctx context.Context) error { return request(ctx, client) },
+		}
+		ended := make(chan error, len(parts))
+		for _, run := range parts {
+			go func() {
+				defer stop() // the others must not continue alone
+				ended <- run(ctx)
+			}()
+		}
+
+		var errs []error
+		for range parts {
+			errs = append(errs, <-ended)
+		}
+		return errors.Join(append(errs, client.Close())...)
+	}
+
+	// In place of an HTTP server.
+	err := serve(context.Background(), func(ctx context.Context, client *godags.Client) error {
+		run, err := client.Submit(ctx, p)
+		if err != nil {
+			return err
+		}
+		report, err := client.Wait(ctx, run)
+		if err != nil {
+			return err
+		}
+		n, err := godags.Result(report, done)
+		fmt.Println(report.State, n)
+		return err
+	})
+	fmt.Println(err)
+	// Output:
+	// succeeded 42
+	// <nil>
+}
+
 func ExampleLog() {
 	p := godags.New("logging")
 	p.Do("load", func(ctx context.Context) error {
@@ -447,7 +506,7 @@ func ExampleClient_Status() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(status.ID, status.State, status.Succeeded, "succeeded", status.Failures[0])
+	fmt.Println(status.ID, status.State, status.Stages.Succeeded, "succeeded", status.Failures[0])
 
 	runs, err := client.List(ctx, godags.ListOptions{State: "failed", Limit: 10})
 	if err != nil {
@@ -455,7 +514,7 @@ func ExampleClient_Status() {
 		return
 	}
 	for _, r := range runs {
-		fmt.Println(r.ID, r.Pipeline, r.Stages)
+		fmt.Println(r.ID, r.Pipeline, r.Stages.Total)
 	}
 	// Output:
 	// shown-1 failed 1 succeeded stage "second": broken

@@ -11,7 +11,8 @@ import (
 	"github.com/godags/godags/tasks"
 )
 
-// PipelineOption is an option of [New].
+// PipelineOption is an option of [New]: [RunTimeout], [OnFailureStop], [Middleware], or any
+// [Option].
 type PipelineOption interface{ applyPipeline(*Pipeline) }
 
 // MapOption is an option of [Map]. Every [StageOption] is one.
@@ -24,7 +25,9 @@ type StageOption interface {
 	suitsEveryStage()
 }
 
-// Option is an option of one stage. [New] takes it as well, as the default of all stages.
+// Option is an option of one stage. [New] takes it as well, as the default of all stages. Options
+// are [Codec], [Priority], [Queue], [Retries], [Secrets], [Timeout], [Trigger], [Values], [When],
+// [WhenFunc] and the type [Backoff].
 type Option interface {
 	StageOption
 	PipelineOption

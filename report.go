@@ -15,9 +15,11 @@ import (
 
 // Report says how a run ended.
 type Report struct {
-	Run                                   string // run ID
-	State                                 string // "succeeded", "failed" or "cancelled"
-	Total                                 int    // stages; each counts in one of the next four
+	Run   string   // run ID
+	State RunState // succeeded, failed or cancelled
+	// Total is the number of stages; each counts in one of the next four. A stage made by [Map] with
+	// n elements counts n+1.
+	Total                                 int
 	Succeeded, Failed, Skipped, Cancelled int
 	Started, Finished                     time.Time // by the clock of Redis
 
@@ -30,9 +32,9 @@ type Report struct {
 
 // StageError is a stage that failed.
 type StageError struct {
-	Stage   string
-	Attempt int
-	Message string
+	Stage   string `json:"stage"`
+	Attempt int    `json:"attempt"`
+	Message string `json:"error"`
 
 	err error
 }
@@ -48,7 +50,7 @@ func (e *StageError) Unwrap() error { return e.err }
 // may say more. errors.As finds the first of its [StageError] values, too.
 type RunError struct {
 	Run    string
-	State  string        // "failed" or "cancelled"
+	State  RunState      // failed or cancelled
 	Failed []*StageError // in order of time
 }
 
@@ -86,7 +88,7 @@ func newReport(ctx context.Context, session *engine.Session, run *runstate.Run) 
 	// Counts come from the same projection as `status`, so that both say the same.
 	report := &Report{
 		Run:       r.Run,
-		State:     r.State,
+		State:     RunState(r.State),
 		Total:     r.Stages.Total,
 		Succeeded: r.Stages.Succeeded,
 		Failed:    r.Stages.Failed,
@@ -107,7 +109,7 @@ func outcome(run *runstate.Run) error {
 		return nil
 	}
 
-	e := &RunError{Run: string(run.ID), State: run.State.Outcome().String()}
+	e := &RunError{Run: string(run.ID), State: RunState(run.State.Outcome().String())}
 	for _, f := range run.Failures {
 		e.Failed = append(e.Failed, &StageError{Stage: run.Name(f.Stage), Attempt: int(f.Attempt), Message: f.Text})
 	}

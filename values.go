@@ -84,8 +84,8 @@ func Delete(ctx context.Context, key string) error {
 	return nil
 }
 
-// Printf writes to the output of the stage, which `logs` shows; the last line also stands beside
-// the stage in the progress of the run. Outside a stage it writes nothing.
+// Printf writes to the output of the stage, which [Client.Logs] and `logs` show. The last line also
+// stands in the [Event] that ends the attempt and in [StageStatus]. Outside a stage it writes nothing.
 func Printf(ctx context.Context, format string, args ...any) {
 	if s := tasks.FromContext(ctx); s != nil {
 		fmt.Fprintf(s.Log, format, args...)

@@ -82,7 +82,7 @@ func TestService_RunsWhatItIsAskedFor(t *testing.T) {
 	if err := json.Unmarshal([]byte(call(t, "GET", server.URL+"/reports/"+id, http.StatusOK)), &status); err != nil {
 		t.Fatal(err)
 	}
-	if status.State != "succeeded" || status.Succeeded != 2 {
+	if status.State != "succeeded" || status.Stages.Succeeded != 2 {
 		t.Errorf("got %+v, want two stages that succeeded", status)
 	}
 }

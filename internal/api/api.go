@@ -35,7 +35,7 @@ const (
 	Running    = "running"
 	Cancelling = "cancelling" // running stages are being stopped
 	Queued     = "queued"     // submitted, but no coordinator has taken the run yet
-	Stalled    = "stalled"    // the coordinator of the run is dead
+	Stalled    = "stalled"    // the coordinator of the run has stopped
 	Damaged    = "damaged"    // the journal of the run cannot be read
 	Newer      = "newer"      // only a newer godags can read the journal of the run
 )
@@ -116,7 +116,7 @@ const (
 	ReasonPaused     = "queue_paused" // its queue is paused in Redis
 	ReasonBatch      = "batch"        // a worker has taken it, and has no free slot yet
 	ReasonRunQueued  = "run_queued"   // no coordinator has taken the run yet
-	ReasonRunStalled = "run_stalled"  // the coordinator of the run is dead
+	ReasonRunStalled = "run_stalled"  // the coordinator of the run has stopped
 	ReasonCancelling = "cancelling"   // the run is being cancelled
 	ReasonRedis      = "redis"        // Redis is unreachable
 )

@@ -131,7 +131,7 @@ func (e *Explainer) Reason(s dag.StageID) (api.Reason, bool) {
 	case api.Queued:
 		return api.Reason{Code: api.ReasonRunQueued, Text: "no coordinator has taken the run yet"}, true
 	case api.Stalled:
-		return api.Reason{Code: api.ReasonRunStalled, Text: "the coordinator of the run is dead"}, true
+		return api.Reason{Code: api.ReasonRunStalled, Text: "the coordinator of the run has stopped: the next one resumes the run"}, true
 	}
 
 	switch state {

@@ -52,7 +52,7 @@ func TestExplainer_NamesTheReasonToActOnFirst(t *testing.T) {
 		"instances":    {"map", Fleet{}, api.Reason{Code: "dependencies", Text: "waits for 3 of its 3 instances"}},
 		"retry":        {"retrying", Fleet{Now: time.Unix(1e9, 0).Add(18 * time.Second)}, api.Reason{Code: "retry", Text: "attempt 2 is due in 42s: exit status 75"}},
 		"queued run":   {"ready", Fleet{State: api.Queued}, api.Reason{Code: "run_queued", Text: "no coordinator has taken the run yet"}},
-		"stalled run":  {"last", Fleet{State: api.Stalled}, api.Reason{Code: "run_stalled", Text: "the coordinator of the run is dead"}},
+		"stalled run":  {"last", Fleet{State: api.Stalled}, api.Reason{Code: "run_stalled", Text: "the coordinator of the run has stopped: the next one resumes the run"}},
 		"cancelling":   {"ready", Fleet{State: api.Cancelling}, api.Reason{Code: "cancelling", Text: "the run is being cancelled"}},
 		"no worker":    {"gpu", Fleet{}, api.Reason{Code: "no_worker", Text: "no live worker listens on queue gpu"}},
 		"silent worker": {"ready", Fleet{Workers: []fleet.Worker{worker(func(w *fleet.Worker) { w.Age = time.Minute })}},
