@@ -184,7 +184,7 @@ func (w *world) parse(text string) (list []event) {
 			w.t.Fatalf("%v: %s", err, line)
 		}
 		switch e.Type {
-		case "message", "waiting", "resolved":
+		case "message", "waiting", "resolved", "output":
 			continue
 		}
 		if e.Seq != len(list)+1 {

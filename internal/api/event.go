@@ -116,15 +116,22 @@ func appendTime(buf []byte, t time.Time) []byte {
 // Message is a line among the events of `run --progress json` that is not in the journal.
 type Message struct {
 	Time time.Time `json:"time"`
-	// message; waiting: why ready stages do not start; resolved: that reason no longer holds
-	Type string `json:"type"`
-	Text string `json:"text"`
+	// message; waiting: why ready stages do not start; resolved: that reason no longer holds;
+	// output: a line that a stage printed
+	Type    string `json:"type"`
+	Stage   string `json:"stage,omitempty"`   // of an output
+	Attempt int    `json:"attempt,omitempty"` // of an output
+	Text    string `json:"text"`
 }
 
 // Append appends the message as one line of JSON.
 func (m Message) Append(buf []byte) []byte {
 	buf = appendTime(append(buf, `{"time":`...), m.Time)
 	buf = appendText(buf, "type", m.Type)
-	buf = appendText(buf, "text", m.Text)
+	if m.Stage != "" {
+		buf = appendText(buf, "stage", m.Stage)
+		buf = appendNumber(buf, "attempt", m.Attempt)
+	}
+	buf = AppendString(appendName(buf, "text"), m.Text) // a stage may print an empty line
 	return append(buf, '}', '\n')
 }

@@ -11,7 +11,7 @@ func defineAttach(p Program) *ucli.Command {
 		Name: "attach", Usage: "follow a run until it has finished", ArgsUsage: "RUN",
 		Description: "It shows what run shows, and exits with the exit code of the run.\n" +
 			"Ctrl-C stops this command and does not affect the run. " + runHelp,
-		Flags: []ucli.Flag{redisFlag(), homeFlag(), outFlag(), progressFlag(), colorFlag()},
+		Flags: []ucli.Flag{redisFlag(), homeFlag(), outFlag(), progressFlag(), logsFlag(), colorFlag()},
 		Action: p.action(func(i invocation) error {
 			// Without driving flags: attach never becomes the coordinator.
 			f := &foreground{invocation: i}

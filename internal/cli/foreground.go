@@ -77,6 +77,7 @@ func (f *foreground) onRun(start func(*engine.Session, context.Context, engine.R
 				return err
 			}
 			f.screen.printer.Past(last)
+			f.screen.logs.tail.Past = last
 		}
 
 		return f.watch(func(ctx context.Context, o engine.RunOptions) (*runstate.Run, error) {

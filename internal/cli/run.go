@@ -33,7 +33,7 @@ func drivingFlags() []ucli.Flag {
 	return slices.Concat([]ucli.Flag{
 		&ucli.IntFlag{Name: "concurrency", Usage: "run up to `N` stages at once in this process (default: one per core, and none with --redis or --workers)"},
 		&ucli.IntFlag{Name: "workers", Usage: "start `N` worker processes for this run; each runs one stage at a time"},
-	}, pacingFlags(), []ucli.Flag{redisFlag(), homeFlag(), outFlag(), progressFlag(), colorFlag()})
+	}, pacingFlags(), []ucli.Flag{redisFlag(), homeFlag(), outFlag(), progressFlag(), logsFlag(), colorFlag()})
 }
 
 // pacingFlags tell a coordinator how to dispatch and stop stages.

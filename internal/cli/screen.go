@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -22,13 +21,19 @@ func progressFlag() *ucli.StringFlag {
 		Usage: "show the run on standard error as `VIEW`: auto, tty, plain, json, quiet"}
 }
 
+func logsFlag() *ucli.StringFlag {
+	return &ucli.StringFlag{Name: "logs", Value: "auto", EnvVars: []string{"GODAGS_LOGS"},
+		Usage: "show the output of running stages as `VIEW`: none, tail (the last line of each, on a terminal), prefixed (each line after the name of its stage); auto is tail on a terminal, and prefixed elsewhere if the run has at most 50 stages"}
+}
+
 // screen is what a user sees of a run on standard error.
 type screen struct {
 	printer  *progress.Printer
 	quiet    bool
 	run      atomic.Value // runs.ID, as soon as it is known
 	finished atomic.Bool  // the run has finished
-	tails    sync.WaitGroup
+	logs     *liveLogs
+	helpers  sync.WaitGroup
 	closed   chan struct{}
 	once     sync.Once
 
@@ -53,13 +58,21 @@ func (i invocation) newScreen() (*screen, error) {
 		return nil, &exitError{exitUsage, err}
 	}
 
+	logs, err := progress.ParseLogMode(i.c.String("logs"))
+	if err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	if logs == progress.LogsPrefixed && mode == progress.Quiet {
+		return nil, usageError("--logs prefixed shows nothing with --progress quiet: omit one of them")
+	}
+
 	// attach only follows: stopping it must not affect the run.
 	s := &screen{
 		quiet: mode == progress.Quiet, standBy: i.c.Command.Name != "attach", closed: make(chan struct{}),
 		hint: func(command string, args ...string) hint { return i.hintAgain(command, args) },
 	}
 	s.printer = progress.New(progress.Config{
-		Out: i.Err, Mode: mode, Color: color,
+		Out: i.Err, Mode: mode, Color: color, Logs: logs,
 		Remedy: func(g runstate.Group) string { return i.remedy(s.external.Load(), g) },
 	})
 	return s, nil
@@ -86,11 +99,15 @@ func (s *screen) begin(session *engine.Session) {
 	if !session.External() {
 		s.say("%s", session.Conn.Note)
 	}
-	s.tails.Go(func() { s.follow(runs.New(session)) })
+
+	service := runs.New(session)
+	s.logs = newLiveLogs(service, s.printer)
+	s.helpers.Go(func() { s.logs.show(s.closed) })
+	s.helpers.Go(func() { s.followFleet(service) })
 }
 
-// follow fetches the log of each running stage that the terminal shows, once a second.
-func (s *screen) follow(service *runs.Service) {
+// followFleet reads once a second what explains why ready stages wait.
+func (s *screen) followFleet(service *runs.Service) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -99,34 +116,15 @@ func (s *screen) follow(service *runs.Service) {
 		case <-s.closed:
 			return
 		}
-		s.printer.Logs(s.logs(service, s.printer.Shown()))
 		s.readFleet(service)
 	}
-}
-
-// logs reads what attempts have printed so far.
-func (s *screen) logs(service *runs.Service, attempts []runs.AttemptID) map[runs.AttemptID][]byte {
-	// A slow Redis must not delay the reasons, which the same goroutine reads next.
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-
-	logs := make(map[runs.AttemptID][]byte)
-	for _, a := range attempts {
-		log, err := service.Log(ctx, s.run.Load().(runs.ID), a.Stage, a.Attempt)
-		if err != nil {
-			return logs // the hook on the Redis client has reported it already
-		}
-		logs[a] = log
-	}
-
-	return logs
 }
 
 // Close restores the terminal. It may be called several times. A closed terminal is not an error.
 func (s *screen) Close() error {
 	// The goroutine ends first: it must not print below the result.
 	s.once.Do(func() { close(s.closed) })
-	s.tails.Wait()
+	s.helpers.Wait()
 	return ignoreClosed(s.printer.Close())
 }
 
@@ -135,6 +133,7 @@ func (s *screen) observe(run *runstate.Run, e runs.Entry) {
 	s.finished.Store(run.State.Finished())
 	s.reasons.ready.Store(int64(run.State.Count(dag.Ready)))
 	s.printer.Observe(run, e)
+	s.logs.observe(run, e)
 }
 
 // showRole says what this process does for the run, when that changes. The coordinator is that of

@@ -60,6 +60,14 @@ func (r *line) right(s style, text string, width int) {
 	r.put(s, text)
 }
 
+// output adds a line that a stage printed, after the name of the stage. The names of several stages
+// take the same width, so that their lines are aligned.
+func (r *line) output(m message, names int) {
+	r.column(dim, term.Shorten(clean(m.stage), max(names, 1)), names)
+	r.put(dim, " | ")
+	r.put(none, m.text)
+}
+
 // list adds spans with dots between them, and stops at the first that does not fit.
 func (r *line) list(spans []span) {
 	sep := " "

@@ -14,7 +14,7 @@ func (p *Printer) Shown() []journal.AttemptID {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t, ok := p.display.(*tty)
-	if !ok {
+	if !ok || p.outputs.mode == LogsNone || p.outputs.mode == LogsPrefixed {
 		return nil
 	}
 

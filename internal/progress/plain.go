@@ -106,6 +106,8 @@ func (p *plain) stage(r *line, run *runstate.Run, e journal.Entry, record journa
 func (p *plain) say(buf []byte, m message, now time.Time) []byte {
 	look := statusStyle{}
 	switch m.kind {
+	case stageOutput:
+		return p.line(buf, 0, look, func(r *line) { r.output(m, p.names) })
 	case waiting:
 		look.word = "waiting"
 		look.style = yellow

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/runstate"
 	"github.com/godags/godags/internal/term"
@@ -19,6 +20,7 @@ type Config struct {
 	Out   io.Writer                   // where progress goes: standard error
 	Mode  Mode                        // Auto if empty
 	Color Color                       // ColorAuto if empty
+	Logs  LogMode                     // LogsAuto if empty
 	Env   func(string) (string, bool) // looks up environment variables; nil: os.LookupEnv
 
 	// Size returns the size of the terminal. Nil: that of Out, or 80 x 24 if it is unknown.
@@ -44,6 +46,7 @@ type Printer struct {
 	spare   []byte  // the buffer of the last write, to be used again
 	partial []byte  // an incomplete line of Write
 	blocks  blocks
+	outputs outputs
 	err     error // the first error of Out
 }
 
@@ -60,6 +63,9 @@ type display interface {
 type message struct {
 	kind messageKind
 	text string
+
+	stage   string      // whose output the text is, with stageOutput
+	attempt dag.Attempt // of the stage
 }
 
 // messageKind is the type of a message in JSON: see [api.Message].
@@ -69,6 +75,8 @@ const (
 	logLine  messageKind = "message"
 	waiting  messageKind = "waiting"  // no live worker can run some ready stages
 	resolved messageKind = "resolved" // this is no longer so
+
+	stageOutput messageKind = "output" // a line that a stage printed
 )
 
 // drawEvery is the time between two writes to Out.
@@ -85,6 +93,7 @@ func New(cfg Config) *Printer {
 	}
 
 	p := &Printer{out: cfg.Out, remedy: cfg.Remedy, stop: make(chan struct{}), done: make(chan struct{})}
+	p.outputs.mode = cfg.Logs
 	color := cfg.Color.Enabled(cfg.Out, cfg.Env)
 	switch cfg.Mode.resolve(cfg.Out, cfg.Env) {
 	case TTY:
@@ -97,6 +106,7 @@ func New(cfg Config) *Printer {
 		return p
 	default:
 		p.display = &plain{color: color}
+		p.outputs.fold = foldOf(cfg.Env)
 	}
 
 	go p.write()
@@ -122,9 +132,17 @@ func (p *Printer) Observe(run *runstate.Run, e journal.Entry) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.blocks.observe(run)
-	if p.display != nil {
-		p.buf = p.display.observe(p.buf, run, e, time.Now())
+	if p.display == nil {
+		return
 	}
+
+	now := time.Now()
+	p.outputs.observe(run, p.display)
+	if !p.outputs.lines {
+		p.buf = p.display.observe(p.buf, run, e, now)
+		return
+	}
+	p.buf = p.outputs.add(p.buf, p.display.observe(nil, run, e, now), e, now)
 }
 
 // Write shows whole lines of text, such as warnings, among the progress of the run. It never fails.
@@ -138,7 +156,7 @@ func (p *Printer) Write(text []byte) (int, error) {
 		if !whole {
 			return len(text), nil
 		}
-		p.say(message{logLine, string(bytes.TrimSuffix(line, []byte("\r")))})
+		p.say(message{kind: logLine, text: string(bytes.TrimSuffix(line, []byte("\r")))})
 		p.partial = rest
 	}
 }
@@ -176,9 +194,12 @@ func (p *Printer) write() {
 func (p *Printer) end() {
 	p.mu.Lock()
 	if len(p.partial) > 0 {
-		p.say(message{logLine, string(p.partial)})
+		p.say(message{kind: logLine, text: string(p.partial)})
 	}
 
+	if p.display != nil {
+		p.buf = p.outputs.release(p.buf, func(heldEntry) bool { return true })
+	}
 	p.mu.Unlock()
 	p.flush(display.finish)
 	p.mu.Lock()
@@ -197,8 +218,10 @@ func (p *Printer) flush(last func(display, []byte, time.Time) []byte) {
 		return
 	}
 
+	now := time.Now()
+	p.buf = p.outputs.release(p.buf, func(h heldEntry) bool { return now.Sub(h.since) >= holdAtMost })
 	// Two buffers take turns: one is written without the lock while the other collects output.
-	out := last(p.display, p.buf, time.Now())
+	out := last(p.display, p.buf, now)
 	p.buf = p.spare[:0]
 	p.mu.Unlock()
 

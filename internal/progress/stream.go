@@ -21,7 +21,7 @@ func (s *stream) observe(buf []byte, run *runstate.Run, e journal.Entry, _ time.
 }
 
 func (s *stream) say(buf []byte, m message, now time.Time) []byte {
-	return api.Message{Time: now, Type: string(m.kind), Text: m.text}.Append(buf)
+	return api.Message{Time: now, Type: string(m.kind), Stage: m.stage, Attempt: int(m.attempt), Text: m.text}.Append(buf)
 }
 
 func (s *stream) draw(buf []byte, _ time.Time) []byte   { return buf }

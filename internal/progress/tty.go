@@ -154,6 +154,10 @@ func (t *tty) say(buf []byte, m message, _ time.Time) []byte {
 	// Not cut but wrapped by the terminal: the message may contain a command to copy.
 	r := line{buf: append(t.lines, eraseDown...), left: math.MaxInt, color: t.color}
 	switch m.kind {
+	case stageOutput:
+		r.output(m, min(t.names, max(8, t.width/3)))
+		t.lines = append(r.buf, newLine...)
+		return buf
 	case waiting:
 		r.put(yellow, "! ")
 	case resolved:

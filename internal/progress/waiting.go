@@ -89,7 +89,7 @@ func (p *Printer) Waiting(run *runstate.Run, groups []runstate.Group) {
 		b.text = g.Reason.Text
 		if g.Blocked() && !b.announced && now.Sub(b.since) >= announceAfter {
 			b.announced = true
-			p.say(message{waiting, p.announcement(g)})
+			p.say(message{kind: waiting, text: p.announcement(g)})
 		}
 
 		p.blocks.now[key] = b
@@ -125,7 +125,7 @@ func (p *Printer) resolve(before map[blockKey]block, now time.Time) {
 		if _, still := p.blocks.now[key]; still || !b.announced || p.blocks.ending {
 			continue
 		}
-		p.say(message{resolved, "after " + formatRough(now.Sub(b.since)) + ": " + b.text})
+		p.say(message{kind: resolved, text: "after " + formatRough(now.Sub(b.since)) + ": " + b.text})
 	}
 }
 

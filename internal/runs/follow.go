@@ -47,7 +47,15 @@ func (s *Service) FollowLogs(ctx context.Context, id ID, name string, yield func
 			continue
 		}
 
-		if err := tail.Read(ctx, yield); err != nil || done {
+		err = tail.Read(ctx, func(o Output) error {
+			for _, line := range o.Lines {
+				if err := yield(Line{o.Name, line}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil || done {
 			return err
 		}
 		looked = time.Now()

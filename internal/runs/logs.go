@@ -5,6 +5,7 @@ import (
 
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/logtext"
 	"github.com/godags/godags/internal/nearest"
 	"github.com/godags/godags/internal/runstate"
 )
@@ -44,4 +45,12 @@ func Printed(run *runstate.Run) []dag.StageID {
 func (s *Service) Log(ctx context.Context, id ID, stage dag.StageID, attempt dag.Attempt) ([]byte, error) {
 	log, err := s.session.Journal.Log(ctx, id, journal.AttemptID{Stage: stage, Attempt: attempt})
 	return log.Bytes(), err
+}
+
+// LogPosition is how far the log of an attempt was read.
+type LogPosition = journal.LogPosition
+
+// LogsSince returns what attempts have printed after positions.
+func (s *Service) LogsSince(ctx context.Context, id ID, positions []LogPosition) ([]logtext.Text, error) {
+	return s.session.Journal.LogsSince(ctx, id, positions)
 }

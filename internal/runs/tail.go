@@ -14,9 +14,16 @@ import (
 
 // Line is one line that an attempt printed.
 type Line struct {
-	Stage   string
-	Attempt dag.Attempt
-	Text    []byte // without the line feed
+	Stage string
+	Text  []byte // without the line feed
+}
+
+// Output is what an attempt printed since the last look.
+type Output struct {
+	AttemptID
+	Name  string   // of the stage
+	Lines [][]byte // without line feeds
+	Ended bool     // the attempt has ended: nothing follows
 }
 
 // LogTail reads what attempts print while they run. It is told the entries of the journal, and
@@ -27,6 +34,8 @@ type LogTail struct {
 	Only func(run *runstate.Run, stage dag.StageID) bool
 	// Ended leaves the output of an attempt until the attempt has ended.
 	Ended bool
+	// Past is an entry of the journal: the output of attempts that ended up to it is not wanted.
+	Past Position
 
 	service *Service
 
@@ -50,8 +59,9 @@ func (s *Service) TailLogs() *LogTail {
 	return &LogTail{service: s, attempts: make(map[AttemptID]*followed)}
 }
 
-// Observe tells the tail about an entry that was applied to a run.
-func (t *LogTail) Observe(run *runstate.Run, e Entry) {
+// Observe tells the tail about an entry that was applied to a run. It reports whether an attempt has
+// ended.
+func (t *LogTail) Observe(run *runstate.Run, e Entry) (ended bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.run = run.ID
@@ -68,14 +78,21 @@ func (t *LogTail) Observe(run *runstate.Run, e Entry) {
 			t.attempts[id] = a
 		}
 		a.ended = r.Type != journal.StageStarted
+		if a.ended && t.Past != journal.Start && !e.ID.After(t.Past) {
+			delete(t.attempts, id)
+			continue
+		}
+		ended = ended || a.ended
 	}
+
+	return ended
 }
 
 // maxLook is how many logs one call to Redis reads.
 const maxLook = 64
 
-// Read yields the lines that are new.
-func (t *LogTail) Read(ctx context.Context, yield func(Line) error) error {
+// Read yields what is new, and once for each attempt that it has ended.
+func (t *LogTail) Read(ctx context.Context, yield func(Output) error) error {
 	t.reading.Lock()
 	defer t.reading.Unlock()
 	run, list := t.due()
@@ -108,7 +125,7 @@ func (t *LogTail) due() (ID, []followed) {
 	return t.run, list
 }
 
-func (t *LogTail) read(ctx context.Context, run ID, list []followed, yield func(Line) error) error {
+func (t *LogTail) read(ctx context.Context, run ID, list []followed, yield func(Output) error) error {
 	positions := make([]journal.LogPosition, len(list))
 	for i, a := range list {
 		positions[i] = journal.LogPosition{AttemptID: a.id, Offset: a.lines.Read()}
@@ -123,10 +140,11 @@ func (t *LogTail) read(ctx context.Context, run ID, list []followed, yield func(
 		a := list[i]
 		lines := a.lines.Next(text, a.ended)
 		t.note(a)
-		for _, line := range lines {
-			if err := yield(Line{Stage: a.name, Attempt: a.id.Attempt, Text: line}); err != nil {
-				return err
-			}
+		if len(lines) == 0 && !a.ended {
+			continue
+		}
+		if err := yield(Output{a.id, a.name, lines, a.ended}); err != nil {
+			return err
 		}
 	}
 
