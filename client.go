@@ -281,6 +281,9 @@ func newEvent(e api.Event) Event {
 
 // Cancel asks the coordinator of a run to cancel it: nothing more starts, and running stages are
 // asked to stop. The reason is recorded. A finished run stays as it is, and that is not an error.
+//
+// A run without a coordinator stays queued or stalled until a coordinator takes it, and is cancelled
+// then. Until then its waiting stages have [ReasonCancelling].
 func (c *Client) Cancel(ctx context.Context, run, reason string) error {
 	id, err := parseRun(run)
 	if err != nil {

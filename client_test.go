@@ -305,6 +305,39 @@ func TestClient_StatusCountsInstances(t *testing.T) {
 	}
 }
 
+// The state must not hide that nobody cancels the run yet; the reason says what happens to it.
+func TestClient_CancelOfARunWithoutCoordinatorIsShown(t *testing.T) {
+	t.Setenv("GODAGS_KEY", "the key of these tests")
+	client, err := godags.Open(t.Context(), redistest.Start(t).URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	p := godags.New("p")
+	p.Do("a", func(context.Context) error { return nil })
+	id, err := client.Submit(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	reason := func() (godags.RunState, godags.ReasonCode) {
+		status, err := client.Status(t.Context(), id)
+		if err != nil || len(status.Waiting) != 1 {
+			t.Fatalf("got %+v, %v; want a waiting stage", status, err)
+		}
+		return status.State, status.Waiting[0].Reason.Code
+	}
+	if state, code := reason(); state != godags.StateQueued || code != godags.ReasonRunQueued {
+		t.Errorf("before: %s, %s", state, code)
+	}
+	if err := client.Cancel(t.Context(), id, "enough"); err != nil {
+		t.Fatal(err)
+	}
+	if state, code := reason(); state != godags.StateQueued || code != godags.ReasonCancelling {
+		t.Errorf("after Cancel: %s, %s; want queued, cancelling", state, code)
+	}
+}
+
 // The stage fails once; after the retry it succeeds.
 func TestClient_RetriesWhatFailed(t *testing.T) {
 	attempts := make(chan int, 2)

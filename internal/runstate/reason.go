@@ -127,10 +127,13 @@ func (e *Explainer) Reason(s dag.StageID) (api.Reason, bool) {
 		return api.Reason{}, false
 	}
 
-	switch e.state {
-	case api.Queued:
+	// The state still says that a coordinator is missing, for that is what to do something about.
+	switch unowned := !api.HasCoordinator(e.state); {
+	case unowned && e.run.State.Cancelling():
+		return api.Reason{Code: api.ReasonCancelling, Text: "the run is cancelled when a coordinator takes it"}, true
+	case e.state == api.Queued:
 		return api.Reason{Code: api.ReasonRunQueued, Text: "no coordinator has taken the run yet"}, true
-	case api.Stalled:
+	case e.state == api.Stalled:
 		return api.Reason{Code: api.ReasonRunStalled, Text: "the coordinator of the run has stopped: the next one resumes the run"}, true
 	}
 
