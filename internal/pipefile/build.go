@@ -21,6 +21,8 @@ func build(d *decoder, p pipeline, fileName string, v Validator) *spec.Spec {
 		return nil
 	}
 
+	// The graph is built even if stages have problems, so that unknown dependencies and cycles are
+	// reported too.
 	sp, err := b.Build()
 	if invalid, ok := errors.AsType[*dag.InvalidError](err); ok {
 		b.reportGraph(invalid)
@@ -76,6 +78,7 @@ func (b *builder) readStages() bool {
 		return true
 	}
 
+	// The items of an open list are not known yet. Their number is 0 here, and the graph grows.
 	b.Grow(len(v.items), 0)
 	read := 0
 	whole := b.each(v, func(i int, item value) bool {
@@ -87,6 +90,7 @@ func (b *builder) readStages() bool {
 
 		st := stage{number: i + 1, at: int(item.at), policy: &b.defaults}
 		readKeys(b.decoder, "a stage", item, stageKeys, &st)
+		// A stage is found again by its place in the file, or else by its index. See stageOf.
 		at := item.at
 		if !v.open {
 			at = uint32(i)
@@ -137,12 +141,14 @@ func (b *builder) stage(st *stage, item uint32) {
 		b.after = append(b.after, dep.text)
 	}
 
+	// for_each and matrix together have been reported: one stage is enough to check the rest.
 	from := added{name: st.name.text, at: st.name.at, item: item, works: st.run.kind != absent || st.task.kind != absent}
 	if st.matrix.kind == absent || st.forEach.kind != absent {
 		b.add(from, b.after, kind)
 		return
 	}
 
+	// Each cell is a stage of the graph, with its item. A cell can fail and be retried alone.
 	cells, items := st.cells()
 	from.cell = true
 	for i, name := range cells {
@@ -203,6 +209,7 @@ func (d *decoder) pipelineName(name value, fileName string) string {
 		}
 		return name.text
 
+	// A file without a name is usual: `pipeline.yaml` is the pipeline "pipeline".
 	case absent:
 		if err := dag.CheckName(fileName); err != nil {
 			d.report(0, `the pipeline has its name from the file: %v: write "name:" and another one`, err)
@@ -220,6 +227,7 @@ func (b *builder) reportGraph(invalid *dag.InvalidError) {
 		mapped[f.name] = f.name != ""
 	}
 
+	// The graph knows names only. The place of a dependency is found by a second look at its stage.
 	for _, p := range invalid.Problems {
 		from := b.added[p.Stage]
 		ofDep := p.Kind == dag.UnknownDependency || p.Kind == dag.SelfDependency
@@ -237,12 +245,15 @@ func (b *builder) reportGraph(invalid *dag.InvalidError) {
 		case dag.UnknownDependency, dag.SelfDependency:
 			place = int(b.stageOf(p.Stage).after[p.Dep].at)
 			p.Suggestion = ""
+			// The user has seen such names in a run, and tries to use one. They do not exist before
+			// it.
 			if of := instanceOf(p.Dependency); mapped[of] {
 				b.suggest(place, of, "stage %s comes after %s, one of the instances that %s gets in a run: come after all of them",
 					quote(p.Name), quote(p.Dependency), quote(of))
 				continue
 			}
 
+			// "after: a, b" is one text in YAML, and a frequent mistake.
 			if some, rest, ok := strings.Cut(p.Dependency, ","); ok && suggestion == "" {
 				b.report(place, "%v: a list of names is written in brackets, as in [%s, %s]", p, strings.TrimSpace(some), strings.TrimSpace(rest))
 				continue
@@ -278,6 +289,7 @@ func (c *checker) kind(st *stage) spec.Kind {
 	kind.When = st.policy.when.text
 	kind.ForEach = st.forEach.text
 	switch {
+	// The later one of the two is marked: the first was right until then.
 	case st.run.kind != absent && st.task.kind != absent:
 		c.report(int(max(st.run.at, st.task.at)), "a stage has run or task, not both")
 	case st.run.kind != absent && st.params.kind != absent:
@@ -318,11 +330,14 @@ func (c *checker) validate(kind spec.Kind, st *stage, place value) {
 	if err == nil {
 		return
 	}
+
+	// The suggestion goes to its own field, so that editors can offer it.
 	if unknown, ok := errors.AsType[*tasks.UnknownError](err); ok && unknown.Suggestion != "" {
 		c.suggest(int(place.at), unknown.Suggestion, "%v: %v %s", st, tasks.ErrUnknownTask, quote(kind.Task))
 		return
 	}
 
+	// An error about parameters belongs there, not at the name of the task.
 	if len(st.params.items) > 0 && !errors.Is(err, tasks.ErrUnknownTask) {
 		place = st.params
 	}

@@ -22,6 +22,7 @@ var (
 // fit reports keys of the stage that have no effect together with its other keys, and removes from
 // kind the defaults that have none.
 func (c *checker) fit(st *stage, kind *spec.Kind) {
+	// Only a stage's own keys are reported. Defaults are for all stages, and may not fit some.
 	for _, key := range st.keysOf(commandKeys) {
 		if st.run.kind == absent {
 			c.report(int(key.at), "%s is for a stage with run", key.name)
@@ -35,6 +36,7 @@ func (c *checker) fit(st *stage, kind *spec.Kind) {
 		}
 	}
 
+	// A join point keeps what decides when it finishes. Unused defaults must not change the digest.
 	if !works {
 		kind.Policy = spec.Policy{Trigger: kind.Trigger, When: kind.When, Priority: kind.Priority}
 	}
@@ -49,6 +51,7 @@ func (c *checker) fit(st *stage, kind *spec.Kind) {
 	}
 
 	if len(st.after) == 0 && kind.Trigger != dag.AllSuccess {
+		// Without dependencies every trigger means the same, so the spec has only one form of it.
 		if at := st.ownAt("trigger"); at >= 0 {
 			c.report(at, "trigger %v is about the stages in after, and there are none", kind.Trigger)
 		}
@@ -66,6 +69,7 @@ func (c *checker) fit(st *stage, kind *spec.Kind) {
 
 // twice reports variables that the command would get both as a secret and from env.
 func (c *checker) twice(st *stage, secrets []string) {
+	// Which of the two the command gets would depend on the order in its environment.
 	for i := 0; i < len(st.env.items); i += 2 {
 		if name := st.env.items[i]; slices.Contains(secrets, name.text) {
 			c.report(int(name.at), "env: %s is among the secrets of the stage", quote(name.text))
@@ -82,6 +86,7 @@ func (st *stage) keysOf(names []string) []ownKey {
 		}
 	}
 
+	// These keys belong to the stage, not to its policy, and are not among the own keys.
 	for _, k := range []struct {
 		name string
 		v    value
@@ -111,6 +116,7 @@ func (b *builder) checkLists() {
 		return
 	}
 
+	// Cells are left out: for_each names a stage of the file, and gathers all cells of it.
 	named := make(map[string]*added)
 	mapped := make(map[string]bool)
 	for i := range b.added {
@@ -121,6 +127,7 @@ func (b *builder) checkLists() {
 
 	for _, f := range b.mapped {
 		mapped[f.name] = f.name != ""
+		// A list that does not exist has been reported as an unknown dependency.
 		if list := named[f.over.text]; list != nil && list.name != f.name && !list.works {
 			b.report(int(f.over.at), "for_each: stage %s has no output: it has neither run nor task", quote(list.name))
 		}
@@ -151,6 +158,7 @@ func (b *builder) checkWhen(st *stage) {
 		scope.Outputs = append(scope.Outputs, dep.text)
 	}
 
+	// The same text has another meaning in a stage with an item.
 	when := st.policy.when
 	id := when.text
 	if scope.Item {
@@ -170,6 +178,8 @@ func (b *builder) checkWhen(st *stage) {
 		whose = "defaults" // the same text for all stages, so that it is reported once
 	}
 
+	// The error counts bytes of the expression. The excerpt needs bytes of the file, with escapes
+	// and indentation.
 	if wrong, ok := errors.AsType[*condition.Error](err); ok {
 		at := within(b.bytes, when, wrong.At)
 		end := max(at+1, within(b.bytes, when, max(wrong.At, wrong.End)))

@@ -14,6 +14,7 @@ func (d *decoder) env(v value) (env value) {
 	d.members("env", v, func() {
 		for i := 0; i < len(v.items); i += 2 {
 			name := v.items[i]
+			// A bad variable is dropped, and the others are kept: one mistake gives one message.
 			content := d.text("env "+printable(v.items[i].text), v.items[i+1])
 			if d.variable("env", name) && content.kind == text && d.noNUL("env", content) && d.fits(name, content) {
 				env.items = append(env.items, name, content)
@@ -31,6 +32,7 @@ func (d *decoder) variable(key string, name value) bool {
 		return false
 	}
 
+	// The worker sets variables with this prefix. On Windows, case does not distinguish variables.
 	if strings.HasPrefix(strings.ToUpper(name.text), "GODAGS_") {
 		d.report(int(name.at), "%s: names that begin with GODAGS_ are taken", key)
 		return false
@@ -40,6 +42,8 @@ func (d *decoder) variable(key string, name value) bool {
 }
 
 func (d *decoder) noNUL(key string, v value) bool {
+	// The operating system ends arguments and variables at this character. The rest would be lost
+	// silently.
 	if strings.Contains(v.text, "\x00") {
 		d.report(int(v.at), "%s: no command can take the character U+0000", key)
 		return false
@@ -49,6 +53,7 @@ func (d *decoder) noNUL(key string, v value) bool {
 
 // fits reports a variable that is longer than a command can be given.
 func (d *decoder) fits(name, content value) bool {
+	// Linux refuses to start a command with a longer variable. The run would fail at the stage.
 	if size := len(name.text) + len("=") + len(content.text); size > command.MaxVariable {
 		d.report(int(content.at), "env: %s has %d bytes, a variable can have %d with its name: hand it over in a file", name.text, len(content.text), command.MaxVariable)
 		return false
@@ -68,6 +73,7 @@ func (d *decoder) pipelineEnv(v value) map[string]string {
 func (st *stage) readEnv(d *decoder, v value) { st.env = d.env(v) }
 
 func (p *policy) readSecrets(d *decoder, v value) {
+	// The list replaces that of the defaults, as with all other keys.
 	p.Secrets = nil
 	for _, name := range d.texts("secrets", v) {
 		if !d.variable("secrets", name) {
@@ -113,6 +119,7 @@ func (p *policy) readNoRetryCodes(d *decoder, v value) {
 	p.codes = value{kind: list, at: v.at}
 	for _, item := range items {
 		code := 0
+		// The code 0 is success, and is never retried.
 		if d.whole(&code, "no_retry_codes", item, 1, 255); code > 0 {
 			item.text = strconv.Itoa(code)
 			p.codes.items = append(p.codes.items, item)
@@ -141,6 +148,7 @@ func (st *stage) commandParams() []byte {
 		add("env", st.env)
 	}
 
+	// A list is executed without a shell, whatever the defaults say.
 	if run == "run" {
 		add("shell", st.policy.shell)
 	}

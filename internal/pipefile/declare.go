@@ -33,6 +33,7 @@ func (p *pipeline) readParams(d *decoder, v value) {
 }
 
 func (p *pipeline) readParam(d *decoder, name, v value) {
+	// Commands get parameters as variables in upper case.
 	same := func(q spec.Param) bool { return strings.EqualFold(q.Name, name.text) }
 	if err := spec.CheckVariable(name.text); err != nil {
 		d.report(int(name.at), "params: %v", err)
@@ -68,6 +69,7 @@ func (p *pipeline) addParam(d *decoder, name, v value, declared declaration) {
 	case fallback.kind == absent && declared.kind == "":
 		d.report(int(v.at), "parameter %s needs a type or a default", quote(name.text))
 	case fallback.kind != absent:
+		// A default such as 100 says its type.
 		if param.Type == "" {
 			param.Type = spec.TypeOf(text)
 		}

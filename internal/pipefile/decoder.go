@@ -26,12 +26,14 @@ func newDecoder(file []byte) *decoder {
 func (d *decoder) text(key string, v value) value {
 	switch v.kind {
 	case text:
+		// This parser follows YAML 1.2, where they are text. In YAML 1.1 they are booleans.
 		if isYesNo(v.text) && string(token(d.bytes, int(v.at))) == v.text {
 			d.report(int(v.at), "some YAML programs take %s for true or false: put it in quotes: %[1]q", v.text)
 		}
 		return v
 
 	case number, boolean:
+		// As it is written: 1.10 as a name is "1.10", not the number 1.1.
 		v.kind, v.text = text, string(token(d.bytes, int(v.at)))
 		d.report(int(v.at), "%s must be text: put it in quotes: %s", key, quote(v.text))
 	case null:
@@ -59,6 +61,7 @@ func (d *decoder) nonempty(key string, v value) value {
 // texts returns the texts in a list, or a text alone as a list of one. Null is an empty list.
 func (d *decoder) texts(key string, v value) []value {
 	switch v.kind {
+	// An empty "after:" is what remains when the last name is removed.
 	case null:
 		return nil
 	case list:
@@ -91,6 +94,7 @@ func (st *stage) readRun(d *decoder, v value) {
 		d.report(int(v.at), "run is an empty list: it takes a program and its arguments")
 	}
 
+	// Later words may be empty: programs take empty arguments.
 	for i, word := range words {
 		word = d.text("run", word)
 		switch {
@@ -124,6 +128,7 @@ func (p *policy) readQueue(d *decoder, v value) {
 	if spec.CheckQueue(v.text) != nil {
 		d.report(int(v.at), "illegal queue name %s: use up to 100 letters, digits, '.', '_' and '-'", quote(v.text))
 	}
+	// An illegal name is kept too. It has been reported, and the spec is not used.
 	p.queue = v.text
 }
 
@@ -142,6 +147,7 @@ func token(src []byte, at int) []byte {
 
 	switch src[0] {
 	case '"', '\'':
+		// A quoted text ends at its quote, which a backslash escapes in double quotes.
 		for i := 1; i < len(src); i++ {
 			if src[i] == '\\' && src[0] == '"' {
 				i++
@@ -155,6 +161,7 @@ func token(src []byte, at int) []byte {
 		return src[:1]
 	}
 
+	// Other scalars end at what introduces the next value, or at a comment.
 	end := len(src)
 	for _, stop := range []string{",", "]", "}", ": ", " #"} {
 		if i := bytes.Index(src[:end], []byte(stop)); i > 0 {

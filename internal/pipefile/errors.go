@@ -36,6 +36,7 @@ func (e *FileError) Error() string {
 
 // Show formats the first problems as a compiler does: each with its line and a caret.
 func (e *FileError) Show(most int) string {
+	// The form path:line:column is what editors and terminals turn into links.
 	shown := e.Problems[:min(most, len(e.Problems))]
 	var b strings.Builder
 	for _, p := range shown {
@@ -74,6 +75,7 @@ func printable(s string) string {
 	}
 
 	var b strings.Builder
+	// The decoder is called directly: a range loop would not tell a bad byte from a real U+FFFD.
 	for len(s) > 0 {
 		r, size := utf8.DecodeRuneInString(s)
 		if r == '\n' {

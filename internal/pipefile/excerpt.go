@@ -31,6 +31,8 @@ func excerpt(src []byte, at, end, line int) string {
 	}
 
 	var text strings.Builder
+	// Lines may be megabytes long, so the excerpt begins near the place. It goes backwards
+	// character by character, because the caret stands below columns.
 	caret := 0 // columns before it
 	for n := 0; begin > 0 && src[begin-1] != '\n'; n++ {
 		if n == excerptBefore {
@@ -51,6 +53,7 @@ func excerpt(src []byte, at, end, line int) string {
 		}
 
 		r, size := utf8.DecodeRune(src[i:])
+		// A line end of Windows is not part of the line.
 		if r == '\r' && (i+1 == len(src) || src[i+1] == '\n') {
 			break
 		}
@@ -101,10 +104,12 @@ func within(src []byte, v value, at int) int {
 	case src[i] == '"' || src[i] == '\'':
 		quote = src[i]
 		i++
+	// A block begins on the line after its header.
 	case src[i] == '|' || src[i] == '>':
 		i += bytes.IndexByte(src[i:], '\n') + 1
 	}
 
+	// i counts bytes as written, and n bytes of the meaning.
 	for n := 0; n < at && i < len(src); {
 		wide := 1
 		means := 1 // bytes as written, and what they mean
@@ -123,6 +128,7 @@ func within(src []byte, v value, at int) int {
 		n = n + means
 	}
 
+	// The place may be behind an indentation that means nothing. It belongs to the next word.
 	for at < len(v.text) && !isBlank(v.text[at]) && i < len(src) && isBlank(src[i]) {
 		i++
 	}

@@ -31,6 +31,7 @@ func (s *source) readJSON(stream bool) (value, bool) {
 		return value{}, false
 	}
 
+	// From here on the syntax is known to be right: the reader needs no check of bounds.
 	r := jsonReader{source: s, stream: stream}
 	return r.value()
 }
@@ -44,6 +45,7 @@ func (s *source) within(v value) *jsonReader {
 func (r *jsonReader) openList() value {
 	at := r.pos
 	depth := 0
+	// Only brackets and quotes matter. They balance, since the JSON is valid.
 	for {
 		switch r.bytes[r.pos] {
 		case '"':
@@ -92,6 +94,7 @@ func (r *jsonReader) skip(chars string) {
 
 // more reports whether another item comes before the closing bracket, and steps to either.
 func (r *jsonReader) more(closing byte) bool {
+	// Commas can be skipped like blanks: valid JSON has them exactly where they belong.
 	r.skip(" \t\r\n,")
 	return r.bytes[r.pos] != closing
 }
@@ -115,6 +118,7 @@ func (r *jsonReader) list() (value, bool) {
 // collected makes the list or mapping that ends here.
 func (r *jsonReader) collected(k kind, at int, items []value) value {
 	r.depth--
+	// The recursion is bounded by encoding/json, which refuses more than 10,000 levels.
 	if r.depth >= maxDepth {
 		return r.deep(at)
 	}
@@ -133,6 +137,8 @@ func (r *jsonReader) mapping() (value, bool) {
 
 		r.skip(" \t\r\n:")
 		var v value
+		// A large file is one long list of stages. As a tree of values it would take some
+		// gigabytes.
 		if r.stream && r.depth == 1 && key.text == "stages" && r.bytes[r.pos] == '[' {
 			v = r.openList()
 		} else if v, ok = r.value(); !ok {
@@ -174,6 +180,7 @@ func (r *jsonReader) text() string {
 
 	r.pos++
 	quoted := r.bytes[begin:r.pos]
+	// Most texts have no escapes, and need no second decoder.
 	if !escaped {
 		return string(quoted[1 : len(quoted)-1])
 	}
@@ -188,6 +195,7 @@ func (r *jsonReader) unquote(at int, quoted []byte) string {
 		r.report(at, "not valid JSON: %v", err)
 	}
 
+	// A file may have U+FFFD itself, or its escape. Only those beyond are replacements.
 	written := bytes.Count(quoted, []byte("\uFFFD")) + bytes.Count(bytes.ToLower(quoted), []byte(`\ufffd`))
 	if strings.Count(s, string(utf8.RuneError)) > written {
 		r.report(at, "half of a surrogate pair is no character: \\ud800 to \\udfff come in twos")
@@ -203,6 +211,7 @@ func (s *source) reportJSON() {
 		s.report(0, "not valid JSON: %v", err)
 		return
 	}
+	// The offset of this error is behind the last byte, which shows an empty line.
 	if strings.Contains(err.Error(), "unexpected end") {
 		s.report(len(bytes.TrimSpace(s.bytes)), "the file ends in the middle: a closing bracket or quote is missing")
 		return
@@ -215,6 +224,8 @@ func (s *source) reportJSON() {
 func (s *source) explain(message string, at int) (place int, text string) {
 	c := s.bytes[at]
 	before := bytes.TrimRight(s.bytes[:at], " \t\r\n")
+	// encoding/json has no codes for its errors, only texts. Texts that it may change one day get
+	// the last message.
 	is := func(part string) bool { return strings.Contains(message, part) }
 	switch {
 	case c == '/' || c == '#':

@@ -91,6 +91,7 @@ func (d *decoder) endOfText(what string, key, v value) bool {
 		return false
 	}
 
+	// In a flow mapping, "that" is a key without a value, followed by a comma or the brace.
 	rest := d.bytes[int(key.at)+len(token(d.bytes, int(key.at))):]
 	if rest = bytes.TrimLeft(rest, " \t\r\n"); len(rest) == 0 || rest[0] != ',' && rest[0] != '}' {
 		return false
@@ -102,6 +103,7 @@ func (d *decoder) endOfText(what string, key, v value) bool {
 
 // unknownKey returns the key that was probably meant, or "".
 func (d *decoder) unknownKey(what string, key value, known []string) string {
+	// Words of other tools come first: no edit distance leads from "needs" to "after".
 	meant := elsewhere[key.text]
 	if !slices.Contains(known, meant) {
 		meant = nearest.Name(key.text, known)

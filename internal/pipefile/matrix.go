@@ -21,6 +21,7 @@ func (d *decoder) matrix(v value) (matrix value) {
 		cells := 1
 		for i := 0; i < len(v.items); i += 2 {
 			d.axis(v.items[i], v.items[i+1])
+			// The product is cut off at the limit, so that it cannot overflow.
 			cells = min(cells*len(v.items[i+1].items), maxCells+1)
 		}
 
@@ -53,6 +54,7 @@ func (d *decoder) axis(name, values value) {
 
 	seen := make(map[string]bool)
 	for _, v := range values.items {
+		// Values with the same text would give two stages one name: 1 and "1", or a/b and a_b.
 		shown := cellText(v)
 		switch {
 		case v.kind != text && v.kind != number && v.kind != boolean:
@@ -75,6 +77,8 @@ func (st *stage) cells() (names []string, items []json.RawMessage) {
 	axes := st.matrix.items
 	at := make([]int, len(axes)/2)
 	for {
+		// The names do not use the index: they stay the same if another value is added, and so do
+		// logs and outputs.
 		label := make([]string, len(at))
 		item := value{kind: mapping}
 		for a, i := range at {

@@ -21,6 +21,7 @@ func ReadParams(path string) (map[string]json.RawMessage, error) {
 		return nil, err
 	}
 
+	// Some editors on Windows put a byte order mark at the front, which encoding/json refuses.
 	d := newDecoder(bytes.TrimPrefix(data, []byte("\uFEFF")))
 	params := make(map[string]json.RawMessage)
 	if root, ok := d.read(isJSON, false); ok {
@@ -64,6 +65,8 @@ func appendJSON(b []byte, v value) []byte {
 }
 
 func appendMapping(b []byte, v value) []byte {
+	// Sorted positions instead of sorted items: the value is shared with others, and must not
+	// change.
 	keys := make([]int, 0, len(v.items)/2)
 	for i := 0; i < len(v.items); i += 2 {
 		keys = append(keys, i)
@@ -83,6 +86,7 @@ func appendMapping(b []byte, v value) []byte {
 }
 
 func appendText(b []byte, s string) []byte {
+	// The encoder allocates, and most texts need no escape.
 	plain := func(r rune) bool { return r >= ' ' && r < 0x7f && r != '"' && r != '\\' }
 	if strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
 		return append(append(append(b, '"'), s...), '"')

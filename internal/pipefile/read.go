@@ -60,6 +60,7 @@ func load(path string, most int64) ([]byte, error) {
 		return nil, unreadable(path, err)
 	case info.IsDir():
 		return nil, fmt.Errorf("%s: this is a folder, not a file", printable(path))
+	// Reading a FIFO could wait forever, and a device might never end.
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s: this is not a regular file: write its content to one", printable(path))
 	case info.Size() > most:
@@ -101,6 +102,7 @@ func Parse(name string, data []byte, v Validator) (*spec.Spec, error) {
 		return nil, tooLarge(name, int64(len(data)), most)
 	}
 
+	// The byte order mark is no part of the text: columns count from behind it.
 	d := newDecoder(bytes.TrimPrefix(data, []byte("\uFEFF")))
 	sp := d.parse(isJSON, name, v)
 	if len(d.problems) > 0 {
@@ -138,11 +140,13 @@ func (s *source) read(isJSON, stream bool) (value, bool) {
 // checkEncoding reports text that is not UTF-8, and control characters.
 func (s *source) checkEncoding() bool {
 	text := s.bytes
+	// UTF-16 is told by its mark, or because one byte of each ASCII character is 0.
 	marked := bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff"))
 	if marked || len(text) > 1 && (text[0] == 0) != (text[1] == 0) {
 		s.report(0, "the file is UTF-16: save it as UTF-8")
 		return false
 	}
+	// Almost all files pass here. Only for the others does the slower loop find the place.
 	if utf8.Valid(text) && !slices.ContainsFunc(text, isControl) && !bytes.Contains(text, []byte("\uFFFE")) && !bytes.Contains(text, []byte("\uFFFF")) {
 		return true
 	}
@@ -191,6 +195,7 @@ func missing(path string) error {
 			continue
 		}
 		names = append(names, e.Name())
+		// The same name with another extension comes before any that is only near.
 		if stem(e.Name()) == stem(path) {
 			suggestion = e.Name()
 		}
@@ -210,6 +215,7 @@ func unreadable(path string, err error) error {
 }
 
 func tooLarge(path string, size, most int64) error {
+	// JSON may be larger, because its stages are read one by one.
 	way := "build a pipeline of this size in Go"
 	if isJSON, err := formatOf(path); err == nil && !isJSON {
 		way = fmt.Sprintf("write it as JSON, in a file of at most %d, or build it in Go", MaxJSON>>20)

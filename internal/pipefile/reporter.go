@@ -38,6 +38,7 @@ func (r *reporter) suggest(at int, suggestion, format string, args ...any) {
 
 func (r *reporter) add(p problem) {
 	if len(r.problems) == maxProblems {
+		// A file with a million problems must not fill the memory with their texts.
 		r.omitted++
 		return
 	}
@@ -68,6 +69,7 @@ func (r *reporter) fileError(path string) *FileError {
 	column := 1
 	last := 0
 	for i, p := range r.problems {
+		// The problems are sorted, so lines are counted once for all of them, in O(file).
 		at := min(p.at, end)
 		if at > last {
 			between := r.bytes[last:at]

@@ -43,6 +43,8 @@ func shapeNot(keys ...string) shape { return shape{"not": shape{"required": keys
 // Schema returns a JSON Schema, draft 2020-12, of pipeline files. It is made of the tables of keys
 // from which files are read.
 func Schema() ([]byte, error) {
+	// The tables say what each key takes. The rules between keys follow here; the checker has the
+	// same.
 	stage := shapeKeys(stageKeys, "name")
 	paramsNeedTask := shape{"anyOf": []shape{{"required": []string{"task"}}, {"properties": shape{"params": shape{"type": "null"}}}}}
 	fans := shape{"anyOf": []shape{shapeNot("max_parallel"), {"required": []string{"for_each"}}, {"required": []string{"matrix"}}}}
@@ -71,6 +73,7 @@ func Schema() ([]byte, error) {
 func shapeKeys[T any](keys []key[T], required ...string) shape {
 	properties := make(shape)
 	for _, k := range keys {
+		// A copy: shapes are shared between keys, whose descriptions differ.
 		of := shape{"description": k.about}
 		for word, v := range k.shape {
 			of[word] = v

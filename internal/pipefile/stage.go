@@ -111,6 +111,8 @@ func (st *stage) readForEach(d *decoder, v value) {
 		st.forEach = v
 		return
 	}
+	// The list must be finished before its instances can be made, so the user need not write it
+	// twice.
 	if st.forEach = d.nonempty("for_each", v); st.forEach.text != "" {
 		st.after = append(st.after, st.forEach)
 	}

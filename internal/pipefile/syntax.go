@@ -59,6 +59,7 @@ func (s *source) weigh(at, weight int) bool {
 
 // collect makes a list or mapping.
 func (s *source) collect(k kind, at int, items []value) value {
+	// The depth is kept in each value, since an alias may put a deep value at any place.
 	v := value{kind: k, at: uint32(at), items: items}
 	for i := range items {
 		v.depth = max(v.depth, items[i].depth+1)

@@ -27,6 +27,7 @@ type anchored struct {
 }
 
 func (s *source) readYAML() (value, bool) {
+	// The parser itself has no limit, and would take the memory before anything is counted.
 	if costOfYAML(s.bytes) > maxYAMLCost {
 		s.report(0, "the file holds more values than are read from YAML: write it as JSON, or build a pipeline of this size in Go")
 		return value{}, false
@@ -91,6 +92,7 @@ func (r *yamlReader) value(n *yaml.Node) (value, bool) {
 		return r.plain(n)
 	}
 
+	// The weight is the difference of the sums before and after.
 	a := &anchored{open: true, weight: -r.weight}
 	r.anchors[n] = a
 	v, ok := r.plain(n)
@@ -105,6 +107,7 @@ func (r *yamlReader) value(n *yaml.Node) (value, bool) {
 func (r *yamlReader) alias(n *yaml.Node) (value, bool) {
 	a := r.anchors[n.Alias]
 	at := r.at(n)
+	// An anchor within itself would make a value without an end.
 	if a == nil || a.open {
 		r.report(at, "*%s stands for something that it is part of", n.Value)
 		return value{}, false
@@ -168,6 +171,7 @@ func (r *yamlReader) mapping(at int, n *yaml.Node) (value, bool) {
 			if key, ok = r.asKey(key); ok {
 				r.addNew(&m, key, v)
 			}
+		// Two keys << would have no order between them. A list of mappings has one.
 		case merge != nil:
 			r.report(int(key.at), "key << is there twice: give it a list of mappings")
 		default:
@@ -207,6 +211,7 @@ func (r *yamlReader) merge(m *members, from value) {
 			}
 		}
 
+	// The first mapping wins, because later ones only add keys that are missing.
 	case list:
 		for _, v := range from.items {
 			if v.kind != mapping {

@@ -61,6 +61,8 @@ func (p *positions) of(line, column int) int {
 	}
 
 	line = max(line, 1)
+	// Places are usually asked for in order. A place before the last one costs a new start from its
+	// line.
 	if line != p.line || column < p.column {
 		p.line, p.column, p.offset = line, 1, p.lines[line-1]
 	}
@@ -127,6 +129,7 @@ func (r *yamlReader) reportYAML(err error) {
 		}
 	}
 
+	// A missing quote or bracket is noticed much later than where it belongs.
 	if load.ContextMark.Line > 0 {
 		begin := r.positions.of(load.ContextMark.Line, load.ContextMark.Column)
 		if len(bytes.TrimSpace(r.bytes[at:])) == 0 {

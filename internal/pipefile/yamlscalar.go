@@ -28,6 +28,7 @@ func (r *yamlReader) scalar(at int, n *yaml.Node) value {
 		v.kind = null
 		v.text = ""
 	case "!!bool":
+		// A written tag such as !!bool can stand before any text.
 		v.kind, v.text = boolean, strings.ToLower(n.Value)
 		if v.text != "true" && v.text != "false" {
 			r.report(at, "%s is not true or false", quote(n.Value))
@@ -64,6 +65,8 @@ func jsonNumber(s string) (string, bool) {
 		return s, true
 	}
 
+	// YAML allows 1_000, 0x1F, +5 and .5. JSON does not. Floats are rewritten as text: a conversion
+	// to float64 would lose digits, and change the digest of the spec.
 	s = strings.ReplaceAll(s, "_", "")
 	if i, err := strconv.ParseInt(s, 0, 64); err == nil {
 		return strconv.FormatInt(i, 10), true
