@@ -19,12 +19,12 @@ type liveLogs struct {
 	tail    *runs.LogTail
 	ended   chan struct{} // holds an element if an attempt has ended since the last look
 
-	run  atomic.Value                 // runs.ID, as soon as it is known
-	ends map[runs.AttemptID]*endOfLog // of the attempts that a terminal shows
+	run  atomic.Value               // runs.ID, as soon as it is known
+	ends map[runs.AttemptID]*logEnd // of the attempts that a terminal shows
 }
 
-// endOfLog is the end of what an attempt has printed.
-type endOfLog struct {
+// logEnd is what an attempt has printed last.
+type logEnd struct {
 	read int64 // offset in the log up to which it was read
 	text []byte
 }
@@ -92,11 +92,11 @@ const keptEnd = 4 << 10
 
 // readEnds shows the last line of running attempts.
 func (l *liveLogs) readEnds(ctx context.Context, shown []runs.AttemptID) {
-	ends := make(map[runs.AttemptID]*endOfLog, len(shown))
+	ends := make(map[runs.AttemptID]*logEnd, len(shown))
 	positions := make([]runs.LogPosition, len(shown))
 	for i, a := range shown {
 		if ends[a] = l.ends[a]; ends[a] == nil {
-			ends[a] = new(endOfLog)
+			ends[a] = new(logEnd)
 		}
 		positions[i] = runs.LogPosition{AttemptID: a, Offset: ends[a].read}
 	}

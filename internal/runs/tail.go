@@ -37,13 +37,18 @@ type LogTail struct {
 	// Past is an entry of the journal: the output of attempts that ended up to it is not wanted.
 	Past Position
 
-	service *Service
+	logs logReader
 
 	mu       sync.Mutex
 	run      ID
 	attempts map[AttemptID]*followed
 
 	reading sync.Mutex // held while lines are read, so that they stay in order
+}
+
+// logReader is what a tail needs of the journal.
+type logReader interface {
+	LogsSince(context.Context, ID, []LogPosition) ([]logtext.Text, error)
 }
 
 // followed is an attempt whose output is read.
@@ -56,11 +61,11 @@ type followed struct {
 
 // TailLogs returns a tail that was told nothing yet.
 func (s *Service) TailLogs() *LogTail {
-	return &LogTail{service: s, attempts: make(map[AttemptID]*followed)}
+	return &LogTail{logs: s, attempts: make(map[AttemptID]*followed)}
 }
 
-// Observe tells the tail about an entry that was applied to a run. It reports whether an attempt has
-// ended.
+// Observe tells the tail about an entry that was applied to a run. It reports whether an attempt
+// has ended.
 func (t *LogTail) Observe(run *runstate.Run, e Entry) (ended bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -126,12 +131,12 @@ func (t *LogTail) due() (ID, []followed) {
 }
 
 func (t *LogTail) read(ctx context.Context, run ID, list []followed, yield func(Output) error) error {
-	positions := make([]journal.LogPosition, len(list))
+	positions := make([]LogPosition, len(list))
 	for i, a := range list {
-		positions[i] = journal.LogPosition{AttemptID: a.id, Offset: a.lines.Read()}
+		positions[i] = LogPosition{AttemptID: a.id, Offset: a.lines.Read()}
 	}
 
-	texts, err := t.service.session.Journal.LogsSince(ctx, run, positions)
+	texts, err := t.logs.LogsSince(ctx, run, positions)
 	if err != nil {
 		return err
 	}

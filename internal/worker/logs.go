@@ -36,8 +36,8 @@ func (w *Worker) saveLogs(ctx context.Context) {
 	}
 }
 
-// saveLog saves the log of the attempt that is running, if the journal knows the attempt: an attempt
-// that is fused with the one before it may have started before it is claimed. It is claimed a few
+// saveLog saves the log of the attempt that is running, if the journal knows the attempt: one that
+// is fused with the attempt before it may have started before it is claimed. It is claimed a few
 // milliseconds later, see ReportAfter in package delivery.
 func (b *batch) saveLog(ctx context.Context) error {
 	b.mu.Lock()
