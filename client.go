@@ -48,9 +48,10 @@ func (f clientOption) applyClient(o *clientOptions) { f(o) }
 // Open connects to a Redis: redis://, rediss://, unix:// or redis-sentinel://. It waits up to 5
 // seconds for an answer.
 //
-// The key that signs pipelines is the environment variable GODAGS_KEY, of at least 16 bytes. Without
-// the variable it is the file godags/key in the settings folder of the user ([os.UserConfigDir]),
-// which is made when it is first needed. A key that cannot be used gives an error.
+// The key that signs pipelines is the environment variable GODAGS_KEY, of at least 16 bytes.
+// Without the variable it is the file godags/key in the settings folder of the user
+// ([os.UserConfigDir]), which is made when it is first needed. A key that cannot be used gives an
+// error.
 func Open(ctx context.Context, url string, opts ...ClientOption) (*Client, error) {
 	if url == "" {
 		return nil, errors.New("godags.Open needs the URL of a Redis, such as redis://localhost:6379")
@@ -125,8 +126,9 @@ func (c *Client) Submit(ctx context.Context, p *Pipeline, opts ...SubmitOption) 
 // parameters.
 var ErrRunExists = journal.ErrExists
 
-// Wait waits until a run is finished and returns its report. If the run did
-// not succeed, errors.As finds a [*RunError] in the error beside the report. When ctx is done, Wait returns and the run continues.
+// Wait waits until a run is finished and returns its report. If the run did not succeed, errors.As
+// finds a [*RunError] in the error beside the report. When ctx is done, Wait returns and the run
+// continues.
 func (c *Client) Wait(ctx context.Context, run string) (*Report, error) {
 	id, err := parseRun(run)
 	if err != nil {
@@ -282,8 +284,8 @@ func newEvent(e api.Event) Event {
 // Cancel asks the coordinator of a run to cancel it: nothing more starts, and running stages are
 // asked to stop. The reason is recorded. A finished run stays as it is, and that is not an error.
 //
-// A run without a coordinator stays queued or stalled until a coordinator takes it, and is cancelled
-// then. Until then its waiting stages have [ReasonCancelling].
+// A run without a coordinator stays queued or stalled until a coordinator takes it, and is
+// cancelled then. Until then its waiting stages have [ReasonCancelling].
 func (c *Client) Cancel(ctx context.Context, run, reason string) error {
 	id, err := parseRun(run)
 	if err != nil {
@@ -341,8 +343,8 @@ type ListOptions struct {
 	Limit    int      // at most this many, the newest; 0: all
 }
 
-// List returns runs, newest first. Of an active run it has the number of stages that were submitted,
-// and no other counts: [Client.Status] has them.
+// List returns runs, newest first. Of an active run it has the number of stages that were
+// submitted, and no other counts: [Client.Status] has them.
 func (c *Client) List(ctx context.Context, o ListOptions) ([]RunInfo, error) {
 	found, _, err := c.runs.List(ctx, runs.Filter{State: string(o.State), Pipeline: o.Pipeline, Limit: o.Limit})
 	if err != nil {

@@ -38,14 +38,14 @@
 // example of [Client.Worker] does so, and stops at SIGTERM.
 //
 // Processes that share a Redis must share a signing key: set the environment variable GODAGS_KEY to
-// the same secret text, of at least 16 bytes, in each. A worker finds the function of a stage by the names of pipeline and
-// stage, so any process that builds the same pipeline can execute it.
+// the same secret text, of at least 16 bytes, in each. A worker finds the function of a stage by
+// the names of pipeline and stage, so any process that builds the same pipeline can execute it.
 //
 // As a program: [Main] makes a command line of it, with run, worker, graph, status and more.
 //
-// Values are stored in caches: see the package github.com/godags/godags/cache. Rules of dependencies
-// and mistakes of pipelines are in github.com/godags/godags/dag, and handlers and middleware in
-// github.com/godags/godags/tasks.
+// Values are stored in caches: see the package github.com/godags/godags/cache. Rules of
+// dependencies and mistakes of pipelines are in github.com/godags/godags/dag, and handlers and
+// middleware in github.com/godags/godags/tasks.
 //
 // Options that do not fit do not compile: [StageOption], [PipelineOption], [MapOption],
 // [RunOption], [SubmitOption] and [ClientOption] say where an option belongs. Some options suit

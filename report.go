@@ -17,8 +17,8 @@ import (
 type Report struct {
 	Run   string   // run ID
 	State RunState // succeeded, failed or cancelled
-	// Total is the number of stages; each counts in one of the next four. A stage made by [Map] with
-	// n elements counts n+1.
+	// Total is the number of stages; each counts in one of the next four. A stage made by [Map]
+	// with n elements counts n+1.
 	Total                                 int
 	Succeeded, Failed, Skipped, Cancelled int
 	Started, Finished                     time.Time // by the clock of Redis

@@ -150,8 +150,8 @@ func (o *workerOptions) check(leastConcurrency int) []error {
 // except its [Report].
 //
 // A run that failed or was cancelled has a report, and errors.As finds a [*RunError] in the error.
-// When ctx is done the run is cancelled, unless another process coordinates it; the error then wraps
-// the cause of ctx as well.
+// When ctx is done the run is cancelled, unless another process coordinates it; the error then
+// wraps the cause of ctx as well.
 //
 // Parameters that do not fit give a [*ParamError]. If the run that has the ID has another pipeline
 // or other parameters, the error is [ErrRunExists]. Other errors say that the pipeline or an option

@@ -8,10 +8,10 @@ const (
 	StateQueued     RunState = "queued"     // submitted; no coordinator has taken the run yet
 	StateRunning    RunState = "running"    // a coordinator owns the run
 	StateCancelling RunState = "cancelling" // running stages are being stopped
-	StateStalled    RunState = "stalled"    // the coordinator has stopped; the next one resumes the run
+	StateStalled    RunState = "stalled"    // its coordinator has stopped; the next resumes it
 	StateSucceeded  RunState = "succeeded"  // finished: no stage failed
 	StateFailed     RunState = "failed"     // finished: a stage failed
-	StateCancelled  RunState = "cancelled"  // finished: somebody or a time limit cancelled the run
+	StateCancelled  RunState = "cancelled"  // finished: by a user or a time limit cancelled the run
 	StateDamaged    RunState = "damaged"    // the journal of the run cannot be read
 	StateNewer      RunState = "newer"      // only a newer godags can read the journal of the run
 )
@@ -32,7 +32,7 @@ const (
 	EventRunReopened    EventType = "run.reopened"    // the run is retried
 	EventStageStarted   EventType = "stage.started"   // a worker has claimed the attempt
 	EventStageSucceeded EventType = "stage.succeeded" // the stage succeeded
-	EventStageRetrying  EventType = "stage.retrying"  // the attempt failed; the next one is due at Next
+	EventStageRetrying  EventType = "stage.retrying"  // the attempt failed; the next is due at Next
 	EventStageFailed    EventType = "stage.failed"    // the stage failed finally
 	EventStageLost      EventType = "stage.lost"      // the worker died or requeued the attempt
 	EventStageSkipped   EventType = "stage.skipped"   // the stage is not executed
@@ -45,13 +45,13 @@ type ReasonCode string
 // The reasons why a stage is not running.
 const (
 	ReasonDependencies ReasonCode = "dependencies" // stages that it depends on are not finished
-	ReasonRetry        ReasonCode = "retry"        // the back-off before the next attempt is not over
+	ReasonRetry        ReasonCode = "retry"        // the next attempt waits for its back-off
 	ReasonNoWorker     ReasonCode = "no_worker"    // no live worker can run it
 	ReasonKeyMismatch  ReasonCode = "key_mismatch" // the live workers have another key than the run
 	ReasonMaxParallel  ReasonCode = "max_parallel" // as many instances run as MaxParallel allows
-	ReasonQueued       ReasonCode = "queued"       // no slot of its queue is free, or it starts soon
+	ReasonQueued       ReasonCode = "queued"       // no free slot on its queue, or starts soon
 	ReasonQueuePaused  ReasonCode = "queue_paused" // its queue is paused in Redis
-	ReasonBatch        ReasonCode = "batch"        // a worker has taken it, and has no free slot yet
+	ReasonBatch        ReasonCode = "batch"        // a worker has it, and no free slot yet
 	ReasonRunQueued    ReasonCode = "run_queued"   // no coordinator has taken the run yet
 	ReasonRunStalled   ReasonCode = "run_stalled"  // the coordinator of the run has stopped
 	ReasonCancelling   ReasonCode = "cancelling"   // the run is being cancelled

@@ -85,7 +85,8 @@ func Delete(ctx context.Context, key string) error {
 }
 
 // Printf writes to the output of the stage, which [Client.Logs] and `logs` show. The last line also
-// stands in the [Event] that ends the attempt and in [StageStatus]. Outside a stage it writes nothing.
+// stands in the [Event] that ends the attempt and in [StageStatus]. Outside a stage it writes
+// nothing.
 func Printf(ctx context.Context, format string, args ...any) {
 	if s := tasks.FromContext(ctx); s != nil {
 		fmt.Fprintf(s.Log, format, args...)

@@ -38,8 +38,8 @@ type script struct {
 // Define implements [scripttest.Case].
 func (s *script) Define(_, line string) { s.graph = append(s.graph, line) }
 
-// Step plays a step. It also checks that a new coordinator, which replays the events, would find the
-// same commands pending.
+// Step plays a step. It also checks that a new coordinator, which replays the events, would find
+// the same commands pending.
 func (s *script) Step(place, line string) []string {
 	s.place = place
 	if s.run == nil {

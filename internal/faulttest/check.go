@@ -213,8 +213,8 @@ func (c *checker) start(s *stage, e Event) {
 		c.fail("I2", "%s", why)
 	}
 
-	// Retries are promised to wait, so a retry that is late breaks no rule here, and one that is early
-	// does.
+	// Retries are promised to wait, so a retry that is late breaks no rule here, and one that is
+	// early does.
 	if e.Time.Before(s.notBefore.Add(-clocks)) {
 		c.fail("I2", "it is tried again %s too early", s.notBefore.Sub(e.Time))
 	}
