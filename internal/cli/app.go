@@ -79,7 +79,7 @@ func (p Program) execute(ctx context.Context, app *ucli.App, args []string) int 
 		return p.reportError(p.printVersion())
 	}
 
-	args, err := arrange(app, args)
+	args, err := arrange(app, helpRequest(app, args))
 	if err == nil {
 		// urfave/cli would print its own templates, which know no terminal width.
 		if asked, err := p.helpFor(app, args); asked {
@@ -98,7 +98,7 @@ func (p Program) app() *ucli.App {
 
 	for _, define := range []func(Program) *ucli.Command{
 		defineRun, defineResume, defineRetry, defineAttach, defineServe, defineWorker,
-		defineRuns, defineStatus, defineEvents, defineLogs, defineCancel,
+		definePipelines, defineRuns, defineStatus, defineEvents, defineLogs, defineCancel,
 		defineGraph, defineValidate, defineSchema, defineInit, defineWorkers, defineDoctor,
 		defineCompletion, defineVersion,
 	} {
@@ -156,11 +156,48 @@ func (p Program) wrongFlag(c *ucli.Context, err error, _ bool) error {
 		names = append(names, f.Names()[0])
 	}
 
-	meant := ""
-	if near := nearest.Name(unknown, names); near != "" {
-		meant = fmt.Sprintf(": did you mean --%s?", near)
+	dashes := "--"
+	if len(unknown) == 1 {
+		dashes = "-"
 	}
-	return usageError("unknown flag --%.200s%s (%s lists all)", unknown, meant, help)
+	meant := ""
+	if near := meantFlag(unknown, names); near != "" {
+		meant = fmt.Sprintf(": did you mean %s?", near)
+	}
+	return usageError("unknown flag %s%.200s%s (%s lists all)", dashes, unknown, meant, help)
+}
+
+// otherFlags are flags of other tools, with the ones that do the same here. The first one that the
+// command has is meant.
+var otherFlags = map[string][]string{
+	"json": {"output json"}, "format": {"output json"}, "quiet": {"progress quiet"}, "q": {"progress quiet"},
+	"p": {"param NAME=VALUE"}, "set": {"param NAME=VALUE"}, "e": {"param NAME=VALUE"},
+	"j": {"concurrency"}, "jobs": {"concurrency"}, "parallel": {"concurrency"}, "paralel": {"concurrency"}, "cores": {"concurrency"},
+	"c": {"concurrency"}, "n": {"limit"}, "d": {"detach"}, "background": {"detach"}, "w": {"workers"},
+	"tail": {"follow"}, "watch": {"follow"}, "id": {"run-id"}, "name": {"run-id"}, "o": {"output json"}, "a": {"limit"},
+}
+
+// meantFlag returns the flag that was probably meant by an unknown one; "" if that is unclear.
+func meantFlag(unknown string, names []string) string {
+	for _, other := range otherFlags[unknown] {
+		if name, _, _ := strings.Cut(other, " "); slices.Contains(names, name) {
+			return "--" + other
+		}
+	}
+
+	// Of short words, any two are near to each other.
+	if near := nearest.Name(unknown, names); near != "" && len(unknown) > 1 {
+		return "--" + near
+	}
+	return ""
+}
+
+// helpRequest turns the command help into the flag: "help run" is "run --help".
+func helpRequest(app *ucli.App, args []string) []string {
+	if len(app.Commands) == 0 || len(args) == 0 || args[0] != "help" {
+		return args
+	}
+	return append(slices.Clone(args[1:]), "--help")
 }
 
 func (p Program) unknownCommand(app *ucli.App, name string) error {
@@ -170,6 +207,11 @@ func (p Program) unknownCommand(app *ucli.App, name string) error {
 		if !c.Hidden {
 			names = append(names, c.Name)
 		}
+	}
+
+	// Nothing else may be done with one run.
+	if slices.Contains([]string{"rm", "delete", "remove"}, name) {
+		return usageError("unknown command %.200q: remove old runs with %s", name, p.hint("runs", []string{"prune"}))
 	}
 
 	if near := nearest.Name(name, names); near != "" {

@@ -8,9 +8,9 @@ import (
 
 func defineAttach(p Program) *ucli.Command {
 	return &ucli.Command{
-		Name: "attach", Usage: "follow a run until it has finished", ArgsUsage: "RUN",
+		Name: "attach", Usage: "follow a run until it has finished", ArgsUsage: "[RUN]",
 		Description: "It shows what run shows, and exits with the exit code of the run.\n" +
-			"Ctrl-C stops this command and does not affect the run. " + runHelp,
+			"Ctrl-C stops this command and does not affect the run. " + readRunHelp,
 		Flags: []ucli.Flag{redisFlag(), homeFlag(), outFlag(), progressFlag(), logsFlag(), colorFlag()},
 		Action: p.action(func(i invocation) error {
 			// Without driving flags: attach never becomes the coordinator.

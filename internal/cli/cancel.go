@@ -15,7 +15,7 @@ import (
 
 func defineCancel(p Program) *ucli.Command {
 	return &ucli.Command{
-		Name: "cancel", Usage: "cancel a run: start no more stages, and ask running stages to stop", ArgsUsage: "RUN",
+		Name: "cancel", Aliases: []string{"stop"}, Usage: "cancel a run: start no more stages, and ask running stages to stop", ArgsUsage: "RUN",
 		Description: runHelp + "\nCancelling a finished run has no effect and is not an error.",
 		Flags:       []ucli.Flag{redisFlag(), homeFlag()},
 		Action:      p.action(cancel),

@@ -13,7 +13,7 @@ import (
 
 func defineEvents(p Program) *ucli.Command {
 	return &ucli.Command{
-		Name: "events", Usage: "print the journal of a run, as one JSON object per line", ArgsUsage: "RUN", Description: runHelp,
+		Name: "events", Usage: "print the journal of a run, as one JSON object per line", ArgsUsage: "[RUN]", Description: readRunHelp,
 		Flags: []ucli.Flag{redisFlag(), homeFlag(),
 			&ucli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "print new events until the run has finished"}},
 		Action: p.action(showEvents),

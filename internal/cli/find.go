@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/godags/godags/internal/runs"
 )
@@ -11,11 +12,17 @@ import (
 // runHelp explains the argument RUN.
 const runHelp = "RUN is a run ID, a unique prefix of one, or latest."
 
+// readRunHelp is runHelp for commands that only read.
+const readRunHelp = "RUN is a run ID, a unique prefix of one, or latest, which is the default."
+
 // runWord returns the first argument, which names a run. The command takes at most so many
 // arguments.
 func (i invocation) runWord(most int) (string, error) {
 	c := i.c
 	switch {
+	// A command that changes a run must be told which one.
+	case !c.Args().Present() && strings.HasPrefix(c.Command.ArgsUsage, "["):
+		return runs.Latest, nil
 	case !c.Args().Present():
 		return "", usageError("%s needs a RUN: its ID, a prefix of it, or latest", c.Command.Name)
 	case c.NArg() > most:
@@ -33,7 +40,10 @@ func (i invocation) findRun(ctx context.Context, s *runs.Service, word string) (
 	var ambiguous *runs.AmbiguousError
 	var invalid *runs.InvalidIDError
 	switch {
-	// The service does not know command lines, so the hint is added here.
+	// The service does not know command lines, so the hints are added here. People type the name of
+	// a stage in place of the run.
+	case errors.As(err, &unknown) && i.c.Command.Name == "logs" && i.c.NArg() == 1 && !unknown.None && unknown.Near == "":
+		return found, usageError("%w: %s lists the runs; for a stage of the newest run use %s", err, i.hint("runs", nil), i.hint("logs", []string{runs.Latest, word}))
 	case errors.As(err, &unknown):
 		return found, &exitError{exitUsage, fmt.Errorf("%w%s", err, i.listHint(unknown))}
 	// These say by themselves what to do.

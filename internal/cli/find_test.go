@@ -75,9 +75,9 @@ func TestAnIDNeverHidesTheNewestRun(t *testing.T) {
 }
 
 func TestTheWordsOfACommandAreCounted(t *testing.T) {
-	execute(t, "status").expect(t, 2, "status needs a RUN")
-	execute(t, "events", "a", "b").expect(t, 2, "events takes RUN, but got 2 arguments")
-	execute(t, "logs", "a", "b", "c").expect(t, 2, "logs takes RUN [STAGE], but got 3 arguments")
+	execute(t, "cancel").expect(t, 2, "cancel needs a RUN")
+	execute(t, "events", "a", "b").expect(t, 2, "events takes [RUN], but got 2 arguments")
+	execute(t, "logs", "a", "b", "c").expect(t, 2, "logs takes [RUN [STAGE]], but got 3 arguments")
 	execute(t, "runs", "a").expect(t, 2, "runs takes no argument")
 	execute(t, "workers", "a").expect(t, 2, "workers takes no arguments")
 	execute(t, "doctor", "a").expect(t, 2, "doctor takes no arguments")

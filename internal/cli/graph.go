@@ -22,7 +22,7 @@ import (
 func defineGraph(p Program) *ucli.Command {
 	return &ucli.Command{
 		Name: "graph", Usage: "draw a pipeline, or a run with the state of each stage", ArgsUsage: "[TARGET|RUN]",
-		Description: "TARGET is a pipeline of this program or a .yaml, .yml or .json file; the default is the first pipeline of this program.\n" +
+		Description: "TARGET is a pipeline of this program, a .yaml, .yml or .json file, or a folder with a pipeline.yaml; the default is ./pipeline.yaml, else the first pipeline of this program.\n" +
 			"Any other word names a run. " + runHelp,
 		Flags: []ucli.Flag{redisFlag(), homeFlag(),
 			&ucli.StringFlag{Name: "format", Usage: "draw as `FORMAT`: dot, svg, mermaid, ascii or json (default: by the extension of the file, else ascii)"},

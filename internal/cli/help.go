@@ -16,7 +16,7 @@ var groups = []struct {
 	title    string
 	commands []string
 }{
-	{"Run", []string{"run", "resume", "retry", "attach", "cancel"}},
+	{"Run", []string{"pipelines", "run", "resume", "retry", "attach", "cancel"}},
 	{"Inspect", []string{"runs", "status", "events", "logs", "graph"}},
 	{"Write", []string{"init", "validate", "schema"}},
 	{"Serve", []string{"serve", "worker", "workers", "doctor"}},
@@ -25,6 +25,7 @@ var groups = []struct {
 
 // examples has an example for each command.
 var examples = map[string]string{
+	"pipelines":  "pipelines",
 	"run":        "run pipeline.yaml --concurrency 4 --param rows=100",
 	"resume":     "resume latest",
 	"retry":      "retry latest --stage train",

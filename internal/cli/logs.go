@@ -18,8 +18,8 @@ import (
 
 func defineLogs(p Program) *ucli.Command {
 	return &ucli.Command{
-		Name: "logs", Usage: "print the captured output of stages", ArgsUsage: "RUN [STAGE]",
-		Description: runHelp + "\nWithout STAGE it prints the output of all stages, each line after the name of its stage.",
+		Name: "logs", Usage: "print the captured output of stages", ArgsUsage: "[RUN [STAGE]]",
+		Description: readRunHelp + "\nWithout STAGE it prints the output of all stages, each line after the name of its stage.",
 		Flags: []ucli.Flag{redisFlag(), homeFlag(),
 			&ucli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "print new lines until the stage or the run has finished"},
 			&ucli.UintFlag{Name: "attempt", Usage: "print the output of attempt `N`, from 1 (default: the last)"}},

@@ -15,7 +15,7 @@ import (
 func defineRun(p Program) *ucli.Command {
 	return &ucli.Command{
 		Name: "run", Usage: "run a pipeline and wait for it", ArgsUsage: "[TARGET]",
-		Description: "TARGET is a pipeline of this program or a .yaml, .yml or .json file; the default is the first pipeline of this program.\n" +
+		Description: "TARGET is a pipeline of this program, a .yaml, .yml or .json file, or a folder with a pipeline.yaml; the default is ./pipeline.yaml, else the first pipeline of this program.\n" +
 			"Without --redis the stages run in this process, on a private Redis. With --redis they run on the workers of that Redis.\n" +
 			"With the --run-id of an existing run of the same pipeline it follows that run, and takes over if its coordinator dies.",
 		Flags: append([]ucli.Flag{

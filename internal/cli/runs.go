@@ -18,7 +18,7 @@ import (
 
 func defineRuns(p Program) *ucli.Command {
 	return &ucli.Command{
-		Name: "runs", Usage: "list runs, newest first, or remove old ones", ArgsUsage: "[prune]",
+		Name: "runs", Aliases: []string{"ls", "list", "ps"}, Usage: "list runs, newest first, or remove old ones", ArgsUsage: "[prune]",
 		Description: "runs prune removes runs with their journals, logs and values: those that have expired (run --keep), or with --older-than or --state\n" +
 			"those that match. An active run is never removed.",
 		Flags: []ucli.Flag{redisFlag(), homeFlag(),

@@ -13,7 +13,7 @@ import (
 
 func defineStatus(p Program) *ucli.Command {
 	return &ucli.Command{
-		Name: "status", Usage: "show which stages of a run are running, failed or waiting, and why", ArgsUsage: "RUN", Description: runHelp,
+		Name: "status", Usage: "show which stages of a run are running, failed or waiting, and why", ArgsUsage: "[RUN]", Description: readRunHelp,
 		Flags: []ucli.Flag{redisFlag(), homeFlag(),
 			&ucli.BoolFlag{Name: "stages", Usage: "list every stage as well"}, outFlag(), colorFlag()},
 		Action: p.action(showStatus),

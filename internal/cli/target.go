@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,9 +13,18 @@ import (
 	"github.com/godags/godags/internal/spec"
 )
 
-// target returns the pipeline that a word names: a pipeline of this program, or a file. An empty
-// word names the first pipeline of this program.
+// target returns the pipeline that a word names: a pipeline of this program, a file, or a folder
+// with a pipeline.yaml. An empty word names the pipeline.yaml in the current folder, or else the
+// first pipeline of this program.
 func (p Program) target(word string) (*spec.Spec, error) {
+	file, err := pipelineFile(word)
+	if err != nil {
+		return nil, err
+	}
+	if file != "" {
+		word = file
+	}
+
 	// By its extension and not by its existence: a misspelled file must be reported as a file.
 	if isFile(word) {
 		registry, _, err := engine.Collect(p.Pipelines...)
@@ -46,6 +56,31 @@ func (p Program) target(word string) (*spec.Spec, error) {
 	return nil, p.unknownTarget(word, names)
 }
 
+// defaultFiles are the names of a pipeline file that need not be typed.
+var defaultFiles = []string{"pipeline.yaml", "pipeline.yml"}
+
+// pipelineFile returns the pipeline file in the folder that a word names; "" if the word names
+// none, or is empty and there is no such file.
+func pipelineFile(word string) (string, error) {
+	info, err := os.Stat(cmp.Or(word, "."))
+	if err != nil || !info.IsDir() {
+		return "", nil // a pipeline of this program, or a file
+	}
+
+	for _, name := range defaultFiles {
+		path := filepath.Join(word, name)
+		if info, err := os.Stat(path); err == nil && !info.IsDir() {
+			return path, nil
+		}
+	}
+
+	// The name of a pipeline may also be that of a folder beside it.
+	if word == "" || filepath.Base(word) == word && word != "." && word != ".." {
+		return "", nil
+	}
+	return "", usageError("the folder %.200q has no %s", word, strings.Join(defaultFiles, " or "))
+}
+
 var extensions = []string{".yaml", ".yml", ".json"}
 
 func isFile(word string) bool {
@@ -62,11 +97,9 @@ func (p Program) unknownTarget(word string, names []string) error {
 		return usageError("unknown pipeline %.200q: did you mean %q?", word, near)
 	}
 
-	// A file without its extension is a common slip.
-	for _, ext := range extensions {
-		if _, err := os.Stat(word + ext); err == nil {
-			return usageError("unknown pipeline %.200q: did you mean the file %s?", word, word+ext)
-		}
+	// A file without its extension, or with a letter wrong, is a common slip.
+	if file := fileNear(word); file != "" {
+		return usageError("unknown pipeline %.200q: did you mean the file %s?", word, file)
 	}
 
 	if len(names) == 0 {
@@ -74,4 +107,30 @@ func (p Program) unknownTarget(word string, names []string) error {
 	}
 
 	return usageError("unknown pipeline %.200q: this program has %s; or give a .yaml, .yml or .json file", word, strings.Join(names, ", "))
+}
+
+// fileNear returns the pipeline file whose name without its extension is nearest to a word; "" if
+// none is near.
+func fileNear(word string) string {
+	folder := filepath.Dir(word)
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return "" // only the suggestion is lost
+	}
+
+	files := make(map[string]string)
+	var names []string
+	for _, e := range entries {
+		if name := e.Name(); isFile(name) {
+			stem := strings.TrimSuffix(name, filepath.Ext(name))
+			files[stem] = filepath.Join(folder, name)
+			names = append(names, stem)
+		}
+	}
+
+	base := filepath.Base(word)
+	if file, ok := files[base]; ok {
+		return file
+	}
+	return files[nearest.Name(base, names)]
 }
