@@ -14,6 +14,10 @@ import (
 // Difference describes the first difference between the spec of an existing run and the one that is
 // submitted now. It is empty if they are the same.
 func Difference(before, now *Spec) string {
+	// Encoding changes the bytes of JSON values: it leaves spaces out and escapes <, > and &. So
+	// only what was encoded can be compared with the spec of a run.
+	now = encoded(now)
+
 	if before.Name != now.Name {
 		return fmt.Sprintf("another pipeline: the run has %q, not %q", before.Name, now.Name)
 	}
@@ -37,6 +41,18 @@ func Difference(before, now *Spec) string {
 	}
 
 	return ""
+}
+
+// encoded returns a spec as it is after encoding and decoding.
+func encoded(s *Spec) *Spec {
+	text, err := s.Encode()
+	if err != nil {
+		return s // submission reports the error
+	}
+	if decoded, err := Decode(text); err == nil {
+		return decoded
+	}
+	return s
 }
 
 // stageDifference names the first stage that only one of them has, or that is not the same in both.

@@ -64,3 +64,26 @@ func add(b *Builder, names ...string) {
 		b.Add(names[i], after, Kind{Task: "noop"})
 	}
 }
+
+// The spec of the run was encoded, and the other one was not.
+func TestDifference_IgnoresHowJSONIsWritten(t *testing.T) {
+	build := func(second string) *Spec {
+		b := &Builder{Name: "p", Settings: Settings{Params: []Param{{Name: "text", Type: String, Value: json.RawMessage(`"<a> & b"`)}}}}
+		b.Add("a", nil, Kind{Task: "command", Params: json.RawMessage(`{"command": "echo x >&2 && cat </dev/null"}`)})
+		b.Add("b", nil, Kind{Task: "command", Params: json.RawMessage(second)})
+		sp, err := b.Build()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sp
+	}
+	existing := encoded(build(`{"command":"true"}`))
+	for want, now := range map[string]*Spec{
+		"":                                    build(`{"command": "true"}`),
+		`another pipeline: stage "b" differs`: build(`{"command": "false"}`),
+	} {
+		if got := Difference(existing, now); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
