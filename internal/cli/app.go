@@ -99,7 +99,7 @@ func (p Program) app() *ucli.App {
 	for _, define := range []func(Program) *ucli.Command{
 		defineRun, defineResume, defineRetry, defineAttach, defineServe, defineWorker,
 		definePipelines, defineRuns, defineStatus, defineEvents, defineLogs, defineCancel,
-		defineGraph, defineValidate, defineSchema, defineInit, defineWorkers, defineDoctor,
+		defineTimeline, defineGraph, defineValidate, defineSchema, defineInit, defineWorkers, defineDoctor,
 		defineCompletion, defineVersion,
 	} {
 		c := define(p)

@@ -139,6 +139,7 @@ var flagValues = map[string][]string{
 	"state":    api.RunStates(),
 	"home":     {anyFiles},
 	"out":      {anyFiles},
+	"svg":      {anyFiles},
 	"o":        {anyFiles},
 }
 

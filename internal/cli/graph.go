@@ -159,12 +159,19 @@ func parsePictureOptions(c *ucli.Context) (o pictureOptions, err error) {
 }
 
 func (i invocation) draw(in picture.Input, o pictureOptions) error {
-	write := func(w io.Writer) error { return picture.Draw(w, in, o.format) }
+	return i.write(o, func(w io.Writer, width int) error {
+		in.Width = width
+		return picture.Draw(w, in, o.format)
+	})
+}
+
+// write writes a picture to its place, and shows it if that was asked for. Only text on a terminal
+// has a width to keep to: it is 0 elsewhere.
+func (i invocation) write(o pictureOptions, draw func(w io.Writer, width int) error) error {
+	write := func(w io.Writer) error { return draw(w, 0) }
 	switch {
 	case o.path == "" && !o.open:
-		// Only text on a terminal has a width to keep to.
-		in.Width = i.columns()
-		return i.print(func(out *bufio.Writer) error { return write(out) })
+		return i.print(func(out *bufio.Writer) error { return draw(out, i.columns()) })
 	case o.path == "":
 		// The file stays: the viewer may read it after this process has exited.
 		f, err := os.CreateTemp("", fmt.Sprintf("godags-*.%s", o.format))

@@ -17,7 +17,7 @@ var groups = []struct {
 	commands []string
 }{
 	{"Run", []string{"pipelines", "run", "resume", "retry", "attach", "cancel"}},
-	{"Inspect", []string{"runs", "status", "events", "logs", "graph"}},
+	{"Inspect", []string{"runs", "status", "events", "logs", "timeline", "graph"}},
 	{"Write", []string{"init", "validate", "schema"}},
 	{"Serve", []string{"serve", "worker", "workers", "doctor"}},
 	{"Set up", []string{"completion", "version"}},
@@ -35,6 +35,7 @@ var examples = map[string]string{
 	"status":     "status latest --stages",
 	"events":     "events latest --follow",
 	"logs":       "logs latest train",
+	"timeline":   "timeline --svg run.svg",
 	"graph":      "graph latest --out run.svg",
 	"init":       "init my-pipeline",
 	"validate":   "validate pipeline.yaml",

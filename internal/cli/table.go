@@ -34,14 +34,19 @@ func (i invocation) form() (f form, err error) {
 		return f, err
 	}
 
+	colours, err := i.colours()
+	f.colorizer = colorizer(colours)
+	f.width = i.columns()
+	return f, err
+}
+
+// colours checks --color and reports whether the result is coloured.
+func (i invocation) colours() (bool, error) {
 	choice, err := progress.ParseColor(i.c.String("color"))
 	if err != nil {
-		return f, &exitError{exitUsage, err}
+		return false, &exitError{exitUsage, err}
 	}
-
-	f.colorizer = colorizer(choice.Enabled(i.Out, os.LookupEnv))
-	f.width = i.columns()
-	return f, nil
+	return choice.Enabled(i.Out, os.LookupEnv), nil
 }
 
 func (p colorizer) state(word string) string {
