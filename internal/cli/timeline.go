@@ -30,10 +30,11 @@ func defineTimeline(p Program) *ucli.Command {
 }
 
 func showTimeline(i invocation) error {
-	o, err := i.timelineOptions()
+	o, err := parseTimelineOptions(i.c)
 	if err != nil {
 		return err
 	}
+
 	colours, err := i.colours()
 	if err != nil {
 		return err
@@ -55,17 +56,17 @@ func showTimeline(i invocation) error {
 	})
 }
 
-// timelineOptions returns the format and the place of a timeline.
-func (i invocation) timelineOptions() (o pictureOptions, err error) {
-	o.path = i.c.String("svg")
-	if i.c.IsSet("svg") && o.path == "" {
+// parseTimelineOptions returns the format and the place of a timeline.
+func parseTimelineOptions(c *ucli.Context) (o pictureOptions, err error) {
+	o.path = c.String("svg")
+	if c.IsSet("svg") && o.path == "" {
 		return o, usageError("--svg needs a file name")
 	}
 
-	switch format := i.c.String("output"); {
+	switch format := c.String("output"); {
 	case format != "text" && format != "svg":
 		return o, usageError("--output is text or svg, not %q", format)
-	case format == "svg" || i.c.IsSet("svg"):
+	case format == "svg" || c.IsSet("svg"):
 		o.format = picture.SVG
 	default:
 		o.format = picture.ASCII

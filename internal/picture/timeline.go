@@ -170,27 +170,28 @@ func foldRows(all []Row) (rows []Row) {
 	return rows
 }
 
-// load is how many of the bars of a row were executed at once, at most, in each of so many equal
-// parts of the time; and in which parts only waits were.
-func (r Row) load(length time.Duration, parts int) (running, waiting []int) {
-	running = make([]int, parts+1)
-	waiting = make([]int, parts+1)
+// load is how many of the bars of a row were executed at once, on average, in each of so many equal
+// parts of the time; and in which parts a stage waited.
+func (r Row) load(length time.Duration, parts int) (running []float64, waiting []bool) {
+	running = make([]float64, parts)
+	waiting = make([]bool, parts)
+	scale := float64(parts) / float64(max(1, length))
 	for _, b := range r.Bars {
-		from, to := columnsOf(b, length, parts)
-		at := running
-		if b.wait() {
-			at = waiting
+		from, _ := columnsOf(b, length, parts)
+		for i := from; i < parts && (i == from || float64(i) < float64(b.To)*scale); i++ {
+			if b.wait() {
+				waiting[i] = true
+				continue
+			}
+
+			// Only the part of the column that the bar covers: many short stages are executed one
+			// after another in one column. Some trace is left of the shortest.
+			covered := min(float64(b.To)*scale, float64(i+1)) - max(float64(b.From)*scale, float64(i))
+			running[i] += max(covered, 0.001)
 		}
-		at[from]++
-		at[to]--
 	}
 
-	// Sums of the starts less the ends.
-	for i := 1; i <= parts; i++ {
-		running[i] += running[i-1]
-		waiting[i] += waiting[i-1]
-	}
-	return running[:parts], waiting[:parts]
+	return running, waiting
 }
 
 // columnsOf returns the columns of a bar: at least one, so that each attempt is seen.

@@ -3,6 +3,8 @@ package picture
 import (
 	"bufio"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/godags/godags/dag"
@@ -34,10 +36,7 @@ func writeTimelineSVG(w *bufio.Writer, t Timeline) {
 	c.bottom = c.top + rowHeight*float64(len(rows))
 
 	width := 2*margin + c.name + 14 + timelineBars + 10 + c.label
-	height := c.bottom + margin
-	if left > 0 {
-		height += rowHeight
-	}
+	height := c.bottom + margin + rowHeight
 
 	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" class="godags" width="%[1]s" height="%[2]s" viewBox="0 0 %[1]s %[2]s" role="img">`+"\n",
 		px(width), px(height))
@@ -52,21 +51,34 @@ func writeTimelineSVG(w *bufio.Writer, t Timeline) {
 	for i, r := range rows {
 		c.writeRow(w, r, c.top+rowHeight*float64(i))
 	}
-	if left > 0 {
-		fmt.Fprintf(w, `<text class="summary" x="%d" y="%s">+%s more</text>`+"\n", margin, px(c.bottom+16), commas(left))
-	}
+	fmt.Fprintf(w, `<text class="summary" x="%d" y="%s">%s</text>`+"\n", margin, px(c.bottom+24), timelineKey(rows, left))
 	fmt.Fprintln(w, "</svg>")
 }
 
 // timelineStyles are the styles that only timelines need.
 const timelineStyles = `.godags .row{text-anchor:start;font-size:12px}.godags .critical{font-weight:700}
 .godags .tick{font-size:10px}.godags .grid{stroke:#94a3b8;stroke-opacity:.3}
-.godags .wait{opacity:.45}.godags .onpath{stroke:#94a3b8;stroke-width:1.5}.godags .bar:hover{opacity:.7}
+.godags .wait{opacity:.45}.godags .bar:hover{opacity:.7}
 `
 
 func timelineName(r Row) string { return term.Shorten(clean(r.Name), 36) }
 
 func timelineLabel(r Row) string { return term.Shorten(clean(r.Label), 48) }
+
+// timelineKey explains what is drawn.
+func timelineKey(rows []Row, left int) string {
+	parts := []string{"thin line: waiting"}
+	if left > 0 {
+		parts = append([]string{"+" + commas(left) + " more"}, parts...)
+	}
+	if slices.ContainsFunc(rows, func(r Row) bool { return r.stages > 0 }) {
+		parts = append(parts, "height: stages at once")
+	}
+	if slices.ContainsFunc(rows, func(r Row) bool { return r.Critical }) {
+		parts = append(parts, "bold: critical path")
+	}
+	return strings.Join(parts, " · ")
+}
 
 // x is where a time is.
 func (c *chart) x(at time.Duration) float64 {
@@ -95,7 +107,7 @@ func (c *chart) writeRow(w *bufio.Writer, r Row, y float64) {
 		c.writeLoad(w, r, y)
 	} else {
 		for _, b := range r.Bars {
-			c.writeBar(w, b, r.Critical, y)
+			c.writeBar(w, b, y)
 		}
 	}
 
@@ -104,15 +116,12 @@ func (c *chart) writeRow(w *bufio.Writer, r Row, y float64) {
 }
 
 // writeBar draws an attempt as a box, and a wait as a thin line.
-func (c *chart) writeBar(w *bufio.Writer, b Bar, critical bool, y float64) {
+func (c *chart) writeBar(w *bufio.Writer, b Bar, y float64) {
 	height := float64(barHeight)
 	class := "bar swatch-" + b.State.String()
-	switch {
-	case b.wait():
+	if b.wait() {
 		height = 4
 		class += " wait"
-	case critical:
-		class += " onpath"
 	}
 
 	x := c.x(b.From)
@@ -126,17 +135,13 @@ func (c *chart) writeBar(w *bufio.Writer, b Bar, critical bool, y float64) {
 func (c *chart) writeLoad(w *bufio.Writer, r Row, y float64) {
 	const columns = timelineBars / 4
 	running, waiting := r.load(c.Length, columns)
-	most := 1
-	for _, n := range running {
-		most = max(most, n)
-	}
-
-	fmt.Fprintf(w, `<g class="bar"><title>%s: %s, at most %s at once</title>`, escape(clean(r.Name)), escape(clean(r.Label)), commas(most))
+	most := max(1, slices.Max(running))
+	fmt.Fprintf(w, `<g class="bar"><title>%s: %s</title>`, escape(clean(r.Name)), escape(clean(r.Label)))
 	for i, n := range running {
-		height := float64(barHeight+4) * float64(n) / float64(most)
+		height := max(1, float64(barHeight+4)*n/most)
 		class := "swatch-" + r.State.String()
 		switch {
-		case n == 0 && waiting[i] > 0:
+		case n == 0 && waiting[i]:
 			height = 2
 			class = "wait swatch-" + dag.Ready.String()
 		case n == 0:
@@ -145,5 +150,6 @@ func (c *chart) writeLoad(w *bufio.Writer, r Row, y float64) {
 		fmt.Fprintf(w, `<rect class="%s" x="%s" y="%s" width="4" height="%s"/>`,
 			class, px(c.x(0)+float64(4*i)), px(y+rowHeight-3-height), px(height))
 	}
+
 	fmt.Fprint(w, "</g>")
 }

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"cmp"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -179,16 +181,13 @@ func (c *textChart) cells(r Row) []cell {
 // fillLoad draws how many stages of a row were executed at once.
 func (c *textChart) fillLoad(cells []cell, r Row) {
 	running, waiting := r.load(c.Length, len(cells))
-	most := 1
-	for _, n := range running {
-		most = max(most, n)
-	}
-
+	most := max(1, slices.Max(running))
 	for i, n := range running {
 		switch {
 		case n > 0:
-			cells[i] = cell{heights[(n*len(heights)-1)/most], hues[r.State]}
-		case waiting[i] > 0:
+			height := max(0, int(math.Ceil(n*float64(len(heights))/most))-1)
+			cells[i] = cell{heights[min(height, len(heights)-1)], hues[r.State]}
+		case waiting[i]:
 			cells[i] = cell{markWait, hues[dag.Ready]}
 		}
 	}
