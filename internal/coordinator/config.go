@@ -57,5 +57,5 @@ type Queue interface {
 	Pending(queue, id string) (bool, error)
 	Remove(queue, id string) error
 	Paused(queue string) (key string, err error)
-	Requeued(queue string) (first map[string]bool, err error)
+	RequeuedAttempts(queue string) (first map[string]bool, err error)
 }

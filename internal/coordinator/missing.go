@@ -24,7 +24,7 @@ func (f *search) findMissing(deliveries []string, now time.Time) ([]*batch, erro
 	for _, id := range deliveries {
 		// A task that a worker requeued has another ID, which begins with its first attempt.
 		delivered[id] = true
-		delivered[queue.RequeuedFrom(id)] = true
+		delivered[queue.RequeuedAttempt(id)] = true
 	}
 
 	var list []*batch
@@ -65,7 +65,7 @@ func (f *search) pending(b *batch, requeued map[string]map[string]bool) (bool, e
 	}
 
 	if requeued[b.queue] == nil {
-		if requeued[b.queue], err = f.queue.Requeued(b.queue); err != nil {
+		if requeued[b.queue], err = f.queue.RequeuedAttempts(b.queue); err != nil {
 			return false, err
 		}
 	}

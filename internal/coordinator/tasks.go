@@ -73,7 +73,7 @@ func (t *tasks) item(s dag.StageID) queue.Item {
 		i.List = t.listOf(s)
 		i.First = base
 		i.Count = n
-		i.Deps = queue.ExceptionsOf(n, func(k int) dag.Attempt { return t.succeeded(base + dag.StageID(k)) })
+		i.Deps = queue.EncodeSucceeded(n, func(k int) dag.Attempt { return t.succeeded(base + dag.StageID(k)) })
 		return i
 	}
 
@@ -84,7 +84,7 @@ func (t *tasks) item(s dag.StageID) queue.Item {
 	}
 
 	deps := t.stages.spec.Graph.Deps(t.stages.graphStage(s))
-	i.Deps = queue.ExceptionsOf(len(deps), func(k int) dag.Attempt { return t.succeeded(deps[k]) })
+	i.Deps = queue.EncodeSucceeded(len(deps), func(k int) dag.Attempt { return t.succeeded(deps[k]) })
 	return i
 }
 

@@ -82,12 +82,12 @@ func (q *fakeQueue) Pending(_, id string) (bool, error) {
 	return there, nil
 }
 
-func (q *fakeQueue) Requeued(string) (map[string]bool, error) {
+func (q *fakeQueue) RequeuedAttempts(string) (map[string]bool, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	first := make(map[string]bool)
 	for id := range q.bundles {
-		first[queue.RequeuedFrom(id)] = true
+		first[queue.RequeuedAttempt(id)] = true
 	}
 	return first, nil
 }

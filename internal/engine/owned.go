@@ -33,7 +33,7 @@ func newOwnedRun(s *Session, o RunOptions, id string, identity journal.Identity,
 
 	return &ownedRun{
 		session:  s,
-		queue:    signing.queue.Own(string(s.exclusive(o.ID))),
+		queue:    signing.queue.ForRun(string(s.exclusive(o.ID))),
 		options:  o,
 		id:       id,
 		identity: identity,

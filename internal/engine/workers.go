@@ -83,7 +83,7 @@ func (s *Session) NewWorker(o WorkerOptions) (*Worker, error) {
 		Client:   client,
 		Journal:  s.Journal,
 		Fleet:    s.Fleet,
-		Queue:    signing.queue.Own(string(o.Run)),
+		Queue:    signing.queue.ForRun(string(o.Run)),
 		Key:      signing.key,
 		Registry: cmp.Or(o.Registry, s.Registry),
 		Stores:   s.Stores,

@@ -49,7 +49,7 @@ func TestCountFailures_NeverShowsMoreFailuresThanTasks(t *testing.T) {
 
 func TestRemoveQueue_LeavesNoCounts(t *testing.T) {
 	redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
-		own := NewClient(rdb, key(t)).Own("run")
+		own := NewClient(rdb, key(t)).ForRun("run")
 		if err := own.EnqueueAll(t.Context(), "q", task("id")); err != nil {
 			t.Fatal(err)
 		}

@@ -23,7 +23,7 @@ import (
 var whole = Batch{
 	Format: 1, Run: "nightly", Pipeline: "p", Incarnation: "i", Digest: "d", After: "1796077549202-1", Hops: 2,
 	Items: []Item{
-		{Stage: 3, Attempt: 1, Deps: ExceptionsOf(3, func(i int) dag.Attempt { return dag.Attempt(2 * i) })},
+		{Stage: 3, Attempt: 1, Deps: EncodeSucceeded(3, func(i int) dag.Attempt { return dag.Attempt(2 * i) })},
 		{Stage: 70, Attempt: 65535, Of: 4, Index: 9, List: "1796077549202-0"},
 		{Stage: 4, Attempt: 1, First: 61, Count: 10},
 	},
@@ -92,8 +92,8 @@ func (l *lines) String() string {
 func startServer(t *testing.T, rdb redis.UniversalClient, log *lines, handle func(Batch) error) {
 	t.Helper()
 	s := NewServer(rdb, ServerConfig{Queues: []string{"q"}, Run: "run", Key: key(t), Slots: 1,
-		Handle: func(_ context.Context, b Batch, executed func()) error {
-			defer executed()
+		Handle: func(_ context.Context, b Batch, freeSlot func()) error {
+			defer freeSlot()
 			return handle(b)
 		},
 		Logger: slog.New(slog.NewTextHandler(log, nil))})
@@ -115,7 +115,7 @@ func await(t *testing.T, what string, holds func() bool) {
 // A stage of a newer godags must neither fail nor get lost: another worker may read its task.
 func TestServer_ReturnsATaskThatItCannotRead(t *testing.T) {
 	redis := redistest.Start(t)
-	client := NewClient(redis.Client(), key(t)).Own("run")
+	client := NewClient(redis.Client(), key(t)).ForRun("run")
 	var log lines
 	startServer(t, redis.Client(), &log, func(b Batch) error { t.Errorf("executed %+v", b); return nil })
 
@@ -125,7 +125,7 @@ func TestServer_ReturnsATaskThatItCannotRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	pending := func() map[string]bool {
-		ids, err := client.Requeued("q")
+		ids, err := client.RequeuedAttempts("q")
 		if err != nil {
 			t.Error(err)
 		}
@@ -147,7 +147,7 @@ func TestServer_ReturnsATaskThatItCannotRead(t *testing.T) {
 
 func TestServer_ReturnsATaskUntilAWorkerCanExecuteIt(t *testing.T) {
 	redis := redistest.Start(t)
-	client := NewClient(redis.Client(), key(t)).Own("run")
+	client := NewClient(redis.Client(), key(t)).ForRun("run")
 	var older, newer lines
 	refused := make(chan struct{}, 100)
 	executed := make(chan Batch, 100)

@@ -14,17 +14,18 @@ import (
 	"github.com/godags/godags/internal/retry"
 )
 
-// fallback is how long an idle worker waits for a wake-up before it asks its queues: wake-ups can
-// get lost.
-const fallback = time.Second
+// wakeFallback is how long an idle worker waits for a wake-up before it asks its queues: wake-ups
+// can get lost.
+const wakeFallback = time.Second
 
-// handlerWithin is how long the handler of a dequeued task may take to start. A later handler waits
-// for another slot.
-const handlerWithin = time.Second
+// handlerTimeout is how long the handler of a dequeued task may take to start. A later handler
+// waits for another slot.
+const handlerTimeout = time.Second
 
-// freshFor is how long one dequeue may wait. Asynq computes the end of a task's lease, 30 s, before
-// it asks for the task, so the wait is taken off the lease.
-const freshFor = 5 * time.Second
+// maxDequeueWait is how long the hook may keep a dequeue waiting for a slot or a wake-up. Asynq
+// computes the end of a task's lease, 30 s, before it asks for the task, so the wait shortens the
+// lease.
+const maxDequeueWait = 5 * time.Second
 
 // Delays after errors, after which Asynq itself would ask again at once.
 const (
@@ -32,7 +33,26 @@ const (
 	lastDelay  = time.Second
 )
 
-// hook sits between an Asynq server and Redis.
+// hook sits between an Asynq server and Redis. The way of a slot:
+//
+//	Asynq           hook                          Redis     Server
+//	  | dequeue       |                             |          |
+//	  |-------------->| awaitHandler                |          |
+//	  |               | take a slot                 |          |
+//	  |               | fetch --------------------->|          |
+//	  |               |   empty: wait for a wake-up |          |
+//	  |               |<----------------------- task|          |
+//	  |               | handlerDue = true           |          |
+//	  |<----------task|                             |          |
+//	  | process ---------------------------------------------->|
+//	  |               |<-------------------------handlerStarted|
+//	  |               | handlerDue = false          |          |
+//	  |               |<-------------------------------freeSlot|
+//	  |<-------------------------------------return, or error--|
+//	  | done or retry |                             |          |
+//	  |-------------->| complete ------------------>|          |
+//
+// The handler frees the slot once the stages are executed, and returns when they are reported.
 //
 //   - Asynq polls an empty queue. The hook parks the dequeue until a wake-up, the fallback timer,
 //     or the stop of the server.
@@ -45,19 +65,19 @@ const (
 //   - A completion that cannot reach Redis is repeated until the task's lease ends. Asynq repeats
 //     it too, but with a context that it has already cancelled.
 type hook struct {
-	queues   int
-	slots    chan struct{} // holds an element for each slot that is taken
-	wake     chan struct{} // has room for one wake-up, so that one before the wait is kept
-	stop     <-chan struct{}
-	expected atomic.Bool   // a task was dequeued with a slot, and its handler has not started
-	arrived  chan struct{} // holds an element once that handler has started
-	empty    atomic.Int32  // queues found empty in this round
-	failed   atomic.Int32  // failed dequeues in a row
-	held     atomic.Bool   // nothing may be dequeued
+	queues       int
+	slots        chan struct{} // holds an element for each slot that is taken
+	wake         chan struct{} // has room for one wake-up, so that one before the wait is kept
+	stop         <-chan struct{}
+	handlerDue   atomic.Bool   // a task was dequeued with a slot, and its handler has not started
+	handlerCame  chan struct{} // holds an element once that handler has started
+	emptyQueues  atomic.Int32  // queues found empty in this round
+	failedInARow atomic.Int32  // dequeues that failed, since one reached Redis
+	held         atomic.Bool   // nothing may be dequeued: the worker cannot execute stages
 }
 
 func newHook(queues, slots int, wake chan struct{}, stop <-chan struct{}) *hook {
-	return &hook{queues: queues, slots: make(chan struct{}, slots), arrived: make(chan struct{}, 1), wake: wake, stop: stop}
+	return &hook{queues: queues, slots: make(chan struct{}, slots), handlerCame: make(chan struct{}, 1), wake: wake, stop: stop}
 }
 
 func (h *hook) DialHook(next redis.DialHook) redis.DialHook {
@@ -94,8 +114,8 @@ func scriptKeys(cmd redis.Cmder) (first, second string) {
 	return first, second
 }
 
-// heldCheck is how often a held dequeue is tried again.
-const heldCheck = 100 * time.Millisecond
+// heldInterval is the time between two looks whether dequeues are still held.
+const heldInterval = 100 * time.Millisecond
 
 // dequeue takes a slot and a task. The slot goes to the handler of the task, or is returned if
 // there is no task.
@@ -105,7 +125,7 @@ func (h *hook) dequeue(ctx context.Context, cmd redis.Cmder, next redis.ProcessH
 	// An unhealthy worker must leave tasks to the others. Without the pause Asynq would ask again
 	// within a millisecond.
 	if h.held.Load() {
-		h.pause(heldCheck, nil)
+		h.pause(heldInterval, nil)
 		cmd.SetErr(redis.Nil) // Asynq asks again
 		return redis.Nil
 	}
@@ -121,7 +141,7 @@ func (h *hook) dequeue(ctx context.Context, cmd redis.Cmder, next redis.ProcessH
 	}
 
 	err := error(redis.Nil)
-	if time.Since(begin) > freshFor {
+	if time.Since(begin) > maxDequeueWait {
 		cmd.SetErr(err) // the computed lease is too old: Asynq asks again with a new one
 	} else {
 		err = h.fetch(ctx, cmd, next, begin)
@@ -130,26 +150,26 @@ func (h *hook) dequeue(ctx context.Context, cmd redis.Cmder, next redis.ProcessH
 		<-h.slots
 	}
 
-	h.expected.Store(err == nil)
+	h.handlerDue.Store(err == nil)
 	return err
 }
 
 // awaitHandler waits until the handler of the last dequeued task has started, or returns its slot.
 func (h *hook) awaitHandler() {
-	if !h.expected.Load() {
+	if !h.handlerDue.Load() {
 		return
 	}
 
 	// Asynq does not tell whether it will call a handler for a task. A slot that was never returned
 	// would be missing for as long as the worker lives, so the slot is returned after a while. If
 	// the handler was only late, it takes another slot.
-	t := time.NewTimer(handlerWithin)
+	t := time.NewTimer(handlerTimeout)
 	defer t.Stop()
-	for h.expected.Load() {
+	for h.handlerDue.Load() {
 		select {
-		case <-h.arrived:
+		case <-h.handlerCame:
 		case <-t.C:
-			if h.expected.CompareAndSwap(true, false) {
+			if h.handlerDue.CompareAndSwap(true, false) {
 				<-h.slots
 			}
 		case <-h.stop:
@@ -160,13 +180,13 @@ func (h *hook) awaitHandler() {
 
 // handlerStarted gives a handler the slot that was taken for its task.
 func (h *hook) handlerStarted() {
-	if !h.expected.CompareAndSwap(true, false) {
+	if !h.handlerDue.CompareAndSwap(true, false) {
 		h.slots <- struct{}{} // the handler is late, and its slot was returned
 		return
 	}
 
 	select {
-	case h.arrived <- struct{}{}:
+	case h.handlerCame <- struct{}{}:
 	default:
 	}
 }
@@ -183,19 +203,19 @@ func (h *hook) fetch(ctx context.Context, cmd redis.Cmder, next redis.ProcessHoo
 		err := next(ctx, cmd)
 		switch {
 		case err == nil:
-			h.empty.Store(0)
-			h.failed.Store(0)
+			h.emptyQueues.Store(0)
+			h.failedInARow.Store(0)
 			return nil
 		case errors.Is(err, redis.Nil):
-			h.failed.Store(0)
-			if int(h.empty.Add(1)) < h.queues {
+			h.failedInARow.Store(0)
+			if int(h.emptyQueues.Add(1)) < h.queues {
 				return err // Asynq asks the other queues first
 			}
 
 			// All queues are empty. With one queue the dequeue is repeated right here, which saves
 			// a round through Asynq between the wake-up and the task.
-			h.empty.Store(0)
-			if !h.pause(fallback, h.wake) || h.queues > 1 || time.Since(begin) > freshFor || h.held.Load() {
+			h.emptyQueues.Store(0)
+			if !h.pause(wakeFallback, h.wake) || h.queues > 1 || time.Since(begin) > maxDequeueWait || h.held.Load() {
 				return err // Asynq begins a new round, with a new lease
 			}
 
@@ -203,7 +223,7 @@ func (h *hook) fetch(ctx context.Context, cmd redis.Cmder, next redis.ProcessHoo
 		case strings.HasPrefix(err.Error(), "NOSCRIPT"):
 			return err // go-redis sends the script's text
 		default:
-			h.pause(min(lastDelay, firstDelay<<min(h.failed.Add(1)-1, 10)), nil)
+			h.pause(min(lastDelay, firstDelay<<min(h.failedInARow.Add(1)-1, 10)), nil)
 			return err
 		}
 	}

@@ -78,7 +78,7 @@ func TestHook_AsksAnEmptyQueueAfterTheFallback(t *testing.T) {
 		if err := b.ask(b.Context(), dequeueOf("q")); err != nil {
 			b.Fatal(err)
 		}
-		b.askedAt(0, fallback, 2*fallback)
+		b.askedAt(0, wakeFallback, 2*wakeFallback)
 	})
 }
 
@@ -89,7 +89,7 @@ func TestHook_RenewsTheLeaseAfterAWaitForATask(t *testing.T) {
 		if err := b.ask(b.Context(), dequeueOf("q")); !errors.Is(err, redis.Nil) {
 			b.Fatal(err)
 		}
-		if waited := time.Since(b.redis.begin); waited > freshFor+fallback {
+		if waited := time.Since(b.redis.begin); waited > maxDequeueWait+wakeFallback {
 			b.Fatalf("it waited for %s", waited)
 		}
 	})
@@ -138,7 +138,7 @@ func TestHook_ReturnsTheSlotOfATaskWithoutAHandler(t *testing.T) {
 				b.Fatal(err)
 			}
 		}
-		b.askedAt(0, handlerWithin, 2*handlerWithin)
+		b.askedAt(0, handlerTimeout, 2*handlerTimeout)
 		b.hook.handlerStarted()
 		if len(b.hook.slots) != 1 {
 			b.Fatal("the handler that has come has no slot")
@@ -189,7 +189,7 @@ func TestHook_DropsAWakeUpBeforeTheDequeue(t *testing.T) {
 		if err := b.ask(b.Context(), dequeueOf("q")); err != nil {
 			b.Fatal(err)
 		}
-		b.askedAt(0, fallback)
+		b.askedAt(0, wakeFallback)
 	})
 }
 
@@ -212,7 +212,7 @@ func TestHook_AsksAllQueuesBeforeTheWait(t *testing.T) {
 				b.Fatal(err)
 			}
 		}
-		b.askedAt(0, 0, fallback, fallback)
+		b.askedAt(0, 0, wakeFallback, wakeFallback)
 	})
 }
 
@@ -293,9 +293,9 @@ func TestServer_SaysWhatWasDeliveredAndHasNotBegun(t *testing.T) {
 	})
 }
 
-func TestRequeuedFrom_TellsTasksApart(t *testing.T) {
+func TestRequeuedAttempt_TellsTasksApart(t *testing.T) {
 	for id, want := range map[string]string{"r/a#1.ABCDEF": "r/a#1", "r/a#1": "", "r/a.b#1+5-1.1": "", "r/v1.abcde#1": ""} {
-		if got := RequeuedFrom(id); got != want {
+		if got := RequeuedAttempt(id); got != want {
 			t.Errorf("%s: %q, want %q", id, got, want)
 		}
 	}

@@ -39,7 +39,7 @@ type Item struct {
 	Count int         `json:"count,omitempty"`
 
 	// Deps says which attempt of each dependency succeeded, unless all first attempts did.
-	Deps Exceptions `json:"deps,omitempty"`
+	Deps SucceededAttempts `json:"deps,omitempty"`
 }
 
 // Batch is the content of one task: attempts of one run, which one worker executes in this order.
@@ -73,8 +73,9 @@ func decodeBatch(payload []byte) (Batch, error) {
 	return signed.Batch, err
 }
 
-// taskTimeout is Asynq's limit for a task. Workers enforce the limits of stages, so this limit must
-// only be longer than any of them. Without it Asynq would take 30 minutes.
+// taskTimeout is Asynq's limit for a task, and for the handlers of a server that shuts down.
+// Workers enforce the limits of stages, so this limit must only be longer than any of them. Without
+// it Asynq would take 30 minutes.
 const taskTimeout = 365 * 24 * time.Hour
 
 // maxRetry is how often Asynq redelivers a task whose handler returned an error.
@@ -92,12 +93,12 @@ type Client struct {
 // NewClient returns a client on the given connection, which the caller still owns. Only workers
 // with the same key take its batches.
 func NewClient(rdb redis.UniversalClient, key sign.Key) *Client {
-	return &Client{rdb, asynq.NewClientFromRedisClient(pipelining{rdb}), asynq.NewInspectorFromRedisClient(rdb), key, ""}
+	return &Client{rdb, asynq.NewClientFromRedisClient(pipelinedClient{rdb}), asynq.NewInspectorFromRedisClient(rdb), key, ""}
 }
 
-// Own returns a client for the private queues of a run, on which only workers of that run listen.
-// An empty run means the queues of the key, as for the client itself.
-func (c *Client) Own(run string) *Client { return &Client{c.rdb, c.client, c.inspect, c.key, run} }
+// ForRun returns a client for the private queues of a run, on which only workers of that run
+// listen. An empty run means the queues of the key, as for the client itself.
+func (c *Client) ForRun(run string) *Client { return &Client{c.rdb, c.client, c.inspect, c.key, run} }
 
 // Fingerprint returns the fingerprint of the key with which batches are signed.
 func (c *Client) Fingerprint() string { return c.key.Fingerprint() }
@@ -107,8 +108,8 @@ func (c *Client) name(queue string) string { return name(queue, c.run, c.key) }
 // name returns the name of a queue in Redis.
 func name(queue, run string, key sign.Key) string {
 	// Runs with private queues and workers with different keys must not share a queue: a worker
-	// that takes a task which it must refuse keeps the task from the others. [CheckName] permits no
-	// '@', so no queue of a user has such a name.
+	// that takes a task which it must refuse keeps the task from the others. A queue of a user has
+	// no '@' in its name, so none has such a name.
 	if run == "" {
 		run = "key:" + key.Fingerprint()
 	}
@@ -148,18 +149,18 @@ func requeuedID(first string) string {
 	return first + "." + rand.Text()[:6]
 }
 
-// Requeued returns the id of the attempt that comes first in a task which was passed on, by the id
-// of that task; empty for any other task.
-func RequeuedFrom(id string) (first string) {
+// RequeuedAttempt returns the task ID of the first attempt of a requeued task, from the ID of that
+// task: "run:stage:1" from "run:stage:1.K3M9QX". It returns "" for any other task.
+func RequeuedAttempt(id string) (first string) {
 	if at := len(id) - len(".RANDOM"); at > 0 && id[at] == '.' {
 		return id[:at]
 	}
 	return ""
 }
 
-// Requeued returns the requeued tasks that wait in a queue, as the task IDs of their first
-// attempts.
-func (c *Client) Requeued(queue string) (first map[string]bool, err error) {
+// RequeuedAttempts returns the task IDs of the first attempts of the requeued tasks in a queue: see
+// [RequeuedAttempt].
+func (c *Client) RequeuedAttempts(queue string) (first map[string]bool, err error) {
 	// The random part of their IDs is not known to the coordinator, so the whole list is read. The
 	// caller does so only for attempts that it misses.
 	ids, err := c.rdb.LRange(context.Background(), asynqKey(c.name(queue), "pending"), 0, -1).Result()
@@ -169,7 +170,7 @@ func (c *Client) Requeued(queue string) (first map[string]bool, err error) {
 
 	first = make(map[string]bool)
 	for _, id := range ids {
-		first[RequeuedFrom(id)] = true
+		first[RequeuedAttempt(id)] = true
 	}
 	return first, nil
 }
@@ -183,7 +184,7 @@ func Label(n int, name string) string {
 }
 
 // wakeChannel is the channel on which idle workers are told that the queue has a task. A lost
-// message delays a task by [fallback] at most.
+// message delays a task by [wakeFallback] at most.
 func wakeChannel(queue string) string { return "godags:wake:" + queue }
 
 func (c *Client) wakeChannel(queue string) string { return wakeChannel(c.name(queue)) }

@@ -41,11 +41,11 @@ func TestClient_AddsAndRemovesATaskOnce(t *testing.T) {
 func TestClient_RemovesThePrivateQueueOfARun(t *testing.T) {
 	redistest.Both(t, func(t *testing.T, rdb *redis.Client) {
 		shared := NewClient(rdb, key(t))
-		own := shared.Own("run")
+		own := shared.ForRun("run")
 		if err := own.EnqueueAll(t.Context(), "q", task("id")); err != nil {
 			t.Fatal(err)
 		}
-		for c, want := range map[*Client]bool{own: true, shared: false, shared.Own("other"): false} {
+		for c, want := range map[*Client]bool{own: true, shared: false, shared.ForRun("other"): false} {
 			if pending, err := c.Pending("q", "id"); pending != want || err != nil {
 				t.Errorf("run %q: %v, %v", c.run, pending, err)
 			}

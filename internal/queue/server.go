@@ -25,8 +25,8 @@ type ServerConfig struct {
 	Key    sign.Key // batches with another signature are refused
 	Slots  int      // batches that are executed at once
 
-	// Handle executes a batch. It calls executed as soon as another batch may have its slot.
-	Handle func(ctx context.Context, b Batch, executed func()) error
+	// Handle executes a batch. It calls freeSlot as soon as another batch may have its slot.
+	Handle func(ctx context.Context, b Batch, freeSlot func()) error
 	Logger *slog.Logger
 }
 
@@ -121,11 +121,11 @@ func (s *Server) process(ctx context.Context, task *asynq.Task) error {
 	// a worker sends it again.
 	id, _ := asynq.GetTaskID(ctx)
 	s.markDelivered(id)
-	defer s.Begun(id)
+	defer s.MarkClaimed(id)
 
 	s.hook.handlerStarted()
-	executed := sync.OnceFunc(func() { <-s.hook.slots })
-	defer executed()
+	freeSlot := sync.OnceFunc(func() { <-s.hook.slots })
+	defer freeSlot()
 
 	// The signature comes first. Nothing that another program may have written is decoded.
 	queue, _ := asynq.GetQueueName(ctx)
@@ -135,7 +135,7 @@ func (s *Server) process(ctx context.Context, task *asynq.Task) error {
 		b, err = decodeBatch(body)
 	}
 	if errors.Is(err, version.ErrNewer) {
-		return s.requeueNewer(ctx, queue, task, err, executed)
+		return s.requeueNewer(ctx, queue, task, err, freeSlot)
 	}
 	if err != nil {
 		s.cfg.Logger.Warn("task refused, nothing of it is executed", "task", truncate(id), "queue", queue, "error", err)
@@ -147,9 +147,9 @@ func (s *Server) process(ctx context.Context, task *asynq.Task) error {
 
 	b.Queue = s.names[queue]
 	b.ID = id
-	err = s.cfg.Handle(ctx, b, executed)
+	err = s.cfg.Handle(ctx, b, freeSlot)
 	if errors.Is(err, version.ErrNewer) {
-		return s.requeueNewer(ctx, queue, task, err, executed)
+		return s.requeueNewer(ctx, queue, task, err, freeSlot)
 	}
 	return err
 }
@@ -161,7 +161,7 @@ const (
 
 // requeueNewer puts a task that only a newer godags can read back into its queue. Another worker
 // may be able to read it, so it is not archived.
-func (s *Server) requeueNewer(ctx context.Context, queue string, task *asynq.Task, newer error, executed func()) error {
+func (s *Server) requeueNewer(ctx context.Context, queue string, task *asynq.Task, newer error, freeSlot func()) error {
 	id, _ := asynq.GetTaskID(ctx)
 
 	// The task may come back four times a second, so the warning is limited.
@@ -173,13 +173,13 @@ func (s *Server) requeueNewer(ctx context.Context, queue string, task *asynq.Tas
 
 	// Other tasks do not wait with this one. Without the pause, this worker would be the first to
 	// dequeue the task again.
-	executed()
+	freeSlot()
 	select {
 	case <-time.After(newerPause):
 	case <-s.stop:
 	}
 
-	first := RequeuedFrom(id)
+	first := RequeuedAttempt(id)
 	if first == "" {
 		first = id
 	}
@@ -203,9 +203,9 @@ func (s *Server) markDelivered(id string) {
 	s.delivered[id] = true
 }
 
-// Begun notes that attempts of a task are claimed. From then on the journal says which worker has
-// them.
-func (s *Server) Begun(id string) {
+// MarkClaimed notes that attempts of a task are claimed. From then on the journal says which worker
+// has them.
+func (s *Server) MarkClaimed(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.delivered, id)

@@ -199,7 +199,7 @@ func (b *batch) send(ctx context.Context, c delivery.Command) {
 
 	if c.Claims {
 		// The journal shows its attempts now, so heartbeats need not name the task any more.
-		b.worker.server.Begun(b.task.ID)
+		b.worker.server.MarkClaimed(b.task.ID)
 	}
 }
 

@@ -106,7 +106,7 @@ func TestSpecOfANewerFormat_ReturnsTheTask(t *testing.T) {
 		if story := w.story(); story != "" {
 			w.Errorf("the journal tells %q, want nothing", story)
 		}
-		waiting, err := w.queue.Requeued("default")
+		waiting, err := w.queue.RequeuedAttempts("default")
 		w.must(err)
 		if held := w.worker.server.Delivered(); len(waiting)+len(held) != 1 {
 			w.Errorf("%v is in the queue and %v with the worker, want the task in one of them", waiting, held)

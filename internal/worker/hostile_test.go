@@ -100,7 +100,7 @@ func TestTask_IsRefusedIfForged(t *testing.T) {
 			i.plant(payload)
 		}
 		// a user with another key writes into the worker's queue
-		stranger := queue.NewClient(i.rdb, otherKey).Own("key:" + key.Fingerprint())
+		stranger := queue.NewClient(i.rdb, otherKey).ForRun("key:" + key.Fingerprint())
 		i.sign(stranger, "stranger", string(run), queue.Item{Stage: 3, Attempt: 1})
 		close(i.finish)
 		i.refused(len(forgeries) + 1)
@@ -235,7 +235,7 @@ func TestTask_IsRefusedFromAnotherQueue(t *testing.T) {
 
 // The journal is not signed, and the number of instances follows from it.
 func TestGather_RefusesAPartialList(t *testing.T) {
-	for n, deps := range map[int]queue.Exceptions{0: nil, 2: succeeded(1, 0)} {
+	for n, deps := range map[int]queue.SucceededAttempts{0: nil, 2: succeeded(1, 0)} {
 		simulate(t, listing, func(w *world) {
 			w.send("t", "list", 1)
 			w.expect("started succeeded")

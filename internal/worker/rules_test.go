@@ -254,8 +254,8 @@ func TestCancel_SparesCleanup(t *testing.T) {
 }
 
 // succeeded encodes which attempts of stages have succeeded, 0 for none.
-func succeeded(attempts ...dag.Attempt) queue.Exceptions {
-	return queue.ExceptionsOf(len(attempts), func(i int) dag.Attempt { return attempts[i] })
+func succeeded(attempts ...dag.Attempt) queue.SucceededAttempts {
+	return queue.EncodeSucceeded(len(attempts), func(i int) dag.Attempt { return attempts[i] })
 }
 
 // id returns the stage with a name.

@@ -49,7 +49,7 @@ func (in inputs) gathered() values.Parts {
 
 // partsOf returns the parts of the output of a stage of the graph, in order.
 func (l *pipeline) partsOf(stage dag.StageID, p values.Parts) ([]part, error) {
-	attempts, err := queue.Exceptions(p.Attempts).Attempts(p.Count)
+	attempts, err := queue.SucceededAttempts(p.Attempts).Attempts(p.Count)
 	if err != nil {
 		return nil, err
 	}

@@ -9,29 +9,29 @@ import (
 	"github.com/godags/godags/internal/sign"
 )
 
-func TestExceptions_SayWhichAttemptsSucceeded(t *testing.T) {
+func TestSucceededAttempts_SayWhichAttemptsSucceeded(t *testing.T) {
 	for _, want := range [][]dag.Attempt{{0}, {2}, {1, 0}, {0, 1, 1, 65535, 1, 0}, slices.Repeat([]dag.Attempt{1, 0, 7}, 1000)} {
-		e := ExceptionsOf(len(want), func(i int) dag.Attempt { return want[i] })
+		e := EncodeSucceeded(len(want), func(i int) dag.Attempt { return want[i] })
 		if got, err := e.Attempts(len(want)); err != nil || !slices.Equal(got, want) {
 			t.Errorf("got %v, want %v; %v", got, want, err)
 		}
 		if _, err := e.Attempts(len(want) - 1); err == nil && want[len(want)-1] != 1 {
-			t.Errorf("%v: exceptions beyond the list are taken", want)
+			t.Errorf("%v: attempts beyond the list are taken", want)
 		}
 	}
-	if e := ExceptionsOf(1000, func(int) dag.Attempt { return 1 }); len(e) > 0 {
-		t.Errorf("first attempts are exceptions: %v", e)
+	if e := EncodeSucceeded(1000, func(int) dag.Attempt { return 1 }); len(e) > 0 {
+		t.Errorf("first attempts are encoded: %v", e)
 	}
 }
 
-func FuzzExceptions(f *testing.F) {
+func FuzzSucceededAttempts(f *testing.F) {
 	f.Add([]byte{1, 0, 1, 2}, 3)
 	f.Add([]byte{255, 255, 255, 255, 255, 255, 255, 255, 255, 1, 0}, 3)
 	f.Fuzz(func(t *testing.T, data []byte, n int) {
 		if n < 0 || n > 1<<16 {
 			return
 		}
-		if list, err := Exceptions(data).Attempts(n); err == nil && len(data) > 0 && len(list) != n {
+		if list, err := SucceededAttempts(data).Attempts(n); err == nil && len(data) > 0 && len(list) != n {
 			t.Errorf("%d attempts of %d stages", len(list), n)
 		}
 	})

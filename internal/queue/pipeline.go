@@ -9,14 +9,14 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// pipelining lets Asynq, which enqueues tasks one by one, enqueue several in one trip. A script
-// call whose context has a pipeline is put into the pipeline instead of being sent, and Asynq gets
-// a successful reply. The real reply is known when the pipeline is executed.
-type pipelining struct{ redis.UniversalClient }
+// pipelinedClient lets Asynq, which enqueues tasks one by one, enqueue several in one trip. A
+// script call whose context has a pipeline is put into the pipeline instead of being sent, and
+// Asynq gets a successful reply. The real reply is known when the pipeline is executed.
+type pipelinedClient struct{ redis.UniversalClient }
 
 type pipelineKey struct{}
 
-func (c pipelining) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
+func (c pipelinedClient) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
 	pipe, ok := ctx.Value(pipelineKey{}).(redis.Pipeliner)
 	if !ok {
 		return c.UniversalClient.EvalSha(ctx, sha, keys, args...)
@@ -42,7 +42,7 @@ func (c *Client) EnqueueAll(ctx context.Context, queue string, tasks ...Task) er
 		}
 	}
 
-	// One wake-up for all tasks, behind the last: a worker that hears it finds them.
+	// One wake-up for all tasks, behind the last: a worker that receives it finds them.
 	pipe.Publish(ctx, c.wakeChannel(queue), "")
 	answers, _ := pipe.Exec(ctx) // its error is the first of those below
 
