@@ -39,5 +39,5 @@ func (p *Pipeline) Command(name string, c Command, opts ...StageOption) Output[[
 	// default.
 	s := p.add(name, false, tasks.Command{}.Handle, append(mapOptions(opts), Codec(cache.Raw)))
 	s.params = params
-	return Output[[]byte]{s}
+	return Output[[]byte]{Stage: s}
 }

@@ -33,10 +33,15 @@ func use(ctx context.Context, p *godags.Pipeline, c *godags.Client, number godag
 	one := func(context.Context) (int, error) { return 1, nil }
 	text := func(context.Context, int) (string, error) { return "", nil }
 	join := func(context.Context, []int) (int, error) { return 0, nil }
+	save := func(context.Context, int) error { return nil }
+	maybe := func(context.Context, *int) error { return nil }
+	with := func(context.Context, int, string) (string, error) { return "", nil }
+	word := godags.Then(p, "word", text, number)
 	trace := func(next tasks.Handler) tasks.Handler { return next }
 	several := []godags.Output[int]{number}
 	report, _ := godags.Run(ctx, p)
 	_, _, _, _, _, _, _, _ = do, one, text, join, trace, several, report, time.Second
+	_, _, _, _ = save, maybe, with, word
 	_ = %s
 }
 `
@@ -54,6 +59,16 @@ func use(ctx context.Context, p *godags.Pipeline, c *godags.Client, number godag
 		{`godags.Map(p, "s", join, list)`, false},
 		{`godags.Collect(p, "s", join, several)`, true},
 		{`godags.Collect(p, "s", text, several)`, false},
+		{`godags.Sink(p, "s", save, number)`, true},
+		{`godags.Sink(p, "s", save, list)`, false},
+		{`godags.Sink(p, "s", text, number)`, false},
+		{`godags.Then(p, "s", text, godags.Sink(p, "save", save, number))`, false},
+		{`godags.MapWith(p, "s", with, list, word)`, true},
+		{`godags.MapWith(p, "s", with, list, number)`, false},
+		{`godags.MapWith(p, "s", text, list, word)`, false},
+		{`godags.Sink(p, "s", maybe, godags.Optional(number))`, true},
+		{`godags.Sink(p, "s", save, godags.Optional(number))`, false},
+		{`godags.Map(p, "s", text, godags.Optional(list))`, false},
 		{`func() (int, error) { return godags.Result(report, number) }`, true},
 		{`func() (string, error) { return godags.Result(report, number) }`, false},
 
@@ -69,6 +84,8 @@ func use(ctx context.Context, p *godags.Pipeline, c *godags.Client, number godag
 		{`godags.Map(p, "s", text, list, godags.After(number))`, true},
 		{`godags.New("p", godags.After(number))`, false},
 		{`godags.Map(p, "s", text, list, godags.MaxParallel(2))`, true},
+		{`godags.MapWith(p, "s", with, list, word, godags.MaxParallel(2))`, true},
+		{`godags.Sink(p, "s", save, number, godags.MaxParallel(2))`, false},
 		{`p.Do("s", do, godags.MaxParallel(2))`, false},
 		{`godags.Then(p, "s", text, number, godags.MaxParallel(2))`, false},
 		{`godags.New("p", godags.MaxParallel(2))`, false},

@@ -109,6 +109,10 @@ func TestPipeline_ReportsAllMistakesTogether(t *testing.T) {
 	p.Do("stranger", nothing).After(New("other").Do("x", nothing))
 	Map(p, "map", double, Output[[]int]{})
 	Then(p, "then", double, Output[int]{})
+	Sink(p, "sink", func(context.Context, int) error { return nil }, Output[int]{})
+	sum := func(_ context.Context, a, b int) (int, error) { return a + b, nil }
+	MapWith(p, "with", sum, Produce(p, "list", numbers), Output[int]{})
+	Sink(p, "never", func(context.Context, *int) error { return nil }, Optional(Produce(p, "one", func(context.Context) (int, error) { return 1, nil })))
 	_, err := p.define()
 	if err == nil {
 		t.Fatal("the pipeline is valid")
@@ -116,6 +120,8 @@ func TestPipeline_ReportsAllMistakesTogether(t *testing.T) {
 	for want, times := range map[string]int{
 		`illegal name "a/b": it has a slash`: 1, `stage "twice" is defined twice`: 1, `stage "twice": After got a nil stage`: 2, `stage of another pipeline ("other")`: 1,
 		`stage "map": After got a nil stage`: 1, `stage "then": After got a nil stage`: 1,
+		`stage "sink": After got a nil stage`: 1, `stage "with": After got a nil stage`: 1,
+		`stage "never": the input from stage "one" is Optional, but the stage never starts without it: give it a Trigger`: 1,
 	} {
 		if n := strings.Count(err.Error(), want); n != times {
 			t.Errorf("it says %d times %s", n, want)
@@ -207,6 +213,48 @@ func TestInput_ThatDoesNotExist(t *testing.T) {
 	}
 	if got, err := execute(t, p, "lenient", &tasks.Stage{}); got != "json\n0" || err != nil {
 		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// The function can tell a stage without output from one whose output is a zero value, null in JSON.
+func TestOptional_TellsNoOutputFromTheZeroValue(t *testing.T) {
+	empty := func(context.Context) ([]int, error) { return nil, nil }
+	for _, codec := range []cache.Codec{cache.JSON, cache.Gob} {
+		for _, skipped := range []bool{false, true} {
+			var got *[]int
+			p := New("p", Codec(codec))
+			list := Produce(p, "list", empty, WhenFunc(func(context.Context) (bool, error) { return !skipped, nil }))
+			Sink(p, "sink", func(_ context.Context, list *[]int) error { got = list; return nil }, Optional(list), Trigger(AllDone))
+			if _, err := Run(t.Context(), p); err != nil || (got == nil) != skipped {
+				t.Errorf("%s, skipped %t: got %v, %v", codec.Name(), skipped, got, err)
+			}
+		}
+	}
+}
+
+func TestOptional_HasAResult(t *testing.T) {
+	p := New("p", Codec(cache.Gob))
+	total := Produce(p, "total", func(context.Context) (int, error) { return 0, nil })
+	report, err := Run(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Result(report, Optional(total)); err != nil || got == nil || *got != 0 {
+		t.Errorf("got %v, %v, want a pointer to 0", got, err)
+	}
+}
+
+func TestMapWith_GivesEachInstanceTheSameInput(t *testing.T) {
+	p := New("p")
+	factor := Produce(p, "factor", func(context.Context) (int, error) { return 10, nil })
+	multiply := func(_ context.Context, n, factor int) (int, error) { return n * factor, nil }
+	products := MapWith(p, "multiply", multiply, Produce(p, "list", numbers), factor)
+	report, err := Run(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Result(report, products); err != nil || fmt.Sprint(got) != "[10 20 30]" {
+		t.Errorf("got %v, %v", got, err)
 	}
 }
 

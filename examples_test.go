@@ -672,3 +672,58 @@ func ExampleMap() {
 	// [1 4 9 16]
 	// 16 <nil>
 }
+
+func ExampleSink() {
+	p := godags.New("greeting")
+	text := godags.Produce(p, "text", func(context.Context) (string, error) { return "hello", nil })
+	godags.Sink(p, "print", func(_ context.Context, text string) error {
+		_, err := fmt.Println(text)
+		return err
+	}, text)
+
+	_, err := godags.Run(context.Background(), p)
+	fmt.Println(err)
+	// Output:
+	// hello
+	// <nil>
+}
+
+// All instances share the prices, which are no part of the list.
+func ExampleMapWith() {
+	p := godags.New("bill")
+	items := godags.Produce(p, "items", func(context.Context) ([]string, error) { return []string{"tea", "cake"}, nil })
+	prices := godags.Produce(p, "prices", func(context.Context) (map[string]int, error) {
+		return map[string]int{"tea": 3, "cake": 5}, nil
+	})
+	costs := godags.MapWith(p, "cost", func(_ context.Context, item string, prices map[string]int) (int, error) {
+		return prices[item], nil
+	}, items, prices)
+
+	report, err := godags.Run(context.Background(), p)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(godags.Result(report, costs))
+	// Output: [3 5] <nil>
+}
+
+// A price of 0 is a price. No price is another matter.
+func ExampleOptional() {
+	p := godags.New("shop")
+	price := godags.Produce(p, "price", func(context.Context) (int, error) { return 0, errors.New("not known yet") })
+	godags.Sink(p, "publish", func(_ context.Context, price *int) error {
+		if price == nil {
+			_, err := fmt.Println("price on request")
+			return err
+		}
+		_, err := fmt.Println("price:", *price)
+		return err
+	}, godags.Optional(price), godags.Trigger(godags.AllDone))
+
+	report, _ := godags.Run(context.Background(), p)
+	fmt.Println(report.Succeeded, "succeeded,", report.Failed, "failed")
+	// Output:
+	// price on request
+	// 1 succeeded, 1 failed
+}

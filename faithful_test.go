@@ -22,6 +22,8 @@ func TestPipeline_RefusesTypesAndFunctionsThatCannotWork(t *testing.T) {
 	Produce[int](p, "produce", nil)
 	Then[int, int](p, "then", nil, Produce(p, "one", func(context.Context) (int, error) { return 1, nil }))
 	Map[int, int](p, "map", nil, Produce(p, "list", numbers))
+	MapWith[int, int, int](p, "with", nil, Produce(p, "list 2", numbers), Produce(p, "side", func(context.Context) (int, error) { return 1, nil }))
+	Sink(p, "sink", nil, Produce(p, "two", func(context.Context) (int, error) { return 2, nil }))
 	p.Do("when", nothing, WhenFunc(nil))
 	p.Do("codec", nothing, Codec(nil))
 	p.Do("option", nothing, Priority(1), nil)
@@ -38,6 +40,7 @@ func TestPipeline_RefusesTypesAndFunctionsThatCannotWork(t *testing.T) {
 	}
 	for _, want := range []string{
 		"option 1 is nil", `stage "do": its function is nil`, `stage "produce": its function is nil`, `stage "then": its function is nil`, `stage "map": its function is nil`,
+		`stage "with": its function is nil`, `stage "sink": its function is nil`,
 		`stage "when": WhenFunc(nil): it must not be nil`, `stage "codec": Codec(nil)`, `stage "option": option 2 is nil`,
 		`stage "hidden": its output godags.hiddenPair cannot be stored: godags.hiddenPair has no exported fields`,
 		`stage "reader": its output func() cannot be stored: a func() cannot be passed to another stage`,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 
 	"github.com/godags/godags/cache"
 	"github.com/godags/godags/tasks"
@@ -19,18 +18,45 @@ import (
 func Map[A, B any](
 	p *Pipeline, name string, f func(context.Context, A) (B, error), list Output[[]A], opts ...MapOption,
 ) Output[[]B] {
-	each := produce(p, name, f == nil, func(ctx context.Context, s *tasks.Stage) (b B, err error) {
+	return mapped(p, name, f == nil, func(ctx context.Context, _ *tasks.Stage, a A) (B, error) { return f(ctx, a) }, list, opts)
+}
+
+// MapWith is [Map] with a second input, which all instances share: f is called with each element of
+// the list and the output of side.
+func MapWith[A, S, B any](
+	p *Pipeline, name string, f func(context.Context, A, S) (B, error),
+	list Output[[]A], side Output[S], opts ...MapOption,
+) Output[[]B] {
+	out := mapped(p, name, f == nil, func(ctx context.Context, s *tasks.Stage, a A) (b B, err error) {
+		shared, err := input(ctx, s, side)
+		if err != nil {
+			return b, err
+		}
+		return f(ctx, a, shared)
+	}, list, opts)
+
+	takes(out.Stage, side)
+	return out
+}
+
+// mapped adds a stage with an instance for each element. missing says that its function is nil.
+func mapped[A, B any](
+	p *Pipeline, name string, missing bool, f func(context.Context, *tasks.Stage, A) (B, error),
+	list Output[[]A], opts []MapOption,
+) Output[[]B] {
+	each := produce(p, name, missing, func(ctx context.Context, s *tasks.Stage) (b B, err error) {
 		if s.Item == nil {
 			return b, errors.New("the stage was executed as a whole, not for an element")
 		}
+
 		var a A
 		if err := cache.JSON.Decode(s.Item, &a); err != nil {
 			return b, NoRetry(fmt.Errorf("element %d of stage %q: %w", s.Index, list.name, err))
 		}
-		return f(ctx, a)
+		return f(ctx, s, a)
 	}, opts)
 
-	each.takes(list.Stage, reflect.TypeFor[[]A]())
+	takes(each.Stage, list)
 	if list.Stage == nil {
 		return Output[[]B](each)
 	}

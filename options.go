@@ -15,11 +15,11 @@ import (
 // [Option].
 type PipelineOption interface{ applyPipeline(*Pipeline) }
 
-// MapOption is an option of [Map]. Every [StageOption] is one.
+// MapOption is an option of [Map] and [MapWith]. Every [StageOption] is one.
 type MapOption interface{ applyStage(*Stage) }
 
 // StageOption is an option of one stage: of [Pipeline.Do], [Pipeline.Command], [Produce], [Then],
-// [Join], [Join3], [Collect] and [Map].
+// [Sink], [Join], [Join3], [Collect], [Map] and [MapWith].
 type StageOption interface {
 	MapOption
 	suitsEveryStage()
@@ -173,7 +173,8 @@ const (
 
 // Trigger sets which outcome of its dependencies lets a stage start: [AllSuccess], [AllDone],
 // [AnySuccess] or [AnyFailed]. A stage is skipped when that outcome has become impossible. With any
-// trigger but AllSuccess, an input that does not exist is the zero value of its type.
+// trigger but AllSuccess, an input that does not exist is the zero value of its type, or nil if it
+// is [Optional].
 func Trigger(t dag.Trigger) Option { return option(func(o *options) { o.policy.Trigger = t }) }
 
 // When sets a condition, such as "params.train && outputs.split.rows > 100". If it is false when

@@ -30,7 +30,7 @@ func Result[T any](report *Report, of Output[T]) (v T, err error) {
 	// bytes back.
 	payload, err := payloadOf(shown, of.codec)
 	if err == nil {
-		err = of.codec.Decode(payload, &v)
+		err = of.decode(&v, func(v any) error { return of.codec.Decode(payload, v) })
 	}
 	if err != nil {
 		return v, fmt.Errorf("result of stage %q: %w", of.Name(), err)

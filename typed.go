@@ -11,9 +11,13 @@ import (
 	"github.com/godags/godags/tasks"
 )
 
-// Output is a stage whose function returns a T. [Then], [Join], [Collect] and [Map] take it as
-// input, and do not compile if their function wants another type. [Result] reads it after the run.
-type Output[T any] struct{ *Stage }
+// Output is a stage whose function returns a T. [Then], [Sink], [Join], [Collect] and [Map] take it
+// as input, and do not compile if their function wants another type. [Result] reads it after the
+// run.
+type Output[T any] struct {
+	*Stage
+	optional bool // T is a pointer, which is nil if there is no output
+}
 
 // Produce adds a stage that has an output and no inputs. Use [After] for its dependencies.
 func Produce[T any](
@@ -35,8 +39,25 @@ func Then[A, B any](
 		return f(ctx, a)
 	}, mapOptions(opts))
 
-	out.takes(in.Stage, reflect.TypeFor[A]())
+	takes(out.Stage, in)
 	return out
+}
+
+// Sink adds a stage that takes the output of another and has none itself. It is [Then] for a
+// function that returns only an error.
+func Sink[A any](
+	p *Pipeline, name string, f func(context.Context, A) error, in Output[A], opts ...StageOption,
+) *Stage {
+	s := p.add(name, f == nil, func(ctx context.Context, s *tasks.Stage) error {
+		a, err := input(ctx, s, in)
+		if err != nil {
+			return err
+		}
+		return f(ctx, a)
+	}, mapOptions(opts))
+
+	takes(s, in)
+	return s
 }
 
 // Join adds a stage that takes the outputs of two others, and starts when both have succeeded.
@@ -58,8 +79,8 @@ func Join[A, B, C any](
 		return f(ctx, a, b)
 	}, mapOptions(opts))
 
-	out.takes(inA.Stage, reflect.TypeFor[A]())
-	out.takes(inB.Stage, reflect.TypeFor[B]())
+	takes(out.Stage, inA)
+	takes(out.Stage, inB)
 	return out
 }
 
@@ -87,9 +108,9 @@ func Join3[A, B, C, D any](
 		return f(ctx, a, b, c)
 	}, mapOptions(opts))
 
-	out.takes(inA.Stage, reflect.TypeFor[A]())
-	out.takes(inB.Stage, reflect.TypeFor[B]())
-	out.takes(inC.Stage, reflect.TypeFor[C]())
+	takes(out.Stage, inA)
+	takes(out.Stage, inB)
+	takes(out.Stage, inC)
 	return out
 }
 
@@ -113,7 +134,7 @@ func Collect[A, B any](
 	}, mapOptions(opts))
 
 	for _, in := range inputs {
-		out.takes(in.Stage, reflect.TypeFor[A]())
+		takes(out.Stage, in)
 	}
 	return out
 }
@@ -142,22 +163,45 @@ func produce[T any](
 		p.problems = append(p.problems, fmt.Errorf(
 			"stage %q: its output %v cannot be stored: %w", name, reflect.TypeFor[T](), err))
 	}
-	return Output[T]{s}
+	return Output[T]{Stage: s}
 }
 
-// takes makes the stage come after another one, whose output, a t, it reads.
-func (s *Stage) takes(from *Stage, t reflect.Type) {
-	s.After(from)
-	if from == nil {
+// Optional makes an input optional: the function gets a pointer, which is nil if the stage has no
+// output because it failed, was skipped or is not finished. So the function can tell that from the
+// zero value.
+//
+//	func publish(ctx context.Context, price *int) error
+//
+//	godags.Sink(p, "publish", publish, godags.Optional(price), godags.Trigger(godags.AllDone))
+//
+// The stage needs a [Trigger] other than [AllSuccess], which never starts it without its inputs.
+func Optional[T any](of Output[T]) Output[*T] { return Output[*T]{Stage: of.Stage, optional: true} }
+
+// takes makes a stage come after another one, whose output it reads.
+func takes[T any](s *Stage, from Output[T]) {
+	s.After(from.Stage)
+	if from.Stage == nil {
 		return
 	}
+
+	problem := func(format string, args ...any) {
+		s.pipeline.problems = append(s.pipeline.problems, fmt.Errorf("stage %q: "+format, append([]any{s.name}, args...)...))
+	}
+
+	t := reflect.TypeFor[T]()
+	if from.optional {
+		t = t.Elem()
+		if s.policy.Trigger == AllSuccess {
+			problem("the input from stage %q is Optional, but the stage never starts without it: "+
+				"give it a Trigger other than AllSuccess", from.name)
+		}
+	}
+
 	if checkType(from.codec, t, false) != nil {
 		return // reported for the stage that has it as its output
 	}
-
 	if err := checkType(from.codec, t, true); err != nil {
-		s.pipeline.problems = append(s.pipeline.problems, fmt.Errorf(
-			"stage %q: the output %v of stage %q cannot be read: %w", s.name, t, from.name, err))
+		problem("the output %v of stage %q cannot be read: %w", t, from.name, err)
 	}
 }
 
@@ -169,6 +213,7 @@ func checkType(c cache.Codec, t reflect.Type, read bool) error {
 	return nil
 }
 
+// input returns the value of an input of the stage that is executed.
 func input[T any](ctx context.Context, s *tasks.Stage, in Output[T]) (v T, err error) {
 	value, err := s.Values.Output(ctx, in.name)
 	// With all_success the input must exist, so its absence is an error. With other triggers a
@@ -176,12 +221,30 @@ func input[T any](ctx context.Context, s *tasks.Stage, in Output[T]) (v T, err e
 	if to, ok := ctx.Value(stageKey{}).(*Stage); ok && to.policy.Trigger != AllSuccess && errors.Is(err, tasks.ErrNoOutput) {
 		return v, nil
 	}
+
 	if err == nil {
-		err = NoRetry(cache.Unmarshal(value, &v, in.codec)) // another attempt reads the same value
+		err = in.decode(&v, func(v any) error { return cache.Unmarshal(value, v, in.codec) })
+		err = NoRetry(err) // another attempt reads the same value
 	}
 	if err != nil {
 		return v, fmt.Errorf("input from stage %q: %w", in.name, err)
 	}
 
 	return v, nil
+}
+
+// decode sets v to an output that decode reads.
+func (o Output[T]) decode(v *T, decode func(any) error) error {
+	if !o.optional {
+		return decode(v)
+	}
+
+	// Not into the pointer itself: null, which is how JSON writes a nil slice, would make it nil,
+	// as if the stage had no output.
+	value := reflect.New(reflect.TypeFor[T]().Elem())
+	if err := decode(value.Interface()); err != nil {
+		return err
+	}
+	reflect.ValueOf(v).Elem().Set(value)
+	return nil
 }
