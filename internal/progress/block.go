@@ -13,8 +13,8 @@ import (
 
 // Rows of the block.
 const (
-	maxRunning = 10
-	maxWaiting = 3 // reasons why ready stages do not start
+	leastRows  = 10 // of what runs, if there is room
+	maxWaiting = 3  // reasons why ready stages do not start
 )
 
 // render draws the block: an empty line, the running stages, the reasons of waiting stages and a
@@ -36,14 +36,18 @@ func (t *tty) render(now time.Time) []byte {
 	room := max(0, t.height-3)
 	waiting := t.waiting[:min(len(t.waiting), maxWaiting, room/3)]
 
-	running := t.oldest()
+	running := t.rows()
 	show := len(running)
-	if most := min(maxRunning, room-len(waiting)); show > most {
+	if most := min(t.mostRows(), room-len(waiting)); show > most {
 		show = max(0, most-1) // one row says how many more there are
 	}
 
 	for _, a := range running[:show] {
-		add(t.active(a, now))
+		if a.folded != nil {
+			add(t.foldedRow(a.folded, now))
+			continue
+		}
+		add(t.active(a.attempt, now))
 	}
 
 	if more := len(running) - show; more > 0 && t.height > 3 {
@@ -64,9 +68,28 @@ func (t *tty) render(now time.Time) []byte {
 
 var spinner = []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"}
 
+// mostRows is how many rows of what runs are shown. The other half of a high terminal shows what
+// has ended.
+func (t *tty) mostRows() int { return max(leastRows, t.height/2) }
+
+// foldedRow is the row of a stage with many instances.
+func (t *tty) foldedRow(f *folded, now time.Time) line {
+	r := t.row()
+	r.put(cyan, spinnerAt(now))
+	r.gap(1)
+	t.stage(&r, clean(f.name), statusStyle{word: "running", style: cyan}, formatRunning(t.clock(now).Sub(f.since)), "")
+	r.gap(1)
+	r.list(f.counts())
+	return r
+}
+
+func spinnerAt(now time.Time) string {
+	return spinner[now.UnixMilli()/drawEvery.Milliseconds()%int64(len(spinner))]
+}
+
 func (t *tty) active(a attempt, now time.Time) line {
 	r := t.row()
-	r.put(cyan, spinner[now.UnixMilli()/drawEvery.Milliseconds()%int64(len(spinner))])
+	r.put(cyan, spinnerAt(now))
 	r.gap(1)
 	remark := ""
 	if a.number > 1 {

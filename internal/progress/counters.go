@@ -1,10 +1,7 @@
 package progress
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/godags/godags/dag"
@@ -31,6 +28,7 @@ type counters struct {
 	worker     string // the worker of the first attempt
 	several    bool   // more than one worker was seen
 	rate       rate
+	folds      folds
 }
 
 // attempt is a running attempt.
@@ -40,6 +38,7 @@ type attempt struct {
 	number dag.Attempt
 	worker string
 	since  time.Time
+	folded *folded // the stage whose instances are shown as one; nil if the attempt has a row
 }
 
 // observe updates the counters from an entry. It reports whether the entry is the first.
@@ -53,10 +52,11 @@ func (t *counters) observe(run *runstate.Run, e journal.Entry, now time.Time) (f
 
 	// Entries that were read late, such as those of a resumed run, have a longer lag.
 	t.lag = min(t.lag, now.Sub(e.Time))
+	t.folds.count(run, e, t.running)
 	for _, r := range e.Records {
 		switch r.Type {
 		case journal.StageStarted:
-			t.running[r.Stage] = attempt{r.Stage, run.Name(r.Stage), r.Attempt, e.Worker, e.Time}
+			t.running[r.Stage] = attempt{r.Stage, run.Name(r.Stage), r.Attempt, e.Worker, e.Time, t.folds.of(run, r.Stage)}
 		case journal.RunSubmitted, journal.RunCancelling, journal.RunFinished, journal.RunReopened:
 		default:
 			delete(t.running, r.Stage)
@@ -101,13 +101,6 @@ func (t *counters) total() int { return t.stages }
 // stages.
 func (t *counters) executed() int { return t.state[dag.Succeeded] + t.state[dag.Failed] }
 func (t *counters) ended() int    { return t.executed() + t.state[dag.Skipped] + t.state[dag.Cancelled] }
-
-// oldest returns the running attempts, longest running first.
-func (t *counters) oldest() []attempt {
-	return slices.SortedFunc(maps.Values(t.running), func(a, b attempt) int {
-		return cmp.Or(a.since.Compare(b.since), cmp.Compare(a.stage, b.stage))
-	})
-}
 
 // span is a piece of text of one style.
 type span struct {

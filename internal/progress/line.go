@@ -63,7 +63,7 @@ func (r *line) right(s style, text string, width int) {
 // output adds a line that a stage printed, after the name of the stage. The names of several stages
 // take the same width, so that their lines are aligned.
 func (r *line) output(m message, names int) {
-	r.column(dim, term.Shorten(clean(m.stage), max(names, 1)), names)
+	r.column(dim, shorten(clean(m.stage), max(names, 1)), names)
 	r.put(dim, " | ")
 	r.put(none, m.text)
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/godags/godags/internal/term"
 )
 
-// Shown returns the running attempts that the terminal shows now: at most ten. In other modes it
-// returns none.
+// Shown returns the running attempts that the terminal shows now: at most half a screen. In other
+// modes it returns none.
 func (p *Printer) Shown() []journal.AttemptID {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -18,10 +18,12 @@ func (p *Printer) Shown() []journal.AttemptID {
 		return nil
 	}
 
-	running := t.oldest()
+	rows := t.rows()
 	var shown []journal.AttemptID
-	for _, a := range running[:min(len(running), maxRunning)] {
-		shown = append(shown, journal.AttemptID{Stage: a.stage, Attempt: a.number})
+	for _, a := range rows[:min(len(rows), t.mostRows())] {
+		if a.folded == nil {
+			shown = append(shown, journal.AttemptID{Stage: a.stage, Attempt: a.number})
+		}
 	}
 	return shown
 }

@@ -3,7 +3,9 @@ package progress
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -23,10 +25,11 @@ type plain struct {
 }
 
 const (
-	manyStages = 1000             // with more, counts replace the lines of successes
-	nameEvery  = 30 * time.Second // between two lines with the running stages
-	namesShown = 8                // stages on such a line
-	widestName = 32               // columns of the column of names, at most
+	manyStages  = 1000             // with more, counts replace the lines of successes
+	nameEvery   = 30 * time.Second // between two lines with the running stages
+	namesShown  = 8                // stages on such a line
+	widestName  = 32               // columns of the column of names, at most
+	skipColumns = 80               // columns for the names of stages that were skipped together
 )
 
 func (p *plain) observe(buf []byte, run *runstate.Run, e journal.Entry, now time.Time) []byte {
@@ -53,6 +56,7 @@ func (p *plain) observe(buf []byte, run *runstate.Run, e journal.Entry, now time
 		return buf
 	}
 
+	skipped := skips(run, e)
 	for _, record := range e.Records {
 		look := styleOf(run, e, record)
 		switch {
@@ -60,9 +64,18 @@ func (p *plain) observe(buf []byte, run *runstate.Run, e journal.Entry, now time
 			buf = p.line(buf, at, look, func(r *line) { r.put(none, p.reopens()) })
 		case record.Type == journal.RunCancelling:
 			buf = p.line(buf, at, look, func(r *line) { r.put(none, p.cancels(record)) })
+		case p.oneOfMany(run, record, skipped):
 		case look.word != "" && !(p.total() > manyStages && routine(record.Type)):
 			buf = p.line(buf, at, look, func(r *line) { p.stage(r, run, e, record) })
 		}
+	}
+
+	look := statusStyles[journal.StageSkipped]
+	for _, why := range slices.Sorted(maps.Keys(skipped)) {
+		names := skipped[why]
+		buf = p.line(buf, at, look, func(r *line) {
+			r.put(none, plural(len(names), "stage")+" "+clean(why)+": "+listed(names, skipColumns))
+		})
 	}
 
 	return buf
@@ -156,16 +169,19 @@ func (p *plain) report(buf []byte, at time.Duration, now time.Time) []byte {
 
 // runs prints the running stages, longest running first.
 func (p *plain) runs(r *line, now time.Time) {
-	oldest := p.oldest()
-	for i, a := range oldest[:min(len(oldest), namesShown)] {
+	rows := p.rows()
+	for i, a := range rows[:min(len(rows), namesShown)] {
 		if i > 0 {
 			r.put(none, ", ")
 		}
 		r.put(none, clean(a.name))
+		if a.folded != nil {
+			r.list(a.folded.counts())
+		}
 		r.put(dim, " ("+formatRough(p.clock(now).Sub(a.since))+")")
 	}
 
-	if more := len(oldest) - namesShown; more > 0 {
+	if more := len(rows) - namesShown; more > 0 {
 		r.put(none, ", +"+commas(more)+" more")
 	}
 }

@@ -1,6 +1,8 @@
 package progress
 
 import (
+	"strings"
+
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/runstate"
@@ -55,8 +57,9 @@ func remark(run *runstate.Run, e journal.Entry, r journal.Record) string {
 		text = firstLine(run.WhyCancelled(e, r))
 	}
 
-	if text == "" {
-		text = r.Note
+	// "exit status 75" alone says nothing: the last line often says why.
+	if note := firstLine(r.Note); note != "" && !strings.Contains(text, note) {
+		text = joinRemarks(text, note)
 	}
 	return clean(text)
 }

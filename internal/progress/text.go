@@ -12,6 +12,24 @@ import (
 // clean makes a line of text harmless to a terminal.
 func clean(s string) string { return term.Clean(s) }
 
+// shorten returns a name of a stage in at most so many columns. Cells of a matrix differ in their
+// values, so that the names of the values go first: total[region=north,product=tea] becomes
+// total[north,tea].
+func shorten(name string, most int) string {
+	base, cell, isCell := strings.Cut(name, "[")
+	if term.Width(name) <= most || !isCell || !strings.Contains(cell, "=") {
+		return term.Shorten(name, most)
+	}
+
+	values := strings.Split(strings.TrimSuffix(cell, "]"), ",")
+	for i, v := range values {
+		if _, value, ok := strings.Cut(v, "="); ok {
+			values[i] = value
+		}
+	}
+	return term.Shorten(base+"["+strings.Join(values, ",")+"]", most)
+}
+
 // firstLine returns the first line of a text that is not empty.
 func firstLine(s string) string {
 	line, _, _ := strings.Cut(strings.TrimLeft(s, "\r\n"), "\n")

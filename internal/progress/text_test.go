@@ -106,3 +106,21 @@ func TestNumbers(t *testing.T) {
 		}
 	}
 }
+
+func TestShorten_KeepsTheValuesOfACell(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		most int
+		want string
+	}{
+		{"total[region=north,product=tea]", 40, "total[region=north,product=tea]"},
+		{"total[region=north,product=tea]", 26, "total[north,tea]"},
+		{"total[region=north,product=tea]", 12, "total[…,tea]"},
+		{"work[123]", 6, "wor…3]"},
+		{"a-long-name-of-a-stage", 10, "a-lon…tage"},
+	} {
+		if got := shorten(test.name, test.most); got != test.want {
+			t.Errorf("%s in %d columns: got %q, want %q", test.name, test.most, got, test.want)
+		}
+	}
+}

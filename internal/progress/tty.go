@@ -2,7 +2,9 @@ package progress
 
 import (
 	"bytes"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -67,6 +69,7 @@ func (t *tty) observe(buf []byte, run *runstate.Run, e journal.Entry, now time.T
 	}
 
 	t.nextSecond(now)
+	skipped := skips(run, e)
 	for _, r := range e.Records {
 		look := styleOf(run, e, r)
 		switch {
@@ -74,9 +77,19 @@ func (t *tty) observe(buf []byte, run *runstate.Run, e journal.Entry, now time.T
 			t.line(look.style, look.mark, func(row *line) { row.put(none, look.word+": "+t.reopens()) })
 		case r.Type == journal.RunCancelling:
 			t.line(look.style, look.mark, func(row *line) { row.put(none, look.word+": "+t.cancels(r)) })
+		case t.oneOfMany(run, r, skipped):
 		case look.word != "" && !(routine(r.Type) && t.throttle.hide(r)):
 			t.line(look.style, look.mark, func(row *line) { t.end(row, run, e, r, look) })
 		}
+	}
+
+	look := statusStyles[journal.StageSkipped]
+	for _, why := range slices.Sorted(maps.Keys(skipped)) {
+		names := skipped[why]
+		t.line(look.style, look.mark, func(row *line) {
+			text := plural(len(names), "stage") + " skipped " + clean(why) + ": "
+			row.put(look.style, text+listed(names, row.left-term.Width(text)))
+		})
 	}
 
 	return buf
@@ -117,7 +130,7 @@ func (t *tty) line(s style, mark string, rest func(*line)) {
 func (t *tty) stage(r *line, name string, look statusStyle, duration, remark string) {
 	// Long names must leave room for the state and the reason.
 	width := min(t.names, max(8, t.width/3))
-	r.column(none, term.Shorten(name, min(width, r.left)), width)
+	r.column(none, shorten(name, min(width, r.left)), width)
 	if r.left < 2+wordWidth {
 		return
 	}

@@ -78,7 +78,7 @@ demo · 4 stages · run demo-1
 		expect(t, "one failed and one was lost", s.seen(), `
 demo · 4 stages · run demo-1
 ✓ ingest  succeeded   300ms  178 rows
-✗ left    failed      1m12s  exit status 3
+✗ left    failed      1m12s  exit status 3 · bye
 ↷ merge   skipped            because left failed
 ↻ right   lost               its worker died (w2)
 
@@ -93,7 +93,7 @@ demo · 4 stages · run demo-1
 		expect(t, "at the end", s.all(), `
 demo · 4 stages · run demo-1
 ✓ ingest  succeeded   300ms  178 rows
-✗ left    failed      1m12s  exit status 3
+✗ left    failed      1m12s  exit status 3 · bye
 ↷ merge   skipped            because left failed
 ↻ right   lost               its worker died (w2)
 ✓ right   succeeded   1.00s  attempt 2 · done

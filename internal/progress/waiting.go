@@ -7,7 +7,6 @@ import (
 
 	"github.com/godags/godags/internal/api"
 	"github.com/godags/godags/internal/runstate"
-	"github.com/godags/godags/internal/term"
 )
 
 // announceAfter is how long a block must last before a line says so. When a run starts, its workers
@@ -56,9 +55,14 @@ func labelOf(run *runstate.Run, g runstate.Group) string {
 		return name
 	}
 
+	// Which instances wait changes all the time.
+	if mapped, _, isInstance := run.State.Instance(g.First[0]); isInstance {
+		return shorten(clean(run.Name(mapped)), widestName-len(commas(g.Stages))-3) + " (" + commas(g.Stages) + ")"
+	}
+
 	// The number comes last, where a name that is too long is not shortened.
 	more := " +" + commas(g.Stages-1)
-	return term.Shorten(name, widestName-len(more)) + more
+	return shorten(name, widestName-len(more)) + more
 }
 
 // Waiting shows why ready stages do not start. It must be called regularly with all groups, as
