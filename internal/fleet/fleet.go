@@ -31,7 +31,7 @@ const (
 // HeartbeatInterval is the time between two heartbeats of a worker or a coordinator.
 const HeartbeatInterval = 500 * time.Millisecond
 
-// WorkerTTL is the age of the last heartbeat at which a worker counts as dead.
+// WorkerTTL is the age of the last heartbeat at which a worker or a coordinator counts as dead.
 const WorkerTTL = 3 * time.Second
 
 // keptFor is how long a silent member stays in its list, so that people still see it.

@@ -111,8 +111,8 @@ func (c *Capabilities) of(digest string) map[string]bool {
 	return c.tasks[digest]
 }
 
-// Lack reports whether workers listen on the queue, but none of them has a handler for the task. It
-// is false if no worker listens on the queue: then the handler is not what is missing.
+// Lack reports whether workers listen on the queue, but none of them has a handler for the
+// task. It is false if no worker listens on the queue: then the handler is not what is missing.
 func (c *Capabilities) Lack(queue, task string) bool {
 	if task == "" || len(c.byQueue[queue]) == 0 {
 		return false

@@ -7,6 +7,14 @@ import (
 	"github.com/godags/godags/internal/journal"
 )
 
+// A worker counts as dead once all three times have passed:
+//
+//	its last heartbeat |------------ WorkerTTL 3 s ----------->|  clock of Redis
+//	its last heartbeat |------- silentAfter 2.5 s ------>|        clock of this process
+//	              Redis answers again |- confirmAfter 1 s ->|     clock of this process
+//
+// A worker that is alive has forgotten an attempt if a heartbeat does not list it although it was
+// claimed settledAfter before that heartbeat.
 const (
 	// confirmAfter is how long Redis must have answered before a missing heartbeat counts. After an
 	// outage, every worker seems dead until its next heartbeat.
@@ -132,8 +140,8 @@ func (m *Monitor) Dead(worker string, now time.Time) bool {
 	return !m.alive[worker] && now.Sub(m.reachable) >= confirmAfter && now.Sub(m.seen[worker]) >= silentAfter
 }
 
-// Lacks reports whether a live worker does not hold an attempt that it claimed. Then the worker has
-// reported the outcome, and Redis has lost the report.
+// Lacks reports whether a live worker does not hold an attempt that it claimed. Then the
+// worker has reported the outcome, and Redis has lost the report.
 func (m *Monitor) Lacks(worker string, a journal.AttemptID, claimed, now time.Time) bool {
 	// The heartbeat must be younger than the claim by some time: it may have been written before
 	// the worker learned that its claim was granted.

@@ -10,7 +10,16 @@ import (
 	"github.com/godags/godags/internal/version"
 )
 
-// Worker describes a worker, as of its last heartbeat.
+// Worker describes a worker, as of its last heartbeat. Whether it can execute stages of a run is
+// asked in steps:
+//
+//	         recent heartbeat   takes the run   healthy   reads the format
+//	Alive           x
+//	Serves          x                 x
+//	Reads                                                        x
+//	Able                                           x             x
+//
+// A worker executes stages of a run if it Serves the run, is Able, and has the Key of the run.
 type Worker struct {
 	ID     string        `json:"-"`
 	Age    time.Duration `json:"-"` // of the last heartbeat, by the clock of Redis
@@ -20,7 +29,7 @@ type Worker struct {
 	// the only run that it serves; empty: it serves all runs
 	Run   journal.RunID `json:"run,omitempty"`
 	Slots int           `json:"slots"` // stages that it can execute at once
-	Busy  int           `json:"busy"`  // stages that it executes now
+	Busy  int           `json:"busy"`  // batches that it holds: of each, at most one stage runs
 	// digest of its list of task names: see [Fleet.Handlers]
 	Handlers string `json:"handlers,omitempty"`
 	Format   int    `json:"format,omitempty"` // that it reads: [version.Format]
