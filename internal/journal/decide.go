@@ -5,7 +5,13 @@ import (
 	"slices"
 )
 
-// DecisionKind says when a decision about a stage takes effect.
+// DecisionKind says which state of the fence a decision needs, and which one it leaves. Its value
+// is the letter that decide.lua reads:
+//
+//	               letter       needs                          leaves
+//	EndUnexecuted  T(erminal)   not claimed and not terminal   terminal
+//	Revoke         L(ost)       this attempt is claimed        ended: the next can be claimed
+//	EndForced      F(orced)     this attempt is claimed        terminal
 type DecisionKind string
 
 // The kinds of decision.

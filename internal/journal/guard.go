@@ -22,7 +22,16 @@ func (j *Journal) Guard(run RunID, token Token, attempts ...AttemptID) guard.Gua
 	return g
 }
 
-// cellSize is the size of a fence cell in bytes.
+// cellSize is the size of a fence cell in bytes. The fence has one cell for each stage, by its ID:
+//
+//	byte   0   1     2       3   4   5   6   7
+//	     +-------+-------+-------------------+
+//	     |attempt| state |       token       |
+//	     +-------+-------+-------------------+
+//
+// The attempt is the newest that was claimed or decided, in big-endian order. The state is 0,
+// cellClaimed, cellEnded or cellTerminal. The token is that of the claim, and 0 once a decision has
+// voided it. A fence that ends before a cell has zeros there.
 const cellSize = 8
 
 // GuardRemoval returns a guard that holds while no other process has started to remove the run.

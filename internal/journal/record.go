@@ -17,7 +17,7 @@ import (
 // Type is the kind of a record.
 type Type uint8
 
-// The types of record, with their numbers in the stored form.
+// The types of record, with their numbers in the stored form. No type has the number 6.
 const (
 	RunSubmitted   Type = 1
 	StageStarted   Type = 2

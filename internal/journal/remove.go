@@ -40,10 +40,10 @@ func (j *Remover) Due(ctx context.Context, limit int64) ([]RunID, error) {
 	return runs, nil
 }
 
-// Condition says which runs may be removed.
+// Condition says in which state a run may be removed.
 type Condition string
 
-// The conditions.
+// The states.
 const (
 	WhenDue   Condition = "due"   // it is finished, and its time is over
 	WhenEnded Condition = "ended" // it is finished
@@ -60,7 +60,7 @@ type Deletion struct {
 	token Token
 }
 
-// MarkDeleted starts the removal of a run, if the condition holds and no other process removes it.
+// MarkDeleted starts the removal of a run, if it is in that state and no other process removes it.
 // Otherwise it returns nil. From then on every reader gets [ErrNotFound], while the ID stays taken
 // until [Remover.Erase].
 func (j *Remover) MarkDeleted(ctx context.Context, run RunID, when Condition) (*Deletion, error) {

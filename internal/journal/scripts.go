@@ -15,6 +15,25 @@ var sources embed.FS
 
 // Every script may be sent twice: go-redis does so when a reply is lost. So each script recognises
 // a call that took effect before, answers the same and records nothing more.
+//
+//	method               script         keys
+//	Submit               submit         run spec journal          runs open
+//	Acquire, Renew       acquire        run
+//	Release              release        run
+//	Step, Claim, Report  step           run fence journal out log
+//	Check                check          run fence
+//	SaveLog              savelog        run fence log
+//	LogsSince            readlog        log
+//	Decide               decide         run fence journal
+//	RepairFence          repair         run fence journal out
+//	Finish, TimeOut,
+//	RequestCancel        end            run journal               open ended
+//	Reopen, first        unlock         run fence out
+//	Reopen, last         reopen         run journal               runs open ended
+//	Open, Runs           repair_lists   run journal               runs open ended
+//	MarkDeleted          mark_deleted   run spec fence journal
+//	Erase                erase          all of the run            runs open ended
+//	Denied               probe          run spec journal fence    runs open ended
 var (
 	submitScript      = script("submit")
 	acquireScript     = script("acquire")

@@ -17,16 +17,17 @@ type AttemptID struct {
 	Attempt dag.Attempt
 }
 
-// Token tells a claim from all other claims of the same attempt.
+// Token tells the claims of one delivery of a batch from all other claims of the same attempts.
 type Token [5]byte
 
-// NewToken returns a random token. Every claim needs a new one.
+// NewToken returns a random token. Each delivery of a batch needs a new one, for all its claims.
 func NewToken() (t Token) {
 	rand.Read(t[:]) // never fails
 	return t
 }
 
-// Claim identifies a worker that claims attempts of one batch and reports on them.
+// Claim is what a worker shows with each claim and report of one delivered batch. The right to
+// execute an attempt is what Redis grants for it.
 type Claim struct {
 	Run    RunID
 	Digest string // of the spec that the run must have
