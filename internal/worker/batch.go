@@ -104,7 +104,7 @@ func (b *batch) execute(ctx context.Context) error {
 			if err := b.requeue(ctx, c.Attempts, 0); err != nil {
 				return err
 			}
-		default:
+		case delivery.Done:
 			return b.failure // no call is in flight any more
 		}
 	}

@@ -8,7 +8,12 @@ import (
 	"github.com/godags/godags/internal/worker/execution"
 )
 
-// onLate sees whether an attempt takes longer than expected. Nothing else should wait for it.
+// onLate sees whether an attempt takes longer than expected. Nothing else should wait for it:
+//
+//	  0 ms  the attempt starts
+//	  5 ms  delivery.ReportAfter: report what ended before it
+//	 25 ms  delivery.RequeueAfter: requeue what is not claimed
+//	250 ms  delivery.ReturnAfter: return what is claimed, as lost and not begun
 func (b *batch) onLate(ctx context.Context) {
 	a := b.late()
 	if a == nil {

@@ -4,6 +4,26 @@
 // It has three parts. A [Worker] has the lifecycle: its heartbeats, its health, and the batches
 // that it holds. Package delivery decides what becomes of the attempts of one batch. Package
 // execution executes one attempt.
+//
+// The way of a batch:
+//
+//	coordinator   batch                               attempts that are sent together
+//	queue         Task, with a Batch of Items         signed, in Redis
+//	worker        batch                               as it was delivered; it has the lock
+//	  delivery    Machine                             what to claim, start, report and requeue
+//	  execution   Batch, with an Attempt at a time    the spec, inputs, the handler, the outcome
+//	journal       Step of Ops                         outcomes and the next claims, in one call
+//
+// What stops attempts. Attempts that are not claimed are requeued, or stay with their coordinator:
+//
+//	event                      new batches   claimed, not started   running
+//	drain                      no            executed               continues
+//	abort, after drain         no            lost                   stopped
+//	unhealthy (Server.Hold)    not now       lost                   continues
+//	unreachable for 2.75 s     not now       lost                   stopped
+//	suspended                  -             wait for a heartbeat   waits for a heartbeat
+//	the run is cancelled       -             cancelled              stopped
+//	claim revoked or refused   -             left out               killed
 package worker
 
 import (

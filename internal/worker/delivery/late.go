@@ -20,7 +20,8 @@ var (
 	ErrLate      = errors.New(journal.NotBegun + ": it was behind a stage that takes long")
 )
 
-// Stopped returns the outcome of an attempt that was stopped, or not started, for a reason.
+// Stopped returns the outcome of an attempt that was stopped, or not started, for a reason: it is
+// stage.cancelled if the run is being cancelled, else stage.lost.
 func Stopped(a journal.AttemptID, cause error) journal.Outcome {
 	r := journal.Record{Type: journal.StageLost, Stage: a.Stage, Attempt: a.Attempt, Text: cause.Error()}
 	if errors.Is(cause, ErrCancelled) {

@@ -23,6 +23,12 @@ type schedule struct {
 // A fused attempt has no claim yet. The attempt before it is its only dependency. No other worker
 // gets its stage before that success is recorded, and only this worker can have it recorded. So a
 // fused attempt is started without asking, and claimed in the same call that reports the success.
+// The chain A, B, C takes two calls, as long as no attempt of it is late:
+//
+//	call 1   claim A                                          A granted; B and C are fused
+//	         execute A, then B with the output of A, then C
+//	call 2   A succeeded, linked claim B, B succeeded,
+//	         linked claim C, C succeeded                      each refused if the one before is
 type runnable struct {
 	journal.AttemptID
 	fused bool

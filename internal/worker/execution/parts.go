@@ -19,10 +19,23 @@ import (
 	"github.com/godags/godags/tasks"
 )
 
-// The output of a stage that gathers the outputs of its instances, or of the cells of its matrix,
+// The output of a stage that collects the outputs of its instances, or of the cells of its matrix,
 // is a JSON array if that is small. Otherwise the stage records only which parts the output has,
 // and each reader fetches them: most stages behind it only wait for it, and the array may have
 // gigabytes, or elements that JSON cannot express.
+//
+//	form                      who makes it                   who reads it
+//	value, or reference to    an attempt that calls its      inputs.read
+//	it in a cache             handler
+//	signed absence            an attempt without output,     inputs.verify: tasks.ErrNoOutput
+//	                          if a dependent notices it
+//	small JSON array          gather                         inputs.read
+//	list of parts             gather, if the array is        array, which makes the JSON array;
+//	(values.PartsCodec)       larger than values.MaxInline   inputs of commands, one file a part
+//
+// An element is a member of the list of a fan-out, and the input of an instance. A part is the
+// output of an instance or cell, as a part of the output of its mapped stage. An item is what a
+// task says of an attempt (queue.Item).
 
 // maxGathered is the size in bytes of the largest list that is made in memory.
 const maxGathered = 512 << 20

@@ -53,7 +53,10 @@ func (p *pipeline) accepts(i queue.Item) bool {
 }
 
 // noticesAbsence reports whether stages of a kind are executed, and in another way, if a dependency
-// has no output. All other stages fail.
+// has no output. All other stages fail. The command "report" after the
+// function "load", which may have no output, is executed without that input: it notices the
+// absence. So "load" signs the absence. Without the signature, a process that can write to Redis
+// could delete the output unnoticed.
 func noticesAbsence(k *spec.Kind) bool {
 	return k.Task == "command" || k.When != "" || k.Gather || k.Trigger != dag.AllSuccess
 }
