@@ -12,6 +12,12 @@ import (
 )
 
 // adoptions says which runs a server drives, and which it may adopt. It has no clock and no lock.
+//
+//	                    take
+//	run without owner --------> driving --drop--> finished
+//	     ^      ^                             +-> released: another coordinator may own it
+//	     |      +---- after a back-off -------+-- retryable
+//	     +----------- reconsider -------------+-- hopeless: abandoned
 type adoptions struct {
 	limit   int // runs that are driven at once
 	driving map[journal.RunID]bool

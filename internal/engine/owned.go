@@ -13,7 +13,7 @@ import (
 	"github.com/godags/godags/internal/runstate"
 )
 
-// ownedRun is a run that this process coordinates, or wants to.
+// ownedRun is a run that this process coordinates, or will coordinate once it has the lease.
 type ownedRun struct {
 	session  *Session
 	queue    *queue.Client // that workers of the run listen on

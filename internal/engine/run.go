@@ -18,7 +18,17 @@ import (
 	"github.com/godags/godags/internal/spec"
 )
 
-// RunOptions say how to run a pipeline.
+// RunOptions say how to run a pipeline. Each method uses some of them:
+//
+//	               ID  Spec, Keep  Concurrency, Children, Hurry  limits  Observe, Tick, Tell
+//	Submit         x   x
+//	Run            x   x           x                             x       x
+//	Resume, Retry  x               x                             x       x
+//	Attach         x                                                     x
+//	a [Server]     x                                             x
+//
+// The limits are Grace, NoWorker, MaxBatch and NoFuse. Where Spec is not used, the spec is that of
+// the run in Redis.
 type RunOptions struct {
 	ID          journal.RunID // empty for a new one
 	Spec        *spec.Spec
