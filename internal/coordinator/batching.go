@@ -6,6 +6,13 @@ import (
 	"github.com/godags/godags/dag"
 )
 
+// The limits of a batch and of what is sent, from the smallest to the largest:
+//
+//	cost.most           stages such as this one that may share a batch; 0: it travels alone
+//	share               of schedule: ready stages divided by slots, so that no worker idles
+//	scheduler.size      stages in a batch for now; four times as many after a full batch ended
+//	scheduler.maxBatch  stages in a batch ever: 256, or Config.MaxBatch
+//	window              of schedule: batches of a queue in flight, two for each slot and two more
 const (
 	batchWork  = 16 * time.Millisecond  // expected work in a batch at most
 	stageCost  = 10 * time.Microsecond  // what each stage costs besides its own time

@@ -1,8 +1,20 @@
 // Package coordinator drives runs. It reads the journal of a run, applies it to the state machine
 // of the run, records decisions, and sends stages that are ready to the queue.
 //
-// A [Coordinator] is a loop: entries of the journal go in; decisions and tasks come out. What it
-// decides by is in parts that know neither Redis nor a clock:
+// A [Coordinator] is a loop: entries of the journal go in; decisions and tasks come out.
+//
+//	journal --entries--> apply --events--> dag.Run --commands--> carryOut
+//	   ^                   |                                      |    |
+//	   |                   v                                      |    v
+//	   |                 note: inFlight, timers, losses           |  scheduler: ready stages
+//	   |                                                          |    |
+//	   +-------- recorder <---decisions: skip, cancel, finish-----+    v
+//	                                                                 dispatch: batches
+//	                                                                   |
+//	                                                                   v
+//	                                                        tasks.build --tasks--> queue
+//
+// What it decides by is in parts that know neither Redis nor a clock:
 //
 //   - stages: the pipeline and the state of the run
 //   - inFlight: attempts that were sent or claimed, and their batches
@@ -142,8 +154,8 @@ func (c *Coordinator) loop(ctx context.Context, entries <-chan []journal.Entry, 
 		setTimer(timer, c.timers)
 		var err error
 		select {
-		case batch := <-entries:
-			if commands, err = c.apply(batch, commands); err == nil {
+		case read := <-entries:
+			if commands, err = c.apply(read, commands); err == nil {
 				err = c.loseKnownDead(ctx)
 			}
 		case id := <-c.Dead:
@@ -269,7 +281,8 @@ func (c *Coordinator) noteOutcome(e journal.Entry, r journal.Record) {
 	c.complete(r.Stage)
 }
 
-// complete takes a stage out of flight, whose attempt has ended.
+// complete takes a stage out of flight. Its attempt has ended, or no worker will claim the attempt
+// from the batch in which it was sent.
 func (c *Coordinator) complete(s dag.StageID) {
 	if b := c.inflight.complete(s, time.Now()); b != nil {
 		c.scheduler.completed(s, b)
@@ -284,7 +297,7 @@ func (c *Coordinator) dropChain(s dag.StageID) {
 	}
 }
 
-// requeueUnclaimed lets the stages of a batch that no worker has claimed be sent again.
+// requeueUnclaimed lets the scheduler send the stages of a batch again that no worker has claimed.
 func (c *Coordinator) requeueUnclaimed(b *batch) {
 	for _, s := range c.inflight.unclaimed(b) {
 		c.complete(s)
@@ -310,6 +323,9 @@ func (c *Coordinator) carryOut(ctx context.Context, commands []dag.Command) erro
 		case dag.Cancel:
 			decisions = append(decisions, journal.Decision{Kind: journal.EndUnexecuted,
 				Record: journal.Record{Type: journal.StageCancelled, Stage: command.Stage}})
+		case dag.Retry:
+			// The back-off before the next attempt began with the time of the entry, so noteOutcome
+			// has set its timer.
 		case dag.Finish:
 			finish = true
 		}

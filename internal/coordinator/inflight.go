@@ -25,6 +25,7 @@ type batch struct {
 
 	left    int       // attempts that have not ended
 	claimed bool      // a worker has claimed an attempt of it
+	gone    bool      // its task is in no queue, so there is nothing to remove
 	active  time.Time // when it was sent, or last had a claim, an outcome or an answer of the queue
 	missing time.Time // when it was first found nowhere; before active if that is outdated
 }
@@ -117,7 +118,7 @@ func (f *inFlight) complete(s dag.StageID, now time.Time) *batch {
 	}
 
 	f.batches[b.queue]--
-	if !b.claimed && b.id != "" {
+	if !b.claimed && !b.gone && b.id != "" {
 		// Its stages ended in another way, such as a cancellation: its task is still in the queue.
 		f.unwanted[b.id] = b.queue
 	}

@@ -18,10 +18,12 @@ const (
 	mostDoubled = 6
 )
 
-// maxCrashes is how many workers may die while they execute a stage before the stage is to blame.
+// maxCrashes is how many workers may die while they execute a stage before the stage is to blame:
+// it is a poison stage, which fails.
 const maxCrashes = 3
 
-// losses counts the attempts of each stage that were lost since the run was submitted or reopened.
+// losses counts the lost attempts of each stage since the run was submitted or reopened. A loss is
+// an attempt that is recorded as lost. A crash is a loss because the worker died.
 type losses struct {
 	crashes map[dag.StageID]int // attempts whose worker died
 	started map[dag.StageID]int // attempts that had started, lost for any reason

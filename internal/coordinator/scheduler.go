@@ -18,7 +18,8 @@ type workers interface {
 	Lack(queue, task string) bool
 }
 
-// reason is why a stage cannot be sent. The zero reason admits the stage.
+// reason is why a stage cannot be sent, in the word that test scripts print. The zero reason admits
+// the stage.
 type reason string
 
 const (

@@ -147,7 +147,7 @@ func (c *Coordinator) resendMissing(ctx context.Context, now time.Time) error {
 
 		c.Logger.Warn("a task that no worker claimed is missing from its queue: sending its stages again", "run", c.run.ID, "task", b.id)
 		c.tasks.resent++
-		b.claimed = true // so that nothing tries to remove the task
+		b.gone = true
 		c.requeueUnclaimed(b)
 	}
 	return nil

@@ -13,6 +13,9 @@ import (
 // another coordinator would do it at the same time. It has no clock: callers pass the time of their
 // own clock, and measurements of the clock of Redis.
 //
+// A stage pauses before its next attempt: for the back-off of its retries after a failure, or for
+// the pause after a loss (see [losses]). Both are timers.
+//
 // The clock of Redis may jump. No timer fires early because that clock was ahead for some seconds.
 // None waits longer than its full wait because an entry has a time in the future.
 type timers struct {
