@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -62,7 +63,7 @@ func TestPipeline_ReportsWrongOptionsTogether(t *testing.T) {
 	NewParam(p, "f", nothing)
 	NewParam(p, "two", 1, 2)
 	NewParam(p, "huge", strings.Repeat("x", 100_000))
-	list := Produce(p, "list", numbers, Codec(cache.Gob))
+	list := Produce(p, "list", numbers)
 	p.Do("ranges", nothing, Retries(-1), Priority(2_000_000), Timeout(time.Microsecond), Backoff{time.Minute, 0.5, time.Second, 2}, Secrets("a b"), Queue("/"), Trigger(9))
 	p.Do("both", nothing, When("true"), WhenFunc(func(context.Context) (bool, error) { return true, nil }))
 	p.Do("when", nothing, When("params.sede > 1")).After(list)
@@ -90,7 +91,6 @@ func TestPipeline_ReportsWrongOptionsTogether(t *testing.T) {
 		`stage "both": When and WhenFunc exclude each other`,
 		"stage \"when\": When: ", "(did you mean \"seed\"?)\n    1 | params.sede > 1\n      |        ^^^^",
 		`stage "map": MaxParallel(-1): it must be from 0 to 1000000`,
-		`stage "map": Map needs lists in JSON: give "list" the option Codec(cache.JSON)`,
 		`stage "command": params "run" and "argv" exclude each other`,
 	} {
 		if !strings.Contains(err.Error(), want) {
@@ -255,6 +255,84 @@ func TestMapWith_GivesEachInstanceTheSameInput(t *testing.T) {
 	}
 	if got, err := Result(report, products); err != nil || fmt.Sprint(got) != "[10 20 30]" {
 		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+type point struct{ X, Y int }
+
+// A map with structs as keys, which JSON cannot carry.
+type counts map[point]int
+
+func TestMap_CarriesListsInEveryCodec(t *testing.T) {
+	lists := func(context.Context) ([]counts, error) {
+		return []counts{{{1, 2}: 3}, nil, {{4, 5}: 6, {7, 8}: 9}}, nil
+	}
+	// The second instance is skipped.
+	grow := func(_ context.Context, c counts) (counts, error) {
+		grown := counts{}
+		for at, n := range c {
+			grown[at] = n + 1
+		}
+		return grown, nil
+	}
+	add := func(_ context.Context, c counts, by []counts) (counts, error) {
+		grown := counts{{0, 0}: len(by)}
+		for at, n := range c {
+			grown[at] = n + 10
+		}
+		return grown, nil
+	}
+
+	p := New("p", Codec(cache.Gob))
+	list := Produce(p, "list", lists)
+	read := 0
+	Sink(p, "reader", func(_ context.Context, list []counts) error { read = len(list); return nil }, list)
+	grown := Map(p, "grow", grow, list, WhenFunc(func(ctx context.Context) (bool, error) {
+		info, ok := InfoOf(ctx)
+		return ok && info.Index != 1, nil
+	}))
+	added := MapWith(p, "add", add, grown, grown)
+	report, err := Run(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Result(report, added)
+	want := []counts{{{0, 0}: 3, {1, 2}: 14}, {{0, 0}: 3}, {{0, 0}: 3, {4, 5}: 17, {7, 8}: 20}}
+	if err != nil || !reflect.DeepEqual(got, want) || read != 3 {
+		t.Errorf("got %v, %v, %d read; want %v, 3 read", got, err, read, want)
+	}
+}
+
+// The texts are not UTF-8, which JSON has not. The first one is empty, and no skipped instance.
+func TestMap_MixesCodecs(t *testing.T) {
+	text := func(_ context.Context, n int) (string, error) { return strings.Repeat("\xff", n-1), nil }
+	size := func(_ context.Context, text string) (int, error) { return len(text), nil }
+	for _, codec := range []cache.Codec{cache.Gob, cache.Raw} {
+		p := New("p")
+		texts := Map(p, "text", text, Produce(p, "list", numbers), Codec(codec))
+		sizes := Map(p, "size", size, texts)
+		report, err := Run(t.Context(), p)
+		if err != nil {
+			t.Fatalf("%s: %v", codec.Name(), err)
+		}
+		if got, err := Result(report, sizes); err != nil || fmt.Sprint(got) != "[0 1 2]" {
+			t.Errorf("%s: got %v, %v", codec.Name(), got, err)
+		}
+	}
+}
+
+func TestMap_RefusesWhatTheCodecOfTheListCannotCarry(t *testing.T) {
+	p := New("p")
+	Map(p, "map", func(_ context.Context, b byte) (int, error) { return int(b), nil }, p.Command("command", Command{Run: "true"}))
+	Map(p, "raw", double, Produce(p, "list", numbers), Codec(cache.Raw))
+	_, err := p.define()
+	for _, want := range []string{
+		`stage "map": Map needs a list that a Go function makes, and stage "command" is a command`,
+		`stage "raw": its output int cannot be stored`,
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want an error with %s", err, want)
+		}
 	}
 }
 

@@ -628,7 +628,7 @@ func ExampleTrigger() {
 		godags.After(work), godags.Trigger(godags.AnyFailed))
 
 	report, _ := godags.Run(context.Background(), p)
-	fmt.Println(report.State, report.Succeeded, "succeeded", report.Failed, "failed", report.Skipped, "skipped")
+	fmt.Println(report.State, report.Stages.Succeeded, "succeeded", report.Stages.Failed, "failed", report.Stages.Skipped, "skipped")
 	// Output:
 	// something failed
 	// failed 1 succeeded 1 failed 1 skipped
@@ -646,7 +646,7 @@ func ExampleWhen() {
 
 	for _, threshold := range []float64{0.9, 0.7} {
 		report, err := godags.Run(context.Background(), p, godags.Params(map[string]any{"threshold": threshold}))
-		fmt.Println(report.State, report.Succeeded, "succeeded", report.Skipped, "skipped", err)
+		fmt.Println(report.State, report.Stages.Succeeded, "succeeded", report.Stages.Skipped, "skipped", err)
 	}
 	// Output:
 	// succeeded 1 succeeded 2 skipped <nil>
@@ -722,7 +722,7 @@ func ExampleOptional() {
 	}, godags.Optional(price), godags.Trigger(godags.AllDone))
 
 	report, _ := godags.Run(context.Background(), p)
-	fmt.Println(report.Succeeded, "succeeded,", report.Failed, "failed")
+	fmt.Println(report.Stages.Succeeded, "succeeded,", report.Stages.Failed, "failed")
 	// Output:
 	// price on request
 	// 1 succeeded, 1 failed

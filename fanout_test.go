@@ -25,7 +25,7 @@ func TestMap_RunsTenThousandElements(t *testing.T) {
 	}, godags.Retries(1), godags.Backoff{Initial: 10 * time.Millisecond, Factor: 1, Max: time.Second})
 	begin := time.Now()
 	report, err := godags.Run(t.Context(), p, godags.Redis(server.URL()))
-	if err != nil || report.Succeeded != 10_003 || string(report.Outputs["sum"]) != "333283335000" || attempts.Load() != 10_003 {
+	if err != nil || report.Stages.Succeeded != 10_003 || string(report.Outputs["sum"]) != "333283335000" || attempts.Load() != 10_003 {
 		t.Fatalf("%+v, %d attempts, %v", report, attempts.Load(), err)
 	}
 	t.Logf("%.0f stages/s", 10_003/time.Since(begin).Seconds())

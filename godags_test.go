@@ -27,7 +27,7 @@ func mustSucceed(t *testing.T, report *godags.Report, err error) *godags.Report 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if report.State != "succeeded" || report.Succeeded != report.Total {
+	if report.State != "succeeded" || report.Stages.Succeeded != report.Stages.Total {
 		t.Fatalf("%+v", report)
 	}
 	return report
@@ -39,7 +39,7 @@ func constant[T any](v T) func(context.Context) (T, error) {
 
 func TestRun_ExecutesSixStages(t *testing.T) {
 	report, err := run(t, simple.Pipeline())
-	if mustSucceed(t, report, err).Total != 6 {
+	if mustSucceed(t, report, err).Stages.Total != 6 {
 		t.Fatalf("%+v", report)
 	}
 }
@@ -174,7 +174,7 @@ func TestRun_DoesNotSeeValuesOfOtherRuns(t *testing.T) {
 	for i := range 5 {
 		runs.Go(func() {
 			report, err := godags.Run(t.Context(), pipeline(), godags.Redis(server.URL()), godags.RunID(fmt.Sprintf("run-%d", i)))
-			if err != nil || report.Succeeded != 2 {
+			if err != nil || report.Stages.Succeeded != 2 {
 				t.Errorf("%+v %v", report, err)
 			}
 		})
@@ -199,7 +199,7 @@ func TestRunID_ReturnsTheReportOfAFinishedRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	second, err := godags.Run(t.Context(), simple.Pipeline(), once...)
-	if err != nil || !second.Finished.Equal(first.Finished) || second.Succeeded != 6 {
+	if err != nil || !second.Finished.Equal(first.Finished) || second.Stages.Succeeded != 6 {
 		t.Fatalf("%v: %+v", err, second)
 	}
 	other := godags.New("other")
@@ -219,7 +219,7 @@ func TestRunID_TwoCallsExecuteEachStageOnce(t *testing.T) {
 	results := make(chan error, 2)
 	share := func() {
 		report, err := godags.Run(t.Context(), p, godags.Redis(server.URL()), godags.RunID("shared"))
-		if err == nil && report.Succeeded != 1 {
+		if err == nil && report.Stages.Succeeded != 1 {
 			err = fmt.Errorf("%+v", report)
 		}
 		results <- err
@@ -247,7 +247,7 @@ func TestRun_AFailureSkipsItsDependentsOnly(t *testing.T) {
 	p.Do("child", ok).After(bad, panics)
 	p.Do("unrelated", ok).After(p.Do("root", ok))
 	report, err := run(t, p)
-	if report == nil || report.State != "failed" || report.Failed != 2 || report.Skipped != 1 || report.Succeeded != 2 || ran.Load() != 2 {
+	if report == nil || report.State != "failed" || report.Stages.Failed != 2 || report.Stages.Skipped != 1 || report.Stages.Succeeded != 2 || ran.Load() != 2 {
 		t.Fatalf("%+v, %d ran, %v", report, ran.Load(), err)
 	}
 	var failed *godags.RunError
@@ -309,7 +309,7 @@ func TestRun_IsCancelledWithItsContext(t *testing.T) {
 	})
 	p.Do("never", func(context.Context) error { t.Error("it ran"); return nil }).After(stage)
 	report, err := godags.Run(ctx, p)
-	if !errors.Is(err, why) || report == nil || report.State != "cancelled" || report.Cancelled != 2 {
+	if !errors.Is(err, why) || report == nil || report.State != "cancelled" || report.Stages.Cancelled != 2 {
 		t.Fatalf("%+v %v", report, err)
 	}
 }

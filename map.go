@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/godags/godags/cache"
 	"github.com/godags/godags/tasks"
 )
 
@@ -14,7 +13,8 @@ import (
 // stage. The output is the list of their outputs, in the same order. It exists once all have
 // succeeded. An instance that its condition skipped has the zero value there.
 //
-// Both lists are JSON: another [Codec] is an error.
+// With a [Codec] other than JSON, each element is encoded alone: the list of the stages before and
+// after is a JSON array of base64 text, and so is what conditions and commands see.
 func Map[A, B any](
 	p *Pipeline, name string, f func(context.Context, A) (B, error), list Output[[]A], opts ...MapOption,
 ) Output[[]B] {
@@ -50,26 +50,34 @@ func mapped[A, B any](
 		}
 
 		var a A
-		if err := cache.JSON.Decode(s.Item, &a); err != nil {
+		if err := elementOf(list.codec).Decode(s.Item, &a); err != nil {
 			return b, NoRetry(fmt.Errorf("element %d of stage %q: %w", s.Index, list.name, err))
 		}
 		return f(ctx, s, a)
 	}, opts)
 
+	// Before takes, which checks that the codec of the list can carry the type of its elements.
+	each.written = elementOf(each.codec)
+	each.read = listOf(each.codec)
+	if list.Stage != nil {
+		each.policy.ForEach = list.name
+		each.mapOver(list.Stage)
+	}
+
 	takes(each.Stage, list)
-	if list.Stage == nil {
-		return Output[[]B](each)
-	}
-
-	each.policy.ForEach = list.name
-
-	// The coordinator counts the elements and joins the outputs without the types of this program.
-	for _, s := range []*Stage{list.Stage, each.Stage} {
-		if s.codec != cache.JSON {
-			p.problems = append(p.problems, fmt.Errorf(
-				"stage %q: Map needs lists in JSON: give %q the option Codec(cache.JSON)", name, s.name))
-		}
-	}
-
 	return Output[[]B](each)
+}
+
+// mapOver makes the stage of a list write it so that the engine can tell its elements apart.
+func (s *Stage) mapOver(list *Stage) {
+	switch {
+	case list.params != nil:
+		// The bytes of its file would be taken for the elements.
+		s.pipeline.problems = append(s.pipeline.problems, fmt.Errorf(
+			"stage %q: Map needs a list that a Go function makes, and stage %q is a command", s.name, list.name))
+	case list.policy.ForEach == "":
+		list.written = listOf(list.codec)
+		list.read = list.written
+	}
+	// Else the list is the output of a mapped stage, which is such a list already.
 }

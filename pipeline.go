@@ -57,6 +57,10 @@ type Stage struct {
 	handler  tasks.Handler
 	params   json.RawMessage // of the command
 	options
+
+	// Codecs of its output: see [Map]. The codec of the options is that of values by key.
+	written cache.Codec // by one execution
+	read    cache.Codec // of the output that others read
 }
 
 // Name returns the stage's name.
@@ -105,6 +109,7 @@ func (p *Pipeline) add(name string, missing bool, f tasks.HandlerFunc, opts []Ma
 	s := &Stage{pipeline: p, name: name, options: p.defaults}
 	problems := apply(opts, func(o MapOption) { o.applyStage(s) })
 	problems = append(problems, s.problems...)
+	s.written, s.read = s.codec, s.codec
 	if missing {
 		problems = append(problems, errors.New("its function is nil"))
 	}

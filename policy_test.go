@@ -37,7 +37,7 @@ func TestRunTimeout_CancelsAndCleansUp(t *testing.T) {
 	p.Do("clean up", func(context.Context) error { cleaned.Store(true); return nil }, godags.Trigger(godags.AllDone)).After(endless)
 	p.Do("never", func(context.Context) error { t.Error("it ran"); return nil }).After(endless)
 	report, err := run(t, p)
-	if report == nil || report.State != "cancelled" || err == nil || report.Succeeded != 1 || !cleaned.Load() {
+	if report == nil || report.State != "cancelled" || err == nil || report.Stages.Succeeded != 1 || !cleaned.Load() {
 		t.Errorf("%+v, cleaned %v, %v", report, cleaned.Load(), err)
 	}
 }

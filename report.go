@@ -13,21 +13,21 @@ import (
 	"github.com/godags/godags/internal/runstate"
 )
 
-// Report says how a run ended.
+// Report says how a run ended. Its JSON form has fields of `run --output json`.
 type Report struct {
-	Run   string   // run ID
-	State RunState // succeeded, failed or cancelled
-	// Total is the number of stages; each counts in one of the next four. A stage made by [Map]
-	// with n elements counts n+1.
-	Total                                 int
-	Succeeded, Failed, Skipped, Cancelled int
-	Started, Finished                     time.Time // by the clock of Redis
+	Run    string   `json:"run"`   // run ID
+	State  RunState `json:"state"` // succeeded, failed or cancelled
+	Stages Counts   `json:"stages"`
+
+	// By the clock of Redis.
+	Started  time.Time `json:"started"`
+	Finished time.Time `json:"finished"`
 
 	// Outputs has the outputs of the stages without dependents, of at most 1,000 of them: JSON as
 	// it is, text as a JSON string, other bytes as {"codec": ..., "base64": ...}. [Result] decodes
 	// one into its type. Outputs of any size are held in memory: a stage should store a very large
 	// one, and return where it is.
-	Outputs map[string]json.RawMessage
+	Outputs map[string]json.RawMessage `json:"outputs"`
 }
 
 // StageError is a stage that failed.
@@ -87,16 +87,12 @@ func newReport(ctx context.Context, session *engine.Session, run *runstate.Run) 
 	r := run.Result(run.Finished)
 	// Counts come from the same projection as `status`, so that both say the same.
 	report := &Report{
-		Run:       r.Run,
-		State:     RunState(r.State),
-		Total:     r.Stages.Total,
-		Succeeded: r.Stages.Succeeded,
-		Failed:    r.Stages.Failed,
-		Skipped:   r.Stages.Skipped,
-		Cancelled: r.Stages.Cancelled,
-		Started:   run.Submitted,
-		Finished:  run.Finished,
-		Outputs:   outputs,
+		Run:      r.Run,
+		State:    RunState(r.State),
+		Stages:   newCounts(r.Stages.Total, r.Stages.Outcomes),
+		Started:  run.Submitted,
+		Finished: run.Finished,
+		Outputs:  outputs,
 	}
 
 	// The report is returned with the errors: what did succeed is worth having.

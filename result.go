@@ -28,9 +28,9 @@ func Result[T any](report *Report, of Output[T]) (v T, err error) {
 
 	// The report shows outputs as JSON, for people and other programs. The codec wants its own
 	// bytes back.
-	payload, err := payloadOf(shown, of.codec)
+	payload, err := payloadOf(shown, of.read)
 	if err == nil {
-		err = of.decode(&v, func(v any) error { return of.codec.Decode(payload, v) })
+		err = of.decode(&v, func(v any) error { return of.read.Decode(payload, v) })
 	}
 	if err != nil {
 		return v, fmt.Errorf("result of stage %q: %w", of.Name(), err)
@@ -46,7 +46,7 @@ func whyNoOutput(report *Report, s *Stage) string {
 			return fmt.Sprintf("stage %q depends on it: a report has outputs of stages without dependents only", other.name)
 		}
 	}
-	if report.Total > runstate.MaxOutputs {
+	if report.Stages.Total > runstate.MaxOutputs {
 		return fmt.Sprintf("it did not succeed, or is not among the %d outputs that a report holds", runstate.MaxOutputs)
 	}
 	return "it did not succeed"

@@ -46,7 +46,7 @@ func TestGrace_LimitsAStageThatDoesNotStop(t *testing.T) {
 	})
 	p.Do("clean up", func(context.Context) error { close(stop); return nil }, godags.Trigger(godags.AllDone)).After(stubborn)
 	report, err := godags.Run(ctx, p, godags.Redis(server.URL()), godags.RunID("stubborn"), godags.Concurrency(2), godags.Grace(3*time.Millisecond))
-	if report == nil || report.Cancelled != 1 || report.Succeeded != 1 {
+	if report == nil || report.Stages.Cancelled != 1 || report.Stages.Succeeded != 1 {
 		t.Fatalf("%+v %v", report, err)
 	}
 	entries, err := journal.New(server.Client()).Read(t.Context(), "stubborn", journal.Start, 0)

@@ -1,12 +1,22 @@
 package godags
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
 	"reflect"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/godags/godags/internal/api"
+	"github.com/godags/godags/internal/journal"
 )
 
 func TestRunState_HasAConstantForEachState(t *testing.T) {
@@ -25,6 +35,73 @@ func TestRunState_HasAConstantForEachState(t *testing.T) {
 	}
 	if len(states) != len(known) {
 		t.Errorf("%d constants, want %d", len(known), len(states))
+	}
+}
+
+// constants returns the values of the exported constants of a type in a folder of Go files.
+func constants(t *testing.T, folder string, has func(name, kind string) bool) (values []string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "*.go"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no files in %s: %v", folder, err)
+	}
+
+	set := token.NewFileSet()
+	for _, name := range files {
+		file, err := parser.ParseFile(set, name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for node := range ast.Preorder(file) {
+			spec, ok := node.(*ast.ValueSpec)
+			if !ok || len(spec.Values) != 1 {
+				continue
+			}
+
+			kind, _ := spec.Type.(*ast.Ident)
+			literal, _ := spec.Values[0].(*ast.BasicLit)
+			if kind == nil {
+				kind = new(ast.Ident)
+			}
+			if literal == nil || literal.Kind != token.STRING || !has(spec.Names[0].Name, kind.Name) {
+				continue
+			}
+			value, err := strconv.Unquote(literal.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			values = append(values, value)
+		}
+	}
+
+	slices.Sort(values)
+	return values
+}
+
+func TestEventType_HasAConstantForEachTypeOfTheJournal(t *testing.T) {
+	// The projection makes it of a failure that is retried.
+	want := []string{"stage.retrying"}
+	for i := range 256 {
+		if name := journal.Type(i).String(); !strings.HasPrefix(name, "unknown.") {
+			want = append(want, name)
+		}
+	}
+	slices.Sort(want)
+
+	got := constants(t, ".", func(_, kind string) bool { return kind == "EventType" })
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+func TestReasonCode_HasAConstantForEachCodeOfAStatus(t *testing.T) {
+	want := constants(t, "internal/api", func(name, _ string) bool {
+		// Status needs Redis, so it never has that reason. Only the command line shows it.
+		return strings.HasPrefix(name, "Reason") && name != "ReasonRedis"
+	})
+	got := constants(t, ".", func(_, kind string) bool { return kind == "ReasonCode" })
+	if !slices.Equal(got, want) || len(got) == 0 {
+		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }
 
@@ -81,5 +158,33 @@ func TestRunStatus_IsInJSONAsOnTheCommandLine(t *testing.T) {
 		if _, ok := got[name]; !ok {
 			t.Errorf("no field %s in %v", name, got)
 		}
+	}
+}
+
+// The report has fields of what `run --output json` prints.
+func TestReport_IsInJSONAsOnTheCommandLine(t *testing.T) {
+	p := New("p")
+	Produce(p, "a", func(context.Context) (int, error) { return 7, nil })
+	report, err := Run(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (Counts{Total: 1, Succeeded: 1}); report.Stages != want {
+		t.Errorf("got %+v, want %+v", report.Stages, want)
+	}
+
+	text, err := json.Marshal(report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	var form api.Run
+	if err := decoder.Decode(&form); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	if form.Run != report.Run || form.State != api.Succeeded || form.Stages.Succeeded != 1 || !form.Started.Equal(report.Started) ||
+		form.Finished == nil || string(form.Outputs["a"]) != "7" {
+		t.Errorf("got %s", text)
 	}
 }

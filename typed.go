@@ -20,6 +20,15 @@ type Output[T any] struct {
 }
 
 // Produce adds a stage that has an output and no inputs. Use [After] for its dependencies.
+//
+// The output travels as JSON, unless a [Codec] says otherwise, and arrives as it was or is refused.
+// The pipeline is invalid if the type cannot arrive: functions, channels, complex numbers, structs
+// with no exported field, interfaces with methods, maps whose keys are structs. The attempt fails,
+// without retries, if the value cannot arrive: NaN and infinity, text that is not UTF-8, an
+// unexported field that holds something. In an interface (any) only what JSON has arrives as it
+// was: string, bool, float64, and maps and lists of them; a struct becomes a map. A [time.Duration]
+// is a number of nanoseconds, which conditions and commands see. A nil pointer, slice and map are
+// null. [cache.Gob] carries most of what JSON does not.
 func Produce[T any](
 	p *Pipeline, name string, f func(context.Context) (T, error), opts ...StageOption,
 ) Output[T] {
@@ -28,6 +37,7 @@ func Produce[T any](
 }
 
 // Then adds a stage that takes the output of another, and starts when that one has succeeded.
+// [Produce] says which values survive the way.
 func Then[A, B any](
 	p *Pipeline, name string, f func(context.Context, A) (B, error), in Output[A], opts ...StageOption,
 ) Output[B] {
@@ -143,13 +153,15 @@ func Collect[A, B any](
 func produce[T any](
 	p *Pipeline, name string, missing bool, f func(context.Context, *tasks.Stage) (T, error), opts []MapOption,
 ) Output[T] {
-	s := p.add(name, missing, func(ctx context.Context, s *tasks.Stage) error {
+	var st *Stage
+	st = p.add(name, missing, func(ctx context.Context, s *tasks.Stage) error {
 		v, err := f(ctx, s)
 		if err != nil {
 			return err
 		}
 
-		value, err := cache.Marshal(codecOf(ctx), v)
+		// Not known before: a stage that is added later may map over the output.
+		value, err := cache.Marshal(st.written, v)
 		if err != nil {
 			// Another attempt would have the same type, and most likely the same value.
 			return tasks.NoRetry(fmt.Errorf("encode output: %w", err))
@@ -159,11 +171,11 @@ func produce[T any](
 		return nil
 	}, opts)
 
-	if err := checkType(s.codec, reflect.TypeFor[T](), false); err != nil {
+	if err := checkType(st.codec, reflect.TypeFor[T](), false); err != nil {
 		p.problems = append(p.problems, fmt.Errorf(
 			"stage %q: its output %v cannot be stored: %w", name, reflect.TypeFor[T](), err))
 	}
-	return Output[T]{Stage: s}
+	return Output[T]{Stage: st}
 }
 
 // Optional makes an input optional: the function gets a pointer, which is nil if the stage has no
@@ -197,10 +209,10 @@ func takes[T any](s *Stage, from Output[T]) {
 		}
 	}
 
-	if checkType(from.codec, t, false) != nil {
+	if checkType(from.read, t, false) != nil {
 		return // reported for the stage that has it as its output
 	}
-	if err := checkType(from.codec, t, true); err != nil {
+	if err := checkType(from.read, t, true); err != nil {
 		problem("the output %v of stage %q cannot be read: %w", t, from.name, err)
 	}
 }
@@ -223,7 +235,7 @@ func input[T any](ctx context.Context, s *tasks.Stage, in Output[T]) (v T, err e
 	}
 
 	if err == nil {
-		err = in.decode(&v, func(v any) error { return cache.Unmarshal(value, v, in.codec) })
+		err = in.decode(&v, func(v any) error { return cache.Unmarshal(value, v, in.read) })
 		err = NoRetry(err) // another attempt reads the same value
 	}
 	if err != nil {
