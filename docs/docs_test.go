@@ -115,11 +115,20 @@ func anchors(text string) (names []string) {
 
 func TestPipelineFilesRun(t *testing.T) {
 	files := []string{"examples/shell/pipeline.yaml", "examples/compiled/pipeline.yaml"}
+	examples, err := filepath.Abs(filepath.Join(root, "examples"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, s := range snippets(t) {
 		if s.remark != "validate" {
 			continue
 		}
-		file := filepath.Join(t.TempDir(), "pipeline."+s.language)
+		// The files of the pages name examples as if they were in the root of the repository.
+		folder := t.TempDir()
+		if err := os.Symlink(examples, filepath.Join(folder, "examples")); err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(folder, "pipeline."+s.language)
 		if err := os.WriteFile(file, []byte(s.text), 0o600); err != nil {
 			t.Fatal(err)
 		}

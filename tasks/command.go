@@ -33,7 +33,7 @@ type ExitError = command.ExitError
 //	argv            list of a program, which is looked up in the worker's PATH, and its arguments
 //	shell           list of the program and the arguments before run; default ["sh", "-c"]
 //	dir             folder to start in; relative to the working directory of the worker, which is
-//	                also the default
+//	                also the default (`run FILE` without --redis makes it that of the file)
 //	env             mapping of names to texts: variables of the environment
 //	no_retry_codes  list of exit statuses, 1 to 255, after which the stage is not executed again
 //
@@ -131,9 +131,15 @@ func (c Command) execute(ctx context.Context, params commandParams, w *command.W
 	}
 
 	err := p.Run(ctx, w, s.Log)
-	if exit, ok := errors.AsType[*ExitError](err); ok && slices.Contains(params.noRetryCodes, exit.Code) {
-		err = NoRetry(err)
+	if exit, ok := errors.AsType[*ExitError](err); ok {
+		if why := p.ExplainExit(exit); why != "" {
+			err = fmt.Errorf("%w: %s", err, why)
+		}
+		if slices.Contains(params.noRetryCodes, exit.Code) {
+			err = NoRetry(err)
+		}
 	}
+
 	if err != nil {
 		return err
 	}

@@ -33,9 +33,14 @@ func TestCommand_ReturnsTheExitStatus(t *testing.T) {
 }
 
 func TestCommandThatIsNotInstalled(t *testing.T) {
+	t.Setenv("PATH", "/first:/second")
 	err := argv("no-such-program-here", "x").do(t)
 	if err == nil || !strings.Contains(err.Error(), `"no-such-program-here"`) || !strings.Contains(err.Error(), os.Getenv("PATH")) {
 		t.Errorf("got %v, want the program's name and the PATH", err)
+	}
+	t.Setenv("PATH", strings.Repeat("/a/long/folder:", 20)+"/bin")
+	if err := argv("no-such-program-here").do(t); err == nil || !strings.Contains(err.Error(), "(/a/long/folder:/a/long/folder:/a/long/folder and 18 more folders)") {
+		t.Errorf("got %v, want the first folders of a long PATH", err)
 	}
 	err = argv("/no/such/program").do(t)
 	if !errors.Is(err, fs.ErrNotExist) || !errors.Is(err, ErrNoRetry) || !strings.Contains(err.Error(), "/no/such/program") {

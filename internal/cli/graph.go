@@ -45,7 +45,7 @@ func showGraph(i invocation) error {
 
 	// A pipeline first: drawing it needs no Redis.
 	word := c.Args().First()
-	sp, err := i.target(word)
+	sp, err := i.target(word, false)
 	if err == nil {
 		return i.draw(picture.Input{Name: sp.Name, Graph: sp.Graph}, o)
 	}

@@ -95,7 +95,8 @@ func (f *foreground) parseRun() (err error) {
 
 	// The pipeline comes last: reading a file takes longest, and a wrong flag should not wait for
 	// it.
-	sp, err := f.target(c.Args().First())
+	// Workers of a fleet have other folders, which only their paths can name.
+	sp, err := f.target(c.Args().First(), c.String("redis") == "")
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,10 @@ import (
 // target returns the pipeline that a word names: a pipeline of this program, a file, or a folder
 // with a pipeline.yaml. An empty word names the pipeline.yaml in the current folder, or else the
 // first pipeline of this program.
-func (p Program) target(word string) (*spec.Spec, error) {
+//
+// If the pipeline is executed here, and not by the workers of a fleet, the commands of a file start
+// in the folder of the file.
+func (p Program) target(word string, here bool) (*spec.Spec, error) {
 	file, err := pipelineFile(word)
 	if err != nil {
 		return nil, err
@@ -33,7 +36,12 @@ func (p Program) target(word string) (*spec.Spec, error) {
 		}
 
 		// A file may use the handlers of all pipelines in this program.
-		sp, err := pipefile.Read(word, registry)
+		read := pipefile.Read
+		if here {
+			read = pipefile.ReadHere
+		}
+
+		sp, err := read(word, registry)
 		if err != nil {
 			return nil, &exitError{exitUsage, err}
 		}

@@ -105,7 +105,20 @@ func explainLookup(name string, err error) string {
 		}
 	}
 
-	return fmt.Sprintf("the program is not in the worker's PATH (%s): install it there or give its full path", path)
+	return fmt.Sprintf("the program is not in the worker's PATH (%s): install it there or give its full path", shortPath(path))
+}
+
+// shortPath returns PATH as an error shows it: a long one by its first folders.
+func shortPath(path string) string {
+	const most = 100
+	const shown = 3
+	folders := filepath.SplitList(path)
+	if len(path) <= most || len(folders) <= shown {
+		return path
+	}
+
+	return fmt.Sprintf("%s and %d more folders",
+		strings.Join(folders[:shown], string(filepath.ListSeparator)), len(folders)-shown)
 }
 
 // explainMissing says what is missing: the file, or a program that executes it.

@@ -295,9 +295,12 @@ func (c *checker) kind(st *stage) spec.Kind {
 	case st.run.kind != absent && st.params.kind != absent:
 		c.report(int(st.params.at), "params are for a task: a stage with run has none")
 	case st.run.kind == text || st.run.kind == list:
-		kind.Task, kind.Params, place = "command", st.commandParams(), st.run
+		kind.Task, kind.Params, place = "command", st.commandParams(c.folder), st.run
 	case st.task.kind == text:
 		kind.Task, kind.Params = st.task.text, taskParams(st.params)
+		if kind.Task == "command" && st.params.kind == mapping {
+			kind.Params = taskParams(startIn(c.folder, st.params))
+		}
 	case st.task.kind == absent && st.params.kind != absent:
 		c.report(int(st.params.at), "params without a task: write which task takes them")
 	}

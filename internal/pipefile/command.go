@@ -1,6 +1,7 @@
 package pipefile
 
 import (
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -127,8 +128,9 @@ func (p *policy) readNoRetryCodes(d *decoder, v value) {
 	}
 }
 
-// commandParams are those of the task command for a stage with run.
-func (st *stage) commandParams() []byte {
+// commandParams are those of the task command for a stage with run, which starts in the folder
+// unless it has a dir.
+func (st *stage) commandParams(folder string) []byte {
 	run := "run"
 	if st.run.kind == list {
 		run = "argv"
@@ -152,5 +154,33 @@ func (st *stage) commandParams() []byte {
 	if run == "run" {
 		add("shell", st.policy.shell)
 	}
-	return appendJSON(nil, params)
+	return appendJSON(nil, startIn(folder, params))
+}
+
+// startIn returns parameters of the task command whose dir counts from the folder. Without a folder
+// they stay as they are: each worker has its own.
+func startIn(folder string, params value) value {
+	if folder == "" {
+		return params
+	}
+
+	dir := value{kind: text, text: folder}
+	moved := value{kind: mapping, at: params.at}
+	for i := 0; i < len(params.items); i += 2 {
+		key := params.items[i]
+		v := params.items[i+1]
+		switch {
+		case key.text != "dir":
+			moved.items = append(moved.items, key, v)
+		case v.kind != text:
+			return params // the task reports it
+		case filepath.IsAbs(v.text):
+			return params
+		default:
+			dir.text = filepath.Join(folder, v.text)
+		}
+	}
+
+	moved.items = append(moved.items, value{kind: text, text: "dir"}, dir)
+	return moved
 }

@@ -14,6 +14,8 @@ type decoder struct {
 	*source
 	parts int // stages and dependencies so far; see maxParts
 	cells int // of all matrices so far; see maxAllCells
+	// where commands start, and where a relative dir counts from; "" is the worker's
+	folder string
 }
 
 func newDecoder(file []byte) *decoder {

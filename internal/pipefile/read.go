@@ -42,6 +42,22 @@ func Read(path string, v Validator) (*spec.Spec, error) {
 	return Parse(path, data, v)
 }
 
+// ReadHere is [Read] for a pipeline that will be executed on this machine only: its commands start
+// in the folder of the file, from which a relative dir counts too.
+func ReadHere(path string, v Validator) (*spec.Spec, error) {
+	data, err := load(path, maxSize(path))
+	if err != nil {
+		return nil, err
+	}
+
+	folder, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return nil, fmt.Errorf("%s: find its folder: %w", printable(path), err)
+	}
+
+	return parseIn(folder, path, data, v)
+}
+
 // maxSize returns the size of the largest pipeline file of that name.
 func maxSize(name string) int64 {
 	if isJSON, err := formatOf(name); err == nil && isJSON {
@@ -94,6 +110,11 @@ func readFile(path string, size, most int64) ([]byte, error) {
 // Parse is [Read] for a file that is in memory. Its name has the extension, is used in messages,
 // and names a pipeline without a name.
 func Parse(name string, data []byte, v Validator) (*spec.Spec, error) {
+	return parseIn("", name, data, v)
+}
+
+// parseIn is Parse with the folder in which commands start; "" is that of the worker.
+func parseIn(folder, name string, data []byte, v Validator) (*spec.Spec, error) {
 	isJSON, err := formatOf(name)
 	if err != nil {
 		return nil, err
@@ -104,6 +125,7 @@ func Parse(name string, data []byte, v Validator) (*spec.Spec, error) {
 
 	// The byte order mark is no part of the text: columns count from behind it.
 	d := newDecoder(bytes.TrimPrefix(data, []byte("\uFEFF")))
+	d.folder = folder
 	sp := d.parse(isJSON, name, v)
 	if len(d.problems) > 0 {
 		return nil, d.fileError(name)

@@ -66,7 +66,7 @@ var policyKeys = []key[policy]{
 		d.whole(&p.MaxParallel, "max_parallel", v, 1, maxParallel)
 	}},
 	{"secrets", "names of secrets: the command gets X if the worker has GODAGS_SECRET_X", shapeSecrets, (*policy).readSecrets},
-	{"dir", "the folder in which the command runs. Default: that of the worker", shapeText, (*policy).readDir},
+	{"dir", "the folder in which the command runs. Default: that of the file, or with --redis that of the worker", shapeText, (*policy).readDir},
 	{"shell", "what executes a run that is text. Default: [sh, -c]", shapeArgv, (*policy).readShell},
 	{"no_retry_codes", "exit codes of the command after which it is not tried again", shapeCodes, (*policy).readNoRetryCodes},
 }
