@@ -49,8 +49,11 @@ type ExitError = command.ExitError
 //	                                            stage's output if the command succeeds
 //	GODAGS_PARAM_<NAME>                         a parameter of the run, its name in upper case: a
 //	                                            string without quotes, anything else as JSON
+//	GODAGS_SCRATCH                              an empty folder, removed after the attempt
 //	GODAGS_ITEM, GODAGS_INDEX                   of an instance its element, in the same form, and
 //	                                            its number, 0 for the first
+//	GODAGS_ITEM_<NAME>                          a member of an element that is an object, its name
+//	                                            in upper case, in the same form
 //
 // The outputs of the instances of a stage, or of the cells of a matrix, are one JSON array. If one
 // of them is neither JSON nor text, they are a folder of files.

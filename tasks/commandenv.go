@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -39,6 +40,7 @@ func commandEnv(environ []string, c commandParams, s *Stage, w *command.Workspac
 	own["GODAGS_ATTEMPT"] = strconv.Itoa(s.Attempt)
 	own["GODAGS_INPUTS"] = w.InputsPath()
 	own["GODAGS_OUTPUT"] = w.OutputPath()
+	own["GODAGS_SCRATCH"] = w.ScratchPath()
 	for name, value := range s.RunParams {
 		own["GODAGS_PARAM_"+strings.ToUpper(name)] = plain(value)
 	}
@@ -46,6 +48,7 @@ func commandEnv(environ []string, c commandParams, s *Stage, w *command.Workspac
 	if s.Item != nil {
 		own["GODAGS_ITEM"] = plain(s.Item)
 		own["GODAGS_INDEX"] = strconv.Itoa(s.Index)
+		addMembers(own, s.Item)
 	}
 
 	// A variable that occurs twice has the first value for some programs and the last for others,
@@ -62,6 +65,30 @@ func commandEnv(environ []string, c commandParams, s *Stage, w *command.Workspac
 		env = append(env, name+"="+value)
 	}
 	return env
+}
+
+// addMembers adds a variable for each member of an item that is an object, such as a cell of a
+// matrix. Members whose names no variable can have are only in GODAGS_ITEM.
+func addMembers(env map[string]string, item json.RawMessage) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(item, &members) != nil {
+		return // it is no object
+	}
+
+	// Sorted, so that of two names that differ in case only each attempt gets the same one.
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if isVariable(name) {
+			env["GODAGS_ITEM_"+strings.ToUpper(name)] = plain(members[name])
+		}
+	}
+}
+
+// isVariable reports whether a shell can read a variable whose name ends so.
+func isVariable(name string) bool {
+	other := func(r rune) bool {
+		return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	}
+	return name != "" && !strings.ContainsFunc(name, other)
 }
 
 // plain returns a JSON value as commands get it: a string without its quotes, anything else

@@ -5,6 +5,7 @@ package tasks
 import (
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -84,9 +85,11 @@ func TestCommandVariables(t *testing.T) {
 	a.Env = map[string]string{"LEVEL": "pipeline", "PIPELINE_LEVEL": "1"}
 	a.Secrets = map[string]string{"TOKEN": "a secret"}
 	a.RunParams = map[string]json.RawMessage{"seed": json.RawMessage("42"), "Name": json.RawMessage(`"two words"`), "null": json.RawMessage("null")}
-	a.Item, a.Index = json.RawMessage(`{"os": "a"}`), 7
+	a.Item, a.Index = json.RawMessage(`{"os": "a", "py": 3.10, "no word": 1, "": 2}`), 7
 	want := `GODAGS_INDEX=7
-GODAGS_ITEM={"os": "a"}
+GODAGS_ITEM={"os": "a", "py": 3.10, "no word": 1, "": 2}
+GODAGS_ITEM_OS=a
+GODAGS_ITEM_PY=3.10
 GODAGS_PARAM_NAME=two words
 GODAGS_PARAM_NULL=null
 GODAGS_PARAM_SEED=42
@@ -101,6 +104,17 @@ TOKEN=a secret
 	a.Item = json.RawMessage(`"a.txt"`)
 	if got := a.must(t); !strings.Contains(got, "GODAGS_ITEM=a.txt\n") {
 		t.Errorf("a text is not bare:\n%s", got)
+	}
+}
+
+// The folder is removed whatever is in it.
+func TestCommand_HasAScratchFolder(t *testing.T) {
+	folder := shell(`cd "$GODAGS_SCRATCH" && ls -A && mkdir a && echo text > a/file && printf %s "$GODAGS_SCRATCH"`).must(t)
+	if !filepath.IsAbs(folder) || filepath.Base(folder) != "scratch" {
+		t.Errorf("got %q, want the path of an empty folder", folder)
+	}
+	if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s after the attempt: %v, want that it does not exist", folder, err)
 	}
 }
 

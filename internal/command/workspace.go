@@ -14,9 +14,10 @@ import (
 )
 
 const (
-	inputsName = "inputs"
-	outputName = "output"
-	scriptName = "script"
+	inputsName  = "inputs"
+	outputName  = "output"
+	scriptName  = "script"
+	scratchName = "scratch"
 )
 
 // Workspace is the private folder of one attempt of a command: its inputs, its output, and the
@@ -195,7 +196,11 @@ func (w *Workspace) make() error {
 	if err := w.parent.root.Mkdir(w.name, 0o700); err != nil {
 		return err
 	}
-	return w.parent.root.Mkdir(w.entry(inputsName), 0o700)
+
+	if err := w.parent.root.Mkdir(w.entry(inputsName), 0o700); err != nil {
+		return err
+	}
+	return w.parent.root.Mkdir(w.entry(scratchName), 0o700)
 }
 
 // entry returns the name of a file of the workspace, relative to the root of all workspaces.
@@ -209,6 +214,10 @@ func (w *Workspace) InputsPath() string { return w.path(inputsName) }
 
 // OutputPath returns the path of the output file, which the command may write.
 func (w *Workspace) OutputPath() string { return w.path(outputName) }
+
+// ScratchPath returns the path of an empty folder, in which the command may write what it needs
+// until it ends.
+func (w *Workspace) ScratchPath() string { return w.path(scratchName) }
 
 // WriteScript writes a script to a file of the workspace. It returns a text for the shell that
 // executes the script in the same shell.
@@ -234,10 +243,11 @@ func (w *Workspace) Remove() error {
 	root := w.parent.root
 	var err error
 
-	// For most commands the folder of inputs is the only entry, and two system calls are enough. If
-	// it is not empty, removeTree removes it.
+	// For most commands two empty folders are the only entries, and few system calls are enough. If
+	// one is not empty, removeTree removes it.
 	if info, statErr := root.Lstat(w.name); statErr == nil && info.IsDir() {
 		_ = root.Remove(w.entry(inputsName))
+		_ = root.Remove(w.entry(scratchName))
 	}
 
 	if root.Remove(w.name) != nil {
