@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -156,6 +157,11 @@ func (p Program) wrongFlag(c *ucli.Context, err error, _ bool) error {
 		names = append(names, f.Names()[0])
 	}
 
+	// A plan without execution is the work of another command.
+	if command == "run" && (unknown == "dry-run" || unknown == "check") {
+		return usageError("unknown flag --%s: check the pipeline with %s", unknown, p.hint("validate", []string{"FILE"}))
+	}
+
 	dashes := "--"
 	if len(unknown) == 1 {
 		dashes = "-"
@@ -172,22 +178,36 @@ func (p Program) wrongFlag(c *ucli.Context, err error, _ bool) error {
 var otherFlags = map[string][]string{
 	"json": {"output json"}, "format": {"output json"}, "quiet": {"progress quiet"}, "q": {"progress quiet"},
 	"p": {"param NAME=VALUE"}, "set": {"param NAME=VALUE"}, "e": {"param NAME=VALUE"},
-	"j": {"concurrency"}, "jobs": {"concurrency"}, "parallel": {"concurrency"}, "paralel": {"concurrency"}, "cores": {"concurrency"},
+	"j": {"concurrency"}, "jobs": {"concurrency"}, "parallel": {"concurrency"}, "cores": {"concurrency"},
 	"c": {"concurrency"}, "n": {"limit"}, "d": {"detach"}, "background": {"detach"}, "w": {"workers"},
 	"tail": {"follow"}, "watch": {"follow"}, "id": {"run-id"}, "name": {"run-id"}, "o": {"output json"}, "a": {"limit"},
 }
 
 // meantFlag returns the flag that was probably meant by an unknown one; "" if that is unclear.
 func meantFlag(unknown string, names []string) string {
+	// A flag that is known from elsewhere is no misspelling: --watch does not mean --batch.
+	if _, known := otherFlags[unknown]; known {
+		return sameFlag(unknown, names)
+	}
+
+	// Of short words, any two are near to each other.
+	if len(unknown) < 2 {
+		return ""
+	}
+	if near := nearest.Name(unknown, names); near != "" {
+		return "--" + near
+	}
+
+	// A flag of another tool may be misspelled too. Sorted: of equally near ones the first wins.
+	return sameFlag(nearest.Name(unknown, slices.Sorted(maps.Keys(otherFlags))), names)
+}
+
+// sameFlag returns the flag that does the same as a flag of another tool; "" if there is none.
+func sameFlag(unknown string, names []string) string {
 	for _, other := range otherFlags[unknown] {
 		if name, _, _ := strings.Cut(other, " "); slices.Contains(names, name) {
 			return "--" + other
 		}
-	}
-
-	// Of short words, any two are near to each other.
-	if near := nearest.Name(unknown, names); near != "" && len(unknown) > 1 {
-		return "--" + near
 	}
 	return ""
 }

@@ -51,6 +51,11 @@ func (i invocation) findRun(ctx context.Context, s *runs.Service, word string) (
 		return found, &exitError{exitUsage, err}
 	}
 
+	// What these print may be of any run. The other commands begin with the ID of the run.
+	if name := i.c.Command.Name; err == nil && !i.c.Args().Present() && (name == "logs" || name == "events") {
+		fmt.Fprintf(i.Err, "run %s, the newest\n", found.ID)
+	}
+
 	return found, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	ucli "github.com/urfave/cli/v2"
 
@@ -112,10 +113,43 @@ func (l logsCommand) stage(ctx context.Context, printer logPrinter, name string)
 	}
 
 	printed, err := printer.print(ctx, stage, "")
-	if err == nil && !printed {
-		fmt.Fprintf(l.Err, "stage %s printed nothing\n", name)
+	if err != nil || printed {
+		return err
 	}
-	return err
+	return l.explainSilence(ctx, printer, stage)
+}
+
+// explainSilence says that an attempt printed nothing, and which earlier attempt did: the output
+// that tells why a stage failed is often that of its first attempt.
+func (l logsCommand) explainSilence(ctx context.Context, printer logPrinter, stage dag.StageID) error {
+	run := printer.run
+	name := run.Name(stage)
+	last := run.Begun(stage)
+
+	// The user has chosen the attempt, so another one is not of interest.
+	if printer.attempt > 0 {
+		fmt.Fprintf(l.Err, "attempt %d of stage %s printed nothing\n", printer.attempt, name)
+		return nil
+	}
+
+	for attempt := last - 1; attempt > 0; attempt-- {
+		log, err := l.service.Log(ctx, run.ID, stage, attempt)
+		if err != nil {
+			return err
+		}
+		if len(log) == 0 {
+			continue
+		}
+
+		lines := bytes.Count(bytes.TrimSuffix(log, []byte("\n")), []byte("\n")) + 1
+		again := l.hint("logs", []string{string(run.ID), name}, "--attempt", strconv.Itoa(int(attempt)))
+		fmt.Fprintf(l.Err, "attempt %d of stage %s has printed nothing; attempt %d printed %s: %s\n",
+			last, name, attempt, count(lines, "line", "lines"), again)
+		return nil
+	}
+
+	fmt.Fprintf(l.Err, "stage %s printed nothing\n", name)
+	return nil
 }
 
 // unknownStage says where the stages of a run are listed, unless the error has a suggestion.

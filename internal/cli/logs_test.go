@@ -54,6 +54,7 @@ func TestLogsAreOfTheLastAttemptThatWasBegun(t *testing.T) {
 		t.Errorf("while the second attempt is due: %q", o.stdout)
 	}
 	token := f.start("demo-1", first, 2)
+	f.execute("logs", "demo-1", "first").expect(t, 0, "attempt 2 of stage first has printed nothing; attempt 1 printed 1 line: `prog logs demo-1 first --attempt 1 ")
 	f.saveLog("demo-1", token, journal.AttemptID{Stage: first, Attempt: 2}, "second try\n")
 	for want, args := range map[string][]string{
 		"second try\n": {"logs", "demo-1", "first"},

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	ucli "github.com/urfave/cli/v2"
@@ -67,6 +68,10 @@ func (f *foreground) parseRun() (err error) {
 		return usageError("TARGET is an empty text")
 	}
 
+	// Other tools take the values of parameters as arguments.
+	if values := c.Args().Tail(); len(values) > 0 && strings.Contains(values[0], "=") {
+		return usageError("run takes one TARGET, but got %.200q too: did you mean --param %.200s?", values[0], shellWord(values[0]))
+	}
 	if c.NArg() > 1 {
 		return usageError("run takes one TARGET, but got %q", c.Args().Slice())
 	}

@@ -19,11 +19,12 @@ import (
 func defineRuns(p Program) *ucli.Command {
 	return &ucli.Command{
 		Name: "runs", Aliases: []string{"ls", "list", "ps"}, Usage: "list runs, newest first, or remove old ones", ArgsUsage: "[prune]",
-		Description: "runs prune removes runs with their journals, logs and values: those that have expired (run --keep), or with --older-than or --state\n" +
-			"those that match. An active run is never removed.",
+		Description: "runs prune removes runs with their journals, logs and values: those that have expired (run --keep), or with --older-than, --state or\n" +
+			"--pipeline those that match. An active run is never removed.",
 		Flags: []ucli.Flag{redisFlag(), homeFlag(),
 			&ucli.IntFlag{Name: "limit", Value: 20, Usage: "list at most `N` runs"},
 			&ucli.StringFlag{Name: "state", Usage: "select runs in `STATE`: running, cancelling, queued, stalled, succeeded, failed, cancelled, damaged or newer"},
+			&ucli.StringFlag{Name: "pipeline", Usage: "select runs of the pipeline `NAME`"},
 			&ucli.StringFlag{Name: "older-than", Usage: "select runs that finished longer than `TIME` ago, such as 12h or 30d; unfinished runs count from their start"},
 			&ucli.BoolFlag{Name: "dry-run", Usage: "with prune: list what would be removed"},
 			outFlag(), colorFlag()},
@@ -70,7 +71,7 @@ func showRuns(i invocation) error {
 
 		// A table without rows does not say why it has none.
 		if len(list) == 0 && !form.json {
-			i.explainNoRuns(s, c.String("state") != "" || c.String("older-than") != "")
+			i.explainNoRuns(s, filter.Selects())
 			return nil
 		}
 
@@ -95,6 +96,11 @@ func printRuns(out *bufio.Writer, list []runs.Summary, form form) error {
 
 // runFilter checks the flags that select runs.
 func runFilter(c *ucli.Context) (f runs.Filter, err error) {
+	// An unset shell variable must not select the runs of all pipelines, least of all for prune.
+	if f.Pipeline = c.String("pipeline"); f.Pipeline == "" && c.IsSet("pipeline") {
+		return f, usageError("--pipeline is an empty text: give the name of a pipeline")
+	}
+
 	f.State = c.String("state")
 	if f.State != "" && !slices.Contains(api.RunStates(), f.State) {
 		return f, usageError("--state: unknown state %q: use %s", f.State, strings.Join(api.RunStates(), ", "))

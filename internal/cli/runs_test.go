@@ -37,6 +37,11 @@ func TestRunsAreListedNewestFirst(t *testing.T) {
 	o.expect(t, 0, "2/4, 1 failed, 1 skipped")
 	f.execute("runs", "--color", "always").expect(t, 0, "\x1b[1;31mfailed\x1b[0m")
 
+	f.execute("runs", "--pipeline", "demo", "--state", "failed").expect(t, 0, "demo-2")
+	f.execute("runs", "--pipeline", "other").expect(t, 0, "no such runs")
+	f.execute("runs", "--pipeline", "").expect(t, 2, "--pipeline is an empty text")
+	f.execute("runs", "prune", "--pipeline", "").expect(t, 2, "--pipeline is an empty text")
+
 	o = f.execute("runs", "--limit", "1")
 	if !strings.Contains(o.stdout, "demo-3") || strings.Contains(o.stdout, "demo-2") {
 		t.Errorf("--limit 1 lists\n%s", o.stdout)

@@ -239,7 +239,8 @@ type Filter struct {
 	Age *time.Duration
 }
 
-func (f Filter) all() bool { return f.State == "" && f.Pipeline == "" && f.Age == nil }
+// Selects reports whether the filter selects some runs only. The limit does not count.
+func (f Filter) Selects() bool { return f.State != "" || f.Pipeline != "" || f.Age != nil }
 
 // match reports whether the filter selects a run.
 func (f Filter) match(r journal.Summary) bool {
@@ -321,9 +322,9 @@ func (s *Service) Prune(ctx context.Context, f Filter, dryRun bool) (removed []S
 // stay.
 func (f Filter) removable(r journal.Summary, now time.Time) journal.Condition {
 	switch {
-	case f.all() && !r.Expires.IsZero() && r.Expires.Before(now):
+	case !f.Selects() && !r.Expires.IsZero() && r.Expires.Before(now):
 		return journal.WhenDue
-	case f.all() || !f.match(r):
+	case !f.Selects() || !f.match(r):
 		return ""
 	case !r.Finished.IsZero():
 		return journal.WhenEnded
