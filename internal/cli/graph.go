@@ -14,6 +14,7 @@ import (
 
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/engine"
+	"github.com/godags/godags/internal/nearest"
 	"github.com/godags/godags/internal/picture"
 	"github.com/godags/godags/internal/runs"
 	"github.com/godags/godags/internal/runstate"
@@ -25,6 +26,9 @@ func defineGraph(p Program) *ucli.Command {
 		Description: "TARGET is a pipeline of this program, a .yaml, .yml or .json file, or a folder with a pipeline.yaml; the default is ./pipeline.yaml, else the first pipeline of this program.\n" +
 			"Any other word names a run. " + runHelp,
 		Flags: []ucli.Flag{redisFlag(), homeFlag(),
+			&ucli.StringFlag{Name: "around", Usage: "draw only `STAGE` and what it depends on or is needed for"},
+			&ucli.IntFlag{Name: "depth", Value: 2, Usage: "with --around: as far as `N` dependencies away"},
+			&ucli.BoolFlag{Name: "full", Usage: "draw every stage: no groups, however many there are"},
 			&ucli.StringFlag{Name: "format", Usage: "draw as `FORMAT`: dot, svg, mermaid, ascii or json (default: by the extension of the file, else ascii)"},
 			&ucli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the picture to `FILE` in one step; - is standard output"},
 			&ucli.BoolFlag{Name: "open", Usage: "show the picture in a viewer; without --out and --format it is an SVG in a temporary file"}},
@@ -117,6 +121,9 @@ type pictureOptions struct {
 	format picture.Format
 	path   string // "": standard output
 	open   bool
+	around string // stage; "": everything
+	depth  int
+	full   bool
 }
 
 var pictureExtensions = map[string]picture.Format{
@@ -133,6 +140,18 @@ func parsePictureOptions(c *ucli.Context) (o pictureOptions, err error) {
 
 	if o.path == "-" {
 		o.path = ""
+	}
+
+	o.full = c.Bool("full")
+	o.around = c.String("around")
+	o.depth = c.Int("depth")
+	switch {
+	case c.IsSet("around") && o.around == "":
+		return o, usageError("--around needs the name of a stage")
+	case c.IsSet("depth") && !c.IsSet("around"):
+		return o, usageError("--depth is how far --around goes: add --around STAGE")
+	case o.depth < 0:
+		return o, usageError("--depth is a number from 0, not %d", o.depth)
 	}
 
 	ext := strings.ToLower(filepath.Ext(o.path))
@@ -159,6 +178,17 @@ func parsePictureOptions(c *ucli.Context) (o pictureOptions, err error) {
 }
 
 func (i invocation) draw(in picture.Input, o pictureOptions) error {
+	in.Full = o.full
+	if o.around != "" {
+		centre, err := stageNamed(in.Graph, o.around)
+		if err != nil {
+			return err
+		}
+		if in, err = picture.Around(in, centre, o.depth); err != nil {
+			return err
+		}
+	}
+
 	return i.write(o, func(w io.Writer, width int) error {
 		in.Width = width
 		return picture.Draw(w, in, o.format)
@@ -196,4 +226,23 @@ func (i invocation) write(o pictureOptions, draw func(w io.Writer, width int) er
 	}
 
 	return openFile(o.path)
+}
+
+// stageNamed returns the stage of a graph with a name. If there is none, the error names the one
+// that may be meant.
+func stageNamed(g *dag.Graph, name string) (dag.StageID, error) {
+	if s, ok := g.Lookup(name); ok {
+		return s, nil
+	}
+
+	names := make([]string, g.Len())
+	for s := range names {
+		names[s] = g.Name(dag.StageID(s))
+	}
+
+	hint := ""
+	if near := nearest.Name(name, names); near != "" {
+		hint = fmt.Sprintf(": did you mean %q?", near)
+	}
+	return 0, usageError("--around: the pipeline has no stage %.200q%s", name, hint)
 }

@@ -35,6 +35,11 @@ func TestGraphFormats(t *testing.T) {
 	execute(t, "graph", "wine", "--format", "svgg").expect(t, 2, `unknown picture format "svgg"`, "did you mean svg?")
 	execute(t, "graph", "wine", "simple").expect(t, 2, "graph takes one TARGET or RUN")
 	execute(t, "graph", "wien", "--home", t.TempDir()).expect(t, 2, `unknown pipeline "wien"`, `did you mean "wine"?`)
+	execute(t, "graph", "wine", "--around", "first", "--depth", "0").expect(t, 0, "1 stage of 2, around first")
+	execute(t, "graph", "wine", "--around", "frist").expect(t, 2, `the pipeline has no stage "frist": did you mean "first"?`)
+	execute(t, "graph", "wine", "--around", "").expect(t, 2, "--around needs the name of a stage")
+	execute(t, "graph", "wine", "--depth", "1").expect(t, 2, "add --around STAGE")
+	execute(t, "graph", "wine", "--around", "first", "--depth", "-1").expect(t, 2, "--depth is a number from 0")
 	execute(t, "graph", "missing.yaml").expect(t, 2, "missing.yaml: file does not exist")
 }
 

@@ -2,6 +2,7 @@ package picture
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -54,15 +55,82 @@ func TestGroupsAreOfOneLevelAndStem(t *testing.T) {
 	}
 }
 
+// Names that have nothing in common.
 func TestTooManyStemsCollapseByLevel(t *testing.T) {
 	g := build(t, func(b *dag.Builder) {
 		for i := range 400 {
-			b.Add(fmt.Sprintf("s%dx", i))
+			b.Add(string(rune('a'+i/20)) + string(rune('a'+i%20)))
 		}
-		b.Add("end", "s0x", "s399x")
+		b.Add("end", "aa", "tt")
 	})
 	if got := names(newSketch(Input{Graph: g}, usual)); got != "level 0:400 end:1" {
 		t.Errorf("groups are %s", got)
+	}
+}
+
+// A chain of training steps has as many levels as stages. Its name says what it is.
+func TestGroupsHaveNamesAndNotLevels(t *testing.T) {
+	g := build(t, func(b *dag.Builder) {
+		b.Add("fetch")
+		last := "fetch"
+		for i := range 400 {
+			name := fmt.Sprintf("train-%03d", i)
+			b.Add(name, last)
+			last = name
+		}
+		for i := range 300 {
+			b.Add(fmt.Sprintf("test-%c%c-fast", 'a'+i/20, 'a'+i%20), last)
+			b.Add(fmt.Sprintf("fit[lr=%d,kind=x]", i), "fetch")
+		}
+		b.Add("report", last)
+	})
+	want := "fetch:1 train-*:400 test-*:300 fit[*]:300 report:1"
+	if got := names(newSketch(Input{Graph: g}, usual)); got != want {
+		t.Errorf("groups are %s, want %s", got, want)
+	}
+	if n := len(newSketch(Input{Graph: g, Full: true}, usual).nodes); n != g.Len() {
+		t.Errorf("the full picture has %d nodes of %d", n, g.Len())
+	}
+	if err := Draw(io.Discard, Input{Graph: g, Full: true}, Mermaid); err == nil || !strings.Contains(err.Error(), "at most 500 dependencies") {
+		t.Errorf("the full picture as Mermaid: %v", err)
+	}
+}
+
+func TestPrefix(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		parts int
+		want  string
+	}{
+		{"train-us-m1", 1, "train-"}, {"train-us-m1", 2, "train-us-"}, {"train-us-m1", 3, "train-us-m"}, {"train", 1, "train"},
+		{"s12x", 1, "s"}, {"fit[lr=1]", 1, "fit["}, {"é_ü", 1, "é_"}, {"_a-b", 1, "_a-"}, {"a--b", 1, "a-"}, {"12th", 1, "12th"},
+	} {
+		if got := prefix(c.name, c.parts); got != c.want {
+			t.Errorf("prefix(%q, %d) = %q, want %q", c.name, c.parts, got, c.want)
+		}
+	}
+}
+
+func TestAround_HasNoSiblings(t *testing.T) {
+	in := run("p", build(t, six))
+	for depth, want := range []string{"stage_3", "stage_2 stage_3 stage_6", "stage_2 stage_3 stage_6"} {
+		part, err := Around(in, 2, depth)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for s := range dag.StageID(part.Graph.Len()) {
+			got = append(got, part.Graph.Name(s))
+			if whole, _ := in.Graph.Lookup(part.Graph.Name(s)); part.State(s) != in.State(whole) || part.Label(s) != in.Label(whole) {
+				t.Errorf("%s has the state of another stage", part.Graph.Name(s))
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("at depth %d there are %v, want %s", depth, got, want)
+		}
+		if text := draw(t, part, ASCII); !strings.Contains(text, "of 6, around stage_3") {
+			t.Errorf("it does not say that it is a part:\n%s", text)
+		}
 	}
 }
 

@@ -29,13 +29,16 @@ type Input struct {
 	// Reason says why a stage of a run is neither running nor finished; nil: it is not shown.
 	Reason func(dag.StageID) (api.Reason, bool)
 
+	Full bool   // draw every stage, however many there are
+	Part string // what the graph is a part of, such as "of 1,000"; see [Around]
+
 	Width int // of the terminal, in columns, that ASCII is for; 0: about 80
 }
 
 // Format is a way to draw.
 type Format string
 
-// The formats. All but JSON collapse more than 300 stages into groups.
+// The formats. All but JSON collapse more than 300 stages into groups, unless the input is full.
 const (
 	DOT Format = "dot" // for Graphviz 2.42 or later
 	SVG Format = "svg" // for a browser, in light and dark

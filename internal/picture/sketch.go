@@ -16,6 +16,7 @@ type sketch struct {
 	stages    int
 	deps      int // dependencies between stages
 	counters  counters
+	part      string // see Input.Part
 }
 
 // node is a stage, or a group of at least two.
@@ -108,6 +109,10 @@ func (s *sketch) summary() string {
 		stages += " in " + plural(len(s.nodes), "group")
 	}
 
+	if s.part != "" {
+		stages += " " + s.part
+	}
+
 	dependencies := commas(s.deps) + " dependencies"
 	if s.deps == 1 {
 		dependencies = "1 dependency"
@@ -133,15 +138,15 @@ type limits struct {
 // there are.
 var usual = limits{nodes: 300, edges: 2000, full: 300 * 300}
 
-// newSketch draws stage by stage if the limits allow, else groups of one level whose names share a
-// stem, else levels.
+// newSketch draws stage by stage if the limits allow or everything is asked for, else groups of
+// stages whose names begin alike, else levels.
 func newSketch(in Input, most limits) *sketch {
 	g := in.Graph
-	s := &sketch{name: clean(in.Name), run: clean(in.Run), stages: g.Len(), deps: g.Edges()}
+	s := &sketch{name: clean(in.Name), run: clean(in.Run), stages: g.Len(), deps: g.Edges(), part: in.Part}
 	var groups grouping
 	// Edges of single stages have their own limit: 300 stages stay readable, even if each depends
 	// on all before it.
-	if g.Len() <= most.nodes && g.Edges() <= most.full {
+	if in.Full || g.Len() <= most.nodes && g.Edges() <= most.full {
 		groups = ungrouped(g)
 		s.edges = merge(g, groups)
 	} else {
