@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	ucli "github.com/urfave/cli/v2"
@@ -77,7 +78,14 @@ func showGraph(i invocation) error {
 			return err
 		}
 
-		return i.draw(runPicture(status), o)
+		in := runPicture(status)
+		// Only an SVG has tool tips, and the times in them are read from the whole journal.
+		if o.format == picture.SVG {
+			if in.Hover, err = stageTips(ctx, service, status); err != nil {
+				return err
+			}
+		}
+		return i.draw(in, o)
 	})
 }
 
@@ -91,14 +99,78 @@ func runPicture(status *runs.Status) picture.Input {
 		return state
 	}
 
-	return picture.Input{
+	in := picture.Input{
 		Name:   run.Spec.Name,
 		Run:    string(run.ID),
 		Graph:  run.Spec.Graph,
 		Reason: status.Reasons.Reason,
 		State:  state,
 		Label:  func(s dag.StageID) string { return stageLabel(run, s) },
+		Badge:  func(s dag.StageID) string { return stageBadge(run, s) },
 	}
+
+	// Before the end, the path may still change.
+	if run.State.Finished() {
+		in.Path = graphPath(run)
+	}
+	return in
+}
+
+// graphPath returns the critical path with mapped stages in place of their instances.
+func graphPath(run *runstate.Run) (stages []dag.StageID) {
+	path, _ := run.CriticalPath()
+	for _, s := range path {
+		if template, _, instance := run.State.Instance(s); instance {
+			s = template
+		}
+		stages = append(stages, s)
+	}
+	return slices.Compact(stages)
+}
+
+// stageBadge says how many attempts a stage has had if that is more than one, or how many more its
+// instances have had.
+func stageBadge(run *runstate.Run, s dag.StageID) string {
+	if _, n, ok := run.State.Instances(s); ok && n > 0 {
+		again := 0
+		for i := range run.Family(s) {
+			again += max(0, int(run.Begun(i))-1)
+		}
+		if again == 0 {
+			return ""
+		}
+		return count(again, "retry", "retries")
+	}
+
+	if n := run.Begun(s); n > 1 {
+		return fmt.Sprintf("%d attempts", n)
+	}
+	return ""
+}
+
+// stageTips returns what the tool tip of a stage says: its waits and attempts, and the last line
+// that it printed.
+func stageTips(ctx context.Context, service *runs.Service, status *runs.Status) (func(dag.StageID) []string, error) {
+	run, line, err := service.Timeline(ctx, status.ID)
+	if err != nil {
+		return nil, err
+	}
+
+	tips := make(map[dag.StageID][]string)
+	for _, span := range line.Spans(run, status.Now) {
+		tips[span.Stage] = append(tips[span.Stage], spanTitle(run, span))
+	}
+
+	return func(s dag.StageID) []string {
+		lines := tips[s]
+		if run.State.State(s) == dag.Skipped {
+			lines = append(lines, "skipped "+run.WhySkipped(s))
+		}
+		if note := run.Notes[s]; note != "" {
+			lines = append(lines, "last line: "+note)
+		}
+		return lines
+	}, nil
 }
 
 // stageLabel returns the second line of a node: how many instances succeeded, or the duration.

@@ -58,7 +58,9 @@ func TestGraphOfARunShowsTheStateOfEachStage(t *testing.T) {
 	if doc.Run != "demo-1" || doc.Name != "demo" || states["first"] != "succeeded" || states["second"] != "failed" || states["last"] != "skipped" {
 		t.Errorf("run %q of %q: %v", doc.Run, doc.Name, states)
 	}
-	f.execute("graph", "latest").expect(t, 0, "run demo-1", "failed", "1.5s")
+	f.execute("graph", "latest").expect(t, 0, "run demo-1", "failed", "1.5s", "* critical path", "* first")
+	f.execute("graph", "latest", "-o", "-", "--format", "svg").expect(t, 0, "second, attempt 1 on hand: failed after", ": exit status 3\nlast line: cannot open</title>",
+		"skipped because second failed</title>", "on the critical path\nfirst")
 }
 
 func TestGraph_ShowsWhyAStageDoesNotStart(t *testing.T) {

@@ -2,6 +2,7 @@ package picture
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/api"
@@ -69,6 +70,20 @@ func (in Input) part(keep []bool, what string) (Input, error) {
 	if whole.Label != nil {
 		in.Label = func(s dag.StageID) string { return whole.Label(ids[s]) }
 	}
+	if whole.Badge != nil {
+		in.Badge = func(s dag.StageID) string { return whole.Badge(ids[s]) }
+	}
+	if whole.Hover != nil {
+		in.Hover = func(s dag.StageID) []string { return whole.Hover(ids[s]) }
+	}
+
+	in.Path = nil
+	for _, s := range whole.Path {
+		if part, kept := slices.BinarySearch(ids, s); kept {
+			in.Path = append(in.Path, dag.StageID(part))
+		}
+	}
+
 	if whole.Reason != nil {
 		in.Reason = func(s dag.StageID) (api.Reason, bool) { return whole.Reason(ids[s]) }
 	}

@@ -21,7 +21,11 @@ const (
 // writeASCII draws boxes and lines if that stays readable, else it lists the stages by level.
 func writeASCII(w *bufio.Writer, in Input) error {
 	s := newSketch(in, usual)
-	writeLines(w, s.heading(), s.summary(), strings.Join(s.counters.parts(), ", "))
+	key := ""
+	if s.hasPath() {
+		key = "* critical path"
+	}
+	writeLines(w, s.heading(), s.summary(), strings.Join(s.counters.parts(), ", "), key)
 	if len(s.nodes) == 0 {
 		return nil
 	}
@@ -78,7 +82,7 @@ func writeLevels(w *bufio.Writer, s *sketch, width int) {
 			level = n.level
 			number = strconv.Itoa(level)
 		}
-		rows = append(rows, []string{number, term.Shorten(n.name, name), detailLine(n), arrowTo(after[i])})
+		rows = append(rows, []string{number, term.Shorten(n.markedName(), name), detailLine(n), arrowTo(after[i])})
 	}
 
 	writeTable(w, rows, cmp.Or(width, math.MaxInt))

@@ -118,7 +118,7 @@ func textWidth(n *node) int {
 	return w + 4
 }
 
-func textName(n *node) string { return term.Shorten(n.name, 24) }
+func textName(n *node) string { return term.Shorten(n.markedName(), 24) }
 
 // snapToColumns rounds the centres of a layout to columns, and keeps the distances.
 func (sc *textScene) snapToColumns() {

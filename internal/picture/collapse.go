@@ -257,7 +257,7 @@ func merge(g *dag.Graph, groups grouping) []edge {
 	var edges []edge
 	for i, count := range counts {
 		if from, to := i/n, i%n; count > 0 && from != to {
-			edges = append(edges, edge{int32(from), int32(to), int(count)})
+			edges = append(edges, edge{from: int32(from), to: int32(to), count: int(count)})
 		}
 	}
 
@@ -269,7 +269,7 @@ func edgesOf(g *dag.Graph) []edge {
 	edges := make([]edge, 0, g.Edges())
 	for to := range g.Len() {
 		for _, from := range g.Deps(dag.StageID(to)) {
-			edges = append(edges, edge{int32(from), int32(to), 1})
+			edges = append(edges, edge{from: int32(from), to: int32(to), count: 1})
 		}
 	}
 	slices.SortFunc(edges, func(a, b edge) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to)) })

@@ -33,7 +33,7 @@ func TestMoreThan300StagesCollapse(t *testing.T) {
 	if got := names(s); got != "start:1 train[*]:300" {
 		t.Errorf("301 stages give %s", got)
 	}
-	if len(s.edges) != 1 || s.edges[0] != (edge{0, 1, 300}) {
+	if len(s.edges) != 1 || s.edges[0] != (edge{from: 0, to: 1, count: 300}) {
 		t.Errorf("edges are %v", s.edges)
 	}
 }

@@ -24,6 +24,9 @@ func writeDOT(w *bufio.Writer, in Input) error {
 
 	for _, e := range s.edges {
 		line := g.Edge(nodes[e.from], nodes[e.to]).Attr("color", "#8a94a3").Attr("arrowsize", "0.7")
+		if e.critical {
+			line.Attr("color", "#0f172a").Attr("penwidth", "3")
+		}
 		if e.count > 1 {
 			line.Attr("label", quoted(" "+e.times())).Attr("fontname", "Helvetica").Attr("fontsize", "9").
 				Attr("fontcolor", "#64748b").Attr("penwidth", fmt.Sprintf("%.1f", thickness(e.count)))
@@ -42,6 +45,9 @@ func dotNode(g *dot.Graph, i int, n *node) dot.Node {
 		"fillcolor", c.fill, "color", c.line, "fontcolor", c.text)
 	if n.count > 1 {
 		d.Attr("peripheries", "2")
+	}
+	if n.critical {
+		d.Attr("penwidth", "3")
 	}
 	return d
 }

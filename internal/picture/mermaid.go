@@ -23,6 +23,7 @@ func writeMermaid(w *bufio.Writer, in Input) error {
 	title := strings.NewReplacer("<", "‹", ">", "›").Replace(s.heading() + ": " + s.summary())
 	fmt.Fprintf(w, "---\ntitle: %q\n---\nflowchart TD\n", title)
 	members := map[dag.State][]string{}
+	var critical []string
 	for i := range s.nodes {
 		n := &s.nodes[i]
 		text := []string{entities(term.Shorten(n.name, 40))}
@@ -38,6 +39,9 @@ func writeMermaid(w *bufio.Writer, in Input) error {
 		}
 
 		fmt.Fprintf(w, "  n%d%s\"%s\"%s\n", i, open, strings.Join(text, "<br>"), shut)
+		if n.critical {
+			critical = append(critical, fmt.Sprintf("n%d", i))
+		}
 		if state, ok := n.counters.state(); ok {
 			members[state] = append(members[state], fmt.Sprintf("n%d", i))
 		}
@@ -45,6 +49,9 @@ func writeMermaid(w *bufio.Writer, in Input) error {
 
 	for _, e := range s.edges {
 		arrow := "-->"
+		if e.critical {
+			arrow = "==>"
+		}
 		if e.count > 1 {
 			arrow += "|" + e.times() + "|"
 		}
@@ -59,6 +66,9 @@ func writeMermaid(w *bufio.Writer, in Input) error {
 		}
 	}
 
+	if critical != nil {
+		fmt.Fprintf(w, "  classDef critical stroke-width:4px\n  class %s critical\n", strings.Join(critical, ","))
+	}
 	return nil
 }
 

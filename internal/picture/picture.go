@@ -29,6 +29,11 @@ type Input struct {
 	// Reason says why a stage of a run is neither running nor finished; nil: it is not shown.
 	Reason func(dag.StageID) (api.Reason, bool)
 
+	// Path is the critical path of a run, first things first; nil: none is marked.
+	Path  []dag.StageID
+	Badge func(dag.StageID) string   // such as "3 attempts"; nil or "" for none
+	Hover func(dag.StageID) []string // lines for the tool tip of an SVG; may be nil
+
 	Full bool   // draw every stage, however many there are
 	Part string // what the graph is a part of, such as "of 1,000"; see [Around]
 

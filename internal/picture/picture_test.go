@@ -217,3 +217,33 @@ func TestControlCharactersDoNotGetThrough(t *testing.T) {
 		}
 	}
 }
+
+func TestTheCriticalPathAndAttemptsAreMarked(t *testing.T) {
+	in := run("p", build(t, six))
+	in.Path = []dag.StageID{1, 3, 5}
+	in.Badge = func(s dag.StageID) string { return []string{"", "3 attempts"}[s%2] }
+	in.Hover = func(s dag.StageID) []string { return []string{fmt.Sprintf("tip %d <", s)} }
+	for f, want := range map[Format][]string{
+		ASCII:   {"* critical path", "* stage_4", "3 attempts"},
+		SVG:     {`<g class="path">`, "cancelled critical", "3 attempts, on the critical path\ntip 3 &lt;</title>", `class="pill"`},
+		DOT:     {"penwidth", "3 attempts"},
+		Mermaid: {"n1 ==> n3", "n3 ==> n5", "n0 --> n4", "class n1,n3,n5 critical", "3 attempts"},
+	} {
+		text := draw(t, in, f)
+		for _, w := range want {
+			if !strings.Contains(text, w) {
+				t.Errorf("%s lacks %q:\n%s", f, w, text)
+			}
+		}
+	}
+	if n := strings.Count(draw(t, in, SVG), `<g class="path">`); n != 2 {
+		t.Errorf("%d edges are marked, want 2", n)
+	}
+
+	// The edge between two groups is marked, too.
+	in = run("p", build(t, layers(50, 7)))
+	in.Path = []dag.StageID{0, 50}
+	if text := draw(t, in, SVG); strings.Count(text, `<g class="path">`) != 1 || strings.Count(text, " critical\">") != 2 {
+		t.Error("the groups of the critical path are not marked")
+	}
+}

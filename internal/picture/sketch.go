@@ -21,9 +21,13 @@ type sketch struct {
 
 // node is a stage, or a group of at least two.
 type node struct {
-	name     string // whole, fit to be shown
-	label    string // of a stage: the caller's
-	why      string // of a ready stage: the reason why it does not start
+	name     string   // whole, fit to be shown
+	label    string   // of a stage: the caller's
+	badge    string   // of a stage: see Input.Badge
+	pill     string   // the badge, where it is drawn on the border
+	hover    []string // see Input.Hover
+	critical bool     // has a stage of the critical path
+	why      string   // of a ready stage: the reason why it does not start
 	level    int
 	count    int      // stages
 	counters counters // of a run: stages per state
@@ -33,6 +37,7 @@ type node struct {
 type edge struct {
 	from, to int32
 	count    int // dependencies
+	critical bool
 }
 
 // counters counts stages per state.
@@ -76,6 +81,10 @@ func (n *node) details() []string {
 
 	if n.label != "" {
 		words = append(words, n.label)
+	}
+
+	if n.badge != "" {
+		words = append(words, n.badge)
 	}
 
 	if len(words) == 0 {
@@ -155,6 +164,7 @@ func newSketch(in Input, most limits) *sketch {
 
 	s.nodes = groups.nodes
 	s.fill(in, groups.of)
+	s.markPath(in.Path, groups.of)
 	return s
 }
 
@@ -172,6 +182,16 @@ func (s *sketch) fill(in Input, of []int32) {
 			n.label = clean(in.Label(dag.StageID(stage)))
 		}
 
+		if in.Badge != nil && n.count == 1 {
+			n.badge = clean(in.Badge(dag.StageID(stage)))
+		}
+
+		if in.Hover != nil && n.count == 1 {
+			for _, line := range in.Hover(dag.StageID(stage)) {
+				n.hover = append(n.hover, clean(line))
+			}
+		}
+
 		// The reason of a group would be that of one of its stages, and mislead. A ready stage's
 		// code says more than its duration, which it does not have yet.
 		if in.Reason != nil && n.count == 1 && n.counters[dag.Ready] > 0 {
@@ -180,6 +200,35 @@ func (s *sketch) fill(in Input, of []int32) {
 			n.label = strings.ReplaceAll(reason.Code, "_", " ")
 		}
 	}
+}
+
+// markPath marks the nodes of the critical path, and the edges between them.
+func (s *sketch) markPath(path []dag.StageID, of []int32) {
+	steps := make(map[[2]int32]bool)
+	for i, stage := range path {
+		s.nodes[of[stage]].critical = true
+		if i > 0 {
+			steps[[2]int32{of[path[i-1]], of[stage]}] = true
+		}
+	}
+
+	for i := range s.edges {
+		e := &s.edges[i]
+		e.critical = steps[[2]int32{e.from, e.to}]
+	}
+}
+
+// hasPath reports whether a critical path is marked.
+func (s *sketch) hasPath() bool {
+	return slices.ContainsFunc(s.nodes, func(n node) bool { return n.critical })
+}
+
+// markedName is the name of a node in text, with a star on the critical path.
+func (n *node) markedName() string {
+	if n.critical {
+		return "* " + n.name
+	}
+	return n.name
 }
 
 // byLevel returns the nodes by level, in order.

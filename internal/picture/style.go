@@ -20,6 +20,9 @@ func styles() string {
 .godags .wires .tip{stroke:none}
 .godags .wires g:hover path{stroke-width:2.6}
 .godags .times{font-size:10px;paint-order:stroke;stroke-width:4px;stroke-linejoin:round}
+.godags .path path{fill:none;stroke-width:2.8}
+.godags .path .tip{stroke:none}
+.godags .pilltext{font-size:9px;font-weight:600}
 .godags .failed rect{stroke-width:2.2}
 .godags .waiting rect,.godags .skipped rect,.godags .cancelled rect{stroke-dasharray:5 3}
 `)
@@ -36,6 +39,7 @@ func writeTheme(b *strings.Builder, page, title, small, wire string, dark bool) 
 	fmt.Fprintf(b, ".godags .page{fill:%s}.godags .title{fill:%s}.godags .summary,.godags .legend{fill:%s}\n", page, title, small)
 	fmt.Fprintf(b, ".godags .wires path{stroke:%s}.godags .wires .tip{fill:%s}\n", wire, wire)
 	fmt.Fprintf(b, ".godags .wires g:hover path{stroke:%s}.godags .wires g:hover .tip{fill:%s}\n", title, title)
+	fmt.Fprintf(b, ".godags .path path{stroke:%s}.godags .path .tip{fill:%s}\n", title, title)
 	fmt.Fprintf(b, ".godags .times{fill:%s;stroke:%s}\n", small, page)
 	class := func(name string, c colour) {
 		fmt.Fprintf(b, ".godags .%s rect{fill:%s;stroke:%s}.godags .%s text{fill:%s}\n", name, c.fill, c.line, name, c.text)
@@ -52,4 +56,8 @@ func writeTheme(b *strings.Builder, page, title, small, wire string, dark bool) 
 		class(dag.State(s).String(), pick(c))
 		fmt.Fprintf(b, ".godags .swatch-%s{fill:%s}\n", dag.State(s), pick(c).line)
 	}
+
+	// After the states, whose lines they replace.
+	fmt.Fprintf(b, ".godags .critical rect{stroke:%s;stroke-width:2.8}.godags g .pill{fill:%s;stroke:%s;stroke-width:1;stroke-dasharray:none}"+
+		".godags g .pilltext{fill:%s}\n", title, page, small, title)
 }

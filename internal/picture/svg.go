@@ -6,6 +6,7 @@ import (
 	"html"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/godags/godags/internal/term"
 )
@@ -32,7 +33,12 @@ type scene struct {
 }
 
 func writeSVG(w *bufio.Writer, in Input) error {
-	drawSVG(w, newSketch(in, usual))
+	s := newSketch(in, usual)
+	// A badge on the border is seen at a glance, and the box stays as narrow as it was.
+	for i := range s.nodes {
+		s.nodes[i].pill, s.nodes[i].badge = s.nodes[i].badge, ""
+	}
+	drawSVG(w, s)
 	return nil
 }
 
@@ -158,7 +164,19 @@ func (sc *scene) writeBox(w *bufio.Writer, i int32) {
 		class = state.String()
 	}
 
-	fmt.Fprintf(w, `<g class="%s"><title>%s</title>`, class, escape(n.title()))
+	if n.critical {
+		class += " critical"
+	}
+
+	title := n.title()
+	if n.pill != "" {
+		title += ", " + n.pill
+	}
+	if n.critical {
+		title += ", on the critical path"
+	}
+	title = strings.Join(append([]string{title}, n.hover...), "\n")
+	fmt.Fprintf(w, `<g class="%s"><title>%s</title>`, class, escape(title))
 	// A second box behind the first shows that this is a group.
 	if n.count > 1 {
 		writeRect(w, x-width/2+stackOffset, top+stackOffset, width, bottom-top)
@@ -172,6 +190,10 @@ func (sc *scene) writeBox(w *bufio.Writer, i int32) {
 		fmt.Fprintf(w, `<text x="%s" y="%s">%s</text>`, px(x), px(y), escape(line))
 	}
 
+	if n.pill != "" {
+		writePill(w, n.pill, x+width/2, top)
+	}
+
 	fmt.Fprint(w, "</g>\n")
 	if n.count > 1 {
 		writeBar(w, n, x-width/2+boxPadding, y+9, width-2*boxPadding)
@@ -180,6 +202,14 @@ func (sc *scene) writeBox(w *bufio.Writer, i int32) {
 
 func writeRect(w *bufio.Writer, x, y, width, height float64) {
 	fmt.Fprintf(w, `<rect x="%s" y="%s" width="%s" height="%s" rx="8"/>`, px(x), px(y), px(width), px(height))
+}
+
+// writePill draws a badge on the upper right corner of a box.
+func writePill(w *bufio.Writer, text string, right, top float64) {
+	width := pixels(text)*9 + 10
+	x := right + 6 - width
+	fmt.Fprintf(w, `<rect class="pill" x="%s" y="%s" width="%s" height="14" rx="7"/>`, px(x), px(top-8), px(width))
+	fmt.Fprintf(w, `<text class="pilltext" x="%s" y="%s">%s</text>`, px(x+width/2), px(top+2), escape(text))
 }
 
 // writeBar shows the shares of the states in a group.

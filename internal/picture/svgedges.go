@@ -30,7 +30,36 @@ func (sc *scene) writeEdges(w *bufio.Writer) {
 	}
 
 	fmt.Fprintln(w, "</g>")
+	sc.writePath(w, wires)
 	sc.writeTimes(w)
+}
+
+// writePath draws the edges of the critical path again, thicker, over the bundles that they are in.
+func (sc *scene) writePath(w *bufio.Writer, wires [][]segment) {
+	for i, e := range sc.sketch.edges {
+		if e.critical {
+			fmt.Fprint(w, `<g class="path">`)
+			sc.writeBundle(w, route(wires[sc.via[i]], e))
+			fmt.Fprintln(w, "</g>")
+		}
+	}
+}
+
+// route returns the segments of a bundle that lead from one end of an edge to the other. A bundle
+// is a tree, so that there is one way.
+func route(wires []segment, e edge) (way []segment) {
+	for _, wire := range wires {
+		if wire.from != e.from {
+			continue
+		}
+		if wire.to == e.to {
+			return []segment{wire}
+		}
+		if rest := route(wires, edge{from: wire.to, to: e.to}); rest != nil {
+			return append([]segment{wire}, rest...)
+		}
+	}
+	return nil
 }
 
 // bundleTitle names the ends of the edges: "a → b, c ×2", or "a, b → c" for edges that lead to one
