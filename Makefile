@@ -1,10 +1,19 @@
-.PHONY: build quick test race soak hosts lint style fmt fuzz bench bench-check clean
+.PHONY: build install pictures quick test race soak hosts lint style fmt fuzz bench bench-check clean
 
 GO ?= go
 STATICCHECK = $(GO) tool -modfile=tools/go.mod staticcheck
 
 build: ## build bin/coordinator and bin/worker
 	$(GO) build -o bin/ ./cmd/...
+
+PREFIX ?= $(HOME)/.local
+install: build ## install coordinator and worker in PREFIX/bin, and coordinator as godags too. PREFIX is ~/.local by default
+	install -d "$(DESTDIR)$(PREFIX)/bin"
+	install bin/coordinator bin/worker "$(DESTDIR)$(PREFIX)/bin/"
+	ln -sf coordinator "$(DESTDIR)$(PREFIX)/bin/godags"
+
+pictures: build ## draw the terminal pictures of the documentation anew, from real runs
+	$(GO) run ./scripts/pictures
 
 # Left out: packages that start many processes, servers or pipelines, or parse very large files.
 SLOW = /(bench|docs|e2e|examples|internal/faulttest|internal/pipefile|internal/redisx)(/|$$)|/godags$$

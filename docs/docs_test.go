@@ -105,6 +105,17 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	}
 }
 
+// linked returns the files of the repository to which a page links.
+func linked(page, text string) (files []string) {
+	for _, m := range link.FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
+		target, _, _ := strings.Cut(m[1]+m[2], "#")
+		if target != "" && !strings.Contains(target, "://") {
+			files = append(files, filepath.Join(filepath.Dir(page), target))
+		}
+	}
+	return files
+}
+
 // anchors returns the names that GitHub gives to the headings of a page.
 func anchors(text string) (names []string) {
 	for _, m := range heading.FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
@@ -140,7 +151,8 @@ func TestPipelineFilesRun(t *testing.T) {
 	t.Setenv("GODAGS_HOME", t.TempDir())
 	t.Setenv("REDIS_URL", "")
 	t.Setenv("GODAGS_KEY", "")
-	t.Chdir(root) // where the pages say that they are run
+	t.Setenv("GODAGS_SECRET_API_TOKEN", "s3cret-token") // of the page on secrets
+	t.Chdir(root)                                       // where the pages say that they are run
 	for _, file := range files {
 		if code, output := execute(t, "run", file); code != 0 {
 			t.Errorf("%s ended with code %d:\n%s", file, code, output)
