@@ -68,7 +68,7 @@ func TestGraph_ShowsWhyAStageDoesNotStart(t *testing.T) {
 	f.submit("demo-1", driven)
 	f.succeed("demo-1", first, "", "")
 	f.execute("graph", "demo-1").expect(t, 0, "ready · no worker")
-	f.execute("graph", "demo-1", "--format", "svg").expect(t, 0, "<title>third, ready · no worker, no live worker listens on queue gpu</title>")
+	f.execute("graph", "demo-1", "--format", "svg").expect(t, 0, "<title>third, ready · no worker, no live worker listens on queue gpu\n")
 	f.execute("graph", "demo-1", "--format", "json").expect(t, 0, `"state":"ready","reason":{"code":"no_worker","text":"no live worker listens on queue gpu"}`,
 		`"state":"waiting","reason":{"code":"dependencies","text":"waits for second"}`)
 }

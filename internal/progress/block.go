@@ -77,7 +77,11 @@ func (t *tty) foldedRow(f *folded, now time.Time) line {
 	r := t.row()
 	r.put(cyan, spinnerAt(now))
 	r.gap(1)
-	t.stage(&r, clean(f.name), statusStyle{word: "running", style: cyan}, formatRunning(t.clock(now).Sub(f.since)), "")
+	look := statusStyle{word: "running", style: cyan}
+	if f.running == 0 {
+		look = statusStyle{word: "waiting", style: dim}
+	}
+	t.stage(&r, clean(f.name), look, formatRunning(t.clock(now).Sub(f.since)), "")
 	r.gap(1)
 	r.list(f.counts())
 	return r

@@ -19,7 +19,7 @@ const fewInstances = 20
 type folded struct {
 	stage     dag.StageID // the mapped stage, or the collector of the cells
 	name      string
-	total     int
+	members   []dag.StageID
 	running   int
 	succeeded int
 	failed    int
@@ -40,22 +40,55 @@ func (f *folds) of(run *runstate.Run, s dag.StageID) *folded {
 		f.findCells(run)
 	}
 
-	whole, total := s, 0
-	if collector, isCell := f.cells[s]; isCell {
-		whole = collector
-		total = len(run.Spec.Graph.Deps(collector))
-	} else if mapped, _, isInstance := run.State.Instance(s); isInstance {
-		whole = mapped
-		_, total, _ = run.State.Instances(mapped)
-	}
-
-	if total <= fewInstances {
+	whole, members := f.members(run, s)
+	if len(members) <= fewInstances {
 		return nil
 	}
 	if f.stages[whole] == nil {
-		f.stages[whole] = &folded{stage: whole, name: run.Name(whole), total: total}
+		f.stages[whole] = newFolded(run, whole, members)
 	}
 	return f.stages[whole]
+}
+
+// members returns the stage that a stage is an instance or a cell of, and all its instances or
+// cells.
+func (f *folds) members(run *runstate.Run, s dag.StageID) (whole dag.StageID, members []dag.StageID) {
+	if collector, isCell := f.cells[s]; isCell {
+		return collector, run.Spec.Graph.Deps(collector)
+	}
+
+	mapped, _, isInstance := run.State.Instance(s)
+	if !isInstance {
+		return s, nil
+	}
+	if known := f.stages[mapped]; known != nil {
+		return mapped, known.members
+	}
+
+	base, n, _ := run.State.Instances(mapped)
+	for i := range n {
+		members = append(members, base+dag.StageID(i))
+	}
+	return mapped, members
+}
+
+// newFolded returns a folded stage with the counts of its members as they are now.
+func newFolded(run *runstate.Run, whole dag.StageID, members []dag.StageID) *folded {
+	f := &folded{stage: whole, name: run.Name(whole), members: members}
+	for _, s := range members {
+		switch run.State.State(s) {
+		case dag.Running:
+			f.running++
+		case dag.Succeeded:
+			f.succeeded++
+		case dag.Failed:
+			f.failed++
+		case dag.Skipped, dag.Cancelled:
+			f.others++
+		}
+	}
+
+	return f
 }
 
 func (f *folds) findCells(run *runstate.Run) {
@@ -70,44 +103,59 @@ func (f *folds) findCells(run *runstate.Run) {
 	}
 }
 
-// count notes what an entry says of folded stages.
+// count notes what an entry says of folded stages. Counting the members anew for each entry would
+// take minutes for 100,000 instances.
 func (f *folds) count(run *runstate.Run, e journal.Entry, active map[dag.StageID]attempt) {
+	counted := maps.Clone(f.stages)
 	for _, r := range e.Records {
 		if r.Type == journal.RunReopened {
-			// The counts of a run that is executed again in part are those of its states.
-			f.stages = nil
+			f.stages = nil // their states have changed, and some may have other instances
 			return
+		}
+		if r.Type == journal.RunSubmitted || r.Type == journal.RunCancelling || r.Type == journal.RunFinished {
+			continue
 		}
 
 		whole := f.of(run, r.Stage)
-		if r.Type < journal.StageStarted || r.Type > journal.StageCancelled || whole == nil {
+		if whole == nil {
 			continue
 		}
-		if _, was := active[r.Stage]; was && r.Type != journal.StageStarted {
-			whole.running--
+		if r.Type == journal.StageStarted && whole.since.IsZero() {
+			whole.since = e.Time
 		}
-
-		switch r.Type {
-		case journal.StageStarted:
-			whole.running++
-			if whole.since.IsZero() {
-				whole.since = e.Time
-			}
-		case journal.StageSucceeded:
-			whole.succeeded++
-		case journal.StageFailed:
-			if _, retrying := run.Retry(e, r); !retrying {
-				whole.failed++
-			}
-		case journal.StageSkipped, journal.StageCancelled:
-			whole.others++
+		// The counts of a new one are those after this entry.
+		if counted[whole.stage] != nil {
+			whole.add(run, e, r, active)
 		}
 	}
 }
 
+// add counts one record.
+func (f *folded) add(run *runstate.Run, e journal.Entry, r journal.Record, active map[dag.StageID]attempt) {
+	if _, was := active[r.Stage]; was && r.Type != journal.StageStarted {
+		f.running--
+	}
+
+	switch r.Type {
+	case journal.StageStarted:
+		f.running++
+	case journal.StageSucceeded:
+		f.succeeded++
+	case journal.StageFailed:
+		if _, retrying := run.Retry(e, r); !retrying {
+			f.failed++
+		}
+	case journal.StageSkipped, journal.StageCancelled:
+		f.others++
+	}
+}
+
+// ended is the number of members that are finished.
+func (f *folded) ended() int { return f.succeeded + f.failed + f.others }
+
 // counts returns how far the instances are, such as "312/500", "4 running" and "1 failed".
 func (f *folded) counts() (c counts) {
-	c = append(c, span{none, commas(f.succeeded+f.failed+f.others) + "/" + commas(f.total)})
+	c = append(c, span{none, commas(f.ended()) + "/" + commas(len(f.members))})
 	c.add(cyan, f.running, "running")
 	c.add(boldRed, f.failed, "failed")
 	return c
@@ -128,7 +176,7 @@ func (t *counters) rows() []shownRow {
 		}
 	}
 	for whole := range maps.Values(t.folds.stages) {
-		if whole.running > 0 {
+		if !whole.since.IsZero() && whole.ended() < len(whole.members) {
 			rows = append(rows, shownRow{attempt{stage: whole.stage, name: whole.name, since: whole.since}, whole})
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/journal"
 	"github.com/godags/godags/internal/spec"
 )
@@ -91,4 +92,68 @@ func TestFold_LeavesFewInstancesTheirLines(t *testing.T) {
 	if !strings.Contains(got, "16 stages because work[n=2] failed: work, after0, after1, ") {
 		t.Errorf("the skipped stages have no line of their own:\n%s", got)
 	}
+}
+
+// A run that is retried shows its instances as they are, not from 0.
+func TestFold_CountsWhatSucceededBeforeARetry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		p := New(Config{Out: &out, Mode: TTY, Color: ColorNever, Size: func() (int, int) { return 90, 24 }})
+		sp := cells(t, 30)
+		story := newStory(t, sp, p.Observe)
+		story.submit()
+		for i := range 30 {
+			name := fmt.Sprintf("work[n=%d]", i)
+			story.start("w1", name)
+			if i == 2 {
+				story.end("w1", journal.StageFailed, name, time.Second, journal.Record{Text: "exit status 75"})
+				continue
+			}
+			story.succeed("w1", name, time.Second, "")
+		}
+		failed := story.id("work[n=2]")
+		skips := []journal.Record{{Type: journal.StageSkipped, Stage: story.id("work"), Cause: failed}}
+		for i := range 15 {
+			skips = append(skips, journal.Record{Type: journal.StageSkipped, Stage: story.id(fmt.Sprintf("after%d", i)), Cause: failed})
+		}
+		story.entry("", skips...)
+		story.finish()
+		story.entry("", journal.Record{Type: journal.RunReopened, Stage: dag.NoStage})
+		out.Reset()
+		story.start("w1", "work[n=2]")
+		pass(time.Second)
+		if !strings.Contains(out.String(), "29/30 · 1 running") {
+			t.Errorf("got\n%s", out.String())
+		}
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A fan-out makes a small pipeline a large run, whose output is not shown unless it is asked for.
+func TestOutput_EndsWithALargeFanOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := spec.Builder{Name: "demo"}
+		b.Add("list", nil, spec.Kind{})
+		b.Add("work", []string{"list"}, spec.Kind{Policy: spec.Policy{ForEach: "list"}})
+		sp, err := b.Build()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := New(Config{Out: new(bytes.Buffer), Mode: Plain, Color: ColorNever})
+		story := newStory(t, sp, p.Observe)
+		story.submit()
+		story.start("w1", "list")
+		if !p.ShowsOutput() {
+			t.Error("the output of two stages is not shown")
+		}
+		story.end("w1", journal.StageSucceeded, "list", time.Second, journal.Record{Count: 60})
+		if p.ShowsOutput() {
+			t.Error("the output of 60 instances is shown")
+		}
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -55,9 +55,13 @@ type heldEntry struct {
 // holdAtMost is how long the text of an entry waits for output: Redis may be unreachable.
 const holdAtMost = 2 * time.Second
 
-// observe decides once whether lines are shown.
+// observe decides whether lines are shown.
 func (o *outputs) observe(run *runstate.Run, d display) {
 	if o.known {
+		// A fan-out may make a small pipeline a large run.
+		if o.mode != LogsPrefixed && run.State.Total() > fewStages {
+			o.lines = false
+		}
 		return
 	}
 

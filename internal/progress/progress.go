@@ -139,6 +139,7 @@ func (p *Printer) Observe(run *runstate.Run, e journal.Entry) {
 	now := time.Now()
 	p.outputs.observe(run, p.display)
 	if !p.outputs.lines {
+		p.buf = p.outputs.release(p.buf, func(heldEntry) bool { return true })
 		p.buf = p.display.observe(p.buf, run, e, now)
 		return
 	}

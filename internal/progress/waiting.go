@@ -56,7 +56,12 @@ func labelOf(run *runstate.Run, g runstate.Group) string {
 	}
 
 	// Which instances wait changes all the time.
-	if mapped, _, isInstance := run.State.Instance(g.First[0]); isInstance {
+	mapped, _, instances := run.State.Instance(g.First[0])
+	for _, s := range g.First {
+		of, _, isInstance := run.State.Instance(s)
+		instances = instances && isInstance && of == mapped
+	}
+	if instances {
 		return shorten(clean(run.Name(mapped)), widestName-len(commas(g.Stages))-3) + " (" + commas(g.Stages) + ")"
 	}
 
