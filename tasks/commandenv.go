@@ -68,7 +68,7 @@ func commandEnv(environ []string, c commandParams, s *Stage, w *command.Workspac
 }
 
 // addMembers adds a variable for each member of an item that is an object, such as a cell of a
-// matrix. Members whose names no variable can have are only in GODAGS_ITEM.
+// matrix. Members whose names or values no variable can have are only in GODAGS_ITEM.
 func addMembers(env map[string]string, item json.RawMessage) {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(item, &members) != nil {
@@ -77,8 +77,9 @@ func addMembers(env map[string]string, item json.RawMessage) {
 
 	// Sorted, so that of two names that differ in case only each attempt gets the same one.
 	for _, name := range slices.Sorted(maps.Keys(members)) {
-		if isVariable(name) {
-			env["GODAGS_ITEM_"+strings.ToUpper(name)] = plain(members[name])
+		// A variable ends at U+0000, which GODAGS_ITEM has as an escape.
+		if value := plain(members[name]); isVariable(name) && !strings.ContainsRune(value, 0) {
+			env["GODAGS_ITEM_"+strings.ToUpper(name)] = value
 		}
 	}
 }

@@ -15,7 +15,7 @@ var mermaidLimits = limits{nodes: usual.nodes, edges: 500, full: 500}
 
 func writeMermaid(w *bufio.Writer, in Input) error {
 	if n := in.Graph.Edges(); in.Full && n > mermaidLimits.edges {
-		return fmt.Errorf("Mermaid draws at most %d dependencies, and not %s: choose another format", mermaidLimits.edges, commas(n))
+		return fmt.Errorf("a Mermaid picture has at most %d dependencies, and not %s: choose another format", mermaidLimits.edges, commas(n))
 	}
 	s := newSketch(in, mermaidLimits)
 
