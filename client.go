@@ -156,7 +156,7 @@ func (c *Client) Report(ctx context.Context, run string) (*Report, error) {
 	if err != nil {
 		return nil, unknownRun(run, err)
 	}
-	if !found.State.Finished() {
+	if !found.DAG.Finished() {
 		return nil, fmt.Errorf("run %s: %w", id, ErrActive)
 	}
 	return c.report(ctx, found)
@@ -474,14 +474,14 @@ func (c *Client) Stages(ctx context.Context, run string) ([]StageStatus, error) 
 		return nil, unknownRun(run, err)
 	}
 
-	stages := make([]StageStatus, 0, found.State.Total())
+	stages := make([]StageStatus, 0, found.DAG.Total())
 	for s := range dag.StageID(found.Spec.Graph.Len()) {
-		for s := range found.Family(s) {
+		for s := range found.WithInstances(s) {
 			stages = append(stages, StageStatus{
 				Stage:   found.Name(s),
-				State:   found.State.State(s).String(),
-				Attempt: int(found.Begun(s)),
-				Seconds: found.Duration(s).Seconds(),
+				State:   found.DAG.State(s).String(),
+				Attempt: int(found.NewestAttempt(s)),
+				Seconds: found.LastDuration(s).Seconds(),
 				Note:    found.Notes[s],
 			})
 		}

@@ -101,11 +101,11 @@ func newReport(ctx context.Context, session *engine.Session, run *runstate.Run) 
 
 // outcome is nil for a run that succeeded.
 func outcome(run *runstate.Run) error {
-	if run.State.Outcome() == dag.Succeeded {
+	if run.DAG.Outcome() == dag.Succeeded {
 		return nil
 	}
 
-	e := &RunError{Run: string(run.ID), State: RunState(run.State.Outcome().String())}
+	e := &RunError{Run: string(run.ID), State: RunState(run.DAG.Outcome().String())}
 	for _, f := range run.Failures {
 		e.Failed = append(e.Failed, &StageError{Stage: run.Name(f.Stage), Attempt: int(f.Attempt), Message: f.Text})
 	}

@@ -247,7 +247,7 @@ func run(ctx context.Context, session *engine.Session, p engine.Pipeline, o runO
 		Grace:       o.grace,
 		Keep:        o.keep,
 	})
-	if run == nil || !run.State.Finished() {
+	if run == nil || !run.DAG.Finished() {
 		return nil, errors.Join(err, context.Cause(ctx))
 	}
 

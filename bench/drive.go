@@ -35,8 +35,8 @@ func drive(url, layers, width string) error {
 	}
 
 	run, err := session.Run(ctx, engine.RunOptions{Spec: sp, Grace: time.Second})
-	if err == nil && run.State.Outcome() != dag.Succeeded {
-		err = fmt.Errorf("run %s %s", run.ID, run.State.Outcome())
+	if err == nil && run.DAG.Outcome() != dag.Succeeded {
+		err = fmt.Errorf("run %s %s", run.ID, run.DAG.Outcome())
 	}
 
 	if err != nil {

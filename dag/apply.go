@@ -16,8 +16,9 @@ const (
 	cancel
 )
 
-// selfSkipped is the column of the table for a StageSkipped that the stage's own attempt reports.
-const selfSkipped = numStageEvents
+// skippedByAttempt is the column of the table for a StageSkipped that an attempt of the stage
+// reports: its condition is false.
+const skippedByAttempt = numStageEvents
 
 // transitions is the table of legal transitions: what an event does to a stage in a state. An event
 // of an older attempt than the stage's is ignored in every state.
@@ -25,7 +26,7 @@ const selfSkipped = numStageEvents
 // A ready or retrying stage may succeed or fail without having started: the journal may have lost
 // the start in an outage of Redis while the worker went on.
 var transitions = [numStates][numStageEvents + 1]transition{
-	//          started   succeeded fail    lost    skipped  cancelled selfSkipped
+	//          started   succeeded fail    lost    skipped  cancelled skippedByAttempt
 	Waiting:   {impossible, impossible, impossible, impossible, skip, cancel, impossible},
 	Ready:     {start, succeed, fail, lose, skip, cancel, skip},
 	Running:   {start, succeed, fail, lose, impossible, cancel, skip},
@@ -88,23 +89,23 @@ func (r *Run) Apply(e Event, commands []Command) ([]Command, error) {
 	}
 
 	if do == impossible {
-		return commands, &TransitionError{e, r.Name(s), r.stages.state[s], r.stages.attempt[s], int(r.stages.waiting[s])}
+		return commands, &TransitionError{e, r.Name(s), r.stages.state[s], r.stages.attempt[s], int(r.stages.missing[s])}
 	}
 
 	// The attempt may be newer than the known one: a journal that lost entries lost its start.
 	if reported && do != ignore {
 		r.stages.attempt[s] = e.Attempt
 	}
-	return r.transition(do, &e, commands), nil
+	return r.perform(do, &e, commands), nil
 }
 
-// check returns the transition, or impossible for reasons that the table does not know.
+// check refines what the table says about a skip or a loss, which depends on more than the state.
 func (r *Run) check(do transition, e *Event) transition {
 	switch {
 	case do == lose && e.Attempt == maxAttempt:
 		return impossible // no number is left for the next attempt
 	case e.Type == StageSkipped && e.Attempt > 0:
-		if do = transitions[r.stages.state[e.Stage]][selfSkipped]; e.Cause != e.Stage && do == skip {
+		if do = transitions[r.stages.state[e.Stage]][skippedByAttempt]; e.Cause != e.Stage && do == skip {
 			return impossible // a worker evaluates only the condition of the stage that it executes
 		}
 	case do == skip && e.Cause != e.Stage && !r.canBeCause(e.Cause):
@@ -120,7 +121,8 @@ func (r *Run) canBeCause(s StageID) bool {
 	return r.stages.state[s].Terminal() || r.stages.decision[s] == willSkip && r.stages.cause[s] == s
 }
 
-func (r *Run) transition(do transition, e *Event, commands []Command) []Command {
+// perform carries out a transition and appends the commands that follow from it.
+func (r *Run) perform(do transition, e *Event, commands []Command) []Command {
 	s := e.Stage
 	switch do {
 	case ignore:
@@ -142,13 +144,13 @@ func (r *Run) transition(do transition, e *Event, commands []Command) []Command 
 	case skip:
 		r.stages.set(s, Skipped)
 		r.stages.setCause(s, e.Cause)
-		r.stages.decision[s] = r.skipReason(e)
+		r.stages.setEnding(s, r.endingOfSkip(e))
 		commands = r.stageDone(s, commands)
 
 	case cancel:
 		// A reopened run must not use the number of an attempt that a worker had claimed.
 		if e.Attempt > 0 || r.stages.state[s] == Running {
-			r.stages.decision[s] = hadAttempt
+			r.stages.setEnding(s, whileClaimed)
 		}
 		r.stages.set(s, Cancelled)
 		commands = r.stageDone(s, commands)
@@ -157,19 +159,19 @@ func (r *Run) transition(do transition, e *Event, commands []Command) []Command 
 	return r.finish(commands)
 }
 
-// skipReason returns what led to a skip. It is kept with the skipped stage, because the cause may
-// be executed again in a reopened run, with another outcome.
-func (r *Run) skipReason(e *Event) decision {
+// endingOfSkip returns how a stage came to be skipped, by the event and the present state of its
+// cause.
+func (r *Run) endingOfSkip(e *Event) ending {
 	switch {
 	case e.Attempt > 0:
-		return hadAttempt
+		return whileClaimed
 	case r.stages.state[e.Cause] == Failed:
 		return afterFailure
 	case r.stages.state[e.Cause] == Cancelled:
-		return afterCancelling
+		return afterCancellation
 	}
 
-	return undecided
+	return byDecision
 }
 
 // fail commands another attempt, or ends the stage.
@@ -177,7 +179,7 @@ func (r *Run) fail(s StageID, fatal bool, commands []Command) []Command {
 	// A stage that will be skipped or cancelled is not retried: its command is out already, and
 	// takes effect once no attempt runs.
 	left := int(r.stages.failures[s]) < r.rule(s).Retries && r.stages.attempt[s] < maxAttempt
-	if left && !fatal && r.stages.decision[s] == undecided && r.blocked(s) == undecided {
+	if left && !fatal && r.stages.decision[s] == undecided && r.earlyEndDecision(s) == undecided {
 		r.stages.addFailure(s)
 		return r.command(s, commands)
 	}

@@ -10,8 +10,10 @@
 //
 // # States of a stage
 //
-//	             the trigger holds               started
-//	+---------+  [instances right] +-------+ ---------> +---------+
+//	             the trigger holds
+//	             (an instance is
+//	             ready from the first)           started
+//	+---------+                    +-------+ ---------> +---------+
 //	| waiting | -----------------> | ready |            | running |
 //	+---------+                    +-------+ <--------- +---------+
 //	     |                             |        lost      ^  |  |
@@ -39,19 +41,42 @@
 // in apply.go has one cell for each event in each state. The event moves the stage, or is old and
 // changes nothing, or cannot happen while the journal is whole, which is an error.
 //
+// A stage is terminal, a run is done when all its stages are, and finished once its end is
+// recorded. A retry is the attempt after a failed one, and the rule of the stage limits their
+// number. A finished run is reopened by a user, and some of its stages are then executed again.
+//
 // # Rules
 //
 // A [Rule] says when a stage is executed ([Trigger]), how many retries it has, and whether it is
-// mapped. A mapped stage has an instance for each element of a list, which is the output of one of
-// its dependencies. When its trigger holds and the list is known, Apply creates the instances:
-// stages with the next ids, without dependencies, with the rule of the mapped stage. The mapped
-// stage waits for its instances, whatever its trigger, and is then executed to gather their
-// outputs.
+// mapped or gathers. What the outcome of a dependency does to a stage that waits for it:
 //
-// An instance that its own condition skips counts as a success of the mapped stage. So does a
-// dependency that skipped itself, for a stage whose rule says so ([Rule].Gather). A stage that
-// gathers and will not be executed becomes terminal after everything that it would have gathered.
-// The stages after it, such as a clean-up, find nothing of it running.
+//	                           the dependency
+//	trigger of     succeeded   failed      cancelled   skipped because   skipped
+//	the stage                                          of another        itself
+//	all_success    counts      skip        skip        skip              skip; counts
+//	                                                                     if gathering
+//	all_done       counts      counts      counts      counts            counts
+//	any_success    start       counts      counts      counts            counts
+//	any_failed     counts      start       counts      start after a     counts
+//	                                                   failure
+//
+// With start, the stage becomes ready at once. With skip, it will not be executed. When all
+// dependencies have counted, all_success and all_done start, and any_success and any_failed skip.
+//
+// # Two kinds of fan-out
+//
+// A mapped stage ([Rule].Each) has an instance for each element of a list, which is the output of
+// one of its dependencies. The list must succeed, whatever the trigger. When the trigger holds and
+// the list is known, Apply creates the instances: stages with the next ids, without dependencies,
+// with the rule of the mapped stage. The mapped stage then waits for its instances, whatever its
+// trigger, and is executed to collect their outputs.
+//
+// The cells of a matrix are known before the run starts. They are stages of the graph, and one more
+// stage depends on all of them to collect their outputs. Its rule has Gather.
+//
+// A part that skipped itself, because its condition is false, counts as a success of the stage that
+// collects it. A stage that collects and will not be executed becomes terminal only after all its
+// parts. The stages after it, such as a clean-up, find no part running.
 //
 // # Invariants
 //
@@ -63,7 +88,7 @@
 //   - A skip names its cause: a stage that failed or was cancelled, or one whose own condition or
 //     trigger was not met, which may be the stage itself. Of several causes, the first counts.
 //   - Once a stage cannot be executed any more, its skip and those of the stages that need it are
-//     decided and commanded at once. A stage that gathers is commanded later, as above.
+//     decided and commanded at once. A stage that collects is commanded later, as above.
 //   - Once the run is being cancelled, only stages with the trigger all_done are dispatched. Once a
 //     failure has stopped the run, only those and stages with any_failed are. Running stages are
 //     left to their workers, which stop them.
@@ -71,14 +96,14 @@
 //     worker claims the stage before, the claim holds.
 //   - [Run.Pending] returns the last command about each stage that has not come back as an event.
 //   - [Finish] is commanded when the last stage becomes terminal.
-//   - Instances that a reopened run replaces keep their ids and states, and count no more: see
-//     [Run.Stages].
+//   - Instances that a reopened run replaces keep their ids and states. They are not current, and
+//     no number or list of stages has them: see [Run.Stages].
 //   - After an error the run is as it was.
 //
-// # How a run is driven
+// # How a coordinator uses a run
 //
-// A driver carries out commands, records what happens in a journal, and applies the events that it
-// reads from there:
+// A coordinator carries out commands, records what happens in a journal, and applies the events
+// that it reads from there:
 //
 //	run := dag.NewRun(graph, dag.Rules{})
 //	for event := range journal.read() { // none for a new run
@@ -93,6 +118,6 @@
 //		...
 //	}
 //
-// When a driver dies, the next one replays the journal, and [Run.Pending] returns what is still to
-// be done.
+// When a coordinator dies, the next one replays the journal, and [Run.Pending] returns what is
+// still to be done.
 package dag

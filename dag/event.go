@@ -57,8 +57,8 @@ const (
 	numStageEvents
 	RunCancelling // a cancellation was requested
 	RunFinished   // the end of the run is recorded
-	// a retry of a finished run was requested: of Stage, or with [NoStage] of all stages that did
-	// not succeed
+	// the finished run was reopened, to execute again Stage, or with [NoStage] all stages that did
+	// not succeed: see [Run.Reopened]
 	RunReopened
 	numEvents = iota // keep last
 )
@@ -82,7 +82,8 @@ const NoStage = ^StageID(0)
 // MaxInstances is the highest Count of an [Event].
 const MaxInstances = 10_000_000
 
-// Event is one fact of a run, as recorded in the journal.
+// Event is the part of a record of the journal that changes the state of a run. Records also have
+// texts, durations and workers, on which the state does not depend.
 type Event struct {
 	Type  EventType
 	Fatal bool // of StageFailed: no retry, even if some are left
@@ -98,10 +99,10 @@ type Event struct {
 // CommandType is the kind of a [Command].
 type CommandType uint8
 
-// The commands of a run to its driver.
+// The commands of a run to its coordinator.
 const (
 	Dispatch CommandType = iota // get the attempt executed
-	// get the attempt executed after a back-off, which the driver computes from [Run.Failures]
+	// get the attempt executed after a back-off, which the coordinator computes from [Run.Failures]
 	Retry
 	Skip   // record that the stage is skipped because of Cause
 	Cancel // record that the stage, which is not running, is cancelled
@@ -118,7 +119,7 @@ func (t CommandType) String() string {
 	return fmt.Sprintf("CommandType(%d)", uint8(t))
 }
 
-// Command is what a run asks its driver to do. Carrying one out twice must be harmless.
+// Command is what a run asks its coordinator to do. Carrying one out twice must be harmless.
 type Command struct {
 	Type    CommandType
 	Stage   StageID

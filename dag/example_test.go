@@ -6,7 +6,7 @@ import (
 	"github.com/godags/godags/dag"
 )
 
-// A driver in miniature: whatever it is told to do is done at once, and train fails.
+// A coordinator in miniature: whatever it is told to do is done at once, and train fails.
 func Example() {
 	var b dag.Builder
 	b.Add("ingest")

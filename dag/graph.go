@@ -63,8 +63,8 @@ func (g *Graph) Dependents(s StageID) []StageID { return g.outs.of(s) }
 // change the slice.
 func (g *Graph) Topological() []StageID { return g.order }
 
-// Sinks yields the stages without dependents, in order of id.
-func (g *Graph) Sinks() iter.Seq[StageID] {
+// Leaves yields the stages without dependents, in order of id.
+func (g *Graph) Leaves() iter.Seq[StageID] {
 	return func(yield func(StageID) bool) {
 		for s := range g.names {
 			if len(g.outs.of(StageID(s))) == 0 && !yield(StageID(s)) {
@@ -90,7 +90,7 @@ func (g *Graph) Levels() [][]StageID {
 	return groups
 }
 
-// Remaining returns for every stage the number of stages on the longest path from it to a sink,
+// Remaining returns for every stage the number of stages on the longest path from it to a leaf,
 // including the stage. A scheduler that prefers high numbers shortens the run.
 func (g *Graph) Remaining() []uint32 {
 	remaining := make([]uint32, g.Len())
@@ -105,7 +105,7 @@ func (g *Graph) Remaining() []uint32 {
 	return remaining
 }
 
-// CriticalPath returns the path from a root to a sink with the highest sum of weights, and that
+// CriticalPath returns the path from a root to a leaf with the highest sum of weights, and that
 // sum. Weights may have any unit, such as nanoseconds, and must not be negative.
 func (g *Graph) CriticalPath(weight func(StageID) int64) ([]StageID, int64) {
 	if g.Len() == 0 {
@@ -126,7 +126,7 @@ func (g *Graph) CriticalPath(weight func(StageID) int64) ([]StageID, int64) {
 
 		total[s] = heaviest + weight(s)
 
-		// >= and not >: later stages may weigh nothing, and the path must end at a sink.
+		// >= and not >: later stages may weigh nothing, and the path must end at a leaf.
 		if total[s] >= total[end] {
 			end = s
 		}

@@ -26,13 +26,13 @@ func TestGraph(t *testing.T) {
 		{"dependents of train", g.Dependents(train), []StageID{report, eval}},
 		{"dependents of report", g.Dependents(report), nil},
 		{"topological order", g.Topological(), []StageID{ingest, notes, train, eval, report}},
-		{"sinks", slices.Collect(g.Sinks()), []StageID{report, notes}},
+		{"sinks", slices.Collect(g.Leaves()), []StageID{report, notes}},
 	} {
 		if !slices.Equal(c.got, c.want) {
 			t.Errorf("%s: %v, want %v", c.what, c.got, c.want)
 		}
 	}
-	for range g.Sinks() {
+	for range g.Leaves() {
 		break // must not be called again
 	}
 	if got, want := fmt.Sprint(g.Levels()), "[[1 4] [2] [3] [0]]"; got != want || g.Level(report) != 3 {
@@ -48,7 +48,7 @@ func TestGraphWithoutStages(t *testing.T) {
 	path, sum := g.CriticalPath(func(StageID) int64 { return 1 })
 	_, found := g.Lookup("")
 	if g.Len() != 0 || g.Edges() != 0 || len(g.Topological()) != 0 || g.Levels() != nil || len(g.Remaining()) != 0 ||
-		len(path) != 0 || sum != 0 || found || len(slices.Collect(g.Sinks())) != 0 {
+		len(path) != 0 || sum != 0 || found || len(slices.Collect(g.Leaves())) != 0 {
 		t.Errorf("%+v has something in it", g)
 	}
 }

@@ -3,16 +3,16 @@ package dag
 import "slices"
 
 // planner decides what follows when a stage or the run changes: which stages become ready, which
-// will be skipped or cancelled. It appends what the driver has to do to a list of commands.
+// will be skipped or cancelled. It appends what the coordinator has to do to a list of commands.
 type planner struct {
 	triggers
 	cancelling bool    // a cancellation of the run was requested
 	stopping   StageID // the failure after which Rules.Stop starts nothing more; NoStage before
 }
 
-// blocked returns the decision about a stage that is not running because the run ends early. It
-// returns undecided if the run does not end early, or if the stage's trigger exempts it.
-func (p *planner) blocked(s StageID) decision {
+// earlyEndDecision returns what a run that ends early decides about a stage that is not running:
+// undecided if the run does not end early, or if the stage is still executed, as clean-ups are.
+func (p *planner) earlyEndDecision(s StageID) decision {
 	switch trigger := p.rule(s).Trigger; {
 	case p.cancelling && trigger != AllDone:
 		return willCancel
@@ -25,7 +25,7 @@ func (p *planner) blocked(s StageID) decision {
 // cancel ends the run early.
 func (p *planner) cancel(commands []Command) []Command {
 	p.cancelling = true
-	return p.blockAll(commands)
+	return p.applyEarlyEnd(commands)
 }
 
 // stopAfter ends the run early if its rules say so. The first failure counts.
@@ -34,14 +34,14 @@ func (p *planner) stopAfter(failure StageID, commands []Command) []Command {
 		return commands
 	}
 	p.stopping = failure
-	return p.blockAll(commands)
+	return p.applyEarlyEnd(commands)
 }
 
-// blockAll commands the skip or cancellation of every stage that may not be executed any more.
-func (p *planner) blockAll(commands []Command) []Command {
+// applyEarlyEnd commands the skip or cancellation of every stage that may not be executed any more.
+func (p *planner) applyEarlyEnd(commands []Command) []Command {
 	for s, state := range p.stages.state {
 		// Running stages are left out: their workers stop them and report how they finished.
-		if s := StageID(s); p.stages.decision[s] == undecided && state != Running && !state.Terminal() && p.blocked(s) != undecided {
+		if s := StageID(s); p.stages.decision[s] == undecided && state != Running && !state.Terminal() && p.earlyEndDecision(s) != undecided {
 			commands = p.command(s, commands)
 		}
 	}
@@ -69,7 +69,7 @@ func (p *planner) stageDone(s StageID, commands []Command) []Command {
 // which all stages have the zero rule.
 func (p *planner) releaseDependents(s StageID, commands []Command) []Command {
 	for _, d := range p.graph.Dependents(s) {
-		if p.stages.waiting[d]--; p.stages.waiting[d] == 0 && p.stages.state[d] == Waiting {
+		if p.stages.missing[d]--; p.stages.missing[d] == 0 && p.stages.state[d] == Waiting {
 			commands = p.markReady(d, commands)
 		}
 	}
@@ -79,28 +79,28 @@ func (p *planner) releaseDependents(s StageID, commands []Command) []Command {
 // dependencyDone informs stage s that its dependency d has become terminal.
 func (p *planner) dependencyDone(s, d StageID, commands []Command) []Command {
 	rule := p.rule(s)
-	satisfied := p.satisfies(d, s)
-	matters := false // whether d alone may decide about s
+	succeeded := p.succeededFor(d, s)
+	decisive := false // whether the outcome of d alone may let s start
 	switch {
 	case rule.Each != nil && p.expanded(s):
 		return commands // it waits for its instances now
-	case rule.Trigger == AllSuccess && !satisfied && !rule.Gather:
-		// The count stays above zero: d will never satisfy s.
+	case rule.Trigger == AllSuccess && !succeeded && !rule.Gather:
+		// The number of missing stages stays above zero: d will never succeed.
 		return p.skipSubtree(s, p.stages.causeOf(d), commands)
 	case rule.Trigger == AnySuccess:
-		matters = satisfied
+		decisive = succeeded
 	case rule.Trigger == AnyFailed:
-		matters = p.stages.failed(d)
+		decisive = p.stages.failed(d)
 	}
 
-	// Whether the decision is withheld depends on the count, so it is read before the count falls.
+	// Read before the number of missing stages falls, on which it depends.
 	withheld := p.withheld(s)
-	switch p.stages.waiting[s]--; {
-	case withheld && p.stages.waiting[s] == 0:
+	switch p.stages.missing[s]--; {
+	case withheld && p.stages.missing[s] == 0:
 		return p.command(s, commands)
 	case withheld:
 		return commands
-	case rule.Trigger == AllSuccess && !satisfied:
+	case rule.Trigger == AllSuccess && !succeeded:
 		return p.skipSubtree(s, p.stages.causeOf(d), commands)
 	}
 
@@ -109,12 +109,12 @@ func (p *planner) dependencyDone(s, d StageID, commands []Command) []Command {
 		if p.stages.state[d] != Succeeded {
 			return p.skipSubtree(s, p.stages.causeOf(d), commands)
 		}
-		matters = true
+		decisive = true
 	}
 
 	// Evaluating a trigger reads all dependencies. A stage with n of them would cost n² if each
 	// evaluated it.
-	if !matters && p.stages.waiting[s] > 0 || p.stages.state[s] != Waiting {
+	if !decisive && p.stages.missing[s] > 0 || p.stages.state[s] != Waiting {
 		return commands
 	}
 
@@ -124,24 +124,25 @@ func (p *planner) dependencyDone(s, d StageID, commands []Command) []Command {
 // instanceDone informs a mapped stage that its instance s has become terminal.
 func (p *planner) instanceDone(mapped, s StageID, commands []Command) []Command {
 	withheld := p.withheld(mapped)
-	switch p.stages.waiting[mapped]--; {
-	case withheld && p.stages.waiting[mapped] == 0:
+	switch p.stages.missing[mapped]--; {
+	case withheld && p.stages.missing[mapped] == 0:
 		return p.command(mapped, commands)
 	case withheld:
 		return commands
 	case !p.stages.succeeded(s):
 		return p.skipSubtree(mapped, p.stages.causeOf(s), commands)
-	case p.stages.waiting[mapped] == 0 && p.stages.state[mapped] == Waiting:
+	case p.stages.missing[mapped] == 0 && p.stages.state[mapped] == Waiting:
 		return p.markReady(mapped, commands)
 	}
 
 	return commands
 }
 
-// evaluate decides about a waiting stage from the states of all stages that it waits for.
-// Everything about these is decided. It is for a new or reopened run, in which no single event led
-// there.
+// evaluate decides about a waiting stage from the states of all stages that it waits for. A new or
+// reopened run is evaluated stage by stage, dependencies first, since no event changes the stages
+// one after another.
 func (p *planner) evaluate(s StageID, commands []Command) []Command {
+	// An instance waits for nothing.
 	if int(s) >= p.graph.Len() {
 		return p.markReady(s, commands)
 	}
@@ -154,7 +155,7 @@ func (p *planner) evaluate(s StageID, commands []Command) []Command {
 			}
 		}
 
-		if p.stages.waiting[s] == 0 {
+		if p.stages.missing[s] == 0 {
 			commands = p.markReady(s, commands)
 		}
 		return commands
@@ -162,7 +163,7 @@ func (p *planner) evaluate(s StageID, commands []Command) []Command {
 
 	for _, d := range p.graph.Deps(s) {
 		unsuccessful := p.stages.state[d].Terminal() && p.stages.state[d] != Succeeded || p.stages.skipped(d)
-		if unsuccessful && p.needs(s, d) {
+		if unsuccessful && p.requires(s, d) {
 			return p.skipSubtree(s, p.stages.causeOf(d), commands)
 		}
 	}
@@ -196,7 +197,7 @@ func (p *planner) expandMapped(mapped, list StageID, commands []Command) []Comma
 	n := p.elements[list]
 	first := p.expand(mapped, base, n)
 	p.stages.addReady(int(n), first)
-	p.stages.waiting[mapped] = n
+	p.stages.missing[mapped] = n
 	if n == 0 {
 		return p.markReady(mapped, commands) // nothing to wait for: it gathers an empty list
 	}
@@ -219,7 +220,7 @@ func (p *planner) markReady(s StageID, commands []Command) []Command {
 }
 
 // skipSubtree commands the skip of a waiting stage, and of every stage that cannot be executed
-// without it. A driver can then record all of them in one entry.
+// without it. A coordinator can then record all of them in one entry.
 func (p *planner) skipSubtree(s, cause StageID, commands []Command) []Command {
 	if !p.stages.decideSkip(s, cause) {
 		return commands
@@ -230,7 +231,7 @@ func (p *planner) skipSubtree(s, cause StageID, commands []Command) []Command {
 		s = queue[0]
 		commands = p.command(s, commands)
 		for _, d := range p.graph.Dependents(s) {
-			if p.needs(d, s) && p.stages.decideSkip(d, cause) {
+			if p.requires(d, s) && p.stages.decideSkip(d, cause) {
 				queue = append(queue, d)
 			}
 		}
@@ -244,7 +245,7 @@ func (p *planner) skipSubtree(s, cause StageID, commands []Command) []Command {
 func (p *planner) command(s StageID, commands []Command) []Command {
 	// A stage may become ready, or fail, after the run began to end early.
 	if p.stages.decision[s] == undecided && (p.cancelling || p.stopping != NoStage) {
-		if p.stages.decision[s] = p.blocked(s); p.stages.decision[s] == willSkip {
+		if p.stages.decision[s] = p.earlyEndDecision(s); p.stages.decision[s] == willSkip {
 			p.stages.setCause(s, p.stopping)
 		}
 	}

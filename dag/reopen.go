@@ -7,13 +7,16 @@ import (
 )
 
 // Reopened returns the stages that a [RunReopened] event of the given stage would reset,
-// dependencies first. These are that stage, or with [NoStage] all stages that failed, were
-// cancelled, or were skipped because of such a stage; everything downstream of them; and the stages
-// that were skipped because of any of these.
+// dependencies first:
 //
-// A mapped stage among them keeps its instances, so that those that succeeded are not executed
-// again. If it was named itself, or a stage upstream of it is reset, all its instances are replaced
-// by new ones.
+//   - the given stage, or with [NoStage] all stages that failed, were cancelled, or were skipped
+//     because of such a stage;
+//   - all stages downstream of those;
+//   - the stages that were skipped because of any of these.
+//
+// If instances of a mapped stage are reset, so is the mapped stage, and its other instances keep
+// their outcomes. But if the mapped stage was named, or a stage upstream of it is reset, its list
+// may change: all its instances are replaced by new ones.
 //
 // It is an error if the run is not finished, the stage does not exist or was replaced, or a stage
 // has no attempt left.
@@ -30,7 +33,7 @@ type reopening struct {
 	chosen   []bool    // by id: reset for a reason other than a stage upstream
 	marked   []bool    // by id: reset, or replaced by a new instance
 	reset    []StageID // dependencies first
-	replaced []StageID // mapped stages that get new instances
+	replaced []StageID // mapped stages whose instances are replaced
 }
 
 func (r *Run) planReopen(stage StageID) (reopening, error) {
@@ -38,65 +41,67 @@ func (r *Run) planReopen(stage StageID) (reopening, error) {
 		return reopening{}, errors.New("dag: only a finished run can be reopened")
 	}
 
-	if stage != NoStage && !r.counted(stage) {
-		return reopening{}, fmt.Errorf("dag: the run has no stage %d that counts", stage)
+	if stage != NoStage && !r.Current(stage) {
+		return reopening{}, fmt.Errorf("dag: the run has no stage %d, or the stage was replaced", stage)
 	}
 
-	p := reopening{triggers: &r.triggers, stage: stage, chosen: make([]bool, r.Len())}
+	plan := reopening{triggers: &r.triggers, stage: stage, chosen: make([]bool, r.Len())}
 	for s := range r.Stages() {
-		p.chosen[s] = s == stage || stage == NoStage && r.stages.unsuccessful(s)
+		plan.chosen[s] = s == stage || stage == NoStage && r.stages.unsuccessful(s)
 	}
 
-	p.follow()
+	plan.propagate()
 	// A stage may be skipped because of one that is not upstream, in a run that stopped after a
 	// failure. Choosing it adds stages downstream of it, which may be the cause of further skips.
-	for p.chooseSkipped() {
-		p.follow()
+	for plan.chooseSkipped() {
+		plan.propagate()
 	}
 
-	if err := p.checkAttempts(); err != nil {
+	if err := plan.checkAttempts(); err != nil {
 		return reopening{}, err
 	}
-	return p, nil
+	return plan, nil
 }
 
-// follow computes what is reset and replaced because of the chosen stages.
-func (p *reopening) follow() {
-	p.reset = nil
-	p.replaced = nil
-	p.marked = make([]bool, len(p.chosen))
-	for _, s := range p.graph.Topological() {
-		anew := s == p.stage // not only completed, but executed with new inputs
-		for _, d := range p.graph.Deps(s) {
-			anew = anew || p.marked[d]
+// propagate computes what is reset and replaced because of the chosen stages.
+func (plan *reopening) propagate() {
+	plan.reset = nil
+	plan.replaced = nil
+	plan.marked = make([]bool, len(plan.chosen))
+	for _, s := range plan.graph.Topological() {
+		// A stage that was named, or that comes after one that is executed again, starts from
+		// nothing. Others are only completed: a mapped stage keeps the instances that succeeded.
+		restart := s == plan.stage
+		for _, d := range plan.graph.Deps(s) {
+			restart = restart || plan.marked[d]
 		}
 
 		// New inputs may be a new list: its elements have nothing to do with the old instances.
-		base, n, expanded := p.Instances(s)
-		if anew && expanded {
-			p.replaced = append(p.replaced, s)
+		base, n, expanded := plan.Instances(s)
+		if restart && expanded {
+			plan.replaced = append(plan.replaced, s)
 		}
 
-		p.marked[s] = anew || p.chosen[s]
+		plan.marked[s] = restart || plan.chosen[s]
 		for i := base; i < base+StageID(n); i++ {
-			if p.marked[i] = anew || p.chosen[i]; p.chosen[i] && !anew {
-				p.reset = append(p.reset, i)
-				p.marked[s] = true
+			if plan.marked[i] = restart || plan.chosen[i]; plan.chosen[i] && !restart {
+				plan.reset = append(plan.reset, i)
+				plan.marked[s] = true
 			}
 		}
 
-		if p.marked[s] {
-			p.reset = append(p.reset, s)
+		if plan.marked[s] {
+			plan.reset = append(plan.reset, s)
 		}
 	}
 }
 
 // chooseSkipped chooses stages that were skipped because of a stage that is reset, and reports
 // whether there are any.
-func (p *reopening) chooseSkipped() (more bool) {
-	for s := range p.Stages() {
-		if p.stages.state[s] == Skipped && p.marked[p.stages.cause[s]] && !p.marked[s] {
-			p.chosen[s] = true
+func (plan *reopening) chooseSkipped() (more bool) {
+	for s := range plan.Stages() {
+		if plan.stages.state[s] == Skipped && plan.marked[plan.stages.cause[s]] && !plan.marked[s] {
+			plan.chosen[s] = true
 			more = true
 		}
 	}
@@ -104,19 +109,19 @@ func (p *reopening) chooseSkipped() (more bool) {
 }
 
 // checkAttempts returns an error if a stage has used all numbers of attempts.
-func (p *reopening) checkAttempts() error {
-	attempted := slices.Clone(p.reset)
-	for _, mapped := range p.replaced {
+func (plan *reopening) checkAttempts() error {
+	attempted := slices.Clone(plan.reset)
+	for _, mapped := range plan.replaced {
 		// New instances continue the numbers of those that they replace.
-		base, n, _ := p.Instances(mapped)
+		base, n, _ := plan.Instances(mapped)
 		for s := base; s < base+StageID(n); s++ {
 			attempted = append(attempted, s)
 		}
 	}
 
 	for _, s := range attempted {
-		if p.stages.claimed(s) && p.stages.attempt[s] == maxAttempt {
-			return fmt.Errorf("dag: stage %q has no attempt left", p.Name(s))
+		if plan.stages.claimed(s) && plan.stages.attempt[s] == maxAttempt {
+			return fmt.Errorf("dag: stage %q has no attempt left", plan.Name(s))
 		}
 	}
 
@@ -144,7 +149,7 @@ func (r *Run) reopen(stage StageID, commands []Command) ([]Command, error) {
 
 	// What a stage waits for depends on the states of others, so these are all reset before.
 	for _, s := range plan.reset {
-		r.stages.waiting[s] = r.missing(s)
+		r.stages.missing[s] = r.countMissing(s)
 	}
 
 	for _, s := range plan.reset {
@@ -153,7 +158,7 @@ func (r *Run) reopen(stage StageID, commands []Command) ([]Command, error) {
 	return r.finish(commands), nil
 }
 
-// replaceInstances makes the instances of a mapped stage count no more. They are all terminal.
+// replaceInstances makes the instances of a mapped stage no longer current. They are all terminal.
 func (r *Run) replaceInstances(mapped StageID) {
 	base, n, _ := r.Instances(mapped)
 

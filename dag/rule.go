@@ -51,14 +51,15 @@ func (t *Trigger) UnmarshalText(name []byte) error {
 // dependencies succeeded, without retries.
 type Rule struct {
 	Trigger Trigger
-	Retries int // attempts after failed ones, up to MaxRetries
+	Retries int // attempts after failed ones, at most MaxRetries
 
-	// Each is the dependency whose output is the list that a mapped stage has an instance for each
-	// element of; nil for other stages.
+	// Each is set for a mapped stage: the dependency whose output is the list. The stage has an
+	// instance for each element.
 	Each *StageID
 
-	// Gather is set for a stage that gathers the outputs of its dependencies, as a mapped stage
-	// gathers those of its instances: one that skipped itself counts as a success.
+	// Gather is set for a stage that collects the outputs of its dependencies as a mapped stage
+	// collects those of its instances. The cells of a matrix are such dependencies: they are stages
+	// of the graph, one for each combination. A dependency that skipped itself counts as a success.
 	Gather bool
 }
 

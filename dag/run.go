@@ -9,6 +9,9 @@ package dag
 //	triggers    whether a stage may start
 //	stageTable  the state of each stage
 //	topology    names and ids: the graph and the instances of mapped stages
+//
+// Each part embeds the next, so that the fields of all are in one place in memory. The methods
+// about names and ids come from topology.
 type Run struct {
 	planner
 	finished bool
@@ -27,13 +30,13 @@ func NewRun(g *Graph, rules Rules) *Run {
 	for s := range StageID(n) {
 		r.stages.attempt[s] = 1
 		// With the zero rule, a stage without dependencies is ready, and nothing else is decided.
-		if r.stages.waiting[s] = uint32(len(g.Deps(s))); r.stages.waiting[s] == 0 && rules.KindOf == nil {
+		if r.stages.missing[s] = uint32(len(g.Deps(s))); r.stages.missing[s] == 0 && rules.KindOf == nil {
 			r.stages.set(s, Ready)
 		}
 	}
 
 	if rules.KindOf != nil {
-		// Dependencies come first, because evaluate expects everything about them to be decided.
+		// Dependencies come first: evaluate needs the decisions about them.
 		// The commands are dropped: Pending returns them.
 		var dropped []Command
 		for _, s := range g.Topological() {
@@ -48,7 +51,7 @@ func NewRun(g *Graph, rules Rules) *Run {
 // stage gets its instances.
 func (r *Run) Len() int { return len(r.stages.state) }
 
-// Total returns the number of stages that count: all except instances that were replaced.
+// Total returns the number of current stages: all except instances that were replaced.
 func (r *Run) Total() int { return r.stages.total() }
 
 // State returns the state of stage s.
@@ -70,7 +73,7 @@ func (r *Run) Cause(s StageID) StageID {
 	return r.stages.cause[s]
 }
 
-// Count returns the number of stages in a state.
+// Count returns the number of current stages in a state.
 func (r *Run) Count(s State) int { return r.stages.counts[s] }
 
 // Cancelling reports whether a cancellation of the run was requested.
@@ -79,7 +82,7 @@ func (r *Run) Cancelling() bool { return r.cancelling }
 // Finished reports whether the end of the run is recorded.
 func (r *Run) Finished() bool { return r.finished }
 
-// Done reports whether every stage is terminal.
+// Done reports whether every stage is terminal. The run is then finished once its end is recorded.
 func (r *Run) Done() bool { return r.stages.done() }
 
 // Outcome returns the state of the run as a whole: Running until all stages are terminal, then
@@ -99,8 +102,8 @@ func (r *Run) Outcome() State {
 	return Succeeded
 }
 
-// Pending appends everything that the driver still has to do. A new driver does that after it has
-// replayed the journal, and the driver of a new run does it first.
+// Pending appends all commands that are still to be carried out: the first of a new run, and those
+// that a coordinator finds when it has replayed the journal.
 func (r *Run) Pending(commands []Command) []Command {
 	return r.finish(r.pending(commands))
 }

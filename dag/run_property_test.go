@@ -83,14 +83,15 @@ func snapshot(r *Run) Run {
 	c := *r
 	c.stages.state = slices.Clone(r.stages.state)
 	c.stages.attempt = slices.Clone(r.stages.attempt)
-	c.stages.waiting = slices.Clone(r.stages.waiting)
+	c.stages.missing = slices.Clone(r.stages.missing)
 	c.stages.decision = slices.Clone(r.stages.decision)
+	c.stages.ending = slices.Clone(r.stages.ending)
 	c.stages.cause = slices.Clone(r.stages.cause)
 	c.stages.failures = maps.Clone(r.stages.failures)
 	c.elements = maps.Clone(r.elements)
 	c.expansions = slices.Clone(r.expansions)
 	c.current = maps.Clone(r.current)
-	c.continued = maps.Clone(r.continued)
+	c.nextFirst = maps.Clone(r.nextFirst)
 	return c
 }
 
@@ -137,10 +138,10 @@ func (s *subject) invariants(before Run) {
 	for id := range r.Stages() {
 		state := r.State(id)
 		switch {
-		case r.stages.waiting[id] != r.missing(id):
-			s.t.Fatalf("stage %d waits for %d, want %d", id, r.stages.waiting[id], r.missing(id))
-		case r.stages.waiting[id] > 0 && r.rule(id).Trigger <= AllDone && state != Waiting && state != Skipped && state != Cancelled:
-			s.t.Fatalf("stage %d is %v and waits for %d others", id, state, r.stages.waiting[id])
+		case r.stages.missing[id] != r.countMissing(id):
+			s.t.Fatalf("stage %d waits for %d, want %d", id, r.stages.missing[id], r.countMissing(id))
+		case r.stages.missing[id] > 0 && r.rule(id).Trigger <= AllDone && state != Waiting && state != Skipped && state != Cancelled:
+			s.t.Fatalf("stage %d is %v and waits for %d others", id, state, r.stages.missing[id])
 		case int(id) >= len(before.stages.state):
 		case before.stages.state[id].Terminal() && state != before.stages.state[id] && !before.finished:
 			s.t.Fatalf("stage %d was %v, and became %v", id, before.stages.state[id], state)
@@ -165,8 +166,8 @@ func (s *subject) restart() {
 	s.run = fresh
 }
 
-// TestRunAgainstTwin feeds random events: what a driver would make of the commands, repetitions,
-// reports of old attempts, nonsense.
+// TestRunAgainstTwin feeds random events: what a coordinator would make of the commands,
+// repetitions, reports of old attempts, nonsense.
 func TestRunAgainstTwin(t *testing.T) {
 	check(t, func(t *rapid.T) {
 		g := drawGraph(t)
@@ -216,7 +217,7 @@ func (s *subject) drawReopened() StageID {
 	return NoStage
 }
 
-// sensible returns events that can happen next to a run whose workers and drivers are well.
+// sensible returns events that can happen next to a run whose workers and coordinators are well.
 func sensible(r *Run) []Event {
 	var events []Event
 	for _, c := range r.Pending(nil) {

@@ -12,11 +12,11 @@ import (
 // TestScripts plays the scripts in testdata, of which each case is a graph. See [script.rules] for
 // what a graph may say, and [script.step] for the steps.
 func TestScripts(t *testing.T) {
-	var seen [numStates][selfSkipped + 1]bool
+	var seen [numStates][skippedByAttempt + 1]bool
 	scripttest.Run(t, "testdata/*.txt", func(t *testing.T) scripttest.Case { return &script{t: t, seen: &seen} })
 
 	for s := range numStates {
-		for e := range selfSkipped + 1 {
+		for e := range skippedByAttempt + 1 {
 			if !seen[s][e] {
 				t.Errorf("no script applies %q to a stage that is %s", e, s)
 			}
@@ -32,7 +32,7 @@ type script struct {
 	run     *Run     // nil before the first step
 	events  []Event
 	pending *outstanding
-	seen    *[numStates][selfSkipped + 1]bool
+	seen    *[numStates][skippedByAttempt + 1]bool
 }
 
 // Define implements [scripttest.Case].
@@ -107,7 +107,7 @@ func (s *script) rules() (*Graph, Rules) {
 //	reopen                    a retry of all stages that did not succeed is requested
 //	reopen b                  a retry of b is requested
 //	pending                   prints what is to be done
-//	replay                    another driver takes over; prints what is to be done
+//	replay                    another coordinator takes over; prints what is to be done
 //	states                    prints where all stages stand, and the run
 //
 // An event prints the commands that follow from it, or the error.
@@ -173,7 +173,7 @@ func (s *script) apply(e Event) []string {
 	if e.Type < numStageEvents && (e.Attempt == 0 || e.Attempt >= s.run.Attempt(e.Stage)) {
 		column := e.Type
 		if column == StageSkipped && e.Attempt > 0 {
-			column = selfSkipped
+			column = skippedByAttempt
 		}
 		s.seen[s.run.State(e.Stage)][column] = true
 	}

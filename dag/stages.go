@@ -10,15 +10,19 @@ import "slices"
 type stageTable struct {
 	state    []State
 	attempt  []Attempt  // the attempt that runs; if none does, the next one
-	waiting  []uint32   // number of stages that this one waits for; see triggers.missing
+	missing  []uint32   // number of stages that this one waits for: see triggers.countMissing
 	decision []decision // undecided while a stage may still be executed
+
+	// ending is valid for stages that are skipped or cancelled. It is nil until one ended other
+	// than by decision: in most runs none does.
+	ending []ending
 
 	// cause is valid for stages that are skipped, or will be. It is nil until there is one: in most
 	// runs no stage is skipped.
 	cause []StageID
 
 	failures map[StageID]uint16 // failed attempts that another attempt followed
-	counts   [numStates]int     // stages by state, without instances that were replaced
+	counts   [numStates]int     // current stages by state
 }
 
 // decision is what was decided about a stage before a worker could execute it. The run commands it
@@ -30,18 +34,24 @@ const (
 	undecided decision = iota
 	willSkip
 	willCancel
+)
 
-	// Of stages that are skipped or cancelled:
-	hadAttempt      // a worker had claimed it
-	afterFailure    // its cause had failed
-	afterCancelling // its cause had been cancelled
+// ending is how a stage came to be skipped or cancelled. It is kept with the stage, because in a
+// reopened run the cause may be executed again with another outcome.
+type ending uint8
+
+const (
+	byDecision        ending = iota // no worker had claimed it, and nothing below holds
+	whileClaimed                    // a worker had claimed it
+	afterFailure                    // its cause had failed
+	afterCancellation               // its cause had been cancelled
 )
 
 func newStageTable(n int) stageTable {
 	t := stageTable{
 		state:    make([]State, n),
 		attempt:  make([]Attempt, n),
-		waiting:  make([]uint32, n),
+		missing:  make([]uint32, n),
 		decision: make([]decision, n),
 	}
 	t.counts[Waiting] = n
@@ -55,10 +65,13 @@ func (t *stageTable) addReady(n int, attempts []Attempt) {
 	t.state = grow(t.state, n, Ready)
 	t.attempt = grow(t.attempt, n, 1)
 	copy(t.attempt[base:], attempts)
-	t.waiting = grow(t.waiting, n, 0)
+	t.missing = grow(t.missing, n, 0)
 	t.decision = grow(t.decision, n, undecided)
 	if t.cause != nil {
 		t.cause = grow(t.cause, n, 0)
+	}
+	if t.ending != nil {
+		t.ending = grow(t.ending, n, byDecision)
 	}
 	t.counts[Ready] += n
 }
@@ -72,15 +85,15 @@ func grow[T any](list []T, n int, value T) []T {
 	return list
 }
 
-// uncount leaves n instances from base on out of the counts. Their rows stay, so that late events
-// about them still find a terminal state.
+// uncount leaves n instances from base on out of the counts: they were replaced. Their rows stay,
+// so that late events about them still find a terminal state.
 func (t *stageTable) uncount(base StageID, n int) {
 	for _, state := range t.state[base : base+StageID(n)] {
 		t.counts[state]--
 	}
 }
 
-// total returns the number of stages that are counted.
+// total returns the number of current stages.
 func (t *stageTable) total() int {
 	n := 0
 	for _, count := range t.counts {
@@ -89,7 +102,7 @@ func (t *stageTable) total() int {
 	return n
 }
 
-// done reports whether every counted stage is terminal.
+// done reports whether every current stage is terminal.
 func (t *stageTable) done() bool {
 	return t.counts[Waiting]+t.counts[Ready]+t.counts[Running]+t.counts[Retrying] == 0
 }
@@ -106,6 +119,19 @@ func (t *stageTable) setCause(s, cause StageID) {
 	}
 	t.cause[s] = cause
 }
+
+func (t *stageTable) setEnding(s StageID, e ending) {
+	if t.ending == nil {
+		if e == byDecision {
+			return
+		}
+		t.ending = make([]ending, len(t.state))
+	}
+	t.ending[s] = e
+}
+
+// ended reports whether a stage that is skipped or cancelled ended like that.
+func (t *stageTable) ended(s StageID, e ending) bool { return t.ending != nil && t.ending[s] == e }
 
 // addFailure counts a failed attempt and makes the stage wait for its next one.
 func (t *stageTable) addFailure(s StageID) {
@@ -135,6 +161,7 @@ func (t *stageTable) reset(s StageID) {
 		t.attempt[s]++
 	}
 	t.decision[s] = undecided
+	t.setEnding(s, byDecision)
 	delete(t.failures, s)
 	t.set(s, Waiting)
 }
@@ -156,13 +183,13 @@ func (t *stageTable) succeeded(instance StageID) bool {
 
 // failed reports whether a stage failed, or was skipped because another one did.
 func (t *stageTable) failed(s StageID) bool {
-	return t.state[s] == Failed || t.state[s] == Skipped && t.decision[s] == afterFailure
+	return t.state[s] == Failed || t.state[s] == Skipped && t.ended(s, afterFailure)
 }
 
 // unsuccessful reports whether a stage failed or was cancelled, or was skipped because another one
 // was.
 func (t *stageTable) unsuccessful(s StageID) bool {
-	return t.state[s] == Cancelled || t.failed(s) || t.state[s] == Skipped && t.decision[s] == afterCancelling
+	return t.state[s] == Cancelled || t.failed(s) || t.state[s] == Skipped && t.ended(s, afterCancellation)
 }
 
 // causeOf returns the stage to blame when s did not succeed: the cause of its skip, or s itself.
@@ -175,5 +202,5 @@ func (t *stageTable) causeOf(s StageID) StageID {
 
 // claimed reports whether a worker had claimed the last attempt of a terminal stage.
 func (t *stageTable) claimed(s StageID) bool {
-	return t.state[s] == Succeeded || t.state[s] == Failed || t.decision[s] == hadAttempt
+	return t.state[s] == Succeeded || t.state[s] == Failed || t.ended(s, whileClaimed)
 }

@@ -14,13 +14,13 @@ type topology struct {
 	elements   map[StageID]uint32 // by stage that succeeded with a list: the length of the list
 	expansions []expansion        // in order of base; some are replaced by later ones
 
-	// current has, by mapped stage, the index of the expansion that counts. A mapped stage that
-	// waits for its first or its next expansion has none.
+	// current has, by mapped stage, the index of its expansion that was not replaced. A mapped
+	// stage that waits for its first or its next expansion has none.
 	current map[StageID]int
 
-	// continued has, by mapped stage, the first attempt of each of its next instances, by index; 1
-	// for instances beyond.
-	continued map[StageID][]Attempt
+	// nextFirst has, by mapped stage whose instances were replaced, the first attempts of its next
+	// instances, by index; 1 for instances beyond.
+	nextFirst map[StageID][]Attempt
 }
 
 // expansion is the instances of a mapped stage: n ids from base on.
@@ -34,7 +34,7 @@ type expansion struct {
 // Graph returns the graph that the run is of.
 func (t *topology) Graph() *Graph { return t.graph }
 
-// Stages yields the stages that count, in order of id: all except instances that were replaced.
+// Stages yields the current stages, in order of id: all except instances that were replaced.
 func (t *topology) Stages() iter.Seq[StageID] {
 	return func(yield func(StageID) bool) {
 		for s := range StageID(t.graph.Len()) {
@@ -56,11 +56,19 @@ func (t *topology) Stages() iter.Seq[StageID] {
 	}
 }
 
-// Instance returns which instance of which mapped stage s is. For a stage of the graph it returns
-// that stage and false.
+// GraphStage returns the stage of the graph that s belongs to: the mapped stage of an instance, and
+// a stage of the graph itself.
+func (t *topology) GraphStage(s StageID) StageID {
+	if int(s) < t.graph.Len() {
+		return s
+	}
+	return t.expansionOf(s).mapped
+}
+
+// Instance returns which instance of which mapped stage s is. It is false for a stage of the graph.
 func (t *topology) Instance(s StageID) (mapped StageID, index int, ok bool) {
 	if int(s) < t.graph.Len() {
-		return s, 0, false
+		return NoStage, 0, false
 	}
 	e := t.expansionOf(s)
 	return e.mapped, int(s - e.base), true
@@ -100,7 +108,7 @@ func (t *topology) Name(s StageID) string {
 }
 
 // Lookup returns the stage with the given name, which may be an instance's. Of several instances
-// with one name it returns the one that counts.
+// with one name it returns the current one.
 func (t *topology) Lookup(name string) (StageID, bool) {
 	// A stage of the graph may have brackets in its name, so the whole name comes first.
 	if s, ok := t.graph.Lookup(name); ok {
@@ -137,8 +145,9 @@ func (t *topology) FirstAttempt(s StageID) Attempt {
 	return 1
 }
 
-// counted reports whether s is the id of a stage that counts.
-func (t *topology) counted(s StageID) bool {
+// Current reports whether s is a stage of the graph, or an instance that was not replaced. It is
+// false for an id that is not in use.
+func (t *topology) Current(s StageID) bool {
 	last := len(t.expansions) - 1
 	switch {
 	case int(s) < t.graph.Len():
@@ -147,8 +156,7 @@ func (t *topology) counted(s StageID) bool {
 		return false
 	}
 
-	mapped, _, _ := t.Instance(s)
-	base, n, _ := t.Instances(mapped)
+	base, n, _ := t.Instances(t.GraphStage(s))
 	return s >= base && s < base+StageID(n)
 }
 
@@ -168,23 +176,23 @@ func (t *topology) expand(mapped, base StageID, n uint32) []Attempt {
 	if t.current == nil {
 		t.current = make(map[StageID]int)
 	}
-	first := t.continued[mapped]
+	first := t.nextFirst[mapped]
 	t.current[mapped] = len(t.expansions)
 	t.expansions = append(t.expansions, expansion{mapped, base, n, first})
 	return first
 }
 
-// replace makes the instances of a mapped stage count no more. Its next instances start with the
-// given attempts; indices beyond these continue as they were.
+// replace makes the instances of a mapped stage no longer current. Its next instances start with
+// the given attempts. Indices beyond these keep the attempts that were due for them.
 func (t *topology) replace(mapped StageID, next []Attempt) {
 	e := t.expansions[t.current[mapped]]
 	if len(e.first) > len(next) {
 		// This list was shorter than the one before it. The next one may be as long again.
 		next = append(next, e.first[len(next):]...)
 	}
-	if t.continued == nil {
-		t.continued = make(map[StageID][]Attempt)
+	if t.nextFirst == nil {
+		t.nextFirst = make(map[StageID][]Attempt)
 	}
-	t.continued[mapped] = next
+	t.nextFirst[mapped] = next
 	delete(t.current, mapped)
 }

@@ -15,16 +15,13 @@ func (t *triggers) rule(s StageID) *Rule {
 	if t.rules.KindOf == nil {
 		return &zeroRule
 	}
-	if mapped, _, ok := t.Instance(s); ok {
-		s = mapped
-	}
-	return &t.rules.Kinds[t.rules.KindOf[s]]
+	return &t.rules.Kinds[t.rules.KindOf[t.GraphStage(s)]]
 }
 
-// missing counts the stages that s waits for. A mapped stage with instances waits until they are
-// terminal. Every other stage waits for its dependencies: until they succeed if its trigger is
+// countMissing counts the stages that s waits for. A mapped stage with instances waits until these
+// are terminal. Every other stage waits for its dependencies: until they succeed if its trigger is
 // AllSuccess and it does not gather, else until they are terminal.
-func (t *triggers) missing(s StageID) (n uint32) {
+func (t *triggers) countMissing(s StageID) (n uint32) {
 	base, instances, _ := t.Instances(s)
 	for _, state := range t.stages.state[base : base+StageID(instances)] {
 		if !state.Terminal() {
@@ -53,7 +50,7 @@ func (t *triggers) missing(s StageID) (n uint32) {
 // will.
 func (t *triggers) evalTrigger(s StageID) (holds, never bool) {
 	deps := t.graph.Deps(s)
-	all := t.stages.waiting[s] == 0
+	all := t.stages.missing[s] == 0
 	switch t.rule(s).Trigger {
 	case AnySuccess:
 		// A stage without dependencies starts at once, as it does with AllSuccess.
@@ -93,15 +90,15 @@ func (t *triggers) unmetCause(s StageID) StageID {
 	return t.stages.causeOf(deps[0])
 }
 
-// needs reports whether stage s cannot be executed now that its dependency d did not succeed: d is
-// terminal, or will be skipped.
-func (t *triggers) needs(s, d StageID) bool {
+// requires reports whether stage s cannot be executed because its dependency d did not succeed. The
+// dependency is terminal, or will be skipped.
+func (t *triggers) requires(s, d StageID) bool {
 	rule := t.rule(s)
 	return rule.Trigger == AllSuccess && !(rule.Gather && t.stages.selfSkipped(d)) || rule.Each != nil && *rule.Each == d
 }
 
-// satisfies reports whether the terminal dependency d counts as a success for stage s.
-func (t *triggers) satisfies(d, s StageID) bool {
+// succeededFor reports whether the terminal dependency d counts as a success for stage s.
+func (t *triggers) succeededFor(d, s StageID) bool {
 	return t.stages.state[d] == Succeeded || t.rule(s).Gather && t.stages.selfSkipped(d)
 }
 
@@ -109,6 +106,6 @@ func (t *triggers) satisfies(d, s StageID) bool {
 // outputs it would have gathered are not terminal. For the stages after s, such as a clean-up,
 // they are part of s: a clean-up must not start while one of them runs.
 func (t *triggers) withheld(s StageID) bool {
-	return t.stages.decision[s] != undecided && t.stages.state[s] == Waiting && t.stages.waiting[s] > 0 &&
+	return t.stages.decision[s] != undecided && t.stages.state[s] == Waiting && t.stages.missing[s] > 0 &&
 		(t.rule(s).Gather || t.expanded(s))
 }

@@ -9,8 +9,8 @@ import (
 )
 
 // TestRunAlwaysEnds drives runs with workers that fail and vanish, commands that are carried out
-// late, twice or after the run is cancelled, and drivers that die. There is always something to do
-// until the end is recorded.
+// late, twice or after the run is cancelled, and coordinators that die. There is always something
+// to do until the end is recorded.
 func TestRunAlwaysEnds(t *testing.T) {
 	check(t, func(t *rapid.T) {
 		g := drawGraph(t)
@@ -26,8 +26,8 @@ func TestRunAlwaysEnds(t *testing.T) {
 	})
 }
 
-// world is a driver and its workers, with the part of a journal that keeps them from contradicting
-// each other.
+// world is a coordinator and its workers, with the part of a journal that keeps them from
+// contradicting each other.
 type world struct {
 	*subject
 	todo    []Command

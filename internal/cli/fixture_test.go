@@ -178,7 +178,7 @@ func (f fixture) load(id journal.RunID) *runstate.Run {
 func (f fixture) finish(id journal.RunID) {
 	f.Helper()
 	run := f.load(id)
-	f.check(f.journal.Finish(f.Context(), id, 1, run.State))
+	f.check(f.journal.Finish(f.Context(), id, 1, run.DAG))
 }
 
 // failed makes a run that has failed: first and third succeeded, second failed, last was skipped.

@@ -143,13 +143,13 @@ func (f *foreground) verdict(run *runstate.Run, err error, cause error) error {
 	case errors.As(cause, &sig):
 		code = sig.code()
 	// The coordinator gave up: its error says more than the state of an unfinished run.
-	case err != nil && !run.State.Finished():
+	case err != nil && !run.DAG.Finished():
 		code = classify(err)
-	case run.State.Outcome() == dag.Succeeded && err == nil:
+	case run.DAG.Outcome() == dag.Succeeded && err == nil:
 		return nil
 	case run.TimeLimit > 0: // before cancelled: a run that exceeds its limit is cancelled for that
 		code = exitTimedOut
-	case run.State.Outcome() == dag.Cancelled:
+	case run.DAG.Outcome() == dag.Cancelled:
 		code = exitCancelled
 	}
 
@@ -203,10 +203,10 @@ func (i invocation) nextSteps(service *runs.Service, run *runstate.Run) (hints [
 	keeps := service.Redis().Keeps
 	id := []string{string(run.ID)}
 	switch {
-	case run.State.Outcome() == dag.Succeeded:
+	case run.DAG.Outcome() == dag.Succeeded:
 		return nil
 	// Nothing else is possible before the run has finished.
-	case keeps && !run.State.Finished():
+	case keeps && !run.DAG.Finished():
 		return []progress.Hint{i.hintAgain("resume", id).next("resume it")}
 	case keeps && len(run.Failures) > 0:
 		stage := run.Name(run.Failures[0].Stage)

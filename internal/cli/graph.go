@@ -95,7 +95,7 @@ func runPicture(status *runs.Status) picture.Input {
 
 	// A mapped stage is drawn as one node, so its state sums up those of its instances.
 	state := func(s dag.StageID) dag.State {
-		state, _ := run.Standing(s)
+		state, _ := run.CombinedState(s)
 		return state
 	}
 
@@ -110,7 +110,7 @@ func runPicture(status *runs.Status) picture.Input {
 	}
 
 	// Before the end, the path may still change.
-	if run.State.Finished() {
+	if run.DAG.Finished() {
 		in.Path = graphPath(run)
 	}
 	return in
@@ -120,7 +120,7 @@ func runPicture(status *runs.Status) picture.Input {
 func graphPath(run *runstate.Run) (stages []dag.StageID) {
 	path, _ := run.CriticalPath()
 	for _, s := range path {
-		if template, _, instance := run.State.Instance(s); instance {
+		if template, _, instance := run.DAG.Instance(s); instance {
 			s = template
 		}
 		stages = append(stages, s)
@@ -131,10 +131,10 @@ func graphPath(run *runstate.Run) (stages []dag.StageID) {
 // stageBadge says how many attempts a stage has had if that is more than one, or how many more its
 // instances have had.
 func stageBadge(run *runstate.Run, s dag.StageID) string {
-	if _, n, ok := run.State.Instances(s); ok && n > 0 {
+	if _, n, ok := run.DAG.Instances(s); ok && n > 0 {
 		again := 0
-		for i := range run.Family(s) {
-			again += max(0, int(run.Begun(i))-1)
+		for i := range run.WithInstances(s) {
+			again += max(0, int(run.NewestAttempt(i))-1)
 		}
 		if again == 0 {
 			return ""
@@ -142,7 +142,7 @@ func stageBadge(run *runstate.Run, s dag.StageID) string {
 		return count(again, "retry", "retries")
 	}
 
-	if n := run.Begun(s); n > 1 {
+	if n := run.NewestAttempt(s); n > 1 {
 		return fmt.Sprintf("%d attempts", n)
 	}
 	return ""
@@ -163,7 +163,7 @@ func stageTips(ctx context.Context, service *runs.Service, status *runs.Status) 
 
 	return func(s dag.StageID) []string {
 		lines := tips[s]
-		if run.State.State(s) == dag.Skipped {
+		if run.DAG.State(s) == dag.Skipped {
 			lines = append(lines, "skipped "+run.WhySkipped(s))
 		}
 		if note := run.Notes[s]; note != "" {
@@ -176,13 +176,13 @@ func stageTips(ctx context.Context, service *runs.Service, status *runs.Status) 
 // stageLabel returns the second line of a node: how many instances succeeded, or the duration.
 func stageLabel(run *runstate.Run, s dag.StageID) string {
 	// The duration of a mapped stage is only that of gathering its outputs.
-	if _, n, ok := run.State.Instances(s); ok {
-		_, succeeded := run.Standing(s)
+	if _, n, ok := run.DAG.Instances(s); ok {
+		_, succeeded := run.CombinedState(s)
 		return fmt.Sprintf("%d of %d", succeeded, n)
 	}
 
 	// Zero: the stage has not been executed.
-	if d := run.Duration(s); d > 0 {
+	if d := run.LastDuration(s); d > 0 {
 		return short(d)
 	}
 	return ""

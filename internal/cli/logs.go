@@ -99,14 +99,14 @@ func (l logsCommand) stage(ctx context.Context, printer logPrinter, name string)
 	if err != nil {
 		return l.unknownStage(run, err)
 	}
-	if family := slices.Collect(run.Family(stage)); len(family) > 1 {
+	if family := slices.Collect(run.WithInstances(stage)); len(family) > 1 {
 		return printer.printSome(ctx, family)
 	}
 
-	last := run.Begun(stage)
+	last := run.NewestAttempt(stage)
 	switch {
 	case last == 0:
-		fmt.Fprintf(l.Err, "stage %s was not executed: it is %s\n", name, run.State.State(stage))
+		fmt.Fprintf(l.Err, "stage %s was not executed: it is %s\n", name, run.DAG.State(stage))
 		return nil
 	case printer.attempt > uint(last):
 		return usageError("stage %q has no attempt %d: its last is %d", name, printer.attempt, last)
@@ -124,7 +124,7 @@ func (l logsCommand) stage(ctx context.Context, printer logPrinter, name string)
 func (l logsCommand) explainSilence(ctx context.Context, printer logPrinter, stage dag.StageID) error {
 	run := printer.run
 	name := run.Name(stage)
-	last := run.Begun(stage)
+	last := run.NewestAttempt(stage)
 
 	// The user has chosen the attempt, so another one is not of interest.
 	if printer.attempt > 0 {
@@ -182,7 +182,7 @@ func (l logPrinter) printSome(ctx context.Context, stages []dag.StageID) error {
 
 // print prints the output of one stage and reports whether there was any.
 func (l logPrinter) print(ctx context.Context, s dag.StageID, prefix string) (bool, error) {
-	attempt := l.run.Begun(s)
+	attempt := l.run.NewestAttempt(s)
 	if l.attempt > 0 {
 		attempt = dag.Attempt(min(l.attempt, 1<<16-1)) // a number out of range has no log
 	}

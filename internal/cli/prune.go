@@ -10,6 +10,14 @@ import (
 	"github.com/godags/godags/internal/runs"
 )
 
+// remove removes the runs that the flags select; without flags those that have expired.
+func remove(ctx context.Context, service *runs.Service, filter runs.Filter, dryRun bool) ([]runs.Summary, error) {
+	if filter == (runs.Filter{}) {
+		return service.PruneExpired(ctx, dryRun)
+	}
+	return service.Prune(ctx, filter, dryRun)
+}
+
 // prune removes the runs that match, or without a filter those that have expired.
 func (i invocation) prune(form form, filter runs.Filter) error {
 	c := i.c
@@ -24,7 +32,7 @@ func (i invocation) prune(form form, filter runs.Filter) error {
 
 	return i.read(func(ctx context.Context, s *engine.Session, out *bufio.Writer) error {
 		dryRun := c.Bool("dry-run")
-		removed, err := runs.New(s).Prune(ctx, filter, dryRun)
+		removed, err := remove(ctx, runs.New(s), filter, dryRun)
 		if err != nil {
 			return err
 		}

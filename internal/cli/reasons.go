@@ -18,8 +18,8 @@ import (
 // The run belongs to the goroutine that reads its journal, which must not wait for Redis on behalf
 // of the screen. So another goroutine reads the fleet once a second, and the next tick uses it.
 type reasons struct {
-	ready atomic.Int64                   // ready stages; without any there is nothing to explain
-	fleet atomic.Pointer[runstate.Fleet] // as read last; nil once a tick has used it
+	ready atomic.Int64                      // ready stages; without any there is nothing to explain
+	fleet atomic.Pointer[runstate.Snapshot] // as read last; nil once a tick has used it
 
 	// For ticks only.
 	explained time.Time     // when the reasons were last found
@@ -43,7 +43,7 @@ func (s *screen) readFleet(service *runs.Service) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 
-	fleet, err := service.Fleet(ctx, id)
+	fleet, err := service.Snapshot(ctx, id)
 	switch {
 	case err == nil:
 		s.reasons.fleet.Store(&fleet)
@@ -54,7 +54,7 @@ func (s *screen) readFleet(service *runs.Service) {
 
 // tick shows why ready stages do not start, by the fleet that was read last.
 func (s *screen) tick(run *runstate.Run) {
-	ready := run.State.Count(dag.Ready)
+	ready := run.DAG.Count(dag.Ready)
 	s.reasons.ready.Store(int64(ready))
 	if ready == 0 {
 		s.printer.Waiting(run, nil)

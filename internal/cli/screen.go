@@ -130,8 +130,8 @@ func (s *screen) Close() error {
 
 func (s *screen) observe(run *runstate.Run, e runs.Entry) {
 	s.run.Store(run.ID)
-	s.finished.Store(run.State.Finished())
-	s.reasons.ready.Store(int64(run.State.Count(dag.Ready)))
+	s.finished.Store(run.DAG.Finished())
+	s.reasons.ready.Store(int64(run.DAG.Count(dag.Ready)))
 	s.printer.Observe(run, e)
 	s.logs.observe(run, e)
 }

@@ -43,7 +43,7 @@ func (t *statusText) print(ctx context.Context, all bool) error {
 	t.printOwner()
 	groups := t.Groups()
 	for _, g := range groups {
-		if g.Blocked() {
+		if g.Blocked {
 			t.printBlocked(g)
 		}
 	}
@@ -61,7 +61,7 @@ func (t *statusText) print(ctx context.Context, all bool) error {
 	}
 
 	// While a run is active, no next step is certain to be right.
-	if t.Run.State.Finished() {
+	if t.Run.DAG.Finished() {
 		printHints(t.out, t.invocation.nextSteps(t.service, t.Run))
 	}
 	return nil
@@ -70,7 +70,7 @@ func (t *statusText) print(ctx context.Context, all bool) error {
 // printOwner says what to do about a run without a coordinator.
 func (t *statusText) printOwner() {
 	resume := t.invocation.hint("resume", []string{string(t.ID)})
-	switch t.RunState {
+	switch t.State {
 	case api.Queued:
 		fmt.Fprintf(t.out, "\nNo coordinator has taken this run yet: start one with %s, or run it here with %s.\n",
 			t.invocation.hint("serve", nil), resume)
@@ -102,20 +102,20 @@ func printHints(out *bufio.Writer, hints []progress.Hint) {
 func (t *statusText) printHead() {
 	took := " for " + short(t.Elapsed(t.Now))
 	switch {
-	case t.Run.State.Finished():
+	case t.Run.DAG.Finished():
 		took = " after " + short(t.Elapsed(t.Now))
-	case !api.HasCoordinator(t.RunState):
+	case !api.HasCoordinator(t.State):
 		took = "" // the time since the submission would look like work
 	}
 
 	say := func(label, text string) { t.paragraph(t.out, term.Pad(label, 10), strings.Repeat(" ", 10), text) }
 	say("run", string(t.ID))
 	say("pipeline", printable(t.Spec.Name))
-	if t.TimeLimit > 0 && t.RunState != dag.Succeeded.String() {
+	if t.TimeLimit > 0 && t.State != dag.Succeeded.String() {
 		took += ": timed out after " + t.TimeLimit.String()
 	}
 
-	say("state", t.state(t.RunState)+took)
+	say("state", t.state(t.State)+took)
 	say("stages", t.counts())
 	say("started", fmt.Sprintf("%s (%s)", t.Submitted.Local().Format(time.DateTime), moment(t.Submitted, t.Now)))
 	if len(t.Spec.Params) > 0 {
@@ -134,7 +134,7 @@ func (t *statusText) printHead() {
 func (t *statusText) counts() string {
 	var parts []string
 	for _, state := range []dag.State{dag.Succeeded, dag.Failed, dag.Skipped, dag.Cancelled, dag.Running, dag.Retrying, dag.Ready, dag.Waiting} {
-		if n := t.Run.State.Count(state); n > 0 {
+		if n := t.Run.DAG.Count(state); n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, state))
 		}
 	}
@@ -146,7 +146,7 @@ func (t *statusText) counts() string {
 	if t.Lost > 0 {
 		parts = append(parts, count(t.Lost, "attempt lost with its worker", "attempts lost with their workers"))
 	}
-	return fmt.Sprintf("%d: %s", t.Run.State.Total(), strings.Join(parts, ", "))
+	return fmt.Sprintf("%d: %s", t.Run.DAG.Total(), strings.Join(parts, ", "))
 }
 
 func (t *statusText) printActive() {
@@ -208,15 +208,15 @@ func (t *statusText) printFailures(ctx context.Context) error {
 
 // printSkipped lists the skipped stages by cause.
 func (t *statusText) printSkipped() {
-	if t.Run.State.Count(dag.Skipped) == 0 {
+	if t.Run.DAG.Count(dag.Skipped) == 0 {
 		return
 	}
 
 	// By reason: one failure may skip thousands of stages.
 	skipped := make(map[string][]dag.StageID)
 	var reasons []string
-	for s := range t.Run.State.Stages() {
-		if t.Run.State.State(s) == dag.Skipped {
+	for s := range t.Run.DAG.Stages() {
+		if t.Run.DAG.State(s) == dag.Skipped {
 			why := t.WhySkipped(s)
 			if skipped[why] == nil {
 				reasons = append(reasons, why)
@@ -232,7 +232,7 @@ func (t *statusText) printSkipped() {
 // printReady lists the stages that are ready and not running, by reason.
 func (t *statusText) printReady(groups []runstate.Group) {
 	// Without a coordinator all groups have the same reason, which printOwner has given.
-	if len(groups) == 0 || !api.HasCoordinator(t.RunState) {
+	if len(groups) == 0 || !api.HasCoordinator(t.State) {
 		return
 	}
 
@@ -267,18 +267,18 @@ func (t *statusText) printGroup(why string, first []dag.StageID, stages int) {
 
 // printRetrying lists the stages that wait for their next attempt.
 func (t *statusText) printRetrying() {
-	if len(t.Pauses) == 0 {
+	if len(t.Retrying) == 0 {
 		return
 	}
 
-	stages := slices.SortedFunc(maps.Keys(t.Pauses), func(a, b dag.StageID) int {
-		return cmp.Or(t.Pauses[a].Until.Compare(t.Pauses[b].Until), cmp.Compare(a, b))
+	stages := slices.SortedFunc(maps.Keys(t.Retrying), func(a, b dag.StageID) int {
+		return cmp.Or(t.Retrying[a].Due.Compare(t.Retrying[b].Due), cmp.Compare(a, b))
 	})
 	rows := table{{"STAGE", "NEXT ATTEMPT", "IN", "BECAUSE"}}
 	for _, s := range stages[:min(len(stages), shownActive)] {
-		p := t.Pauses[s]
+		p := t.Retrying[s]
 		why, _, _ := strings.Cut(printable(p.Text), "\n")
-		rows = append(rows, []string{t.Name(s), fmt.Sprint(p.Attempt), short(max(0, p.Until.Sub(t.Now))), why})
+		rows = append(rows, []string{t.Name(s), fmt.Sprint(p.Attempt), short(max(0, p.Due.Sub(t.Now))), why})
 	}
 
 	fmt.Fprintf(t.out, "\n%s\n", t.state("retrying"))
@@ -295,29 +295,29 @@ func (t *statusText) printStages() {
 	}
 
 	// A first pass finds the width, so that no row has to be kept.
-	for s := range t.Run.State.Stages() {
+	for s := range t.Run.DAG.Stages() {
 		width = max(width, min(most, term.Width(t.Name(s))))
 	}
 
 	t.out.WriteByte('\n')
 	t.stageRow(t.out, width, "STAGE", "STATE", "ATTEMPT", "TOOK", "LAST LINE")
 	for s := range dag.StageID(t.Spec.Graph.Len()) {
-		for s := range t.Family(s) {
+		for s := range t.WithInstances(s) {
 			t.printStage(s, width)
 		}
 	}
 }
 
 func (t *statusText) printStage(s dag.StageID, width int) {
-	state := t.Run.State.State(s)
+	state := t.Run.DAG.State(s)
 	attempt := "-"
 	took := "-"
 	// An instance of a reopened run continues the numbers of the one that it replaces.
-	if n := t.Begun(s); n >= t.First(s) {
+	if n := t.NewestAttempt(s); n >= t.FirstAttempt(s) {
 		attempt = strconv.Itoa(int(n))
 	}
 
-	if d := t.Duration(s); d > 0 && state.Terminal() {
+	if d := t.LastDuration(s); d > 0 && state.Terminal() {
 		took = short(d)
 	}
 

@@ -81,7 +81,7 @@ func parseTimelineOptions(c *ucli.Context) (o pictureOptions, err error) {
 // timelineOf returns the rows of a timeline, by the start of the stages.
 func timelineOf(run *runstate.Run, line *runstate.Timeline, state string, now time.Time) picture.Timeline {
 	took := " for "
-	if run.State.Finished() {
+	if run.DAG.Finished() {
 		took = " after "
 	}
 
@@ -99,9 +99,9 @@ func timelineOf(run *runstate.Run, line *runstate.Timeline, state string, now ti
 			rows[span.Stage] = k
 			t.Rows = append(t.Rows, picture.Row{
 				Name:     run.Name(span.Stage),
-				State:    run.State.State(span.Stage),
+				State:    run.DAG.State(span.Stage),
 				Label:    timelineLabel(run, span.Stage, now),
-				Critical: run.State.Finished() && slices.Contains(path, span.Stage),
+				Critical: run.DAG.Finished() && slices.Contains(path, span.Stage),
 			})
 		}
 
@@ -115,7 +115,7 @@ func timelineOf(run *runstate.Run, line *runstate.Timeline, state string, now ti
 
 // timelineNotes says how many stages there are, and in which states those that have no row are.
 func timelineNotes(run *runstate.Run) []string {
-	notes := []string{count(run.State.Total(), "stage", "stages")}
+	notes := []string{count(run.DAG.Total(), "stage", "stages")}
 	if run.Retried > 0 {
 		notes = append(notes, count(run.Retried, "failed attempt retried", "failed attempts retried"))
 	}
@@ -124,8 +124,8 @@ func timelineNotes(run *runstate.Run) []string {
 	}
 
 	idle := make(map[dag.State]int)
-	for s := range run.State.Stages() {
-		if state := run.State.State(s); state != dag.Ready && run.Begun(s) == 0 {
+	for s := range run.DAG.Stages() {
+		if state := run.DAG.State(s); state != dag.Ready && run.NewestAttempt(s) == 0 {
 			idle[state]++
 		}
 	}
@@ -142,17 +142,17 @@ func timelineNotes(run *runstate.Run) []string {
 // what is out of the ordinary.
 func timelineLabel(run *runstate.Run, s dag.StageID, now time.Time) string {
 	var parts []string
-	state := run.State.State(s)
+	state := run.DAG.State(s)
 	if a, ok := run.Active[s]; ok {
 		parts = append(parts, short(max(0, now.Sub(a.Since))))
-	} else if d := run.Duration(s); d > 0 {
+	} else if d := run.LastDuration(s); d > 0 {
 		parts = append(parts, short(d))
 	}
 
 	if state != dag.Succeeded {
 		parts = append(parts, state.String())
 	}
-	if n := run.Begun(s); n > 1 {
+	if n := run.NewestAttempt(s); n > 1 {
 		parts = append(parts, fmt.Sprintf("%d attempts", n))
 	}
 	return strings.Join(parts, " · ")

@@ -129,7 +129,7 @@ func (sc *scheduler) fits(s dag.StageID, b *batch) bool {
 
 // costOf returns what a stage adds to a batch.
 func (sc *scheduler) costOf(s dag.StageID) cost {
-	g := sc.stages.graphStage(s)
+	g := sc.stages.state.GraphStage(s)
 	took, known := sc.durations.Of(g)
 	most := defaultMaxBatch
 	if !known {

@@ -111,7 +111,7 @@ func (sc *scheduler) add(s dag.StageID) {
 		r = new(readyQueue)
 		sc.ready[queue] = r
 	}
-	r.add(s, sc.stages.kind(s).Priority, sc.remaining[sc.stages.graphStage(s)])
+	r.add(s, sc.stages.kind(s).Priority, sc.remaining[sc.stages.state.GraphStage(s)])
 }
 
 // wait puts a stage aside for a reason.
@@ -218,5 +218,5 @@ func (sc *scheduler) learn(s dag.StageID, took time.Duration) {
 	if _, _, gathers := sc.stages.state.Instances(s); gathers {
 		return // it only collected outputs, which says nothing about its handler
 	}
-	sc.durations.Learn(sc.stages.graphStage(s), took)
+	sc.durations.Learn(sc.stages.state.GraphStage(s), took)
 }

@@ -15,22 +15,15 @@ type stages struct {
 // handler for the task. Without a task, it must only listen.
 type requirement struct{ queue, task string }
 
-// graphStage returns the stage of the graph that says how s is executed: s itself, or the mapped
-// stage of an instance.
-func (st *stages) graphStage(s dag.StageID) dag.StageID {
-	mapped, _, _ := st.state.Instance(s)
-	return mapped
-}
-
 // kind returns how a stage is executed.
-func (st *stages) kind(s dag.StageID) *spec.Kind { return st.spec.Kind(st.graphStage(s)) }
+func (st *stages) kind(s dag.StageID) *spec.Kind { return st.spec.Kind(st.state.GraphStage(s)) }
 
 // queue returns the queue of a stage.
-func (st *stages) queue(s dag.StageID) string { return st.spec.Queue(st.graphStage(s)) }
+func (st *stages) queue(s dag.StageID) string { return st.spec.Queue(st.state.GraphStage(s)) }
 
 // requirement returns what a worker must meet to execute a stage.
 func (st *stages) requirement(s dag.StageID) requirement {
-	g := st.graphStage(s)
+	g := st.state.GraphStage(s)
 	return requirement{st.spec.Queue(g), st.spec.Kind(g).Task}
 }
 

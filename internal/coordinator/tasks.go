@@ -83,7 +83,7 @@ func (t *tasks) item(s dag.StageID) queue.Item {
 		i.Index = index
 	}
 
-	deps := t.stages.spec.Graph.Deps(t.stages.graphStage(s))
+	deps := t.stages.spec.Graph.Deps(state.GraphStage(s))
 	i.Deps = queue.EncodeSucceeded(len(deps), func(k int) dag.Attempt { return t.succeeded(deps[k]) })
 	return i
 }

@@ -83,14 +83,14 @@ func (f follower) follow(ctx context.Context, done func() (bool, error)) error {
 		return err
 	}
 
-	if f.state.State.Finished() {
+	if f.state.DAG.Finished() {
 		f.options.tell(Ended, "")
 		return nil
 	}
 
 	var asked time.Time
 	warned := false
-	for !f.state.State.Finished() {
+	for !f.state.DAG.Finished() {
 		stop, err := false, error(nil)
 		if time.Since(asked) >= watchEvery {
 			stop, err = done()
@@ -102,7 +102,7 @@ func (f follower) follow(ctx context.Context, done func() (bool, error)) error {
 
 		if err == nil {
 			// It waits for new entries no longer than until the next check of the owner.
-			_, err = f.state.Follow(ctx, f.journal, watchEvery, f.options.observe(f.state))
+			_, err = f.state.ReadNext(ctx, f.journal, watchEvery, f.options.observe(f.state))
 			f.options.tick(f.state)
 		}
 
@@ -133,7 +133,7 @@ func (f follower) follow(ctx context.Context, done func() (bool, error)) error {
 func (f follower) catchUp(ctx context.Context) error {
 	// It does not stop where the run is finished: a run that was reopened has entries after that.
 	for {
-		n, err := f.state.Follow(ctx, f.journal, 0, f.options.observe(f.state))
+		n, err := f.state.ReadNext(ctx, f.journal, 0, f.options.observe(f.state))
 		if n == 0 || err != nil {
 			return err
 		}

@@ -74,7 +74,7 @@ func (r *ownedRun) driveWithWorkers(ctx context.Context) error {
 		err = errors.Join(r.drive(ctx, w), w.stop(), r.removeQueues(ctx))
 	}
 
-	if r.state.State.Finished() {
+	if r.state.DAG.Finished() {
 		// Old runs are removed here because without `coordinator serve` no other process does it.
 		s.Sweep(ctx, r.options.ID)
 		return err
@@ -98,7 +98,7 @@ func (r *ownedRun) drive(ctx context.Context, w workers) error {
 	cfg.Observe = func(entries []journal.Entry) {
 		w.onEntries(entries)
 		if damaged == nil {
-			damaged = r.state.Catch(entries, r.options.observe(r.state))
+			damaged = r.state.ApplyNew(entries, r.options.observe(r.state))
 		}
 	}
 
@@ -174,7 +174,7 @@ func (r *ownedRun) cancel(ctx context.Context, leave context.CancelCauseFunc, ca
 
 // removeQueues removes the private queues of a finished run.
 func (r *ownedRun) removeQueues(ctx context.Context) (err error) {
-	if !r.state.State.Finished() || r.session.exclusive(r.options.ID) == "" {
+	if !r.state.DAG.Finished() || r.session.exclusive(r.options.ID) == "" {
 		return nil
 	}
 

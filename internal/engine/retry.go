@@ -71,7 +71,7 @@ func (s *Session) reopen(ctx context.Context, o RunOptions, name, coordinatorID 
 	}
 	// Both must say so: the journal is read later than the ownership, and another process may have
 	// reopened the run in between.
-	if !run.State.Finished() || !owners[0].Finished {
+	if !run.DAG.Finished() || !owners[0].Finished {
 		return 0, fmt.Errorf("run %s: %w", o.ID, ErrActive)
 	}
 
@@ -80,7 +80,7 @@ func (s *Session) reopen(ctx context.Context, o RunOptions, name, coordinatorID 
 		return 0, err
 	}
 
-	again, err := run.State.Reopened(stage)
+	again, err := run.DAG.Reopened(stage)
 	if err != nil || len(again) == 0 {
 		return 0, err
 	}
@@ -102,7 +102,7 @@ func stageNamed(run *runstate.Run, name string) (dag.StageID, error) {
 	}
 
 	var names []string
-	for s := range run.State.Stages() {
+	for s := range run.DAG.Stages() {
 		if run.Name(s) == name {
 			return s, nil
 		}

@@ -195,7 +195,7 @@ func (v *Server) drive(ctx context.Context, id journal.RunID) error {
 	}
 
 	v.finished.Add(1)
-	s.Logger.Info("run finished", "run", id, "state", run.state.State.Outcome())
+	s.Logger.Info("run finished", "run", id, "state", run.state.DAG.Outcome())
 	return nil
 }
 

@@ -65,7 +65,7 @@ func TestSession_RunDrivesARunToItsEnd(t *testing.T) {
 	var roles []Role
 	o := RunOptions{ID: "r", Spec: chain(t, "noop", "a", "b"), Concurrency: 1, Tell: func(r Role, _ string) { roles = append(roles, r) }}
 	run, err := s.Run(t.Context(), o)
-	if err != nil || run.State.Outcome() != dag.Succeeded || !slices.Equal(roles, []Role{Owns}) {
+	if err != nil || run.DAG.Outcome() != dag.Succeeded || !slices.Equal(roles, []Role{Owns}) {
 		t.Fatalf("got %v, %v, roles %q", run, err, roles)
 	}
 
@@ -91,7 +91,7 @@ func TestSession_ResumeTakesOverARunWithoutOwner(t *testing.T) {
 		t.Fatalf("got %q, %v", id, err)
 	}
 	run, err := s.Resume(t.Context(), RunOptions{ID: id, Concurrency: 1})
-	if err != nil || run.State.Outcome() != dag.Succeeded {
+	if err != nil || run.DAG.Outcome() != dag.Succeeded {
 		t.Errorf("got %v, %v", run, err)
 	}
 }
@@ -113,7 +113,7 @@ func TestSession_RetryNeedsAFinishedRunAndAStage(t *testing.T) {
 	if _, err := s.Retry(t.Context(), o, "aa"); !errors.Is(err, ErrNoStage) || !strings.Contains(err.Error(), `did you mean "a"?`) {
 		t.Errorf("an unknown stage: got %v, want ErrNoStage", err)
 	}
-	if run, err := s.Retry(t.Context(), o, "a"); err != nil || run.State.Outcome() != dag.Succeeded {
+	if run, err := s.Retry(t.Context(), o, "a"); err != nil || run.DAG.Outcome() != dag.Succeeded {
 		t.Errorf("a named stage: got %v, %v", run, err)
 	}
 }

@@ -280,7 +280,7 @@ func (h *hunt) reopen(j *journal.Journal) (epoch int64) {
 	if h.oneIn(2) {
 		stage = dag.StageID(h.random.IntN(h.spec.Graph.Len()))
 	}
-	again, err := seen.State.Reopened(stage)
+	again, err := seen.DAG.Reopened(stage)
 	h.must(err)
 	if len(again) == 0 {
 		return 0

@@ -288,7 +288,7 @@ func (w *world) check() {
 	var text []byte
 	told := runstate.New(run, w.spec)
 	for _, e := range entries {
-		w.must(told.Feed(e))
+		w.must(told.Apply(e))
 		for _, event := range told.Events(e, nil) {
 			text = event.Append(text)
 		}
@@ -297,9 +297,9 @@ func (w *world) check() {
 	w.must(err)
 	state, err := runstate.Load(ctx, j, run, w.spec)
 	w.must(err)
-	trial := faulttest.Trial{Stages: w.stages, Events: events, Bound: w.bound, State: state.State.Outcome().String(), Reported: make(map[string]int)}
+	trial := faulttest.Trial{Stages: w.stages, Events: events, Bound: w.bound, State: state.DAG.Outcome().String(), Reported: make(map[string]int)}
 	for _, s := range []dag.State{dag.Succeeded, dag.Failed, dag.Skipped, dag.Cancelled} {
-		trial.Reported[s.String()] = state.State.Count(s)
+		trial.Reported[s.String()] = state.DAG.Count(s)
 	}
 	if w.gate.fired {
 		trial.Faults = 1

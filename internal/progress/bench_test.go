@@ -28,7 +28,7 @@ func BenchmarkObserve(b *testing.B) {
 						{Type: journal.StageStarted, Stage: i, Attempt: 1},
 						{Type: journal.StageSucceeded, Stage: i, Attempt: 1, Duration: time.Millisecond, Note: "Running stage 1"},
 					}}
-					if err := run.Feed(e); err != nil {
+					if err := run.Apply(e); err != nil {
 						b.Fatal(err)
 					}
 					begin := time.Now()

@@ -116,7 +116,7 @@ func (t *tty) ready(w waitingGroup, now time.Time) line {
 	mark := "·"
 	look := statusStyle{word: "ready", style: dim}
 	// These do not pass by themselves: a user must act.
-	if w.Blocked() || w.Reason.Code == api.ReasonRedis {
+	if w.Blocked || w.Reason.Code == api.ReasonRedis {
 		mark = "!"
 		look.style = yellow
 	}

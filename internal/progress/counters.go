@@ -70,12 +70,12 @@ func (t *counters) observe(run *runstate.Run, e journal.Entry, now time.Time) (f
 	t.several = t.several || e.Worker != "" && e.Worker != t.worker
 	// Copied, because the block is drawn by another goroutine than the one that owns the run.
 	for s := range t.state {
-		t.state[s] = run.State.Count(dag.State(s))
+		t.state[s] = run.DAG.Count(dag.State(s))
 	}
 
-	t.stages = run.State.Total()
+	t.stages = run.DAG.Total()
 	t.retried = run.Lost + run.Retried
-	t.cancelling = run.State.Cancelling()
+	t.cancelling = run.DAG.Cancelling()
 	return first
 }
 

@@ -33,7 +33,7 @@ const (
 func (s *summary) results() {
 	var names, texts []string
 	more := 0
-	for id := range s.run.Spec.Graph.Sinks() {
+	for id := range s.run.Spec.Graph.Leaves() {
 		text := clean(s.run.Notes[id])
 		if out, ok := s.Outputs[s.run.Name(id)]; ok {
 			text = value(out)
@@ -41,7 +41,7 @@ func (s *summary) results() {
 
 		switch {
 		// A failed stage may have printed something, but has no result.
-		case text == "" || s.run.State.State(id) != dag.Succeeded:
+		case text == "" || s.run.DAG.State(id) != dag.Succeeded:
 		case len(names) == mostResults:
 			more++
 		default:
@@ -131,7 +131,7 @@ func (s *summary) failure(f runstate.Failure) {
 		where = fmt.Sprintf("attempt %d", f.Attempt)
 	}
 
-	if d := s.run.Duration(f.Stage); d > 0 {
+	if d := s.run.LastDuration(f.Stage); d > 0 {
 		where = joinRemarks(where, "after "+formatTook(d))
 	}
 
@@ -192,8 +192,8 @@ func (s *summary) skips() {
 	count := make(map[string]int)
 	names := make(map[string][]string)
 	var reasons []string
-	for id := range s.run.State.Stages() {
-		if s.run.State.State(id) != dag.Skipped {
+	for id := range s.run.DAG.Stages() {
+		if s.run.DAG.State(id) != dag.Skipped {
 			continue
 		}
 
@@ -234,14 +234,14 @@ func (s *summary) path() {
 
 	s.section("critical path", fmt.Sprintf("  %s, %s", plural(len(path), "stage"), formatTook(sum)))
 	// Longest first, since these are worth making faster.
-	slices.SortStableFunc(path, func(a, b dag.StageID) int { return cmp.Compare(s.run.Took(b), s.run.Took(a)) })
+	slices.SortStableFunc(path, func(a, b dag.StageID) int { return cmp.Compare(s.run.TotalDuration(b), s.run.TotalDuration(a)) })
 	var names []string
 	for _, id := range path[:min(len(path), mostOfPath)] {
 		names = append(names, s.name(id))
 	}
 
 	s.table(names, func(i int, r *line) {
-		d := s.run.Took(path[i])
+		d := s.run.TotalDuration(path[i])
 		r.right(none, formatTook(d), 7)
 		r.put(dim, fmt.Sprintf("  %3.0f%%", 100*float64(d)/float64(sum)))
 	})

@@ -57,7 +57,7 @@ func (f *folds) members(run *runstate.Run, s dag.StageID) (whole dag.StageID, me
 		return collector, run.Spec.Graph.Deps(collector)
 	}
 
-	mapped, _, isInstance := run.State.Instance(s)
+	mapped, _, isInstance := run.DAG.Instance(s)
 	if !isInstance {
 		return s, nil
 	}
@@ -65,7 +65,7 @@ func (f *folds) members(run *runstate.Run, s dag.StageID) (whole dag.StageID, me
 		return mapped, known.members
 	}
 
-	base, n, _ := run.State.Instances(mapped)
+	base, n, _ := run.DAG.Instances(mapped)
 	for i := range n {
 		members = append(members, base+dag.StageID(i))
 	}
@@ -76,7 +76,7 @@ func (f *folds) members(run *runstate.Run, s dag.StageID) (whole dag.StageID, me
 func newFolded(run *runstate.Run, whole dag.StageID, members []dag.StageID) *folded {
 	f := &folded{stage: whole, name: run.Name(whole), members: members}
 	for _, s := range members {
-		switch run.State.State(s) {
+		switch run.DAG.State(s) {
 		case dag.Running:
 			f.running++
 		case dag.Succeeded:
@@ -142,7 +142,7 @@ func (f *folded) add(run *runstate.Run, e journal.Entry, r journal.Record, activ
 	case journal.StageSucceeded:
 		f.succeeded++
 	case journal.StageFailed:
-		if _, retrying := run.Retry(e, r); !retrying {
+		if _, retrying := run.RetryDue(e, r); !retrying {
 			f.failed++
 		}
 	case journal.StageSkipped, journal.StageCancelled:

@@ -59,7 +59,7 @@ const holdAtMost = 2 * time.Second
 func (o *outputs) observe(run *runstate.Run, d display) {
 	if o.known {
 		// A fan-out may make a small pipeline a large run.
-		if o.mode != LogsPrefixed && run.State.Total() > fewStages {
+		if o.mode != LogsPrefixed && run.DAG.Total() > fewStages {
 			o.lines = false
 		}
 		return

@@ -29,7 +29,7 @@ var statusStyles = [...]statusStyle{
 
 // styleOf returns the style of a record. Its entry must be the last that was applied to run.
 func styleOf(run *runstate.Run, e journal.Entry, r journal.Record) statusStyle {
-	if _, retrying := run.Retry(e, r); retrying {
+	if _, retrying := run.RetryDue(e, r); retrying {
 		return statusStyle{"↻", yellow, "retrying"}
 	}
 	return statusStyles[r.Type]
@@ -46,11 +46,11 @@ func routine(t journal.Type) bool {
 // must be the last that was applied to run.
 func remark(run *runstate.Run, e journal.Entry, r journal.Record) string {
 	text := firstLine(r.Text)
-	pause, paused := run.Pauses[r.Stage]
+	pause, paused := run.Retrying[r.Stage]
 	switch {
 	// The pause belongs to this failure only if it is the one before the next attempt.
 	case r.Type == journal.StageFailed && paused && pause.Attempt == r.Attempt+1:
-		text = "in " + formatTook(pause.Until.Sub(run.Last)) + ": " + text
+		text = "in " + formatTook(pause.Due.Sub(run.Last)) + ": " + text
 	case r.Type == journal.StageSkipped:
 		text = run.WhySkipped(r.Stage)
 	case r.Type == journal.StageCancelled:
@@ -75,7 +75,7 @@ func nameWidth(run *runstate.Run, most int) int {
 	// From the last stage: where names end in numbers, the last has the most digits.
 	for s := n - 1; s >= 0; s -= max(1, n/sampled) {
 		name := run.Name(dag.StageID(s))
-		if base, instances, ok := run.State.Instances(dag.StageID(s)); ok && instances > 0 {
+		if base, instances, ok := run.DAG.Instances(dag.StageID(s)); ok && instances > 0 {
 			name = run.Name(base + dag.StageID(instances) - 1)
 		} else if run.Spec.Kind(dag.StageID(s)).ForEach != "" {
 			name += "[99]"

@@ -87,7 +87,7 @@ func (s *story) entry(worker string, records ...journal.Record) {
 	s.t.Helper()
 	s.entries++
 	e := journal.Entry{ID: journal.Position(fmt.Sprintf("%d-0", s.entries)), Time: s.now(), Worker: worker, Records: records}
-	if err := s.run.Feed(e); err != nil {
+	if err := s.run.Apply(e); err != nil {
 		s.t.Fatal(err)
 	}
 	s.observe(s.run, e)
@@ -114,7 +114,7 @@ func (s *story) start(worker string, names ...string) {
 	var records []journal.Record
 	for _, name := range names {
 		id := s.id(name)
-		records = append(records, journal.Record{Type: journal.StageStarted, Stage: id, Attempt: s.run.State.Attempt(id)})
+		records = append(records, journal.Record{Type: journal.StageStarted, Stage: id, Attempt: s.run.DAG.Attempt(id)})
 	}
 	s.entry(worker, records...)
 }
@@ -123,7 +123,7 @@ func (s *story) start(worker string, names ...string) {
 func (s *story) end(worker string, kind journal.Type, name string, took time.Duration, r journal.Record) {
 	s.t.Helper()
 	r.Type, r.Stage, r.Duration = kind, s.id(name), took
-	r.Attempt = s.run.State.Attempt(r.Stage)
+	r.Attempt = s.run.DAG.Attempt(r.Stage)
 	s.entry(worker, r)
 }
 
@@ -136,9 +136,9 @@ func (s *story) finish() {
 	s.t.Helper()
 	counts := make(map[string]int)
 	for _, state := range []dag.State{dag.Succeeded, dag.Failed, dag.Skipped, dag.Cancelled} {
-		counts[state.String()] = s.run.State.Count(state)
+		counts[state.String()] = s.run.DAG.Count(state)
 	}
-	s.entry("", journal.Record{Type: journal.RunFinished, Text: text(s.t, journal.Finished{State: s.run.State.Outcome().String(), Counts: counts})})
+	s.entry("", journal.Record{Type: journal.RunFinished, Text: text(s.t, journal.Finished{State: s.run.DAG.Outcome().String(), Counts: counts})})
 }
 
 func text(t testing.TB, v any) string {

@@ -100,8 +100,8 @@ func (s *summary) more(n int, what string) {
 // verdict adds one line with the outcome of the run.
 func (s *summary) verdict() {
 	verdict := statusStyle{"!", yellow, "has not finished"}
-	if s.run.State.Finished() {
-		switch s.run.State.Outcome() {
+	if s.run.DAG.Finished() {
+		switch s.run.DAG.Outcome() {
 		case dag.Succeeded:
 			verdict = statusStyles[journal.StageSucceeded]
 		case dag.Failed:
@@ -131,7 +131,7 @@ func (s *summary) verdict() {
 }
 
 func (s *summary) counts() (c counts) {
-	state := s.run.State
+	state := s.run.DAG
 	c.add(green, state.Count(dag.Succeeded), "succeeded")
 	c.add(cyan, state.Count(dag.Running), "running")
 	c.add(boldRed, state.Count(dag.Failed), "failed")

@@ -34,7 +34,7 @@ func keyOf(g runstate.Group) blockKey { return blockKey{g.Reason.Code, g.Queue, 
 
 // observe notes whether the run is ending: then stages stop waiting without having been started.
 func (b *blocks) observe(run *runstate.Run) {
-	b.ending = run.State.Cancelling() || run.State.Finished()
+	b.ending = run.DAG.Cancelling() || run.DAG.Finished()
 }
 
 // waitingGroup is a group of ready stages as a display shows it.
@@ -56,9 +56,9 @@ func labelOf(run *runstate.Run, g runstate.Group) string {
 	}
 
 	// Which instances wait changes all the time.
-	mapped, _, instances := run.State.Instance(g.First[0])
+	mapped, _, instances := run.DAG.Instance(g.First[0])
 	for _, s := range g.First {
-		of, _, isInstance := run.State.Instance(s)
+		of, _, isInstance := run.DAG.Instance(s)
 		instances = instances && isInstance && of == mapped
 	}
 	if instances {
@@ -96,7 +96,7 @@ func (p *Printer) Waiting(run *runstate.Run, groups []runstate.Group) {
 		}
 
 		b.text = g.Reason.Text
-		if g.Blocked() && !b.announced && now.Sub(b.since) >= announceAfter {
+		if g.Blocked && !b.announced && now.Sub(b.since) >= announceAfter {
 			b.announced = true
 			p.say(message{kind: waiting, text: p.announcement(g)})
 		}

@@ -16,7 +16,7 @@ import (
 
 // noWorker is a queue without workers.
 func noWorker(queue string, stages int) []runstate.Group {
-	return []runstate.Group{{Stages: stages, Block: runstate.Block{
+	return []runstate.Group{{Blocked: true, Stages: stages, Block: runstate.Block{
 		Queue: queue, Reason: api.Reason{Code: api.ReasonNoWorker, Text: "no live worker listens on queue " + queue}}}}
 }
 
@@ -82,7 +82,7 @@ func TestWaiting_ShowsReasonsInTheBlock(t *testing.T) {
 		run.submit()
 		run.start("w1", "s0")
 		groups := func() []runstate.Group {
-			return run.run.Explain(runstate.Fleet{State: api.Running, Workers: []fleet.Worker{{ID: "w1", Queues: []string{"default"}, Slots: 1, Busy: 1}}}).Groups()
+			return run.run.Explain(runstate.Snapshot{ListedState: api.Running, Workers: []fleet.Worker{{ID: "w1", Queues: []string{"default"}, Slots: 1, Busy: 1}}}).Groups()
 		}
 		p.Waiting(run.run, groups())
 		pass(500 * time.Millisecond)
@@ -93,7 +93,7 @@ demo · 40 stages · run demo-1
 · s1 +38  ready        0.5s  queue default has no free slot (1 of 1 …
 [ 0/40] 1 running · 0s                       ────────────────────────
 `)
-		p.Waiting(run.run, run.run.Explain(runstate.Fleet{State: api.Running}).Groups())
+		p.Waiting(run.run, run.run.Explain(runstate.Snapshot{ListedState: api.Running}).Groups())
 		pass(100 * time.Millisecond)
 		expect(t, "no worker is left", s.seen(), `
 demo · 40 stages · run demo-1

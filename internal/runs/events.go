@@ -38,7 +38,7 @@ func (s *Service) Events(ctx context.Context, id ID, o EventOptions) iter.Seq2[[
 
 // events calls yield for each entry. It returns nil if yield stops the iteration.
 func (s *Service) events(ctx context.Context, id ID, o EventOptions, yield func([]api.Event, error) bool) error {
-	run, err := s.before(ctx, id)
+	run, err := s.newProjection(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (s *Service) events(ctx context.Context, id ID, o EventOptions, yield func(
 	for {
 		// A reopened run continues after its first run.finished: only an empty answer ends the
 		// events.
-		n, err := run.Follow(ctx, s.session.Journal, wait, func(e journal.Entry) {
+		n, err := run.ReadNext(ctx, s.session.Journal, wait, func(e journal.Entry) {
 			// One slice for all entries, since an entry may have thousands of events.
 			events = run.Events(e, events[:0])
 			stopped = stopped || !yield(events, nil)
@@ -62,7 +62,7 @@ func (s *Service) events(ctx context.Context, id ID, o EventOptions, yield func(
 			return stateLost(err)
 		case n > 0:
 			reported = false
-		case !o.Follow || run.State.Finished():
+		case !o.Follow || run.DAG.Finished():
 			return nil
 		case wait == 0:
 			// Only once all existing entries were read: a wait would delay each of them.
@@ -78,8 +78,8 @@ func (s *Service) events(ctx context.Context, id ID, o EventOptions, yield func(
 	}
 }
 
-// before returns the projection of a run before its first entry.
-func (s *Service) before(ctx context.Context, id ID) (*runstate.Run, error) {
+// newProjection returns the projection of a run before its first entry is applied.
+func (s *Service) newProjection(ctx context.Context, id ID) (*runstate.Run, error) {
 	sp, err := s.session.Spec(ctx, id)
 	if err != nil {
 		return nil, err

@@ -19,7 +19,7 @@ const lookEvery = 300 * time.Millisecond
 // stage name it yields the output of that stage and its instances only, and stops when the stage is
 // finished. A line comes at most a second after it was printed.
 func (s *Service) FollowLogs(ctx context.Context, id ID, name string, yield func(Line) error) error {
-	run, err := s.before(ctx, id)
+	run, err := s.newProjection(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -27,13 +27,12 @@ func (s *Service) FollowLogs(ctx context.Context, id ID, name string, yield func
 	tail := s.TailLogs()
 	if name != "" {
 		tail.Only = func(run *runstate.Run, s dag.StageID) bool {
-			mapped, _, _ := run.State.Instance(s)
-			return run.Name(s) == name || run.Name(mapped) == name
+			return run.Name(s) == name || run.Name(run.DAG.GraphStage(s)) == name
 		}
 	}
 
 	for looked := time.Now(); ; {
-		n, err := run.Follow(ctx, s.session.Journal, lookEvery, func(e Entry) { tail.Observe(run, e) })
+		n, err := run.ReadNext(ctx, s.session.Journal, lookEvery, func(e Entry) { tail.Observe(run, e) })
 		if err != nil {
 			return stateLost(err)
 		}
@@ -65,13 +64,13 @@ func (s *Service) FollowLogs(ctx context.Context, id ID, name string, yield func
 // logsDone reports whether a stage, or with no name any stage, will print nothing more.
 func logsDone(run *runstate.Run, name string) (bool, error) {
 	if name == "" {
-		return run.State.Finished(), nil
+		return run.DAG.Finished(), nil
 	}
 	stage, err := Stage(run, name)
 	if err != nil {
 		return false, err
 	}
-	return run.State.Finished() || run.State.State(stage).Terminal(), nil
+	return run.DAG.Finished() || run.DAG.State(stage).Terminal(), nil
 }
 
 // LogOptions say which part of the output of a stage is wanted.
@@ -103,7 +102,7 @@ func (s *Service) CopyLog(ctx context.Context, w io.Writer, id ID, name string, 
 		return err
 	}
 
-	attempt := run.Begun(stage)
+	attempt := run.NewestAttempt(stage)
 	if o.Attempt < 0 || o.Attempt > int(attempt) {
 		return fmt.Errorf("logs: stage %q has no attempt %d: its last is %d", name, o.Attempt, attempt)
 	}

@@ -12,7 +12,7 @@ import (
 
 // Stage returns the stage of a run that has a name; the error is an [*UnknownStageError].
 func Stage(run *runstate.Run, name string) (dag.StageID, error) {
-	if s, ok := run.State.Lookup(name); ok {
+	if s, ok := run.DAG.Lookup(name); ok {
 		return s, nil
 	}
 
@@ -28,7 +28,7 @@ func Stage(run *runstate.Run, name string) (dag.StageID, error) {
 func Printed(run *runstate.Run) []dag.StageID {
 	var stages []dag.StageID
 	for _, s := range run.Spec.Graph.Topological() {
-		for s := range run.Family(s) {
+		for s := range run.WithInstances(s) {
 			_, active := run.Active[s]
 			if _, printed := run.Notes[s]; printed || active {
 				stages = append(stages, s)

@@ -1,7 +1,10 @@
-// Package runs lists, shows, follows and cancels the runs of one Redis.
+// Package runs lists, shows, follows, cancels and removes the runs of one Redis.
 //
-// It is the layer between the engine and its users. The command line and the Go client call it, and
-// neither of them reads the journal itself.
+// It is the only API above the engine: the command line and the Go client call it, and neither of
+// them reads the journal itself. Methods that remove expired runs say so. Calls that must be fast,
+// such as those of a display, use methods that do not.
+//
+// A run is active until it is finished: queued, running, cancelling and stalled runs are active.
 package runs
 
 import (
@@ -228,7 +231,7 @@ func pick(word string, list []journal.Summary) (Summary, error) {
 	return Summary{}, &AmbiguousError{word, matches}
 }
 
-// Filter selects runs. The zero value selects all.
+// Filter selects runs. The zero value selects all; [Service.Prune] refuses it.
 type Filter struct {
 	State    string // one of [api.RunStates]; empty: any
 	Pipeline string // its name; empty: any
@@ -278,62 +281,6 @@ func (s *Service) List(ctx context.Context, f Filter) (list []Summary, more bool
 		list = append(list, summaryOf(r))
 	}
 	return list, more, nil
-}
-
-// Prune removes the finished, stalled, queued and damaged runs that match, with their journals,
-// logs and values, and returns them. The zero filter means expired runs. With dryRun nothing is
-// removed.
-func (s *Service) Prune(ctx context.Context, f Filter, dryRun bool) (removed []Summary, err error) {
-	now := time.Now()
-
-	// Finds runs whose coordinator died when it had just finished them.
-	if _, err := s.session.Journal.Open(ctx); err != nil {
-		return nil, err
-	}
-
-	found, err := s.session.Journal.Runs(ctx, math.MaxInt, func(r journal.Summary) bool { return f.removable(r, now) != "" })
-	if err != nil {
-		return nil, err
-	}
-
-	for _, r := range found {
-		done := dryRun
-		if !dryRun {
-			// Redis checks the condition again in the same step: the run may have been resumed.
-			if done, err = s.session.Remove(ctx, r.Run, f.removable(r, now)); err != nil {
-				return removed, err
-			}
-		}
-
-		// Otherwise another process has removed or resumed the run since it was listed.
-		if done {
-			removed = append(removed, summaryOf(r))
-		}
-	}
-
-	if !dryRun {
-		// The remover of a run may have died between the two steps of the removal.
-		s.session.Sweep(ctx, "")
-	}
-	return removed, nil
-}
-
-// removable returns the condition under which a run may be removed. It is empty if the run must
-// stay.
-func (f Filter) removable(r journal.Summary, now time.Time) journal.Condition {
-	switch {
-	case !f.Selects() && !r.Expires.IsZero() && r.Expires.Before(now):
-		return journal.WhenDue
-	case !f.Selects() || !f.match(r):
-		return ""
-	case !r.Finished.IsZero():
-		return journal.WhenEnded
-	// Only while it stays so: WhenIdle is checked again when the run is removed.
-	case !api.HasCoordinator(r.State) || r.State == api.Damaged:
-		return journal.WhenIdle
-	}
-
-	return ""
 }
 
 // Cancel asks the coordinator of a run to cancel it: no more stages start, and running stages are

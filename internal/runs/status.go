@@ -25,14 +25,14 @@ func (s *Service) Load(ctx context.Context, id ID) (*runstate.Run, error) {
 // Status is a run at one moment, with its workers.
 type Status struct {
 	*runstate.Run
-	Summary  Summary
-	RunState string    // see the states in package api
-	Now      time.Time // when the status was read
+	Summary Summary   // the run in the list of runs
+	State   string    // of the run: see the states in package api
+	Now     time.Time // when the status was read
 
 	// Reasons explains why stages are not running.
 	Reasons *runstate.Explainer
 
-	alive map[string]bool // workers
+	alive map[string]bool // by ID of a worker: whether it sent a heartbeat recently
 }
 
 // Status reads the state of a run and of the workers that could run its stages.
@@ -42,68 +42,70 @@ func (s *Service) Status(ctx context.Context, found Summary) (*Status, error) {
 		return nil, err
 	}
 
-	fleet, err := s.fleet(ctx, found)
+	now, err := s.snapshot(ctx, found)
 	if err != nil {
 		return nil, err
 	}
 
 	status := &Status{
-		Run:      run,
-		Summary:  found,
-		RunState: run.StateName(found.State),
-		Now:      fleet.Now,
-		Reasons:  run.Explain(fleet),
-		alive:    make(map[string]bool),
+		Run:     run,
+		Summary: found,
+		State:   run.StateName(found.State),
+		Now:     now.Now,
+		Reasons: run.Explain(now),
+		alive:   make(map[string]bool),
 	}
-	for _, w := range fleet.Workers {
+	for _, w := range now.Workers {
 		status.alive[w.ID] = w.Alive()
 	}
 	return status, nil
 }
 
-// Fleet reads the workers, handlers and paused queues, which decide whether ready stages can start.
-func (s *Service) Fleet(ctx context.Context, id ID) (runstate.Fleet, error) {
+// Snapshot reads the workers, handlers and paused queues, which decide whether the ready stages of
+// a run can start.
+func (s *Service) Snapshot(ctx context.Context, id ID) (runstate.Snapshot, error) {
 	found, err := s.session.Journal.Summary(ctx, id)
 	if err != nil {
-		return runstate.Fleet{}, err
+		return runstate.Snapshot{}, err
 	}
-	return s.fleet(ctx, summaryOf(found))
+	return s.snapshot(ctx, summaryOf(found))
 }
 
-// fleet is Fleet for a run whose summary is known.
-func (s *Service) fleet(ctx context.Context, run Summary) (runstate.Fleet, error) {
-	fleet := runstate.Fleet{State: run.State, Now: time.Now(), TaskID: engine.TaskID}
+// snapshot is Snapshot for a run whose summary is known.
+func (s *Service) snapshot(ctx context.Context, run Summary) (runstate.Snapshot, error) {
+	snapshot := runstate.Snapshot{ListedState: run.State, Now: time.Now(), TaskID: engine.TaskID}
 	// No stage of a finished run waits, so that nothing has to be explained.
 	if !run.Finished.IsZero() {
-		return fleet, nil
+		return snapshot, nil
 	}
 
 	workers, err := s.session.Fleet.Workers(ctx)
 	if err != nil {
-		return fleet, err
+		return snapshot, err
 	}
 
 	identity, err := s.session.Journal.Identity(ctx, run.ID)
 	if err != nil {
-		return fleet, err
+		return snapshot, err
 	}
 
-	fleet.Workers = workers
-	fleet.Key = sign.Signer(identity.Signature)
-	if fleet.Capabilities, err = s.session.Fleet.Capabilities(ctx, workers, run.ID, fleet.Key, nil); err != nil {
-		return fleet, err
+	snapshot.Workers = workers
+	snapshot.Key = sign.Signer(identity.Signature)
+	snapshot.Capabilities, err = s.session.Fleet.Capabilities(ctx, workers, run.ID, snapshot.Key, nil)
+	if err != nil {
+		return snapshot, err
 	}
 
 	paused, err := s.session.PausedQueues(ctx)
-	fleet.Paused = make(map[string]string)
+	snapshot.Paused = make(map[string]string)
 	for _, q := range paused {
 		// Each key and each private Redis has separate queues, which may have the same names.
-		if q.Of == "key:"+fleet.Key || q.Of == string(run.ID) {
-			fleet.Paused[q.Name] = q.Key
+		if q.Of == "key:"+snapshot.Key || q.Of == string(run.ID) {
+			snapshot.Paused[q.Name] = q.Key
 		}
 	}
 
-	return fleet, err
+	return snapshot, err
 }
 
 // Alive reports whether a worker has sent a heartbeat recently.
@@ -135,7 +137,7 @@ func (st *Status) API(redis string) api.Status {
 	}
 
 	// Result knows the journal only. Whether a coordinator lives is known from the lease.
-	status.State = st.RunState
+	status.State = st.State
 
 	if len(st.Spec.Params) > 0 {
 		status.Params = make(map[string]json.RawMessage)
@@ -156,7 +158,7 @@ func (st *Status) API(redis string) api.Status {
 	}
 
 	for _, g := range st.Groups() {
-		if g.Blocked() {
+		if g.Blocked {
 			status.Unserved = append(status.Unserved, api.UnservedQueue{
 				Queue: g.Queue, Task: g.Task, Stages: g.Stages, Unhealthy: g.Unhealthy, Paused: g.Paused})
 		}

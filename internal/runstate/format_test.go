@@ -83,7 +83,7 @@ func TestFormat1_RunsAreReadByEveryBuild(t *testing.T) {
 			r := New(journal.RunID(name), sp)
 			for n := 1; n > 0; {
 				var err error
-				n, err = r.Follow(t.Context(), journal.New(rdb), 0, func(e journal.Entry) {
+				n, err = r.ReadNext(t.Context(), journal.New(rdb), 0, func(e journal.Entry) {
 					for _, event := range r.Events(e, nil) {
 						lines = event.Append(lines)
 					}
@@ -96,11 +96,11 @@ func TestFormat1_RunsAreReadByEveryBuild(t *testing.T) {
 			if golden := readGolden(t, name+".events"); !bytes.Equal(lines, golden) {
 				t.Errorf("the events are\n%swant\n%s", lines, golden)
 			}
-			if got := r.State.Outcome().String(); got != want.outcome || !r.State.Finished() {
+			if got := r.DAG.Outcome().String(); got != want.outcome || !r.DAG.Finished() {
 				t.Errorf("outcome %s, want %s", got, want.outcome)
 			}
 			for state, n := range want.counts {
-				if got := r.State.Count(state); got != n {
+				if got := r.DAG.Count(state); got != n {
 					t.Errorf("%d stages %s, want %d", got, state, n)
 				}
 			}

@@ -23,7 +23,7 @@ func fan(t *testing.T) (r *Run, feed func(...journal.Record)) {
 	r = New("run", sp)
 	return r, func(records ...journal.Record) {
 		t.Helper()
-		if err := r.Feed(journal.Entry{ID: "1-1", Worker: "w", Records: records}); err != nil {
+		if err := r.Apply(journal.Entry{ID: "1-1", Worker: "w", Records: records}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -43,7 +43,7 @@ func TestStageStandsAsItsInstancesDo(t *testing.T) {
 	r, feed := fan(t)
 	check := func(want dag.State, succeeded int) {
 		t.Helper()
-		if state, n := r.Standing(1); state != want || n != succeeded {
+		if state, n := r.CombinedState(1); state != want || n != succeeded {
 			t.Errorf("%v with %d that succeeded, want %v with %d", state, n, want, succeeded)
 		}
 	}
@@ -77,8 +77,8 @@ func TestFailureOfAReplacedInstanceIsForgotten(t *testing.T) {
 	}
 	feed(list(2), event(journal.StageFailed, 5, 2), event(journal.StageSucceeded, 6, 2))
 	skipped(5)
-	if len(r.Failures) != 1 || r.Name(r.Failures[0].Stage) != "work[0]" || r.State.Total() != 5 {
-		t.Errorf("%d stages, %+v", r.State.Total(), r.Failures)
+	if len(r.Failures) != 1 || r.Name(r.Failures[0].Stage) != "work[0]" || r.DAG.Total() != 5 {
+		t.Errorf("%d stages, %+v", r.DAG.Total(), r.Failures)
 	}
 	if path, sum := r.CriticalPath(); len(path) != 2 || r.Name(path[1]) != "work[1]" || sum != 2*time.Second {
 		t.Errorf("critical path %v of %s", path, sum)

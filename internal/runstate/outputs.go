@@ -14,78 +14,100 @@ import (
 	"github.com/godags/godags/cache"
 	"github.com/godags/godags/dag"
 	"github.com/godags/godags/internal/journal"
+	"github.com/godags/godags/internal/spec"
 	"github.com/godags/godags/internal/values"
 )
 
-// Sizes in bytes for [Run.Outputs].
+// Limits for [Run.Outputs], in bytes.
 const (
 	ForPeople = 64 << 10 // more than a person reads
 	AnySize   = math.MaxInt
 )
 
-// fetchedAtOnce is how many recorded outputs are asked for in one call to Redis.
+// fetchedAtOnce is how many outputs one call to Redis reads.
 const fetchedAtOnce = 256
 
-// MaxOutputs is the number of sink stages whose outputs a [Result] shows.
+// MaxOutputs is the number of leaves whose outputs are read: a pipeline may have 100,000 leaves.
 const MaxOutputs = 1000
 
-// Outputs returns the outputs of the stages that nothing depends on, as JSON: a JSON value as it
-// is, text as a string, other bytes as {"codec": ..., "base64": ...}, and one of more than most
-// bytes as {"bytes": size}, which is for people: programs would take it for the value itself. The
-// outputs of instances or cells are an array, in which those that are not JSON or text are like
-// other bytes.
-func (r *Run) Outputs(ctx context.Context, j *journal.Journal, stores *values.Stores, most int) (map[string]json.RawMessage, error) {
-	sinks := slices.Collect(r.Spec.Graph.Sinks())
-	sinks = sinks[:min(len(sinks), MaxOutputs)]
-	recorded, err := j.Outputs(ctx, r.ID, sinks...)
+// Outputs returns the outputs of the first [MaxOutputs] leaves, by stage, as JSON: a JSON value
+// unchanged, text as a string, other bytes as {"codec": ..., "base64": ...}.
+//
+// The outputs of the instances or cells of a stage become an array. An output of more than limit
+// bytes is replaced by {"bytes": size}. That is for people only: a program would take it for the
+// value itself.
+func (r *Run) Outputs(ctx context.Context, j *journal.Journal, stores *values.Stores, limit int) (map[string]json.RawMessage, error) {
+	leaves := slices.Collect(r.Spec.Graph.Leaves())
+	leaves = leaves[:min(len(leaves), MaxOutputs)]
+	recorded, err := j.Outputs(ctx, r.ID, leaves...)
 	if err != nil {
 		return nil, err
 	}
 
+	reader := outputReader{journal: j, stores: stores, run: r.ID, spec: r.Spec, limit: limit}
 	outputs := make(map[string]json.RawMessage)
-	for i, s := range sinks {
+	for i, s := range leaves {
 		if recorded[i] == nil {
 			continue
 		}
 
-		name := r.Name(s)
 		recorded := values.Strip(recorded[i])
 		if values.IsNone(recorded) {
 			continue
 		}
-		if size := values.Size(recorded); size > most {
-			outputs[name] = json.RawMessage(fmt.Sprintf(`{"bytes":%d}`, size))
-			continue
-		}
 
-		value, err := stores.Open(ctx, r.Spec, r.ID, s, recorded)
+		output, err := reader.read(ctx, s, recorded)
 		if err != nil {
 			return outputs, err
 		}
-		if outputs[name], err = r.show(ctx, j, stores, s, value, most); err != nil {
-			return outputs, fmt.Errorf("output of stage %q: %w", name, err)
-		}
+		outputs[r.Name(s)] = output
 	}
 
 	return outputs, nil
 }
 
-// show returns an output as JSON: if it has parts, an array of them.
-func (r *Run) show(
-	ctx context.Context, j *journal.Journal, stores *values.Stores, stage dag.StageID, stored []byte, most int,
-) (json.RawMessage, error) {
-	parts, ok, err := values.PartsOf(r.Spec, stage, stored)
+// outputReader reads outputs of a run and converts them to JSON.
+type outputReader struct {
+	journal *journal.Journal
+	stores  *values.Stores
+	run     journal.RunID
+	spec    *spec.Spec
+	limit   int // bytes of one output
+}
+
+// read returns the output of a stage of the graph, by what the journal has recorded.
+func (o outputReader) read(ctx context.Context, s dag.StageID, recorded []byte) (json.RawMessage, error) {
+	// Before it is opened: a large value may be in a store that is slow or expensive to read.
+	if size := values.Size(recorded); size > o.limit {
+		return sizeOnly(size), nil
+	}
+
+	value, err := o.stores.Open(ctx, o.spec, o.run, s, recorded)
+	if err != nil {
+		return nil, err
+	}
+
+	output, err := o.convert(ctx, s, value)
+	if err != nil {
+		return nil, fmt.Errorf("output of stage %q: %w", o.spec.Graph.Name(s), err)
+	}
+	return output, nil
+}
+
+// convert returns a value as JSON: an array if it stands for the outputs of instances or cells.
+func (o outputReader) convert(ctx context.Context, s dag.StageID, value []byte) (json.RawMessage, error) {
+	parts, ok, err := values.PartsOf(o.spec, s, value)
 	if err != nil {
 		return nil, err
 	}
 	if !ok {
-		return show(stored)
+		return toJSON(value)
 	}
 
 	size := 0
 	list := make([]json.RawMessage, 0, parts.Count)
-	for ids := range slices.Chunk(parts.Stages(r.Spec, stage), fetchedAtOnce) {
-		recorded, err := j.Outputs(ctx, r.ID, ids...)
+	for ids := range slices.Chunk(parts.Stages(o.spec, s), fetchedAtOnce) {
+		recorded, err := o.journal.Outputs(ctx, o.run, ids...)
 		if err != nil {
 			return nil, err
 		}
@@ -95,8 +117,9 @@ func (r *Run) show(
 			size += values.Size(recorded[i])
 		}
 
-		for i := 0; i < len(ids) && size <= most; i++ {
-			element, err := r.showPart(ctx, stores, stage, ids[i], recorded[i])
+		// Above the limit only the sizes are still added up.
+		for i := 0; i < len(ids) && size <= o.limit; i++ {
+			element, err := o.part(ctx, s, ids[i], recorded[i])
 			if err != nil {
 				return nil, fmt.Errorf("part %d: %w", len(list), err)
 			}
@@ -104,51 +127,53 @@ func (r *Run) show(
 		}
 	}
 
-	if size > most {
-		return fmt.Appendf(nil, `{"bytes":%d}`, size), nil
+	if size > o.limit {
+		return sizeOnly(size), nil
 	}
-
 	return json.Marshal(list)
 }
 
-// showPart returns the output of an instance, or of a cell, as an element of the array.
-func (r *Run) showPart(
-	ctx context.Context, stores *values.Stores, stage, part dag.StageID, recorded []byte,
-) (json.RawMessage, error) {
+// part returns the output of an instance or a cell of a stage as an element of the array.
+func (o outputReader) part(ctx context.Context, s, part dag.StageID, recorded []byte) (json.RawMessage, error) {
+	// Keeps the place of a part that has no output: the others keep their index.
 	if len(recorded) == 0 || values.IsNone(recorded) {
 		return values.Element(nil)
 	}
 
-	if int(part) < r.Spec.Graph.Len() {
-		stage = part // a cell; an instance is not in the graph
+	// In the spec each cell is a stage, and instances have only their mapped stage.
+	if int(part) < o.spec.Graph.Len() {
+		s = part
 	}
 
-	value, err := stores.Open(ctx, r.Spec, r.ID, stage, recorded)
+	value, err := o.stores.Open(ctx, o.spec, o.run, s, recorded)
 	if err != nil {
 		return nil, err
 	}
 
 	element, err := values.Element(value)
 	if errors.Is(err, values.ErrNotJSON) {
-		return show(value)
+		return toJSON(value)
 	}
-
 	return element, err
 }
 
-// show returns an output as JSON. What a command leaves is taken for JSON if it is, as by
-// conditions and fan-outs.
-func show(stored []byte) (json.RawMessage, error) {
-	codec, payload, err := cache.Split(stored)
+// sizeOnly stands for an output that is too large to be shown.
+func sizeOnly(size int) json.RawMessage { return fmt.Appendf(nil, `{"bytes":%d}`, size) }
+
+// toJSON returns a value as JSON.
+func toJSON(value []byte) (json.RawMessage, error) {
+	codec, payload, err := cache.Split(value)
 	if err != nil {
 		return nil, err
 	}
 
-	shown := (codec == cache.JSON.Name() || codec == cache.Raw.Name()) && utf8.Valid(payload)
+	// Commands write bytes without a codec. If they are JSON, conditions and fan-outs take them for
+	// JSON, and so do displays.
+	text := (codec == cache.JSON.Name() || codec == cache.Raw.Name()) && utf8.Valid(payload)
 	switch {
-	case shown && json.Valid(payload):
+	case text && json.Valid(payload):
 		return bytes.TrimSpace(payload), nil
-	case shown && codec == cache.Raw.Name():
+	case text && codec == cache.Raw.Name():
 		return json.Marshal(string(payload))
 	}
 

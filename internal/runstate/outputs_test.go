@@ -26,7 +26,7 @@ func TestAnOutputIsShownAsWhatItIs(t *testing.T) {
 		{asJSON, "\"\xff\"", `{"base64":"Iv8i","codec":"json"}`},
 		{"gob", "{}", `{"base64":"e30=","codec":"gob"}`},
 	} {
-		got, err := show([]byte(c.codec + "\n" + c.payload))
+		got, err := toJSON([]byte(c.codec + "\n" + c.payload))
 		if err != nil || string(got) != c.want {
 			t.Errorf("%s %q: got %s, %v, want %s", c.codec, c.payload, got, err, c.want)
 		}

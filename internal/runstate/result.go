@@ -9,7 +9,7 @@ import (
 
 // Result returns the JSON form of the run, without its outputs.
 func (r *Run) Result(now time.Time) api.Run {
-	s := r.State
+	s := r.DAG
 	result := api.Run{
 		Run:      string(r.ID),
 		Pipeline: r.Spec.Name,
@@ -24,6 +24,7 @@ func (r *Run) Result(now time.Time) api.Run {
 		}},
 	}
 
+	// Done is not enough: a run is finished once its end is recorded.
 	if s.Finished() {
 		at := r.Finished.UTC()
 		result.State = s.Outcome().String()

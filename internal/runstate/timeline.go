@@ -9,8 +9,8 @@ import (
 	"github.com/godags/godags/internal/journal"
 )
 
-// Timeline is when the stages of a run waited and were executed. It is fed with the entries of a
-// journal, each after the run was.
+// Timeline is when the stages of a run waited and were executed. It is given the entries of a
+// journal, each after it was applied to the run.
 type Timeline struct {
 	spans  []Span
 	active map[dag.StageID]Span          // attempts that are executed
@@ -41,7 +41,7 @@ func NewTimeline() *Timeline {
 	return &Timeline{active: make(map[dag.StageID]Span), ends: make(map[dag.StageID]time.Duration)}
 }
 
-// Observe adds an entry that the run was fed last.
+// Observe adds the entry that was applied last to the run.
 func (t *Timeline) Observe(r *Run, e journal.Entry) {
 	at := e.Time.Sub(r.Submitted)
 	for _, record := range e.Records {
@@ -119,15 +119,14 @@ func (t *Timeline) ready(r *Run, s dag.StageID, before time.Duration) (at time.D
 		}
 	}
 
-	template, _, instance := r.State.Instance(s)
-	if !instance {
-		template = s
-		for i := range r.Family(s) {
+	// A mapped stage is ready when its instances have ended.
+	if r.DAG.GraphStage(s) == s {
+		for i := range r.WithInstances(s) {
 			look(i)
 		}
 	}
 
-	for _, d := range r.Spec.Graph.Deps(template) {
+	for _, d := range r.Spec.Graph.Deps(r.DAG.GraphStage(s)) {
 		look(d)
 	}
 	return at
@@ -145,12 +144,12 @@ func (t *Timeline) Spans(r *Run, now time.Time) []Span {
 		t.spans = append(t.spans, span)
 	}
 
-	for s := range r.State.Stages() {
+	for s := range r.DAG.Stages() {
 		if _, executed := t.active[s]; executed {
 			continue
 		}
-		if state := r.State.State(s); state == dag.Ready || state == dag.Retrying {
-			t.wait(r, s, until, r.State.Attempt(s))
+		if state := r.DAG.State(s); state == dag.Ready || state == dag.Retrying {
+			t.wait(r, s, until, r.DAG.Attempt(s))
 		}
 	}
 

@@ -33,14 +33,14 @@ func FuzzFeed(f *testing.F) {
 		for ; len(data) >= 4; data = data[4:] {
 			record := journal.Record{Type: 1 + journal.Type(data[0])%journal.RunReopened, Stage: dag.StageID(data[1]), Attempt: dag.Attempt(binary.LittleEndian.Uint16(data[1:])),
 				Cause: dag.StageID(data[3]), Count: uint32(data[3]), Fatal: data[0] > 127, Duration: time.Duration(data[3]) * time.Hour, Text: string(data[:4])}
-			if err := r.Feed(journal.Entry{ID: "1-1", Worker: "w", Records: []journal.Record{record}}); err != nil {
+			if err := r.Apply(journal.Entry{ID: "1-1", Worker: "w", Records: []journal.Record{record}}); err != nil {
 				return
 			}
 		}
 		r.Result(time.Unix(0, 0))
 		r.CriticalPath()
-		for s := range r.State.Stages() {
-			r.Standing(s)
+		for s := range r.DAG.Stages() {
+			r.CombinedState(s)
 			r.WhySkipped(s)
 		}
 	})

@@ -18,7 +18,7 @@ func TestEvents_KeepsTextsThatItCannotInterpret(t *testing.T) {
 	}
 	r := New("run", sp)
 	e := journal.Entry{ID: "1-1", Time: time.Unix(0, 0), Records: []journal.Record{{Type: journal.RunSubmitted, Text: `{"pipe`}}}
-	if err := r.Feed(e); err != nil {
+	if err := r.Apply(e); err != nil {
 		t.Fatal(err)
 	}
 	want := `{"seq":1,"time":"1970-01-01T00:00:00.000Z","type":"run.submitted","run":"run","text":"{\"pipe"}` + "\n"

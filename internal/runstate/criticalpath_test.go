@@ -30,7 +30,7 @@ func watch(t *testing.T, b *spec.Builder) *watched {
 func (w *watched) after(d time.Duration, records ...journal.Record) {
 	w.Helper()
 	w.at += d
-	if err := w.Feed(journal.Entry{ID: "1-1", Time: time.Unix(1e9, 0).Add(w.at), Records: records}); err != nil {
+	if err := w.Apply(journal.Entry{ID: "1-1", Time: time.Unix(1e9, 0).Add(w.at), Records: records}); err != nil {
 		w.Fatal(err)
 	}
 }
@@ -101,14 +101,14 @@ func TestAReopenedStageBeginsAnew(t *testing.T) {
 	failed.Note, alerted.Note = "no such file", "ALERT"
 	w.after(0, journal.Record{Type: journal.RunSubmitted}, ended(journal.StageSucceeded, first, time.Second), failed, alerted, journal.Record{Type: journal.RunFinished})
 	w.after(0, journal.Record{Type: journal.RunReopened, Stage: dag.NoStage})
-	if w.Duration(b) != 0 || w.Notes[b] != "" || w.First(b) != 2 || w.Took(alert) != 0 {
-		t.Errorf("of b it is still known: %s, %q, from attempt %d on", w.Duration(b), w.Notes[b], w.First(b))
+	if w.LastDuration(b) != 0 || w.Notes[b] != "" || w.FirstAttempt(b) != 2 || w.TotalDuration(alert) != 0 {
+		t.Errorf("of b it is still known: %s, %q, from attempt %d on", w.LastDuration(b), w.Notes[b], w.FirstAttempt(b))
 	}
 	again := ended(journal.StageSucceeded, b, 2*time.Second)
 	again.Attempt = 2
 	w.after(0, again, journal.Record{Type: journal.StageSkipped, Stage: alert, Cause: alert}, journal.Record{Type: journal.RunFinished})
-	if why := w.WhySkipped(alert); why != "nothing failed that it waits for" || len(w.Run.Notes) > 0 || w.Duration(alert) != 0 {
-		t.Errorf("alert took %s, and is skipped: %s; notes: %v", w.Duration(alert), why, w.Run.Notes)
+	if why := w.WhySkipped(alert); why != "nothing failed that it waits for" || len(w.Run.Notes) > 0 || w.LastDuration(alert) != 0 {
+		t.Errorf("alert took %s, and is skipped: %s; notes: %v", w.LastDuration(alert), why, w.Run.Notes)
 	}
 	w.expectPath(3*time.Second, "a", "b")
 }
@@ -129,7 +129,7 @@ func TestAnAttemptThatWasNeverBegunHidesNoOther(t *testing.T) {
 		journal.Record{Type: journal.RunFinished})
 	expect := func(when string, attempts [3]dag.Attempt) {
 		t.Helper()
-		if got := [3]dag.Attempt{w.Begun(paused), w.Begun(busy), w.Begun(never)}; got != attempts {
+		if got := [3]dag.Attempt{w.NewestAttempt(paused), w.NewestAttempt(busy), w.NewestAttempt(never)}; got != attempts {
 			t.Errorf("%s: begun were %v, want %v", when, got, attempts)
 		}
 	}

@@ -45,41 +45,41 @@ func TestExplainer_NamesTheReasonToActOnFirst(t *testing.T) {
 	idle := worker(nil)
 	for name, test := range map[string]struct {
 		stage string
-		fleet Fleet
+		fleet Snapshot
 		want  api.Reason
 	}{
-		"dependencies": {"last", Fleet{}, api.Reason{Code: "dependencies", Text: "waits for ready, gpu, retrying and 1 more"}},
-		"instances":    {"map", Fleet{}, api.Reason{Code: "dependencies", Text: "waits for 3 of its 3 instances"}},
-		"retry":        {"retrying", Fleet{Now: time.Unix(1e9, 0).Add(18 * time.Second)}, api.Reason{Code: "retry", Text: "attempt 2 is due in 42s: exit status 75"}},
-		"queued run":   {"ready", Fleet{State: api.Queued}, api.Reason{Code: "run_queued", Text: "no coordinator has taken the run yet"}},
-		"stalled run":  {"last", Fleet{State: api.Stalled}, api.Reason{Code: "run_stalled", Text: "the coordinator of the run has stopped: the next one resumes the run"}},
-		"cancelling":   {"ready", Fleet{State: api.Cancelling}, api.Reason{Code: "cancelling", Text: "the run is being cancelled"}},
-		"no worker":    {"gpu", Fleet{}, api.Reason{Code: "no_worker", Text: "no live worker listens on queue gpu"}},
-		"silent worker": {"ready", Fleet{Workers: []fleet.Worker{worker(func(w *fleet.Worker) { w.Age = time.Minute })}},
+		"dependencies": {"last", Snapshot{}, api.Reason{Code: "dependencies", Text: "waits for ready, gpu, retrying and 1 more"}},
+		"instances":    {"map", Snapshot{}, api.Reason{Code: "dependencies", Text: "waits for 3 of its 3 instances"}},
+		"retry":        {"retrying", Snapshot{Now: time.Unix(1e9, 0).Add(18 * time.Second)}, api.Reason{Code: "retry", Text: "attempt 2 is due in 42s: exit status 75"}},
+		"queued run":   {"ready", Snapshot{ListedState: api.Queued}, api.Reason{Code: "run_queued", Text: "no coordinator has taken the run yet"}},
+		"stalled run":  {"last", Snapshot{ListedState: api.Stalled}, api.Reason{Code: "run_stalled", Text: "the coordinator of the run has stopped: the next one resumes the run"}},
+		"cancelling":   {"ready", Snapshot{ListedState: api.Cancelling}, api.Reason{Code: "cancelling", Text: "the run is being cancelled"}},
+		"no worker":    {"gpu", Snapshot{}, api.Reason{Code: "no_worker", Text: "no live worker listens on queue gpu"}},
+		"silent worker": {"ready", Snapshot{Workers: []fleet.Worker{worker(func(w *fleet.Worker) { w.Age = time.Minute })}},
 			api.Reason{Code: "no_worker", Text: "no live worker listens on queue default"}},
-		"old worker": {"ready", Fleet{Workers: []fleet.Worker{worker(func(w *fleet.Worker) { w.Format = 1 << 20 })}},
+		"old worker": {"ready", Snapshot{Workers: []fleet.Worker{worker(func(w *fleet.Worker) { w.Format = 1 << 20 })}},
 			api.Reason{Code: "no_worker", Text: "the live workers on queue default are of a version that cannot read the pipeline"}},
-		"unhealthy worker": {"ready", Fleet{Workers: []fleet.Worker{worker(func(w *fleet.Worker) { w.Unhealthy = "no TMPDIR" })}},
+		"unhealthy worker": {"ready", Snapshot{Workers: []fleet.Worker{worker(func(w *fleet.Worker) { w.Unhealthy = "no TMPDIR" })}},
 			api.Reason{Code: "no_worker", Text: "no live worker on queue default can execute stages: w1: no TMPDIR"}},
-		"another key": {"ready", Fleet{Workers: []fleet.Worker{worker(func(w *fleet.Worker) { w.Key = "other" })}},
+		"another key": {"ready", Snapshot{Workers: []fleet.Worker{worker(func(w *fleet.Worker) { w.Key = "other" })}},
 			api.Reason{Code: "key_mismatch", Text: "the live workers on queue default have another key than the run"}},
-		"paused": {"ready", Fleet{Workers: []fleet.Worker{idle}, Paused: map[string]string{"default": "KEY"}},
+		"paused": {"ready", Snapshot{Workers: []fleet.Worker{idle}, Paused: map[string]string{"default": "KEY"}},
 			api.Reason{Code: "queue_paused", Text: "queue default is paused: resume it in asynqmon, or delete the key KEY in Redis"}},
-		"max parallel":   {"map[1]", Fleet{Workers: []fleet.Worker{idle}}, api.Reason{Code: "max_parallel", Text: "max_parallel allows 1 at a time, and as many run"}},
-		"about to start": {"ready", Fleet{Workers: []fleet.Worker{idle}}, api.Reason{Code: "queued", Text: "is about to start on queue default"}},
-		"busy": {"ready", Fleet{Workers: []fleet.Worker{worker(func(w *fleet.Worker) { w.Busy = 2 })}},
+		"max parallel":   {"map[1]", Snapshot{Workers: []fleet.Worker{idle}}, api.Reason{Code: "max_parallel", Text: "max_parallel allows 1 at a time, and as many run"}},
+		"about to start": {"ready", Snapshot{Workers: []fleet.Worker{idle}}, api.Reason{Code: "queued", Text: "is about to start on queue default"}},
+		"busy": {"ready", Snapshot{Workers: []fleet.Worker{worker(func(w *fleet.Worker) { w.Busy = 2 })}},
 			api.Reason{Code: "queued", Text: "queue default has no free slot (2 of 2 busy); ready stages: 3"}},
-		"taken": {"ready", Fleet{Workers: []fleet.Worker{worker(func(w *fleet.Worker) { w.Delivered = []string{"run ready 1"} })}},
+		"taken": {"ready", Snapshot{Workers: []fleet.Worker{worker(func(w *fleet.Worker) { w.Delivered = []string{"run ready 1"} })}},
 			api.Reason{Code: "batch", Text: "worker w1 has taken it, and starts it when a slot is free"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			run := waitingRun(t)
 			test.fleet.Key = "k"
-			if test.fleet.State == "" {
-				test.fleet.State = api.Running
+			if test.fleet.ListedState == "" {
+				test.fleet.ListedState = api.Running
 			}
 			test.fleet.TaskID = func(run, stage string, attempt int) string { return fmt.Sprint(run, " ", stage, " ", attempt) }
-			s, ok := run.State.Lookup(test.stage)
+			s, ok := run.DAG.Lookup(test.stage)
 			if !ok {
 				t.Fatalf("there is no stage %s", test.stage)
 			}
@@ -92,7 +92,7 @@ func TestExplainer_NamesTheReasonToActOnFirst(t *testing.T) {
 
 func TestExplainer_ListsWhatWaitsAndGroupsItByReason(t *testing.T) {
 	run := waitingRun(t)
-	e := run.Explain(Fleet{State: api.Running, Key: "k", Workers: []fleet.Worker{{ID: "w1", Queues: []string{"default"}, Slots: 2, Key: "k"}}})
+	e := run.Explain(Snapshot{ListedState: api.Running, Key: "k", Workers: []fleet.Worker{{ID: "w1", Queues: []string{"default"}, Slots: 2, Key: "k"}}})
 	var waiting []string
 	for _, w := range e.Waiting() {
 		waiting = append(waiting, w.Stage+" "+w.State)
@@ -108,7 +108,7 @@ func TestExplainer_ListsWhatWaitsAndGroupsItByReason(t *testing.T) {
 	var got []string
 	for i, g := range e.Groups() {
 		got = append(got, g.String())
-		if g.Blocked() != (i == 0) || g.Blocked() && (g.Queue != "gpu" || run.Name(g.First[0]) != "gpu") {
+		if g.Blocked != (i == 0) || g.Blocked && (g.Queue != "gpu" || run.Name(g.First[0]) != "gpu") {
 			t.Errorf("group %d is %+v", i, g)
 		}
 	}
