@@ -173,14 +173,13 @@ func (p Program) wrongFlag(c *ucli.Context, err error, _ bool) error {
 	return usageError("unknown flag %s%.200s%s (%s lists all)", dashes, unknown, meant, help)
 }
 
-// otherFlags are flags of other tools, with the ones that do the same here. The first one that the
-// command has is meant.
-var otherFlags = map[string][]string{
-	"json": {"output json"}, "format": {"output json"}, "quiet": {"progress quiet"}, "q": {"progress quiet"},
-	"p": {"param NAME=VALUE"}, "set": {"param NAME=VALUE"}, "e": {"param NAME=VALUE"},
-	"j": {"concurrency"}, "jobs": {"concurrency"}, "parallel": {"concurrency"}, "cores": {"concurrency"},
-	"c": {"concurrency"}, "n": {"limit"}, "d": {"detach"}, "background": {"detach"}, "w": {"workers"},
-	"tail": {"follow"}, "watch": {"follow"}, "id": {"run-id"}, "name": {"run-id"}, "o": {"output json"}, "a": {"limit"},
+// otherFlags are flags of other tools, with the ones that do the same here.
+var otherFlags = map[string]string{
+	"json": "output json", "format": "output json", "quiet": "progress quiet", "q": "progress quiet",
+	"p": "param NAME=VALUE", "set": "param NAME=VALUE", "e": "param NAME=VALUE",
+	"j": "concurrency", "jobs": "concurrency", "parallel": "concurrency", "cores": "concurrency",
+	"c": "concurrency", "n": "limit", "d": "detach", "background": "detach", "w": "workers",
+	"tail": "follow", "watch": "follow", "id": "run-id", "name": "run-id", "o": "output json", "a": "limit",
 }
 
 // meantFlag returns the flag that was probably meant by an unknown one; "" if that is unclear.
@@ -202,12 +201,12 @@ func meantFlag(unknown string, names []string) string {
 	return sameFlag(nearest.Name(unknown, slices.Sorted(maps.Keys(otherFlags))), names)
 }
 
-// sameFlag returns the flag that does the same as a flag of another tool; "" if there is none.
+// sameFlag returns the flag that does the same as a flag of another tool. It is "" if the command
+// has none.
 func sameFlag(unknown string, names []string) string {
-	for _, other := range otherFlags[unknown] {
-		if name, _, _ := strings.Cut(other, " "); slices.Contains(names, name) {
-			return "--" + other
-		}
+	same := otherFlags[unknown]
+	if name, _, _ := strings.Cut(same, " "); slices.Contains(names, name) {
+		return "--" + same
 	}
 	return ""
 }

@@ -31,14 +31,13 @@ type logEnd struct {
 
 func newLiveLogs(service *runs.Service, printer *progress.Printer) *liveLogs {
 	l := &liveLogs{service: service, printer: printer, tail: service.TailLogs(), ended: make(chan struct{}, 1)}
-	l.tail.Ended = printer.Folds()
+	l.tail.OnceEnded = printer.Groups()
 	return l
 }
 
 // Times between two looks. The last lines of a stage are due at once, but a run of short stages
 // must not ask for each.
 const (
-	lookEvery   = 300 * time.Millisecond
 	lookAtMost  = 50 * time.Millisecond
 	lastLookMax = 2 * time.Second // Redis may be unreachable when the run is over
 )
@@ -56,7 +55,7 @@ func (l *liveLogs) observe(run *runstate.Run, e runs.Entry) {
 
 // show looks for output until the screen is closed, and then once more.
 func (l *liveLogs) show(closed <-chan struct{}) {
-	tick := time.NewTicker(lookEvery)
+	tick := time.NewTicker(runs.LookEvery)
 	defer tick.Stop()
 	for {
 		select {
@@ -67,7 +66,7 @@ func (l *liveLogs) show(closed <-chan struct{}) {
 			l.look(lastLookMax)
 			return
 		}
-		l.look(lookEvery)
+		l.look(runs.LookEvery)
 	}
 }
 

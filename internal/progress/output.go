@@ -39,7 +39,7 @@ type outputs struct {
 	mode  LogMode
 	known bool // whether lines are shown, which depends on the size of the run
 	lines bool
-	fold  *fold // nil: lines are shown as they come
+	group *grouping // nil: lines are shown as they come
 
 	held []heldEntry
 }
@@ -73,6 +73,18 @@ func (o *outputs) observe(run *runstate.Run, d display) {
 	case LogsAuto, "":
 		o.lines = isPlain && run.Spec.Graph.Len() <= fewStages
 	}
+}
+
+// withoutNotes returns an entry whose successes have no last line of output: it was shown a moment
+// ago. That of a failure stays, since lines of other stages may have come in between.
+func withoutNotes(e journal.Entry) journal.Entry {
+	e.Records = slices.Clone(e.Records)
+	for i := range e.Records {
+		if e.Records[i].Type == journal.StageSucceeded {
+			e.Records[i].Note = ""
+		}
+	}
+	return e
 }
 
 // add appends the text of an entry to buf, or holds it.
@@ -117,8 +129,8 @@ func (p *Printer) ShowsOutput() bool {
 	return p.display != nil && p.outputs.lines
 }
 
-// Folds reports whether the output of each attempt is folded, and so shown once it is complete.
-func (p *Printer) Folds() bool { return p.outputs.fold != nil }
+// Groups reports whether the output of each attempt is one group, and so shown once it is complete.
+func (p *Printer) Groups() bool { return p.outputs.group != nil }
 
 // Output shows lines that an attempt of a stage has printed.
 func (p *Printer) Output(a journal.AttemptID, name string, lines [][]byte, ended bool) {
@@ -129,9 +141,9 @@ func (p *Printer) Output(a journal.AttemptID, name string, lines [][]byte, ended
 	}
 
 	now := time.Now()
-	folded := p.outputs.fold != nil && len(lines) > 0
-	if folded {
-		p.buf = p.outputs.fold.open(p.buf, clean(name), now)
+	grouped := p.outputs.group != nil && len(lines) > 0
+	if grouped {
+		p.buf = p.outputs.group.open(p.buf, clean(name), now)
 	}
 
 	for _, line := range lines {
@@ -139,36 +151,36 @@ func (p *Printer) Output(a journal.AttemptID, name string, lines [][]byte, ended
 		p.buf = p.display.say(p.buf, message{kind: stageOutput, stage: name, attempt: a.Attempt, text: text}, now)
 	}
 
-	if folded {
-		p.buf = p.outputs.fold.close(p.buf, clean(name), now)
+	if grouped {
+		p.buf = p.outputs.group.close(p.buf, clean(name), now)
 	}
 	if ended {
 		p.buf = p.outputs.ended(p.buf, a)
 	}
 }
 
-// fold is how a continuous integration service folds lines.
-type fold struct {
+// grouping is how a continuous integration service folds lines.
+type grouping struct {
 	begin, end func(name string, at time.Time) string
 }
 
-func (f *fold) open(buf []byte, name string, at time.Time) []byte {
-	return append(buf, f.begin(name, at)...)
+func (g *grouping) open(buf []byte, name string, at time.Time) []byte {
+	return append(buf, g.begin(name, at)...)
 }
-func (f *fold) close(buf []byte, name string, at time.Time) []byte {
-	return append(buf, f.end(name, at)...)
+func (g *grouping) close(buf []byte, name string, at time.Time) []byte {
+	return append(buf, g.end(name, at)...)
 }
 
-// foldOf returns how the service folds that this process runs in; nil if it runs in none that is
-// known. The lines keep the name of their stage in front: without it, a stage could print commands
-// for the service.
-func foldOf(env func(string) (string, bool)) *fold {
+// groupingOf returns how the service folds that this process runs in; nil if it runs in none that
+// is known. The lines keep the name of their stage in front: without it, a stage could print
+// commands for the service.
+func groupingOf(env func(string) (string, bool)) *grouping {
 	is := func(name string) bool {
 		v, _ := env(name)
 		return strings.EqualFold(v, "true")
 	}
-	fixed := func(begin, end string) *fold {
-		return &fold{
+	fixed := func(begin, end string) *grouping {
+		return &grouping{
 			func(name string, _ time.Time) string { return begin + name + "\n" },
 			func(string, time.Time) string { return end },
 		}
@@ -182,7 +194,7 @@ func foldOf(env func(string) (string, bool)) *fold {
 	case is("BUILDKITE"):
 		return fixed("--- ", "")
 	case is("GITLAB_CI"):
-		return &fold{
+		return &grouping{
 			func(name string, at time.Time) string {
 				return fmt.Sprintf("\x1b[0Ksection_start:%d:%s[collapsed=true]\r\x1b[0K%s\n", at.Unix(), section(name), name)
 			},

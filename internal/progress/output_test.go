@@ -50,7 +50,7 @@ func printTwice(p *Printer) {
 func TestOutput_IsShownBeforeTheEndOfItsStage(t *testing.T) {
 	got := shownRun(t, Config{Mode: Plain, Color: ColorNever}, printTwice)
 	want := "demo: 2 stages, run demo-1\nfetch | first\nfetch | 99%\nfetch | last\n" +
-		"00:00:01.0  succeeded   fetch       1.00s  last\n"
+		"00:00:01.0  succeeded   fetch       1.00s\n"
 	if got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}

@@ -56,7 +56,7 @@ demo: 4 stages, run demo-1
 00:00:00.0  so far      [4/4] 2 succeeded · 1 failed · 1 skipped
 00:00:00.0  reopened    2 stages to be executed again
 00:00:00.0  succeeded   right   #2   1.00s
-00:00:00.0  succeeded   merge        1.00s  done
+00:00:00.0  succeeded   merge        1.00s
 
 `)
 	})

@@ -17,7 +17,7 @@ func TestPlain(t *testing.T) {
 	for name, color := range map[string]Color{"plain.txt": ColorNever, "plain-color.txt": ColorAlways} {
 		synctest.Test(t, func(t *testing.T) {
 			var out bytes.Buffer
-			p := New(Config{Out: &out, Mode: Plain, Color: color, Remedy: startWorker})
+			p := New(Config{Out: &out, Mode: Plain, Color: color, Logs: LogsNone, Remedy: startWorker})
 			story := newStory(t, diamond(t), func(run *runstate.Run, e journal.Entry) {
 				p.Observe(run, e)
 				pass(21700 * time.Millisecond)

@@ -106,7 +106,7 @@ func New(cfg Config) *Printer {
 		return p
 	default:
 		p.display = &plain{color: color}
-		p.outputs.fold = foldOf(cfg.Env)
+		p.outputs.group = groupingOf(cfg.Env)
 	}
 
 	go p.write()
@@ -142,6 +142,9 @@ func (p *Printer) Observe(run *runstate.Run, e journal.Entry) {
 		p.buf = p.outputs.release(p.buf, func(heldEntry) bool { return true })
 		p.buf = p.display.observe(p.buf, run, e, now)
 		return
+	}
+	if _, isJSON := p.display.(*stream); !isJSON {
+		e = withoutNotes(e)
 	}
 	p.buf = p.outputs.add(p.buf, p.display.observe(nil, run, e, now), e, now)
 }

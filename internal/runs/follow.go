@@ -11,9 +11,9 @@ import (
 	"github.com/godags/godags/internal/runstate"
 )
 
-// lookEvery is the time between two looks at what running attempts have printed. Workers write the
+// LookEvery is the time between two looks at what running attempts have printed. Workers write the
 // output to Redis twice a second, so that a line is seen in less than a second.
-const lookEvery = 300 * time.Millisecond
+const LookEvery = 300 * time.Millisecond
 
 // FollowLogs yields what the stages of a run print, line by line, until the run is finished. With a
 // stage name it yields the output of that stage and its instances only, and stops when the stage is
@@ -32,7 +32,7 @@ func (s *Service) FollowLogs(ctx context.Context, id ID, name string, yield func
 	}
 
 	for looked := time.Now(); ; {
-		n, err := run.ReadNext(ctx, s.session.Journal, lookEvery, func(e Entry) { tail.Observe(run, e) })
+		n, err := run.ReadNext(ctx, s.session.Journal, LookEvery, func(e Entry) { tail.Observe(run, e) })
 		if err != nil {
 			return stateLost(err)
 		}
@@ -42,7 +42,7 @@ func (s *Service) FollowLogs(ctx context.Context, id ID, name string, yield func
 		}
 
 		// Entries may come faster than anybody reads. Lines are still looked for now and then.
-		if n > 0 && !done && time.Since(looked) < lookEvery {
+		if n > 0 && !done && time.Since(looked) < LookEvery {
 			continue
 		}
 

@@ -32,8 +32,8 @@ type Output struct {
 type LogTail struct {
 	// Only, if not nil, says whose output is wanted.
 	Only func(run *runstate.Run, stage dag.StageID) bool
-	// Ended leaves the output of an attempt until the attempt has ended.
-	Ended bool
+	// OnceEnded leaves the output of an attempt until the attempt has ended.
+	OnceEnded bool
 	// Past is an entry of the journal: the output of attempts that ended up to it is not wanted.
 	Past Position
 
@@ -119,7 +119,7 @@ func (t *LogTail) due() (ID, []followed) {
 	defer t.mu.Unlock()
 	list := make([]followed, 0, len(t.attempts))
 	for _, a := range t.attempts {
-		if a.ended || !t.Ended {
+		if a.ended || !t.OnceEnded {
 			list = append(list, *a)
 		}
 	}

@@ -129,7 +129,7 @@ func TestLogTail_ReadsAgainWhatRedisDidNotAnswer(t *testing.T) {
 func TestLogTail_LeavesOutWhatIsNotWanted(t *testing.T) {
 	w := newTailWorld(t)
 	w.tail.Past = "1-0"
-	w.tail.Ended = true
+	w.tail.OnceEnded = true
 	w.tail.Only = func(run *runstate.Run, s dag.StageID) bool { return strings.HasPrefix(run.Name(s), "a") }
 	w.observe(started(0, 1), started(1, 1), recordOf(journal.StageFailed, 0, 1), started(0, 2))
 	for _, a := range []AttemptID{attemptOf(0, 1), attemptOf(0, 2), attemptOf(1, 1)} {
