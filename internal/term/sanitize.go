@@ -12,8 +12,8 @@ import (
 // escapes matches terminal commands in their 7-bit and 8-bit forms: CSI and OSC,
 // the strings of DCS, SOS, PM and APC, and short ones such as ESC ( B, which `tput sgr0` prints.
 //
-// It is not ansi.Strip, which reads bytes: the 8-bit forms stay if they are UTF-8, as xterm obeys
-// them, and a stray byte of another encoding, such as 0x90, removes the rest of the text.
+// A reader of bytes would not do: xterm obeys the 8-bit forms if they are UTF-8, and a stray byte
+// of another encoding, such as 0x90, must not remove the rest of the text.
 var escapes = regexp.MustCompile(`(?:\x1b\[|\x{9b})[0-?]*[ -/]*[@-~]|` +
 	`(?:\x1b\]|\x{9d})[^\x07\x1b\x{9c}]*(?:\x07|\x1b\\|\x{9c})?|` +
 	`\x1b[PX^_][^\x1b]*(?:\x1b\\)?|` +

@@ -1,18 +1,24 @@
 // Package term measures and shortens text for a terminal, and removes terminal commands from text.
 //
-// Widths are those of package ansi: a terminal shows a grapheme cluster, such as a letter with its
-// accents or an emoji of several code points, in one or two columns. Text must be clean: see
-// [Clean]. Package ansi takes escape sequences for text without a width.
+// Widths are those of package displaywidth: a terminal shows a grapheme cluster, such as a letter
+// with its accents or an emoji of several code points, in one or two columns. Text must be clean:
+// see [Clean].
+//
+// Package charmbracelet/x/ansi measures with displaywidth, too, and brings go-runewidth with it,
+// whose tables cost 36 ms at the start of every process.
 package term
 
 import (
 	"iter"
 	"strings"
 
-	"github.com/charmbracelet/x/ansi"
+	"github.com/clipperhouse/displaywidth"
 )
 
 const ellipsis = "…"
+
+// An escape sequence that is left in a text takes no column.
+var measure = displaywidth.Options{ControlSequences: true}
 
 // Width returns the columns that text takes on a terminal.
 func Width(s string) int {
@@ -20,7 +26,7 @@ func Width(s string) int {
 	if plainASCII(s) {
 		return len(s)
 	}
-	return ansi.StringWidth(s)
+	return measure.String(s)
 }
 
 // plainASCII reports whether every byte of a text is one column wide.
@@ -36,12 +42,10 @@ func plainASCII(s string) bool {
 // Clusters yields the grapheme clusters of a text with their widths.
 func Clusters(s string) iter.Seq2[string, int] {
 	return func(yield func(string, int) bool) {
-		for s != "" {
-			cluster, width := ansi.FirstGraphemeCluster(s, ansi.GraphemeWidth)
-			if !yield(cluster, width) {
+		for g := displaywidth.StringGraphemes(s); g.Next(); {
+			if !yield(g.Value(), g.Width()) {
 				return
 			}
-			s = s[len(cluster):]
 		}
 	}
 }
@@ -51,7 +55,10 @@ func Truncate(s string, most int) string {
 	if len(s) <= most && plainASCII(s) {
 		return s
 	}
-	return ansi.Truncate(s, most, ellipsis)
+	if most < 1 {
+		return "" // not even the ellipsis fits
+	}
+	return measure.TruncateString(s, most, ellipsis)
 }
 
 // Shorten cuts out the middle of a text that is wider than most columns. Similar names often differ
@@ -64,7 +71,6 @@ func Shorten(s string, most int) string {
 
 	head := Truncate(s, most-(most-1)/2)
 
-	// Not ansi.TruncateLeft, which counts a spacing mark as nothing: some scripts get too wide.
 	tail := s
 	for cluster, columns := range Clusters(s) {
 		if width <= most-Width(head) {
@@ -82,8 +88,6 @@ func Pad(s string, width int) string { return s + strings.Repeat(" ", max(0, wid
 
 // Wrap breaks a line of text into lines of at most most columns. It breaks at spaces, or within a
 // word that is longer than a line. A most below 1 breaks nothing.
-//
-// It is not ansi.Wrap, whose lines are too wide if they begin with spaces, as those of logs do.
 func Wrap(s string, most int) (lines []string) {
 	for most > 0 && Width(s) > most {
 		end := fitting(s, most)
